@@ -1,0 +1,86 @@
+"""What a backend offers the layers: arrays, kernel launches, matrix products, and recording launches into a program.
+
+A *program* is a train (or predict) step recorded once: launches on arrays that stay where they are. Replaying it runs the step again; what
+differs from step to step (position in the epoch, step number, learning rate) is read from memory on the device.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+
+from gpunn.kernels import Kernel, gemm
+
+
+class Program(Protocol):
+    """A recorded step."""
+
+    nodes: list[Any]
+
+    def run(self, steps: int = 1) -> None:
+        """Replay the step `steps` times."""
+
+    def describe(self) -> list[str]:
+        """A line for each node, for `Model.explain`."""
+
+
+class Backend:
+    """Base class. Subclasses say where arrays live and how a kernel is launched.
+
+    Attributes: ``name`` ("cpu", "gpu", "sim"); ``reads``, how many times values came back to the host (a test counts them).
+    """
+
+    name = "base"
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    # ------------------------------------------------------------------ arrays
+    def empty(self, shape: tuple[int, ...], dtype: Any = "float32") -> Any:
+        raise NotImplementedError
+
+    def zeros(self, shape: tuple[int, ...], dtype: Any = "float32") -> Any:
+        array = self.empty(shape, dtype)
+        array[...] = 0
+        return array
+
+    def asarray(self, values: Any, dtype: Any = None) -> Any:
+        """A C-contiguous array on this backend's device."""
+        raise NotImplementedError
+
+    def write(self, target: Any, values: Any) -> None:
+        """Copy host values into an array that stays where it is."""
+        raise NotImplementedError
+
+    def to_numpy(self, array: Any) -> np.ndarray:
+        """A copy on the host; waits for the device."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ kernels
+    def launch(self, kernel: Kernel, *arguments: Any) -> None:
+        """Run a kernel, or record it when a program is being recorded."""
+        raise NotImplementedError
+
+    def matmul(self, a: Any, b: Any, out: Any = None, *, ta: bool = False, tb: bool = False, add: bool = False) -> Any:
+        """out (+)= op(a) @ op(b), with a and b taken as matrices (rows, everything else)."""
+        rows = _columns(a) if ta else a.shape[0]
+        columns = b.shape[0] if tb else _columns(b)
+        if out is None:
+            out = self.empty((rows, columns), a.dtype)
+        kernel = gemm.GEMM_TN if ta else gemm.GEMM_NT if tb else gemm.GEMM_NN
+        self.launch(kernel, a, b, float(add), out)
+        return out
+
+    @contextmanager
+    def record(self) -> Iterator[Any]:
+        """``with backend.record() as program:`` launches are recorded and not run."""
+        raise NotImplementedError
+        yield
+
+    def synchronize(self) -> None:
+        """Wait until everything launched has run."""
+
+
+def _columns(a: Any) -> int:
+    return a.size // a.shape[0] if a.shape[0] else int(np.prod(a.shape[1:]))

@@ -1,0 +1,117 @@
+"""The CPU: NumPy arrays. With Numba a program is one compiled run over threads; without it, NumPy calls one after another."""
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from gpunn.backend.base import Backend
+from gpunn.backend.schedule import Node, Schedule, schedule
+from gpunn.kernels import Kernel
+
+ONE_THREAD = 40_000.0  # nanoseconds: a step shorter than this gains nothing from a second thread
+MAX_THREADS = 16
+
+
+def cores() -> int:
+    """CPU cores this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def has_numba() -> bool:
+    """Whether compiled kernels can be used. ``GPUNN_NUMBA=0`` says no."""
+    return os.environ.get("GPUNN_NUMBA", "1") != "0" and importlib.util.find_spec("numba") is not None
+
+
+class CpuProgram:
+    """A recorded step on the CPU."""
+
+    def __init__(self, threads: int, compiled: bool):
+        self.nodes: list[Node] = []
+        self._threads, self._compiled = threads, compiled
+        self._plan: Schedule | None = None
+        self._runs: Any = None
+
+    @property
+    def plan(self) -> Schedule:
+        if self._plan is None:
+            self._plan = schedule(self.nodes, self._threads)
+        return self._plan
+
+    def run(self, steps: int = 1) -> None:
+        if not self.nodes or steps <= 0:
+            return
+        if not self._compiled:
+            for _ in range(steps):
+                for node in self.nodes:
+                    node.kernel.reference(*node.arguments)
+            return
+        if self._runs is None:
+            from gpunn.backend.native import Replay
+
+            plan = self.plan
+            self._runs = Replay(plan, self._threads if plan.cost > ONE_THREAD else 1)
+        self._runs(steps)
+
+    def describe(self) -> list[str]:
+        if not self._compiled:
+            return [f"{n.kernel.name} x {n.extent} (NumPy)" for n in self.nodes]
+        lines = []
+        for node in self.plan.order:
+            lines.append(f"phase {node.phase}: {node.kernel.name} x {node.extent}")
+        return lines
+
+
+class CpuBackend(Backend):
+    """NumPy arrays; kernels by Numba where it is installed, by their NumPy reference elsewhere."""
+
+    name = "cpu"
+
+    def __init__(self, threads: int | None = None, compiled: bool | None = None):
+        super().__init__()
+        self.threads = threads or int(os.environ.get("GPUNN_THREADS", 0)) or min(cores(), MAX_THREADS)
+        self.compiled = has_numba() if compiled is None else compiled
+        self._recording: CpuProgram | None = None
+
+    def empty(self, shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
+        return np.empty(shape, dtype)
+
+    def zeros(self, shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
+        return np.zeros(shape, dtype)
+
+    def asarray(self, values: Any, dtype: Any = None) -> np.ndarray:
+        return np.ascontiguousarray(values, dtype)
+
+    def write(self, target: np.ndarray, values: Any) -> None:
+        target[...] = values
+
+    def to_numpy(self, array: np.ndarray) -> np.ndarray:
+        self.reads += 1
+        return np.array(array)
+
+    def launch(self, kernel: Kernel, *arguments: Any) -> None:
+        node = Node(kernel, list(arguments), kernel.extent(*arguments))
+        if self._recording is not None:
+            self._recording.nodes.append(node)
+        elif self.compiled:
+            from gpunn.backend.native import run_node
+
+            run_node(node)
+        else:
+            kernel.reference(*arguments)
+
+    @contextmanager
+    def record(self) -> Iterator[CpuProgram]:
+        if self._recording is not None:
+            raise RuntimeError("A program is being recorded already.")
+        self._recording = CpuProgram(self.threads, self.compiled)
+        try:
+            yield self._recording
+        finally:
+            self._recording = None

@@ -1,0 +1,130 @@
+"""From recorded kernel launches to phases of independent tasks.
+
+Two launches conflict when they touch the same memory and one writes. If they meet only in aligned operands (row i of one needs row i of the
+other), they form a chain that can run a few rows at a time; otherwise the later one waits for the whole of the earlier: the next phase.
+What comes out for a dense network is what one would write by hand: all rows forward and backward, then all weight gradients, then the update.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gpunn.kernels.record import Kernel
+
+PIECE = 12_000.0  # nanoseconds a task should last at least: well above the cost of drawing it
+PIECES_PER_THREAD = 4
+
+
+@dataclass
+class Node:
+    """One launch: a kernel, its operands (arrays, numbers for constants), and the length of its axis."""
+
+    kernel: Kernel
+    arguments: list[Any]
+    extent: int
+    phase: int = 0
+    chain: int = -1
+
+    @property
+    def cost(self) -> float:
+        return self.kernel.cost(*self.arguments)
+
+
+@dataclass(frozen=True)
+class _Access:
+    node: int
+    start: int
+    end: int
+    aligned: bool
+    written: bool
+    pitch: float
+
+
+def _root(array: Any) -> int:
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array.ctypes.data
+
+
+def place(nodes: Sequence[Node]) -> None:
+    """Give every node its phase and its chain within the phase (see the module's text)."""
+    seen: dict[int, list[_Access]] = {}
+    chains: dict[int, list[int]] = {}
+    fresh = 0
+    for i, node in enumerate(nodes):
+        accesses = []
+        for o, a in zip(node.kernel.operands, node.arguments, strict=True):
+            if o.kind != "const" and a.nbytes:
+                start = a.ctypes.data
+                accesses.append((_root(a), _Access(i, start, start + a.nbytes, o.aligned, o.written, a.nbytes / max(node.extent, 1))))
+        phase, partners = 0, set()
+        for root, mine in accesses:
+            for other in seen.get(root, ()):
+                if not (mine.written or other.written) or mine.end <= other.start or other.end <= mine.start:
+                    continue
+                before = nodes[other.node]
+                together = (
+                    mine.aligned and other.aligned and mine.start == other.start and mine.pitch == other.pitch and before.extent == node.extent
+                )
+                phase = max(phase, before.phase + (0 if together else 1))
+                if together:
+                    partners.add(other.node)
+        node.phase = phase
+        joined = {nodes[p].chain for p in partners if nodes[p].phase == phase}
+        if not joined and phase == 0:  # nothing to wait for: ride along with rows of the same batch
+            joined = {n.chain for n in nodes[:i] if n.phase == 0 and n.extent == node.extent}
+        if joined:
+            node.chain = min(joined)
+            for other_chain in joined - {node.chain}:
+                for member in chains.pop(other_chain):
+                    nodes[member].chain = node.chain
+                    chains[node.chain].append(member)
+            chains[node.chain].append(i)
+        else:
+            node.chain, chains[fresh] = fresh, [i]
+            fresh += 1
+        for root, mine in accesses:
+            seen.setdefault(root, []).append(mine)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """``order``: nodes as they are laid out; ``tasks``: (first, end, lo, hi) over that order; ``phases``: offsets into the tasks."""
+
+    order: list[Node]
+    tasks: np.ndarray
+    phases: np.ndarray
+    cost: float  # nanoseconds of one run on one core, estimated
+
+
+def schedule(nodes: Sequence[Node], threads: int) -> Schedule:
+    place(nodes)
+    order: list[Node] = []
+    tasks: list[tuple[int, int, int, int]] = []
+    phases = [0]
+    total = 0.0
+    for phase in range(max((n.phase for n in nodes), default=-1) + 1):
+        pieces = []
+        for chain in dict.fromkeys(n.chain for n in nodes if n.phase == phase):
+            members = [n for n in nodes if n.phase == phase and n.chain == chain]
+            first, extent = len(order), members[0].extent
+            order += members
+            unit = sum(n.cost for n in members)
+            total += unit * extent
+            pieces += [(unit * (hi - lo), (first, len(order), lo, hi)) for lo, hi in _cut(members, extent, unit, threads)]
+        pieces.sort(key=lambda p: -p[0])  # the longest first, so that the threads end together
+        tasks += [p[1] for p in pieces]
+        phases.append(len(tasks))
+    return Schedule(order, np.array(tasks, np.int64).reshape(-1, 4), np.array(phases, np.int64), total)
+
+
+def _cut(members: Sequence[Node], extent: int, unit: float, threads: int) -> list[tuple[int, int]]:
+    if extent == 0:
+        return []
+    grain = max(n.kernel.grain for n in members)
+    count = max(1, min(int(unit * extent / PIECE), PIECES_PER_THREAD * threads)) if threads > 1 else 1
+    size = -(-extent // count)
+    size = -(-size // grain) * grain
+    return [(lo, min(lo + size, extent)) for lo in range(0, extent, size)]

@@ -1,0 +1,103 @@
+"""Feeding a step: gather a batch by a counter on the device, advance the counter, add up row values."""
+
+import numpy as np
+
+from gpunn.kernels.record import Kernel, columns_of, parse, register, rows_of
+
+
+def _gather_reference(data, order, position, scale, out):
+    start = int(position.reshape(-1)[0])
+    rows = data[order.reshape(-1)[start : start + out.shape[0]]]
+    np.multiply(rows.reshape(out.shape), out.dtype.type(scale), out=out, casting="unsafe")
+
+
+def _gather_native(data, order, position, scale, out, lo, hi, scratch):
+    start = position[0]
+    s = out.dtype.type(scale[0])
+    for r in range(lo, hi):
+        source, target = data[order[start + r]], out[r]
+        for j in range(target.size):
+            target[j] = out.dtype.type(source[j]) * s
+
+
+def _pick_reference(data, order, position, out):
+    start = int(position.reshape(-1)[0])
+    out[...] = data[order.reshape(-1)[start : start + out.shape[0]]].reshape(out.shape)
+
+
+def _pick_native(data, order, position, out, lo, hi, scratch):
+    start = position[0]
+    for r in range(lo, hi):
+        out[r] = data[order[start + r]]
+
+
+def _gather(name: str, dtype: str) -> Kernel:
+    return register(
+        Kernel(
+            name=name, operands=parse(f"data:whole:{dtype}, order:row:i4, position:row:i8, scale:const -> out"),
+            extent=lambda *a: rows_of(a[-1]), reference=_gather_reference, native=_gather_native,
+            geometry="rows", cost=lambda *a: 0.4 * columns_of(a[-1]),
+        )
+    )
+
+
+GATHER = {"uint8": _gather("gather_u8", "u1"), "float": _gather("gather_float", "T")}
+PICK_LABELS = register(
+    Kernel(
+        name="pick_labels", operands=parse("data:row:i4, order:row:i4, position:row:i8 -> out:col:i4"),
+        extent=lambda *a: rows_of(a[-1]), reference=_pick_reference, native=_pick_native,
+    )
+)
+PICK_WEIGHTS = register(
+    Kernel(
+        name="pick_weights", operands=parse("data:row, order:row:i4, position:row:i8 -> out:col"),
+        extent=lambda *a: rows_of(a[-1]), reference=_pick_reference, native=_pick_native,
+    )
+)
+
+
+def _advance_reference(position, step, rows, steps):
+    position += int(rows)
+    step += int(steps)
+
+
+def _advance_native(position, step, rows, steps, lo, hi, scratch):
+    position[0] += rows[0]
+    step[0] += steps[0]
+
+
+ADVANCE = register(
+    Kernel(
+        name="advance", operands=parse("position:row:i8, step:row:i8, rows:const:i8, steps:const:i8 -> position:row:i8, step:row:i8"),
+        extent=lambda *a: 1, reference=_advance_reference, native=_advance_native, geometry="one",
+    )
+)
+
+
+def _accumulate_reference(values, weights, step, sums):
+    total = float(np.dot(values.reshape(-1).astype(np.float64), weights.reshape(-1).astype(np.float64)))
+    flat = sums.reshape(-1)
+    flat[0] += total
+    flat[1] += weights.sum(dtype=np.float64)
+    if flat[2] < 0 and not np.isfinite(total):
+        flat[2] = float(step.reshape(-1)[0])
+
+
+def _accumulate_native(values, weights, step, sums, lo, hi, scratch):
+    total, weight = 0.0, 0.0
+    for i in range(values.size):
+        total += np.float64(values[i]) * np.float64(weights[i])
+        weight += np.float64(weights[i])
+    sums[0] += total
+    sums[1] += weight
+    if sums[2] < 0 and not np.isfinite(total):
+        sums[2] = np.float64(step[0])
+
+
+# sums = (weighted total, weight, first step whose total was not finite or -1): an epoch's mean is sums[0] / sums[1]
+ACCUMULATE = register(
+    Kernel(
+        name="accumulate", operands=parse("values:row, weights:row, step:row:i8, sums:row:f8 -> sums:row:f8"),
+        extent=lambda *a: 1, reference=_accumulate_reference, native=_accumulate_native, geometry="one",
+    )
+)

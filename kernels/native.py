@@ -1,0 +1,164 @@
+"""The CPU's compiled kernels: every kernel becomes one function of one shape, ``entry(arguments, lo, hi, scratch)``, called by address.
+
+An argument is three 64-bit words: address, rows, columns. The functions are written once a kernel and type into the user's cache folder,
+where Numba keeps their machine code: a second process loads them in milliseconds. Imported only when Numba is there.
+"""
+
+import ctypes
+import hashlib
+import importlib.util
+import inspect
+import os
+import pathlib
+import sys
+import tempfile
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from gpunn.kernels.record import Kernel, Operand
+
+I64 = ir.IntType(64)
+FAST = "{'contract', 'nsz', 'arcp', 'reassoc'}"  # not nnan, ninf: what is not finite must stay visible
+_TYPES = {"T": "T", "u1": "np.uint8", "i4": "np.int32", "i8": "np.int64", "u4": "np.uint32", "f8": "np.float64"}
+_entries: dict[tuple[str, str], tuple[int, Any]] = {}
+
+
+@intrinsic
+def address(typingctx, array):
+    """Where an array's data lies, as an integer."""
+
+    def codegen(context, builder, signature, args):
+        return builder.ptrtoint(cgutils.create_struct_proxy(signature.args[0])(context, builder, value=args[0]).data, I64)
+
+    return types.int64(array), codegen
+
+
+@intrinsic
+def pointer(typingctx, at, like):
+    """The integer `at` as a pointer to elements of the type of `like` (an array or a number)."""
+    element = like.dtype if isinstance(like, types.Array) else like
+
+    def codegen(context, builder, signature, args):
+        return builder.inttoptr(args[0], context.get_value_type(element).as_pointer())
+
+    return types.CPointer(element)(types.int64, like), codegen
+
+
+def pad(arguments: int) -> int:
+    return 3 * arguments
+
+
+def cache_folder() -> pathlib.Path:
+    """Where compiled kernels are kept: ``GPUNN_CACHE`` or the user's cache folder; a temporary one when neither can be written."""
+    import platformdirs
+
+    root = pathlib.Path(os.environ.get("GPUNN_CACHE") or platformdirs.user_cache_dir("gpunn"))
+    folder = root / f"kernels-{_digest()}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK):
+            return folder
+    except OSError:
+        pass
+    return pathlib.Path(tempfile.mkdtemp(prefix="gpunn-kernels-"))
+
+
+def _digest() -> str:
+    """Changes with this package's kernels and with Numba: Numba itself does not notice a changed callee."""
+    h = hashlib.sha256(f"{numba.__version__} {np.__version__}".encode())
+    for file in sorted(pathlib.Path(__file__).parent.glob("*.py")):
+        h.update(file.read_bytes())
+    return h.hexdigest()[:16]
+
+
+_folder: pathlib.Path | None = None
+
+
+def entry(kernel: Kernel, dtype: np.dtype) -> int:
+    """The address of the compiled kernel for one floating type."""
+    key = (kernel.name, dtype.name)
+    if key not in _entries:
+        module = _load(f"{kernel.name}_{dtype.name}", _source(kernel, dtype))
+        _entries[key] = (module.entry.address, module)
+    return _entries[key][0]
+
+
+def _load(name: str, source: str) -> Any:
+    global _folder
+    if _folder is None:
+        _folder = cache_folder()
+    file = _folder / f"{name}_{hashlib.sha256(source.encode()).hexdigest()[:12]}.py"
+    if not file.exists():
+        temporary = file.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(source)
+        os.replace(temporary, file)
+    spec = importlib.util.spec_from_file_location(f"gpunn_kernel_{name}", file)
+    module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
+    sys.modules[spec.name] = module  # type: ignore[union-attr]  # Numba looks the module up by name when it loads machine code
+    spec.loader.exec_module(module)  # type: ignore[union-attr]
+    return module
+
+
+def _source(kernel: Kernel, dtype: np.dtype) -> str:
+    lines = [
+        f'"""{kernel.name}, {dtype.name}: written by gpunn.kernels.native."""', "import math", "import numpy as np",
+        "from numba import carray, cfunc, njit, types", "from gpunn.kernels.native import pointer", f"T = np.{dtype.name}",
+        f"inlined = njit(nogil=True, error_model='numpy', fastmath={FAST}, inline='never')",
+    ]
+    if kernel.native_text is not None:
+        lines.append(kernel.native_text)
+        imported = kernel.native_text.startswith("from ")
+    else:
+        module, name = inspect.getmodule(kernel.native).__name__, kernel.native.__name__  # type: ignore[union-attr]
+        lines += _imports(kernel) + [f"from {module} import {name} as body"]
+        imported = False
+    if not imported:
+        lines.append("body = inlined(body)")
+    lines += ["@cfunc(types.void(types.CPointer(types.int64), types.int64, types.int64, types.int64), cache=True)", "def entry(a, lo, hi, scratch):"]
+    names = []
+    for i, o in enumerate(kernel.operands):
+        names.append(f"p{i}")
+        shape = "(a[{0}], a[{1}])" if o.kind in ("full", "whole") else "(a[{0}] * a[{1}],)"
+        lines.append(f"    p{i} = carray(pointer(a[{3 * i}], {_type(o)}(0)), {shape.format(3 * i + 1, 3 * i + 2)})")
+    lines.append(f"    body({', '.join(names)}, lo, hi, scratch)")
+    return "\n".join(lines) + "\n"
+
+
+def _imports(kernel: Kernel) -> list[str]:
+    """Helpers that a hand-written body calls must be compiled functions before the body is."""
+    module = inspect.getmodule(kernel.native)
+    helpers = [n for n in kernel.native.__code__.co_names if inspect.isfunction(getattr(module, n, None))]  # type: ignore[union-attr]
+    out = []
+    for n in helpers:
+        out += [f"import {module.__name__} as _m", f"if not hasattr(_m.{n}, 'py_func'): _m.{n} = inlined(_m.{n})"]  # type: ignore[union-attr]
+    return out
+
+
+def _type(o: Operand) -> str:
+    if o.kind in ("scalar", "const") and o.dtype == "T":
+        return "np.float64"
+    return _TYPES[o.dtype]
+
+
+def words(kernel: Kernel, arguments: list[Any]) -> tuple[list[int], list[Any]]:
+    """-> (the argument block, arrays that must be kept alive). Numbers become arrays of one element."""
+    block, keep = [], []
+    for o, a in zip(kernel.operands, arguments, strict=True):
+        if o.kind == "const":
+            a = np.array([a], np.int64 if o.dtype == "i8" else np.float64)
+        keep.append(a)
+        rows = a.shape[0] if a.ndim else 1
+        block += [a.ctypes.data, rows, a.size // rows if rows else int(np.prod(a.shape[1:]))]
+    return block, keep
+
+
+def nap_address() -> int:
+    """A C function that sleeps for a number of microseconds (milliseconds on Windows): what a waiting thread calls."""
+    function = ctypes.windll.kernel32.Sleep if os.name == "nt" else ctypes.CDLL(None).usleep  # type: ignore[attr-defined]
+    return ctypes.cast(function, ctypes.c_void_p).value or 0

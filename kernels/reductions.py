@@ -1,0 +1,125 @@
+"""Sums over the rows of a batch, a column at a time: bias gradients and batch-normalisation statistics."""
+
+import numpy as np
+
+from gpunn.kernels.elementwise import elementwise
+from gpunn.kernels.record import Kernel, columns_of, parse, register, rows_of
+
+
+def _matrix(a):
+    return a.reshape(a.shape[0], -1)
+
+
+def _columns(*arguments):
+    return columns_of(arguments[0])
+
+
+def _column_sum_reference(x, add, out):
+    total = _matrix(x).sum(axis=0)
+    out[...] = (out + total if add else total).reshape(out.shape)
+
+
+def _column_sum_native(x, add, out, lo, hi, scratch):
+    if add[0] == 0.0:
+        for j in range(lo, hi):
+            out[j] = x.dtype.type(0)
+    for r in range(x.shape[0]):
+        for j in range(lo, hi):
+            out[j] += x[r, j]
+
+
+COLUMN_SUM = register(
+    Kernel(
+        name="column_sum", operands=parse("x:whole, add:const, out:row -> out:row"), extent=_columns,
+        reference=_column_sum_reference, native=_column_sum_native, geometry="columns", cost=lambda x, *a: 0.1 * rows_of(x), grain=32,
+    )
+)
+
+
+def _moments_reference(x, mean, variance):
+    x = _matrix(x)
+    mean[...] = x.mean(axis=0)
+    variance[...] = np.square(x - mean).mean(axis=0)
+
+
+def _moments_native(x, mean, variance, lo, hi, scratch):
+    rows = x.shape[0]
+    inverse = x.dtype.type(1) / x.dtype.type(rows)
+    for j in range(lo, hi):
+        mean[j] = x.dtype.type(0)
+        variance[j] = x.dtype.type(0)
+    for r in range(rows):
+        for j in range(lo, hi):
+            mean[j] += x[r, j]
+    for j in range(lo, hi):
+        mean[j] *= inverse
+    for r in range(rows):
+        for j in range(lo, hi):
+            d = x[r, j] - mean[j]
+            variance[j] += d * d
+    for j in range(lo, hi):
+        variance[j] *= inverse
+
+
+MOMENTS = register(  # two passes: no cancellation for data far from zero
+    Kernel(
+        name="moments", operands=parse("x:whole -> mean:row, variance:row"), extent=_columns,
+        reference=_moments_reference, native=_moments_native, geometry="columns", cost=lambda x, *a: 0.3 * rows_of(x), grain=32,
+    )
+)
+
+
+def _normalize_sums_reference(dy, x, mean, inverse, dbeta, dgamma):
+    dy, x = _matrix(dy), _matrix(x)
+    dbeta[...] = dy.sum(axis=0)
+    dgamma[...] = (dy * (x - mean) * inverse).sum(axis=0)
+
+
+def _normalize_sums_native(dy, x, mean, inverse, dbeta, dgamma, lo, hi, scratch):
+    for j in range(lo, hi):
+        dbeta[j] = x.dtype.type(0)
+        dgamma[j] = x.dtype.type(0)
+    for r in range(x.shape[0]):
+        for j in range(lo, hi):
+            dbeta[j] += dy[r, j]
+            dgamma[j] += dy[r, j] * (x[r, j] - mean[j]) * inverse[j]
+
+
+NORMALIZE_SUMS = register(
+    Kernel(
+        name="normalize_sums", operands=parse("dy:whole, x:whole, mean:row, inverse:row -> dbeta:row, dgamma:row"), extent=_columns,
+        reference=_normalize_sums_reference, native=_normalize_sums_native, geometry="columns", cost=lambda x, *a: 0.3 * rows_of(x), grain=32,
+    )
+)
+
+
+@elementwise("variance, epsilon:const -> inverse")
+def inverse_deviation(variance, epsilon):
+    return 1.0 / sqrt(variance + epsilon)  # noqa: F821
+
+
+@elementwise("moving, batch, momentum:const -> moving")
+def moving_average(moving, batch, momentum):
+    return moving * momentum + batch * (1.0 - momentum)
+
+
+@elementwise("x, mean:row, inverse:row, gamma:row, beta:row -> y")
+def normalize(x, mean, inverse, gamma, beta):
+    return (x - mean) * inverse * gamma + beta
+
+
+@elementwise("dy, x, mean:row, inverse:row, gamma:row, dbeta:row, dgamma:row, share:const -> dx")
+def normalize_bwd(dy, x, mean, inverse, gamma, dbeta, dgamma, share):
+    """Ioffe & Szegedy 2015, section 3, with the sums over the batch as given; `share` is 1 / rows."""
+    return gamma * inverse * (dy - share * (dbeta + (x - mean) * inverse * dgamma))
+
+
+@elementwise("dy, inverse:row, gamma:row -> dx")
+def normalize_fixed_bwd(dy, inverse, gamma):
+    return dy * inverse * gamma  # statistics are constants: inference mode
+
+
+@elementwise("a, b -> a")
+def add(a, b):
+    return a + b
+

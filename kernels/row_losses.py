@@ -1,0 +1,112 @@
+"""Losses that are a mean over the columns of a row: value and gradient in one pass, from two formulas each.
+
+`row_loss` makes the kernel ``<name>``: ``p, t, weight:col, scale:const -> loss:col, dp`` with loss = mean_j value(p, t) and
+dp = weight * scale / columns * gradient(p, t).
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from gpunn.kernels.elementwise import CTYPES, SUFFIX, typed
+from gpunn.kernels.formula import Formula
+from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
+
+EPSILON = 1e-7  # Keras's clip of probabilities
+
+
+def row_loss(name: str, value: Callable, gradient: Callable) -> Kernel:
+    f, g = Formula(value, f"{name}_value"), Formula(gradient, f"{name}_gradient")
+    space: dict = {"np": np}
+    for formula in (f, g):
+        exec(formula.python("numpy"), space)
+
+    def reference(p, t, weight, scale, loss, dp):
+        rows, columns = p.shape[0], columns_of(p)
+        p2, t2 = p.reshape(rows, columns), t.reshape(rows, columns)
+        with np.errstate(all="ignore"):
+            loss[...] = space[f.name](p2, t2).mean(axis=1)
+            dp.reshape(rows, columns)[...] = space[g.name](p2, t2) * (weight.reshape(-1, 1) * p.dtype.type(scale / columns))
+
+    native = "\n".join(
+        [
+            "@inlined\n" + f.python("numba"), "@inlined\n" + g.python("numba"),
+            "def body(p, t, weight, scale, loss, dp, lo, hi, scratch):",
+            "    columns = p.shape[1]",
+            "    for i in range(lo, hi):",
+            "        total = T(0)",
+            "        factor = weight[i] * T(scale[0] / columns)",
+            "        for j in range(columns):",
+            "            a, b = p[i, j], t[i, j]",
+            f"            total += {f.name}(a, b)",
+            f"            dp[i, j] = {g.name}(a, b) * factor",
+            "        loss[i] = total / T(columns)",
+        ]
+    )
+
+    def cuda(dtype: str) -> str:
+        return typed(
+            f"{f.cuda()}\n{g.cuda()}\n"
+            f'extern "C" __global__ void {name}_{SUFFIX[dtype]}(const T* __restrict__ p, const T* __restrict__ t, const T* __restrict__ weight,'
+            f" T scale, T* __restrict__ loss, T* __restrict__ dp, long long rows, long long columns) {{\n"
+            "  const int lane = threadIdx.x & 31;\n"
+            "  const long long row = blockIdx.x * (long long)(blockDim.x >> 5) + (threadIdx.x >> 5);\n"
+            "  if (row >= rows) return;\n"
+            "  const T factor = weight[row] * scale / (T)columns;\n"
+            "  T total = T(0);\n"
+            "  for (long long j = lane; j < columns; j += 32) {\n"
+            "    const T a = p[row * columns + j], b = t[row * columns + j];\n"
+            f"    total += {f.name}(a, b);\n"
+            f"    dp[row * columns + j] = {g.name}(a, b) * factor;\n"
+            "  }\n"
+            f"  total = warp_sum_{CTYPES[dtype]}(total);\n"
+            "  if (lane == 0) loss[row] = total / (T)columns;\n"
+            "}\n",
+            dtype,
+        )
+
+    return register(
+        Kernel(
+            name=name, operands=parse("p, t, weight:col, scale:const -> loss:col, dp"), extent=first_rows, reference=reference,
+            native_text=native, cuda=cuda, geometry="warps", cost=lambda p, *a: 5.0 * columns_of(p),
+        )
+    )
+
+
+def _squared(p, t):
+    return (p - t) * (p - t)
+
+
+def _squared_gradient(p, t):
+    return 2.0 * (p - t)
+
+
+def _absolute(p, t):
+    return abs(p - t)
+
+
+def _absolute_gradient(p, t):
+    return 1.0 if p > t else (-1.0 if p < t else 0.0)
+
+
+def _binary(p, t):
+    q = minimum(maximum(p, EPSILON), 1.0 - EPSILON)  # noqa: F821
+    return -(t * log(q) + (1.0 - t) * log(1.0 - q))  # noqa: F821
+
+
+def _binary_gradient(p, t):
+    return (p - t) / (p * (1.0 - p)) if p > EPSILON and p < 1.0 - EPSILON else 0.0
+
+
+def _binary_logits(z, t):
+    return maximum(z, 0.0) - z * t + log1p(exp(-abs(z)))  # noqa: F821
+
+
+def _binary_logits_gradient(z, t):
+    return 1.0 / (1.0 + exp(-z)) - t  # noqa: F821
+
+
+MEAN_SQUARED_ERROR = row_loss("mean_squared_error", _squared, _squared_gradient)
+MEAN_ABSOLUTE_ERROR = row_loss("mean_absolute_error", _absolute, _absolute_gradient)
+BINARY_CROSSENTROPY = row_loss("binary_crossentropy", _binary, _binary_gradient)
+BINARY_CROSSENTROPY_LOGITS = row_loss("binary_crossentropy_logits", _binary_logits, _binary_logits_gradient)
