@@ -1,0 +1,20 @@
+"""Layers. Each family has a file of its own; `base` says what a layer is."""
+
+from typing import Any
+
+from gpunn.layers.activation import Activation
+from gpunn.layers.base import Layer, Parameter
+from gpunn.layers.dense import Dense
+from gpunn.layers.dropout import Dropout
+from gpunn.layers.normalization import BatchNormalization
+from gpunn.layers.shape import Flatten, InputLayer, Reshape
+
+NAMES: dict[str, type[Layer]] = {c.__name__: c for c in (Activation, BatchNormalization, Dense, Dropout, Flatten, InputLayer, Reshape)}
+
+
+def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None) -> InputLayer:
+    """What a model's rows look like, without the batch axis: ``Input(shape=(784,))``."""
+    return InputLayer(shape, batch_size, dtype, name)
+
+
+__all__ = ["Activation", "BatchNormalization", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer", "Parameter", "Reshape"]

@@ -1,0 +1,211 @@
+"""Layer and Parameter: what every layer is made of.
+
+A layer's `forward(x, training)` returns its output and its own pullback, a function from the output's gradient to the input's. What a call
+has saved belongs to the pullback, never to the layer, so a layer may be called twice in one step. Parameter gradients are written to the
+parameter's slice of the model's flat gradient: the first write of a step assigns, later ones add.
+"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gpunn import initializers, random
+from gpunn.backend import get_backend
+from gpunn.backend.base import Backend
+from gpunn.lookup import snake
+
+Pullback = Callable[..., Any]
+_counts: dict[str, int] = {}
+
+
+class Parameter:
+    """A named array of a layer.
+
+    Attributes: ``name``, ``shape``, ``trainable`` (False for running statistics), ``value`` and ``gradient`` (views of the model's flat
+    vectors once a model owns the layer).
+    """
+
+    def __init__(self, name: str, value: np.ndarray, trainable: bool, backend: Backend):
+        self.name, self.shape, self.trainable = name, value.shape, trainable
+        self.backend = backend
+        self.value = backend.asarray(value)
+        self.gradient: Any = None
+        self.frozen = False
+        self._written = False
+
+    def claim(self) -> bool:
+        """Whether a gradient written now must be added to what is there; called once for each write."""
+        if self.gradient is None:
+            self.gradient = self.backend.zeros(self.shape, self.value.dtype)
+        written, self._written = self._written, True
+        return written
+
+    def begin_step(self) -> None:
+        """The next gradient write assigns."""
+        self._written = False
+
+    @property
+    def learns(self) -> bool:
+        return self.trainable and not self.frozen
+
+    def numpy(self) -> np.ndarray:
+        return self.backend.to_numpy(self.value)
+
+    def assign(self, values: Any) -> None:
+        """Replace the values. Raises ValueError when the shape differs."""
+        values = np.asarray(values)
+        if values.shape != self.shape:
+            raise ValueError(f"Cannot assign to {self.name}: expected shape {self.shape}. Received: {values.shape}.")
+        self.backend.write(self.value, values.astype(self.value.dtype))
+
+    def __repr__(self) -> str:
+        return f"<Parameter {self.name} {self.shape}>"
+
+
+class Rng:
+    """The random state a step reads: the seed, and the step number in device memory."""
+
+    def __init__(self, backend: Backend, seed: int):
+        self.seed, self.step = seed, backend.zeros((1,), "int64")
+
+
+def one_shape(input_shape: Any, input_dim: Any, batch_shape: Any) -> tuple[int, ...] | None:
+    """The shape of one row from Keras's spellings: a tuple, a list, a bare number, or ``input_dim``."""
+    if batch_shape is not None:
+        input_shape = tuple(batch_shape)[1:]
+    if input_dim is not None and input_shape is None:
+        input_shape = (input_dim,)
+    if input_shape is None:
+        return None
+    if isinstance(input_shape, (int, np.integer)):
+        input_shape = (input_shape,)
+    shape = tuple(input_shape)
+    if not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
+        raise ValueError(f"An input shape holds positive integers, without the batch axis. Received: {input_shape!r}.")
+    return tuple(int(n) for n in shape)
+
+
+class Layer:
+    """Base class of all layers.
+
+    Arguments: ``name``; ``trainable``; and, on a model's first layer, ``input_shape``, ``input_dim`` or ``batch_input_shape``.
+    A subclass gives `build(input_shape)`, `compute_output_shape(input_shape)`, `forward(x, training)` and `get_config()`. Shapes in these
+    have the batch axis first, as None. A subclass that only launches kernels sets ``recordable = True``: its steps are then recorded and
+    replayed; any other runs eagerly.
+    """
+
+    recordable = False
+
+    def __init__(
+        self, name: str | None = None, trainable: bool = True, dtype: Any = None, input_shape: Any = None, input_dim: int | None = None,
+        batch_input_shape: Any = None, **unknown: Any,
+    ):
+        if unknown:
+            raise TypeError(f"{type(self).__name__} got unknown arguments: {', '.join(sorted(unknown))}.")
+        self.name = name or _fresh_name(snake(type(self).__name__))
+        self.trainable = trainable
+        self.dtype = np.dtype(dtype or "float32").name
+        if self.dtype not in ("float32", "float64"):
+            raise ValueError(f"Layer {self.name!r}: dtype must be float32 or float64. Received: {dtype!r}.")
+        self.given_shape = one_shape(input_shape, input_dim, batch_input_shape)
+        self.parameters: list[Parameter] = []
+        self.built = False
+        self.backend: Backend = get_backend()
+        self.rng: Rng | None = None
+
+    # ------------------------------------------------------------------ what a subclass gives
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Make the parameters for inputs of this shape."""
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
+        raise NotImplementedError(f"{type(self).__name__} gives no forward(x, training).")
+
+    def config(self) -> dict[str, Any]:
+        """The constructor's arguments beyond the common ones."""
+        return {}
+
+    # ------------------------------------------------------------------ common
+    def add_weight(self, name: str, shape: Sequence[int], initializer: Any, trainable: bool = True) -> Parameter:
+        values = initializers.get(initializer)(tuple(shape), self.dtype)
+        parameter = Parameter(f"{self.name}/{name}", values, trainable, self.backend)
+        self.parameters.append(parameter)
+        return parameter
+
+    def ensure_built(self, input_shape: tuple[int | None, ...]) -> None:
+        if not self.built:
+            self.build(input_shape)
+            self.built = True
+
+    def __call__(self, x: Any, training: bool = False) -> Any:
+        """The layer applied to an array of rows, outside any model."""
+        x = self.backend.asarray(np.asarray(x), self.dtype)
+        self.ensure_built((None, *x.shape[1:]))
+        if self.rng is None:
+            self.rng = Rng(self.backend, random.current_seed())
+        return self.forward(x, training)[0]
+
+    def get_config(self) -> dict[str, Any]:
+        common = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        return common | ({"input_shape": self.given_shape} if self.given_shape is not None else {}) | self.config()
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Layer":
+        return cls(**config)
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        return [p for p in self.parameters if p.trainable and self.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        return [p for p in self.parameters if not (p.trainable and self.trainable)]
+
+    @property
+    def weights(self) -> list[Parameter]:
+        return self.parameters
+
+    def get_weights(self) -> list[np.ndarray]:
+        return [p.numpy() for p in self.parameters]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace all weights. Raises ValueError, and changes nothing, when the number or a shape differs."""
+        expected, received = [p.shape for p in self.parameters], [np.shape(w) for w in weights]
+        if expected != received:
+            raise ValueError(f"Layer {self.name!r}: weights do not fit. Expected shapes {expected}. Received: {received}.")
+        for p, w in zip(self.parameters, weights, strict=True):
+            p.assign(w)
+
+    def count_params(self) -> int:
+        return sum(int(np.prod(p.shape)) for p in self.parameters)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+def _fresh_name(base: str) -> str:
+    n = _counts[base] = _counts.get(base, -1) + 1
+    return base if n == 0 else f"{base}_{n}"
+
+
+def reset_names() -> None:
+    _counts.clear()
+
+
+def alias(value: Any, old: Any, name: str, old_name: str) -> Any:
+    """An argument under its old spelling, with a warning."""
+    if old is None:
+        return value
+    warnings.warn(f"{old_name} is an old spelling of {name}.", DeprecationWarning, stacklevel=4)
+    return old
+
+
+def positive(name: str, value: Any, layer: str) -> int:
+    """`value` as an int. Raises ValueError naming the argument."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value <= 0:
+        raise ValueError(f"Layer {layer!r}: {name} must be a positive integer. Received: {name}={value!r}.")
+    return int(value)

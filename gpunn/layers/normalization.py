@@ -1,0 +1,98 @@
+"""Batch normalization (Ioffe & Szegedy 2015), with Keras's conventions."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from gpunn import activations, initializers
+from gpunn.kernels import reductions
+from gpunn.layers.base import Layer, Parameter, Pullback
+
+
+class BatchNormalization(Layer):
+    """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, over the last axis.
+
+    In training mean and (biased) variance are the batch's, and moving = momentum * moving + (1 - momentum) * batch; otherwise the moving
+    ones are used. Weights in Keras's order: gamma, beta, moving_mean, moving_variance; the moving ones are never optimised.
+    Raises ValueError for an axis other than the last, momentum outside [0, 1], or epsilon that is not positive.
+    """
+
+    recordable = True
+
+    def __init__(
+        self, axis: int = -1, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
+        beta_initializer: Any = "zeros", gamma_initializer: Any = "ones", moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones", **common: Any,
+    ):
+        super().__init__(**common)
+        if not 0 <= momentum <= 1 or epsilon <= 0:
+            raise ValueError(
+                f"Layer {self.name!r}: expected momentum in [0, 1] and epsilon > 0. Received: momentum={momentum!r}, epsilon={epsilon!r}."
+            )
+        self.axis, self.momentum, self.epsilon, self.center, self.scale = axis, float(momentum), float(epsilon), center, scale
+        self._initializers = [
+            initializers.get(i) for i in (gamma_initializer, beta_initializer, moving_mean_initializer, moving_variance_initializer)
+        ]
+        self.gamma: Parameter | None = None
+        self.beta: Parameter | None = None
+        self.moving_mean: Parameter | None = None
+        self.moving_variance: Parameter | None = None
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        if self.axis not in (-1, len(input_shape) - 1):
+            raise ValueError(f"Layer {self.name!r}: the axis must be the last one (channels-last). Received: axis={self.axis}.")
+        shape = (input_shape[-1] or 0,)
+        gamma, beta, mean, variance = self._initializers
+        self.gamma = self.add_weight("gamma", shape, gamma) if self.scale else None
+        self.beta = self.add_weight("beta", shape, beta) if self.center else None
+        self.moving_mean = self.add_weight("moving_mean", shape, mean, trainable=False)
+        self.moving_variance = self.add_weight("moving_variance", shape, variance, trainable=False)
+
+    def forward(self, x: Any, training: bool = False, activation: Any = None) -> tuple[Any, Pullback]:
+        ops, width = self.backend, x.shape[-1]
+        if self.moving_mean.shape != (width,):
+            raise ValueError(f"Input of layer {self.name!r}: expected {self.moving_mean.shape[0]} features. Received: input of shape {x.shape}.")
+        rows = x.reshape(-1, width)
+        training = training and self.trainable
+        inverse = ops.empty((width,), x.dtype)
+        if training:
+            mean, variance = self._batch_statistics(rows)
+        else:
+            mean, variance = self.moving_mean.value, self.moving_variance.value
+        ops.launch(reductions.inverse_deviation, variance, self.epsilon, inverse)
+        gamma = self.gamma.value if self.gamma else ops.asarray(np.ones(width, x.dtype))
+        beta = self.beta.value if self.beta else ops.asarray(np.zeros(width, x.dtype))
+        y = ops.empty(rows.shape, x.dtype)
+        fixed = (rows, mean, inverse, gamma)
+        activation_pullback = (activation or activations.linear).after(ops, reductions.normalize, (*fixed, beta), y)
+
+        def pullback(dy: Any, need_dx: bool = True) -> Any:
+            dz = activation_pullback(dy.reshape(rows.shape))
+            dbeta, dgamma = ops.empty((width,), x.dtype), ops.empty((width,), x.dtype)
+            ops.launch(reductions.NORMALIZE_SUMS, dz, rows, mean, inverse, dbeta, dgamma)
+            for parameter, gradient in ((self.beta, dbeta), (self.gamma, dgamma)):
+                if parameter is not None and parameter.learns:
+                    ops.launch(reductions.COLUMN_SUM, gradient.reshape(1, width), float(parameter.claim()), parameter.gradient)
+            if not need_dx:
+                return None
+            if training:
+                ops.launch(reductions.normalize_bwd, dz, *fixed, dbeta, dgamma, 1.0 / rows.shape[0], dz)
+            else:
+                ops.launch(reductions.normalize_fixed_bwd, dz, inverse, gamma, dz)
+            return dz.reshape(x.shape)
+
+        return y.reshape(x.shape), pullback
+
+    def _batch_statistics(self, rows: Any) -> tuple[Any, Any]:
+        ops, width = self.backend, rows.shape[1]
+        if rows.shape[0] == 1:
+            warnings.warn(f"Layer {self.name!r}: a batch of one row has no variance; its output is beta.", stacklevel=2)
+        mean, variance = ops.empty((width,), rows.dtype), ops.empty((width,), rows.dtype)
+        ops.launch(reductions.MOMENTS, rows, mean, variance)
+        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            ops.launch(reductions.moving_average, moving.value, batch, self.momentum)
+        return mean, variance
+
+    def config(self) -> dict[str, Any]:
+        return {"axis": self.axis, "momentum": self.momentum, "epsilon": self.epsilon, "center": self.center, "scale": self.scale}

@@ -1,0 +1,78 @@
+"""Words about a model: `summary` and `explain`."""
+
+from typing import Any
+
+import numpy as np
+
+from gpunn.layers import InputLayer
+
+
+def summary(model: Any, line_length: int | None = None) -> str:
+    """A table as Keras prints it, in plain characters."""
+    rows = []
+    shape: tuple[int | None, ...] | None = None if model.row_shape is None else (None, *model.row_shape)
+    for layer in model.layers:
+        shape = layer.compute_output_shape(shape) if shape is not None else None
+        if isinstance(layer, InputLayer):
+            continue
+        text = "?" if shape is None else str(tuple(shape)).replace("'", "")
+        rows.append((f"{layer.name} ({type(layer).__name__})", text, f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"))
+    head = ("Layer (type)", "Output Shape", "Param #")
+    widths = [max(len(r[i]) for r in [head, *rows]) + 2 for i in range(3)]
+    if line_length:
+        widths[0] = max(widths[0], line_length - widths[1] - widths[2])
+    line = "-" * sum(widths)
+    out = [f'Model: "{model.name}"', line, "".join(h.ljust(w) for h, w in zip(head, widths, strict=True)), line.replace("-", "=")]
+    out += ["".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
+    trainable = sum(int(np.prod(p.shape)) for p in model.trainable_weights)
+    rest = sum(int(np.prod(p.shape)) for p in model.non_trainable_weights)
+    out.append(line)
+    for name, n in (("Total", trainable + rest), ("Trainable", trainable), ("Non-trainable", rest)):
+        out.append(f"{name} params: {n:,} ({_bytes(n * np.dtype(model.dtype).itemsize)})")
+    return "\n".join(out)
+
+
+def _bytes(n: float) -> str:
+    for unit in ("B", "KB", "MB"):
+        if n < 1024:
+            return f"{n:.2f} {unit}"
+        n /= 1024
+    return f"{n:.2f} GB"
+
+
+def explain(model: Any, batch_size: int) -> str:
+    """The stages with what was fused, then the nodes of one recorded train step."""
+    setup = model._need_setup("explain")
+    model._need_built("explain")
+    if not setup.stages:
+        model._arrange()
+    out = [f"Model {model.name!r} on {model.backend.name}, a train step of {batch_size} rows", "", "Stages:"]
+    for stage in setup.stages:
+        out.append(f"  {stage.layer.name} ({type(stage.layer).__name__})")
+        out += [f"    {note}" for note in stage.notes]
+    if not setup.fused:
+        out.append(f"  loss {setup.loss.name}: on the model's output, not fused")
+    out.append(f"  optimizer {setup.optimizer.name}: one pass over {model.storage.trainable_size:,} elements")
+    if not model.recordable:
+        own = [layer.name for layer in model.layers if not type(layer).__dict__.get("recordable", False)]
+        return "\n".join([*out, "", f"Not recorded: {', '.join(own)} do not say recordable = True, so every step runs launch by launch."])
+    from gpunn.training.loop import Training
+
+    program = Training(model, _sample(model, batch_size), batch_size, False, None)
+    recorded = program.record(batch_size)
+    return "\n".join([*out, "", f"Nodes: {len(recorded.nodes)}", *(f"  {line}" for line in recorded.describe())])
+
+
+def _sample(model: Any, rows: int) -> Any:
+    """Rows of zeros that fit the model, to record a step with."""
+    from gpunn.training.data import Rows
+
+    shape, output = (rows, *model.row_shape), model.output_shape
+    setup = model._setup
+    zeros = np.zeros(rows, np.int32) if setup.loss.sparse else np.zeros((rows, *output[1:]), model.dtype)
+    rows_ = Rows(np.zeros(shape, model.dtype), [setup.loss.prepare(zeros, output, model.dtype)], None)
+    setup.metric_targets = []
+    for metric in setup.metrics:
+        rows_.targets.append(metric.prepare(zeros if not metric.name.startswith("sparse") else np.zeros(rows, np.int32), output, model.dtype))
+        setup.metric_targets.append(len(rows_.targets) - 1)
+    return rows_

@@ -1,0 +1,151 @@
+"""What every model is: layers, their parameters packed flat, a random state, weights in and out, a summary."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gpunn import random
+from gpunn.backend import get_backend
+from gpunn.layers.base import Layer, Parameter, Rng
+from gpunn.layers.dropout import Dropout
+from gpunn.models.storage import Storage
+from gpunn.training import fuse
+from gpunn.training.trainer import Trainer
+
+
+class Model(Trainer):
+    """Base class of models.
+
+    Attributes: ``layers``; ``parameters`` (all, in layer order); ``backend``; ``built``; ``rng`` and ``epochs_seen``, the random state;
+    ``storage``, the flat vectors.
+    """
+
+    def __init__(self, name: str | None = None):
+        self.name = name or "model"
+        self.layers: list[Layer] = []
+        self.backend = get_backend()
+        self.dtype = "float32"
+        self.built = False
+        self.rng = Rng(self.backend, random.current_seed())
+        self.epochs_seen = 0
+        self.stop_training = False
+        self.storage: Storage | None = None
+        self.row_shape: tuple[int, ...] | None = None
+        self.output_shape: tuple[int | None, ...] = ()
+        self._programs: dict[Any, Any] = {}
+        self._inference: list[fuse.Stage] | None = None
+
+    # ------------------------------------------------------------------ parameters
+    @property
+    def parameters(self) -> list[Parameter]:
+        return [p for layer in self.layers for p in layer.parameters]
+
+    @property
+    def weights(self) -> list[Parameter]:
+        return self.parameters
+
+    @property
+    def trainable_weights(self) -> list[Parameter]:
+        return [p for layer in self.layers for p in layer.trainable_weights]
+
+    @property
+    def non_trainable_weights(self) -> list[Parameter]:
+        return [p for layer in self.layers for p in layer.non_trainable_weights]
+
+    @property
+    def recordable(self) -> bool:
+        """Whether every layer's step can be recorded; a user's own layer says so itself (``recordable = True`` in its class)."""
+        return all(type(layer).__dict__.get("recordable", False) for layer in self.layers)
+
+    def pack(self) -> None:
+        """Lay the parameters out flat; those of layers with ``trainable=False`` rest."""
+        for layer in self.layers:
+            for p in layer.parameters:
+                p.frozen = not layer.trainable
+        if self.storage is None or not self.storage.fits(self.parameters):
+            self.storage = Storage(self.backend, self.parameters, self.dtype)
+            self._programs.clear()
+
+    def storage_fits(self) -> bool:
+        frozen = [(p, not layer.trainable) for layer in self.layers for p in layer.parameters]
+        return self.storage is not None and all(p.frozen == f for p, f in frozen)
+
+    def adopt(self, layer: Layer) -> None:
+        """Give a layer this model's backend and random state."""
+        layer.backend, layer.rng = self.backend, self.rng
+        if isinstance(layer, Dropout):
+            layer.stream = random.DROPOUT + sum(isinstance(other, Dropout) for other in self.layers[: self.layers.index(layer)])
+
+    def get_weights(self) -> list[np.ndarray]:
+        """All weights, layer by layer, as NumPy arrays."""
+        self._need_built("get_weights")
+        return [p.numpy() for p in self.parameters]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace all weights. Raises ValueError, and changes nothing, when the number or a shape differs."""
+        self._need_built("set_weights")
+        parameters = self.parameters
+        if len(weights) != len(parameters):
+            raise ValueError(f"Model {self.name!r}: expected {len(parameters)} weights. Received: {len(weights)}.")
+        for p, w in zip(parameters, weights, strict=True):
+            if np.shape(w) != p.shape:
+                raise ValueError(f"Model {self.name!r}: weight {p.name} has shape {p.shape}. Received: {np.shape(w)}.")
+        for p, w in zip(parameters, weights, strict=True):
+            p.assign(w)
+
+    def count_params(self) -> int:
+        """How many numbers all weights hold."""
+        self._need_built("count_params")
+        return sum(layer.count_params() for layer in self.layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by name or index. Raises ValueError listing the names."""
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"Model {self.name!r} has {len(self.layers)} layers. Received: index={index}.")
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        raise ValueError(f"No such layer: {name!r}. Existing layers are: {', '.join(layer.name for layer in self.layers)}.")
+
+    def _need_built(self, what: str) -> None:
+        if not self.built:
+            raise ValueError(f"Model {self.name!r} is not built: call build(), fit() or give an Input before `{what}()`.")
+
+    # ------------------------------------------------------------------ what the step asks
+    def inference_stages(self) -> list[fuse.Stage]:
+        if self._inference is None:
+            self._inference = fuse.stages(self.layers)[0]
+        return self._inference
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ saying what it is
+    def summary(self, line_length: int | None = None, print_fn: Any = None) -> None:
+        """Print a table of the layers: output shape, parameters, totals."""
+        from gpunn.models.describe import summary
+
+        (print_fn or print)(summary(self, line_length))
+
+    def explain(self, batch_size: int = 32, print_fn: Any = None) -> str:
+        """What runs in a train step: what was fused, which kernel each node runs, and why a step is not recorded. Printed and returned."""
+        from gpunn.models.describe import explain
+
+        text = explain(self, batch_size)
+        (print_fn or print)(text)
+        return text
+
+    def save(self, path: Any, overwrite: bool = True) -> None:
+        """Write architecture, weights and optimizer state to one file; `gpunn.models.load_model` reads it."""
+        from gpunn.models.saving import save
+
+        save(self, path, overwrite)
+
+    def __call__(self, x: Any, training: bool = False) -> np.ndarray:
+        return self.predict(x)

@@ -1,0 +1,47 @@
+"""All parameters of a model as views of one flat vector, their gradients of another, running statistics of a third."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gpunn.backend.base import Backend
+from gpunn.layers.base import Parameter
+
+ALIGN = 16  # elements: every parameter starts on a cache line
+
+
+class Storage:
+    """Packs parameters: those that learn first, so that one launch over ``values[:trainable_size]`` updates them all."""
+
+    def __init__(self, ops: Backend, parameters: Sequence[Parameter], dtype: str):
+        learning = [p for p in parameters if p.learns]
+        resting = [p for p in parameters if not p.learns]
+        sizes = [_padded(p) for p in learning]
+        self.trainable_size = sum(sizes)
+        total = self.trainable_size + sum(_padded(p) for p in resting)
+        self.values, self.gradients = ops.zeros((total,), dtype), ops.zeros((self.trainable_size,), dtype)
+        self.places: dict[str, tuple[int, tuple[int, ...]]] = {}
+        at = 0
+        for p in [*learning, *resting]:
+            n = int(np.prod(p.shape))
+            view = self.values[at : at + n].reshape(p.shape)
+            ops.write(view, ops.to_numpy(p.value))
+            p.value, p.backend = view, ops
+            p.gradient = self.gradients[at : at + n].reshape(p.shape) if p.learns else None
+            if p.learns:
+                self.places[p.name] = (at, p.shape)
+            at += _padded(p)
+
+    def fits(self, parameters: Sequence[Parameter]) -> bool:
+        """Whether the parameters that learn are still the ones packed as such."""
+        return {p.name for p in parameters if p.learns} == set(self.places)
+
+    def split(self, vector: Any) -> dict[str, Any]:
+        """Views of a flat vector of trainable size, by parameter name."""
+        return {name: vector[at : at + int(np.prod(shape))].reshape(shape) for name, (at, shape) in self.places.items()}
+
+
+def _padded(p: Parameter) -> int:
+    n = int(np.prod(p.shape))
+    return -(-n // ALIGN) * ALIGN

@@ -1,0 +1,54 @@
+"""Which neighbours of a model run as one: decided once at compile, shown by `Model.explain`."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from gpunn import activations
+from gpunn.layers import Activation, BatchNormalization, Dense, InputLayer
+
+
+@dataclass
+class Stage:
+    """A layer as the step runs it: perhaps with the activation of the layer after it, or without its own."""
+
+    layer: Any
+    activation: Any = None  # None: the layer's own
+    notes: list[str] = field(default_factory=list)
+
+    def forward(self, x: Any, training: bool) -> Any:
+        if self.activation is None:
+            return self.layer.forward(x, training)
+        return self.layer.forward(x, training, activation=self.activation)
+
+
+def stages(layers: list[Any], loss: Any = None) -> tuple[list[Stage], bool]:
+    """-> (stages, whether the loss takes over the last activation)."""
+    out: list[Stage] = []
+    for layer in layers:
+        if isinstance(layer, InputLayer):
+            continue
+        before = out[-1] if out else None
+        if type(layer) is Activation and before is not None and _open(before):
+            before.activation = layer.activation
+            before.notes.append(f"{layer.name} ({layer.activation.name}) in the same pass")
+            continue
+        stage = Stage(layer)
+        if type(layer) is Dense and layer.activation is not activations.linear and layer.activation is not activations.softmax:
+            stage.notes.append(f"bias + {layer.activation.name} in one pass, their gradients in one pass")
+        out.append(stage)
+    fused = bool(out) and loss is not None and loss.fuses is not None and not getattr(loss, "from_logits", False)
+    if fused:
+        last = out[-1]
+        own = last.activation or getattr(last.layer, "activation", None)
+        fused = own is not None and own.name == loss.fuses and type(last.layer) in (Dense, Activation, BatchNormalization)
+        if fused:
+            last.activation = activations.linear
+            last.notes.append(f"{loss.fuses} + {loss.name}: value and gradient in one pass, from the logits")
+    return out, fused
+
+
+def _open(stage: Stage) -> bool:
+    """Whether an activation may move into this stage."""
+    if stage.activation is not None:
+        return False
+    return type(stage.layer) is BatchNormalization or (type(stage.layer) is Dense and stage.layer.activation is activations.linear)

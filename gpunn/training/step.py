@@ -1,0 +1,110 @@
+"""Recording one step of a model as a program: gather, forward, loss, backward, update, counters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gpunn.kernels import data as feeding
+from gpunn.training.data import Rows
+
+SUMS = 3  # weighted total, weight, first bad step: see kernels.data.ACCUMULATE
+
+
+@dataclass
+class Feed:
+    """A data set on the device: rows, targets, weights, an order, and the position in it."""
+
+    x: Any
+    targets: list[Any]
+    weights: Any
+    order: Any
+    position: Any
+
+    @classmethod
+    def of(cls, ops: Any, rows: Rows) -> "Feed":
+        order = ops.asarray(np.arange(len(rows), dtype=np.int32))
+        weights = None if rows.weights is None else ops.asarray(rows.weights)
+        return cls(ops.asarray(rows.x), [ops.asarray(t) for t in rows.targets], weights, order, ops.zeros((1,), "int64"))
+
+    def gather(self, ops: Any, rows: int, dtype: Any) -> Any:
+        out = ops.empty((rows, *self.x.shape[1:]), dtype)
+        kernel = feeding.GATHER["uint8" if self.x.dtype == np.uint8 else "float"]
+        ops.launch(kernel, self.x, self.order, self.position, 1.0, out)
+        return out
+
+    def gather_target(self, ops: Any, index: int, rows: int) -> Any:
+        target = self.targets[index]
+        out = ops.empty((rows, *target.shape[1:]), target.dtype)
+        if target.dtype == np.int32:
+            ops.launch(feeding.PICK_LABELS, target, self.order, self.position, out)
+        else:
+            ops.launch(feeding.GATHER["float"], target, self.order, self.position, 1.0, out)
+        return out
+
+    def gather_weights(self, ops: Any, rows: int, dtype: Any) -> Any:
+        out = ops.asarray(np.ones(rows, dtype))
+        if self.weights is not None:
+            ops.launch(feeding.PICK_WEIGHTS, self.weights, self.order, self.position, out)
+        return out
+
+
+def run_stages(stages: Sequence[Any], x: Any, training: bool) -> tuple[Any, list[Any]]:
+    pullbacks = []
+    for stage in stages:
+        x, pullback = stage.forward(x, training)
+        pullbacks.append(pullback)
+    return x, pullbacks
+
+
+def record_step(model: Any, feed: Feed, rows: int, training: bool, sums: Any) -> Any:
+    """The program of one batch of `rows` rows; with `training` it ends in the optimizer's update."""
+    ops, setup = model.backend, model._setup
+    with ops.record() as program:
+        _launch_step(model, setup, ops, feed, rows, training, sums)
+    return program
+
+
+def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Any) -> None:
+    """The same launches, now: for layers that cannot be recorded."""
+    _launch_step(model, model._setup, model.backend, feed, rows, training, sums)
+
+
+def _launch_step(model: Any, setup: Any, ops: Any, feed: Feed, rows: int, training: bool, sums: Any) -> None:
+    dtype = np.dtype(model.dtype)
+    for p in model.parameters:
+        p.begin_step()
+    x = feed.gather(ops, rows, dtype)
+    y = feed.gather_target(ops, 0, rows)
+    weight = feed.gather_weights(ops, rows, dtype)
+    z, pullbacks = run_stages(setup.stages, x, training)
+    scale = setup.loss.scale(rows)
+    if setup.fused:
+        values, gradient, p = setup.loss.record_fused(ops, y, z, weight, scale)
+    else:
+        values, gradient = setup.loss.record(ops, y, z, weight, scale)
+        p = z
+    plain = ops.asarray(np.ones(rows, dtype))
+    ops.launch(feeding.ACCUMULATE, values, weight, model.rng.step, sums[0])
+    if feed.weights is not None:  # Keras divides the loss by the number of rows, whatever their weights
+        ops.launch(feeding.ACCUMULATE, plain, plain, model.rng.step, sums[-1])
+    for i, (metric, target) in enumerate(zip(setup.metrics, setup.metric_targets, strict=True)):
+        t = y if target == 0 else feed.gather_target(ops, target, rows)
+        ops.launch(feeding.ACCUMULATE, metric.record(ops, t, p), plain, model.rng.step, sums[1 + i])
+    if training:
+        for i in range(len(pullbacks) - 1, -1, -1):
+            gradient = pullbacks[i](gradient, need_dx=i > 0)
+        size = model.storage.trainable_size
+        setup.optimizer.record(ops, model.storage.values[:size], model.storage.gradients[:size])
+    ops.launch(feeding.ADVANCE, feed.position, model.rng.step, rows, int(training))
+
+
+def record_prediction(model: Any, x: Any, rows: int, position: Any, order: Any) -> tuple[Any, Any]:
+    """-> (program, output array) for one batch without targets."""
+    ops = model.backend
+    feed = Feed(x, [], None, order, position)
+    with ops.record() as program:
+        out, _ = run_stages(model.inference_stages(), feed.gather(ops, rows, np.dtype(model.dtype)), False)
+        ops.launch(feeding.ADVANCE, position, ops.zeros((1,), "int64"), rows, 0)
+    return program, out

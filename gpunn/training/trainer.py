@@ -1,0 +1,232 @@
+"""compile, fit, evaluate, predict and the batch-wise calls: what a model inherits."""
+
+import warnings
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gpunn import callbacks as cb
+from gpunn import losses, optimizers
+from gpunn import metrics as measures
+from gpunn.layers.base import alias
+from gpunn.training import data, fuse
+from gpunn.training.loop import Evaluation, Prediction, Training
+
+
+@dataclass
+class Setup:
+    """What compile decided."""
+
+    loss: losses.Loss
+    optimizer: optimizers.Optimizer
+    asked: list[Any]
+    stages: list[fuse.Stage] = field(default_factory=list)
+    fused: bool = False
+    metrics: list[measures.Metric] = field(default_factory=list)
+    metric_targets: list[int] = field(default_factory=list)
+
+    def resolve(self, output_shape: tuple[int | None, ...]) -> None:
+        self.metrics = [measures.get(m, self.loss, output_shape) for m in self.asked]
+
+    @property
+    def names(self) -> list[str]:
+        return ["loss", *(m.name for m in self.metrics)]
+
+
+class Trainer:
+    """Keras's training face. A model gives `layers`, `parameters`, `backend`, `dtype`, `rng`, `storage` and `ready(row_shape)`."""
+
+    _setup: Setup | None = None
+
+    # ------------------------------------------------------------------ compile
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, **unknown: Any) -> None:
+        """Choose optimizer, loss and metrics (names, objects or configurations; `metrics` may be a bare name).
+
+        Raises ValueError for unknown names (listing the valid ones); the model keeps what it had.
+        """
+        if unknown:
+            raise TypeError(f"compile got unknown arguments: {', '.join(sorted(unknown))}.")
+        if loss is None:
+            raise ValueError("compile needs a loss. Received: loss=None.")
+        asked = [] if metrics is None else [metrics] if isinstance(metrics, str) or not isinstance(metrics, (list, tuple)) else list(metrics)
+        setup = Setup(losses.get(loss), optimizers.get(optimizer), asked)
+        setup.resolve(self.output_shape if self.built else (None, 2))  # type: ignore[attr-defined]  # unknown names show here
+        self._setup = setup
+        self._programs: dict[Any, Any] = {}
+        if self.built:  # type: ignore[attr-defined]
+            self._arrange()
+
+    @property
+    def optimizer(self) -> optimizers.Optimizer | None:
+        return self._setup.optimizer if self._setup else None
+
+    @property
+    def loss(self) -> losses.Loss | None:
+        return self._setup.loss if self._setup else None
+
+    @property
+    def metrics_names(self) -> list[str]:
+        return self._need_setup("metrics_names").names
+
+    def _need_setup(self, what: str) -> Setup:
+        if self._setup is None:
+            raise ValueError(f"You must call `compile()` before calling `{what}()`.")
+        return self._setup
+
+    def _arrange(self) -> None:
+        """After build: metrics for the output's shape, fused stages, flat storage, optimizer state."""
+        setup = self._setup
+        if setup is None:
+            return
+        setup.resolve(self.output_shape)  # type: ignore[attr-defined]
+        setup.stages, setup.fused = fuse.stages(self.layers, setup.loss)  # type: ignore[attr-defined]
+        self.pack()  # type: ignore[attr-defined]
+        storage = self.storage  # type: ignore[attr-defined]
+        setup.optimizer.bind(self.backend, self.rng.step, storage.trainable_size, storage.values.dtype)  # type: ignore[attr-defined]
+
+    def _check(self, x: Any, y: Any, sample_weight: Any, class_weight: Any, where: str) -> data.Rows:
+        """Everything that can be refused is refused here, before anything changes."""
+        setup = self._need_setup(where)
+        row_shape = self.row_shape  # type: ignore[attr-defined]
+        x = data.inputs(x, row_shape, self.dtype, where)  # type: ignore[attr-defined]
+        if y is None:
+            raise ValueError(f"Argument y of {where}: expected targets. Received: None.")
+        y = data.host(y, "y")
+        data.same_length(x, y, "y", where)
+        output = self.compute_output_shape((None, *x.shape[1:]))  # type: ignore[attr-defined]
+        targets = [setup.loss.prepare(y, output, self.dtype)]  # type: ignore[attr-defined]
+        setup.resolve(output)
+        setup.metric_targets = []
+        for metric in setup.metrics:
+            t = metric.prepare(y, output, self.dtype)  # type: ignore[attr-defined]
+            same = next((i for i, other in enumerate(targets) if other.dtype == t.dtype and other.shape == t.shape), None)
+            if same is None:
+                targets.append(t)
+            setup.metric_targets.append(len(targets) - 1 if same is None else same)
+        weights = data.row_weights(sample_weight, class_weight, y, len(x), self.dtype, where)  # type: ignore[attr-defined]
+        return data.Rows(x, targets, weights)
+
+    def _ready(self, row_shape: tuple[int, ...]) -> None:
+        if not self.built:  # type: ignore[attr-defined]
+            self.build((None, *row_shape))  # type: ignore[attr-defined]
+        elif self._setup is not None and (not self._setup.stages or not self.storage_fits()):  # type: ignore[attr-defined]
+            self._arrange()
+
+    # ------------------------------------------------------------------ fit
+    def fit(
+        self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: Any = "auto", callbacks: Any = None,
+        validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True, class_weight: Any = None, sample_weight: Any = None,
+        initial_epoch: int = 0, steps_per_epoch: int | None = None, validation_steps: int | None = None,
+        validation_batch_size: int | None = None, validation_freq: int = 1, nb_epoch: int | None = None,
+    ) -> cb.History:
+        """Train for `epochs` epochs of shuffled batches; the short last batch is used. -> `History`.
+
+        Arguments are Keras's. x: (rows, ...) of numbers; y: labels or targets, one a row. Raises ValueError, and leaves the model as it was,
+        for anything that does not fit; warns when the loss stops being finite.
+        """
+        epochs = alias(epochs, nb_epoch, "epochs", "nb_epoch")
+        self._need_setup("fit")
+        batch_size = _whole("batch_size", 32 if batch_size is None else batch_size, 1)
+        epochs, initial_epoch = _whole("epochs", epochs, 0), _whole("initial_epoch", initial_epoch, 0)
+        held = None
+        if validation_data is not None:
+            held = data.validation(validation_data)
+        elif validation_split:
+            (x, y, sample_weight), held = data.split(x, y, sample_weight, validation_split)
+        rows = self._check(x, y, sample_weight, class_weight, "fit")
+        held_rows = None if held is None else self._check(held[0], held[1], held[2], None, "fit (validation_data)")
+        if held_rows is not None and held_rows.x.shape[1:] != rows.x.shape[1:]:
+            raise ValueError(
+                f"Argument validation_data of fit: expected rows of shape {rows.x.shape[1:]}. Received: {held_rows.x.shape[1:]}."
+            )
+        self._ready(rows.x.shape[1:])
+        training = Training(self, rows, min(batch_size, len(rows)), shuffle, steps_per_epoch)
+        evaluation = None
+        if held_rows is not None:
+            evaluation = Evaluation(self, held_rows, validation_batch_size or max(batch_size, 256), validation_steps)
+        chain = cb.CallbackList(callbacks, self, {"epochs": epochs, "steps": training.steps, "verbose": verbose}, verbose)
+        self.stop_training = False
+        self.history = chain.history
+        chain.on_train_begin()
+        logs: dict[str, Any] = {}
+        for epoch in range(initial_epoch, epochs):
+            chain.on_epoch_begin(epoch)
+            logs = training.epoch(chain)
+            if evaluation is not None and (epoch + 1) % validation_freq == 0 and not self.stop_training:
+                chain.on_test_begin()
+                held_logs = evaluation.run()
+                chain.on_test_end(held_logs)
+                logs |= {f"val_{k}": v for k, v in held_logs.items()}
+            if (bad := training.bad_step) is not None:
+                warnings.warn(f"The loss became NaN or infinite at step {bad} of epoch {epoch + 1}.", RuntimeWarning, stacklevel=2)
+            chain.on_epoch_end(epoch, logs)
+            if self.stop_training:
+                break
+        chain.on_train_end(logs)
+        return chain.history
+
+    # ------------------------------------------------------------------ evaluate, predict
+    def evaluate(
+        self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: Any = "auto", sample_weight: Any = None,
+        steps: int | None = None, callbacks: Any = None, return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics over all rows, without training: a number, a list ``[loss, metrics...]``, or a dict with `return_dict`."""
+        rows = self._check(x, y, sample_weight, None, "evaluate")
+        self._ready(rows.x.shape[1:])
+        chain = cb.CallbackList(callbacks, self, {"steps": None, "verbose": verbose}, 0)
+        chain.on_test_begin()
+        logs = Evaluation(self, rows, _whole("batch_size", 256 if batch_size is None else batch_size, 1), steps).run()
+        chain.on_test_end(logs)
+        return self._flat(logs, return_dict)
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None) -> np.ndarray:
+        """The model's outputs for all rows, as a NumPy array (rows, ...)."""
+        x = data.inputs(x, self.row_shape, self.dtype, "predict")  # type: ignore[attr-defined]
+        self._ready(x.shape[1:])
+        chain = cb.CallbackList(callbacks, self, {"steps": None, "verbose": verbose}, 0)
+        chain.on_predict_begin()
+        out = Prediction(self, x, _whole("batch_size", 256 if batch_size is None else batch_size, 1), steps).run()
+        chain.on_predict_end()
+        return out
+
+    # ------------------------------------------------------------------ batch by batch
+    def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
+        """One step on exactly these rows. -> loss and metrics of this batch (Keras 3 goes on accumulating; this does not)."""
+        rows = self._check(x, y, sample_weight, class_weight, "train_on_batch")
+        self._ready(rows.x.shape[1:])
+        return self._flat(self._batch_runner(rows, True).once(rows), return_dict)
+
+    def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """Loss and metrics of exactly these rows."""
+        rows = self._check(x, y, sample_weight, None, "test_on_batch")
+        self._ready(rows.x.shape[1:])
+        return self._flat(self._batch_runner(rows, False).once(rows), return_dict)
+
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """Outputs of these rows."""
+        return self.predict(x, batch_size=max(len(x), 1))
+
+    def _batch_runner(self, rows: data.Rows, training: bool) -> Any:
+        """A recorded step for batches like this one, kept between calls."""
+        kinds = tuple((t.dtype.name, t.shape) for t in rows.targets)
+        key = (training, rows.x.shape, rows.x.dtype.name, kinds, rows.weights is None)
+        if key not in self._programs:
+            if len(self._programs) >= 8:  # batches of ever new sizes must not fill the memory
+                self._programs.clear()
+            own = data.Rows(rows.x.copy(), [t.copy() for t in rows.targets], None if rows.weights is None else rows.weights.copy())
+            kind: Any = Training if training else Evaluation
+            self._programs[key] = kind(self, own, len(own), False, None) if training else kind(self, own, len(own), None)
+        return self._programs[key]
+
+    def _flat(self, logs: dict[str, float], return_dict: bool) -> Any:
+        if return_dict:
+            return dict(logs)
+        values = list(logs.values())
+        return values[0] if len(values) == 1 else values
+
+
+def _whole(name: str, value: Any, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
+        raise ValueError(f"Argument {name}: expected an integer of at least {least}. Received: {name}={value!r}.")
+    return int(value)
