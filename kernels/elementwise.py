@@ -116,9 +116,10 @@ class _Texts:
             pad = " " * 12
         else:
             first = names[self.full]
-            lines.append(f"    columns = {first}.shape[1]")
-            lines += [f"    {o.name} = {o.name}.reshape({o.name}.size)" for o in self.operands if o.kind == "full"]
-            lines.append("    for i in range(lo * columns, hi * columns):")
+            lines.append(f"    a_, b_ = lo * {first}.shape[1], hi * {first}.shape[1]")
+            # slices, so that indices count from 0: Numba would otherwise look for negative ones, and the loop would not be vectors
+            lines += [f"    {o.name} = {o.name}.reshape({o.name}.size)[a_:b_]" for o in self.operands if o.kind == "full"]
+            lines.append(f"    for i in range({first}.size):")
             pad = " " * 8
         call = f"{self.formula.name}({', '.join(at[o.name] for o in self.inputs)})"
         if len(self.outputs) == 1:

@@ -230,9 +230,12 @@ def _panels_of(tile):
         size = out.itemsize
         lanes = VECTOR // size
         ldc = out.shape[1]
-        for j in range(0, columns, wide):
-            w = min(wide, columns - j)
-            vectors = (w + lanes - 1) // lanes
+        left = (columns + lanes - 1) // lanes
+        panels = (left * lanes + wide - 1) // wide
+        j = 0
+        while left > 0:  # panels of nearly equal width: a narrow last one would leave most registers idle
+            vectors = (left + panels - 1) // panels
+            w = min(vectors * lanes, columns - j)
             rest = w - (vectors - 1) * lanes
             for block in range((hi - row + tall - 1) // tall):
                 r = row + block * tall
@@ -246,6 +249,9 @@ def _panels_of(tile):
                         for q in range(w):
                             value = spare[i * wide + q]
                             out[r + i, column + j + q] = out[r + i, column + j + q] + value if accumulate else value
+            j += w
+            left -= vectors
+            panels -= 1
 
     return panels
 

@@ -19,6 +19,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
 from gpunn.kernels.record import Kernel, Operand
@@ -27,6 +28,15 @@ I64 = ir.IntType(64)
 FAST = "{'contract', 'nsz', 'arcp', 'reassoc'}"  # not nnan, ninf: what is not finite must stay visible
 _TYPES = {"T": "T", "u1": "np.uint8", "i4": "np.int32", "i8": "np.int64", "u4": "np.uint32", "f8": "np.float64"}
 _entries: dict[tuple[str, str], tuple[int, Any]] = {}
+
+
+class Apart(Compiler):
+    """Compiles a body as if no two of its arrays overlapped (LLVM's ``noalias``), an option Numba has but does not offer by name."""
+
+    def __init__(self, typingctx, targetctx, library, args, return_type, flags, locals):
+        flags = flags.copy()
+        flags.noalias = True
+        super().__init__(typingctx, targetctx, library, args, return_type, flags, locals)
 
 
 @intrinsic
@@ -108,8 +118,10 @@ def _load(name: str, source: str) -> Any:
 def _source(kernel: Kernel, dtype: np.dtype) -> str:
     lines = [
         f'"""{kernel.name}, {dtype.name}: written by gpunn.kernels.native."""', "import math", "import numpy as np",
-        "from numba import carray, cfunc, njit, types", "from gpunn.kernels.native import pointer", f"T = np.{dtype.name}",
+        "from numba import carray, cfunc, njit, types", "from gpunn.kernels.native import Apart, pointer", f"T = np.{dtype.name}",
         f"inlined = njit(nogil=True, error_model='numpy', fastmath={FAST}, inline='never')",
+        # same index in, same index out: an output that is an input may be treated as if it were not, and loops stay vectors
+        f"apart = njit(nogil=True, error_model='numpy', fastmath={FAST}, pipeline_class=Apart)",
     ]
     if kernel.native_text is not None:
         lines.append(kernel.native_text)
@@ -119,7 +131,7 @@ def _source(kernel: Kernel, dtype: np.dtype) -> str:
         lines += _imports(kernel) + [f"from {module} import {name} as body"]
         imported = False
     if not imported:
-        lines.append("body = inlined(body)")
+        lines.append("body = apart(body)")
     lines += ["@cfunc(types.void(types.CPointer(types.int64), types.int64, types.int64, types.int64), cache=True)", "def entry(a, lo, hi, scratch):"]
     names = []
     for i, o in enumerate(kernel.operands):

@@ -20,12 +20,13 @@ def _column_sum_reference(x, add, out):
 
 
 def _column_sum_native(x, add, out, lo, hi, scratch):
+    out = out[lo:hi]
     if add[0] == 0.0:
-        for j in range(lo, hi):
-            out[j] = x.dtype.type(0)
+        out[:] = x.dtype.type(0)
     for r in range(x.shape[0]):
-        for j in range(lo, hi):
-            out[j] += x[r, j]
+        row = x[r, lo:hi]
+        for j in range(out.size):
+            out[j] += row[j]
 
 
 COLUMN_SUM = register(
@@ -45,19 +46,21 @@ def _moments_reference(x, mean, variance):
 def _moments_native(x, mean, variance, lo, hi, scratch):
     rows = x.shape[0]
     inverse = x.dtype.type(1) / x.dtype.type(rows)
-    for j in range(lo, hi):
-        mean[j] = x.dtype.type(0)
-        variance[j] = x.dtype.type(0)
+    mean, variance = mean[lo:hi], variance[lo:hi]
+    mean[:] = x.dtype.type(0)
+    variance[:] = x.dtype.type(0)
     for r in range(rows):
-        for j in range(lo, hi):
-            mean[j] += x[r, j]
-    for j in range(lo, hi):
+        row = x[r, lo:hi]
+        for j in range(mean.size):
+            mean[j] += row[j]
+    for j in range(mean.size):
         mean[j] *= inverse
     for r in range(rows):
-        for j in range(lo, hi):
-            d = x[r, j] - mean[j]
+        row = x[r, lo:hi]
+        for j in range(mean.size):
+            d = row[j] - mean[j]
             variance[j] += d * d
-    for j in range(lo, hi):
+    for j in range(mean.size):
         variance[j] *= inverse
 
 
@@ -76,13 +79,14 @@ def _normalize_sums_reference(dy, x, mean, inverse, dbeta, dgamma):
 
 
 def _normalize_sums_native(dy, x, mean, inverse, dbeta, dgamma, lo, hi, scratch):
-    for j in range(lo, hi):
-        dbeta[j] = x.dtype.type(0)
-        dgamma[j] = x.dtype.type(0)
+    mean, inverse, dbeta, dgamma = mean[lo:hi], inverse[lo:hi], dbeta[lo:hi], dgamma[lo:hi]
+    dbeta[:] = x.dtype.type(0)
+    dgamma[:] = x.dtype.type(0)
     for r in range(x.shape[0]):
-        for j in range(lo, hi):
-            dbeta[j] += dy[r, j]
-            dgamma[j] += dy[r, j] * (x[r, j] - mean[j]) * inverse[j]
+        row, upstream = x[r, lo:hi], dy[r, lo:hi]
+        for j in range(mean.size):
+            dbeta[j] += upstream[j]
+            dgamma[j] += upstream[j] * (row[j] - mean[j]) * inverse[j]
 
 
 NORMALIZE_SUMS = register(
