@@ -1,5 +1,6 @@
 """Fetch one part of a data set from the first mirror that delivers the published bytes, into the user cache."""
 
+import contextlib
 import os
 import tempfile
 import zlib
@@ -37,6 +38,7 @@ def fetch(source: Source, part: Part, verified: Verified) -> RawIdx:
             failures.append(f"  - {url}: {error}")
             continue
         verified.store(part.name, raw, part.sha256)
+        _tidy(verified.folder, part)
         return raw
     raise DatasetError("Mirrors tried:\n" + "\n".join(failures))
 
@@ -79,6 +81,15 @@ def _part_file(folder: Path, name: str) -> Iterator[tuple[BinaryIO, Path]]:
                 path.unlink(missing_ok=True)  # while the lock is held: nobody else can be writing into it
     if not keep and not fcntl:
         path.unlink(missing_ok=True)  # Windows cannot remove an open file
+
+
+def _tidy(folder: Path, part: Part) -> None:
+    """Remove what other mirrors left half done, now that the part is there."""
+    for leftover in folder.glob(f"{part.name}.*.part"):
+        file = _open_shared(folder, leftover.name)
+        if file is not None:  # nobody is writing into it
+            with file, contextlib.suppress(OSError):
+                leftover.unlink()
 
 
 def _open_shared(folder: Path, name: str) -> BinaryIO | None:

@@ -59,11 +59,12 @@ def test_without_scikit_learn(monkeypatch, spec):
 
 
 @has_sklearn
-@pytest.mark.parametrize("damage", ["cut", "crc", "empty", "text", "row", "value", "range", "plain"])
+@pytest.mark.parametrize("damage", ["cut", "crc", "deflate", "empty", "text", "row", "value", "range", "plain"])
 def test_damaged_file(monkeypatch, tmp_path, damage):
     packed = digits.find_file().read_bytes()
     text = gzip.decompress(packed)
     data = {
+        "deflate": packed[:10] + b"\xff" * 2000 + packed[2010:],  # no kind of block begins so
         "cut": packed[:-100], "crc": packed[:-8] + bytes(8), "empty": b"", "text": gzip.compress(b"a,b\n", 1),
         "row": gzip.compress(text[: text.rindex(b"\n", 0, -1) + 1], 1), "value": gzip.compress(b"1" + text[1:], 1),
         "range": gzip.compress(b"300" + text[1:], 1), "plain": text,
@@ -75,6 +76,7 @@ def test_damaged_file(monkeypatch, tmp_path, damage):
         digits.load_data()
     for words in (str(file), "is damaged", "1797 rows of 65", "pip install --force-reinstall scikit-learn"):
         assert words in str(error.value)
+    assert damage != "row" or "Received: 116740 values" in str(error.value)
 
 
 @pytest.mark.parametrize("name", ["and", "nand", "nor", "or", "xnor", "xor"])

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import socket
+import time
 import zlib
 from dataclasses import replace
 
@@ -141,6 +142,14 @@ def test_next_mirror_serves(online, same, server):
     assert same(load(replace(online, mirrors=(f"{server.url}absent/", *online.mirrors))))
 
 
+def test_next_mirror_tidies_up(online, same, server, cache):
+    server.files[f"flaky/{IMAGES}.gz"] = server.files[f"{IMAGES}.gz"]
+    server.cuts = [1000, 0]
+    assert same(load(replace(online, mirrors=(f"{server.url}flaky/", *online.mirrors))))
+    assert [asked for _, asked in server.requests[:3]] == [None, "bytes=1000-", None], "no halves of two mirrors' files are joined"
+    assert not list(cache.glob("*.part"))
+
+
 def test_every_mirrors_failure_is_named(online, server, cache):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -159,8 +168,10 @@ def test_every_mirrors_failure_is_named(online, server, cache):
 
 def test_silent_server_times_out(online, monkeypatch):
     monkeypatch.setattr(download, "TIMEOUT_S", 0.2)
+    start = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as deaf, pytest.raises(DatasetError, match="no connection: timed out"):
         load(replace(online, mirrors=(f"http://127.0.0.1:{deaf.getsockname()[1]}/",)))
+    assert time.monotonic() - start < 3
 
 
 def test_oversized_answers_are_refused(online, server):

@@ -109,6 +109,13 @@ def test_unreadable_places(tmp_path):
             read_idx(tmp_path / "pipe")
 
 
+def test_impossible_shape_in_gzip_is_refused_before_reading(tmp_path):
+    data = GOOD[:4] + bytes.fromhex("00 01 00 00  00 01 00 00") + GOOD[12:]
+    packed = gzip.compress(data)
+    room = f"at most {len(packed) * 1032} bytes from {len(packed)} bytes of gzip"
+    refused(tmp_path, packed, "byte 4", "65536x65536 uint8", room, name="x.gz")
+
+
 def oracle(data):
     """What the bytes say, read independently, or None when they contradict themselves."""
     kinds = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
