@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 I32, I64 = ir.IntType(32), ir.IntType(64)
 SHIFT = 20  # the counter's low bits number a phase's tasks, the others the phase
 COUNTER, DONE = 0, 16  # places in `state`, on cache lines of their own
-SPINS = 4000  # looks at the counter (about 10 us) before a waiting thread sleeps
+SPINS = 60000  # looks at the counter (some 60 us) before a waiting thread sleeps, which takes 100 us at least
 
 
 def _at(builder, where, type_):

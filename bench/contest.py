@@ -1,0 +1,80 @@
+"""Contestants side by side: each in its own process, one epoch each in turn, so that a noisy minute hits them all."""
+
+import json
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+from contextlib import contextmanager
+from datetime import date
+from importlib import metadata
+
+HERE = pathlib.Path(__file__).resolve().parent
+SPIN = "while True: pass"
+
+
+class Contestant:
+    """A worker process; `epoch()` -> seconds."""
+
+    def __init__(self, name: str, batch: int, rows: int = 60000):
+        self.name, self.rows, self.seconds = name, rows, []
+        command = [sys.executable, str(HERE / "worker.py"), name, str(batch), str(rows)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if self.process.stdout.readline().strip() != "ready":
+            raise RuntimeError(f"{name} did not start")
+
+    def epoch(self) -> float:
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        seconds = float(self.process.stdout.readline().split()[0])
+        self.seconds.append(seconds)
+        return seconds
+
+    @property
+    def rate(self) -> float:
+        """Images a second, median."""
+        return self.rows / statistics.median(self.seconds)
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+@contextmanager
+def neighbours(count: int):
+    """A spinning process on each core: a laptop is never idle."""
+    spinning = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for p in spinning:
+            p.kill()
+            p.wait()
+
+
+def machine() -> dict:
+    """Where and with what a figure was measured."""
+    cpu = platform.processor()
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        pass
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE).stdout.strip()
+    versions = {}
+    for name in ("numpy", "numba", "jax", "torch", "scikit-learn", "keras"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return {
+        "cpu": cpu, "cores": len(__import__("os").sched_getaffinity(0)), "system": platform.system(), "python": platform.python_version(),
+        "versions": versions, "commit": commit, "date": date.today().isoformat(),
+    }
+
+
+def save(name: str, result: dict) -> pathlib.Path:
+    file = HERE / "results" / f"{name}-{date.today().isoformat()}.json"
+    file.write_text(json.dumps({"machine": machine(), **result}, indent=1) + "\n")
+    return file

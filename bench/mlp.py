@@ -1,0 +1,50 @@
+"""Images a second of the 784-300-100-10 network against JAX, PyTorch and scikit-learn: ``python bench/mlp.py [--busy] [--rounds 5]``.
+
+Prints a table and writes bench/results/mlp-cpu[-busy]-DATE.json. `test_mlp.py` runs the same contest under pytest-benchmark.
+"""
+
+import argparse
+import os
+import statistics
+
+from contest import Contestant, neighbours, save
+
+PEERS = ("jax", "torch", "sklearn")
+
+
+def contest(batch: int, rounds: int, busy: bool, peers=PEERS) -> dict:
+    everybody = [Contestant(name, batch) for name in ("gpunn", *peers)]
+    try:
+        with neighbours(len(os.sched_getaffinity(0)) if busy else 0):
+            for _ in range(rounds):
+                for c in everybody:
+                    c.epoch()
+    finally:
+        for c in everybody:
+            c.close()
+    ours = everybody[0]
+    out = {"batch": batch, "busy": busy, "rounds": rounds, "images_per_second": {c.name: round(c.rate) for c in everybody}}
+    out["ratio"] = {c.name: round(statistics.median(b / a for a, b in zip(ours.seconds, c.seconds, strict=True)), 3) for c in everybody[1:]}
+    out["seconds"] = {c.name: c.seconds for c in everybody}
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--busy", action="store_true", help="a spinning process on each core")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batches", type=int, nargs="+", default=[32, 128, 1024])
+    parser.add_argument("--peers", nargs="+", default=list(PEERS))
+    parser.add_argument("--dry", action="store_true", help="print, write no file")
+    given = parser.parse_args()
+    results = []
+    for batch in given.batches:
+        results.append(contest(batch, given.rounds, given.busy, given.peers))
+        r = results[-1]
+        print(f"batch {batch:5d}  gpunn {r['images_per_second']['gpunn']:8,d} img/s  " + "  ".join(f"{k} x{v:.2f}" for k, v in r["ratio"].items()), flush=True)
+    if not given.dry:
+        print(save("mlp-cpu-busy" if given.busy else "mlp-cpu", {"results": results}))
+
+
+if __name__ == "__main__":
+    main()
