@@ -96,7 +96,10 @@ def _cpu() -> Check:
     found = f"{usable} core{'s' * (usable != 1)} usable of {in_all}" + (f", {model}" if model else "")
     if quota is not None and quota < usable:
         found += f" (this container may use {quota:g} at a time)"
-    return Check("CPU", "ok", found, facts={"usable": usable, "cores": in_all, "quota": quota, "model": model})
+    threads = os.environ.get("GPUNN_THREADS")
+    if threads:
+        found += f" (GPUNN_THREADS={threads})"
+    return Check("CPU", "ok", found, facts={"usable": usable, "cores": in_all, "quota": quota, "model": model, "threads": threads})
 
 
 def _cgroup_cores() -> float | None:
@@ -124,19 +127,21 @@ def _numba() -> Check:
     except Exception as error:  # Numba refuses a NumPy that is too new with ImportError, a broken LLVM with OSError
         found = "installed but cannot be imported: training works, slower"
         return Check("Numba", "gap", found, 'pip install --upgrade "gpunn[cpu]"', (error_line(error),), {"version": None})
+    if os.environ.get("GPUNN_NUMBA") == "0":
+        found = f"{numba.__version__}, switched off by GPUNN_NUMBA=0: training works, slower"
+        return Check("Numba", "gap", found, "unset GPUNN_NUMBA", facts={"version": numba.__version__})
     return Check("Numba", "ok", numba.__version__, facts={"version": numba.__version__})
 
 
-def kernel_cache_folder() -> Path:
-    """Where compiled kernels are kept: below ``GPUNN_CACHE``, or the platform's folder for caches."""
+def cache_folder() -> Path:
+    """Below which compiled kernels are kept: ``GPUNN_CACHE``, or the platform's folder for caches.  Nothing is made here."""
     import platformdirs
 
-    chosen = os.environ.get("GPUNN_CACHE")
-    return (Path(chosen).expanduser().absolute() if chosen else Path(platformdirs.user_cache_dir("gpunn", appauthor=False))) / "kernels"
+    return Path(os.environ.get("GPUNN_CACHE") or platformdirs.user_cache_dir("gpunn")).expanduser().absolute()
 
 
 def _kernel_cache() -> Check:
-    folder = kernel_cache_folder()
+    folder = cache_folder()
     there = next(p for p in (folder, *folder.parents) if p.exists())
     facts = {"folder": str(folder), "exists": there == folder, "writable": there.is_dir() and os.access(there, os.W_OK | os.X_OK)}
     if not facts["writable"]:
@@ -155,7 +160,7 @@ def _gpu() -> Check:
     if found.memory is not None:
         free = "" if found.memory_free is None else f", {found.memory_free / 2**30:.1f} GiB free"
         details.append(f"compute capability {found.compute_capability}, {found.memory / 2**30:.1f} GiB of memory{free}")
-    wanted = os.environ.get("GPUNN_BACKEND", "").lower() in ("gpu", "cupy")
+    wanted = os.environ.get("GPUNN_BACKEND", "").lower() in ("gpu", "cupy", "cuda")
     level: Level = "ok" if found.usable else "bad" if wanted else "gap"
     text = f"{found.state}: {found.reason}"
     if level == "bad":

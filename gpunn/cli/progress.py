@@ -84,6 +84,8 @@ class EpochRows(gpunn.callbacks.Callback):
 class LiveRows(EpochRows):
     """The rows, and below them a bar for the epoch that runs.  The bar is gone when the context is left."""
 
+    every_batch = False  # a call after each chunk of steps is enough; one after every step would cost the engine its speed
+
     def __init__(self, console: Console, record: Record, epochs: int, batch_size: int) -> None:
         super().__init__(console, record, epochs)
         self.batch_size = batch_size

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import sys
 import traceback
 import warnings
@@ -26,8 +27,11 @@ def debugging() -> bool:
 
 
 def one_line(error: BaseException | str) -> str:
-    """The message of an error without line breaks; the type's name where there is no message."""
-    return " ".join(str(error).split()) or type(error).__name__
+    """The message of an error without line breaks, lists with semicolons; the type's name where there is no message."""
+    text = re.sub(r"(\n\s*- [^\n]*[^\n.;:])\n(?!\s*- )", r"\1.\n", str(error))  # the end of a list
+    text = re.sub(r"(?<!:)\s*\n\s*- ", "; ", text)
+    text = re.sub(r":\s*\n\s*- ", ": ", text)
+    return " ".join(text.split()) or type(error).__name__
 
 
 def say_error(error: BaseException | str) -> None:

@@ -1,6 +1,8 @@
 """The probe on made-up CuPys, one for every way in which a GPU can fail, and once on the CuPy of this machine (or its absence)."""
 
+import ctypes
 import importlib.util
+import shutil
 import subprocess
 import sys
 from types import ModuleType, SimpleNamespace
@@ -237,6 +239,22 @@ def test_the_cupy_of_this_machine():
 def test_importing_the_probe_imports_no_cupy():
     code = "import sys, gpunn.backend.probe; sys.exit('cupy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++, to run the kernel's text on the host")
+def test_the_kernel_doubles(tmp_path):
+    """The CUDA text itself, compiled as C++ and called once for every thread."""
+    host = "#define __global__\nstruct Index { int x; };\nextern \"C\" { Index blockIdx, blockDim, threadIdx; }\n" + probing._KERNEL
+    (tmp_path / "probe.cpp").write_text(host)
+    subprocess.run(["g++", "-shared", "-fPIC", "-o", tmp_path / "probe.so", tmp_path / "probe.cpp"], check=True)
+    library = ctypes.CDLL(str(tmp_path / "probe.so"))
+    x, y = np.arange(6, dtype=np.float32), np.full(6, 99, np.float32)
+    block, size, thread = (ctypes.c_int.in_dll(library, name) for name in ("blockIdx", "blockDim", "threadIdx"))
+    size.value = 3
+    for block.value in range(2):
+        for thread.value in range(3):
+            library.gpunn_probe(x.ctypes.data_as(ctypes.c_void_p), y.ctypes.data_as(ctypes.c_void_p), 5)
+    np.testing.assert_array_equal(y, [0, 2, 4, 6, 8, 99])
 
 
 def test_stages_cover_every_step():

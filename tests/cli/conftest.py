@@ -24,7 +24,7 @@ def engine(monkeypatch, tmp_path):
         monkeypatch.setitem(sys.modules, f"gpunn.datasets.{name}", value)
     for name in ON_CALLBACK:
         sys.modules.pop(name, None)
-    for name in ("GPUNN_BACKEND", "GPUNN_CACHE", "GPUNN_DEBUG", "NO_COLOR"):
+    for name in ("GPUNN_BACKEND", "GPUNN_CACHE", "GPUNN_DEBUG", "GPUNN_NUMBA", "GPUNN_THREADS", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(fake_engine.Sequential, "plan", fake_engine.Plan())
     fake_engine.STATE.fits.clear()

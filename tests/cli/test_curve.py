@@ -32,6 +32,7 @@ def test_two_panels(axes):
     assert [(a.get_xlabel(), a.get_ylabel()) for a in (loss, accuracy)] == [("epoch", "loss"), ("epoch", "accuracy")]
     labels = [[t.get_text() for t in a.get_legend().get_texts()] for a in (loss, accuracy)]
     assert labels == [["training", "validation", "test 0.8000"], ["training", "validation", "test 85.0%"]]
+    assert accuracy.yaxis.get_major_formatter()(0.5) == "50%"
     lines = loss.get_lines()
     np.testing.assert_array_equal(lines[0].get_xdata(), [1, 2, 3])
     np.testing.assert_array_equal(lines[0].get_ydata(), HISTORY["loss"])

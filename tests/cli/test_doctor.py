@@ -114,6 +114,23 @@ def test_numba_that_cannot_be_imported(look, monkeypatch):
     assert found["details"] == ["ImportError: Numba needs NumPy 2.5 or less. Got NumPy 9.9."]
 
 
+def test_environment_variables_are_named(look, monkeypatch):
+    monkeypatch.setenv("GPUNN_NUMBA", "0")
+    monkeypatch.setenv("GPUNN_THREADS", "3")
+    found = look()
+    assert (found["Numba"]["level"], found["Numba"]["mend"]) == ("gap", "unset GPUNN_NUMBA") and "GPUNN_THREADS=3" in found["CPU"]["found"]
+
+
+def test_the_library_answers_as_the_stand_in_does():
+    """The real gpunn.datasets.places, once it is there: found() has the entries that the report shows."""
+    places = pytest.importorskip("gpunn.datasets.places", reason="gpunn.datasets.places is not part of this tree yet")
+    entries = places.found()
+    assert {entry["name"] for entry in entries} >= {"mnist", "fashion-mnist", "digits"}
+    for entry in entries:
+        assert entry["where"] is None or isinstance(entry["where"], str)
+        assert all(isinstance(line, str) for line in entry["tried"])
+
+
 def test_extras_missing(look, monkeypatch):
     real = importlib.metadata.version
 
@@ -153,10 +170,10 @@ def test_no_data_at_all(look, monkeypatch, engine):
 def test_kernel_cache(look, monkeypatch, tmp_path):
     monkeypatch.setenv("GPUNN_CACHE", str(tmp_path / "cache"))
     cache = look()["kernel cache"]
-    assert cache["facts"] == {"folder": str(tmp_path / "cache" / "kernels"), "exists": False, "writable": True}
-    assert cache["found"].endswith("(made when first needed)")
-    (tmp_path / "cache" / "kernels").mkdir(parents=True)
-    assert look()["kernel cache"]["found"] == str(tmp_path / "cache" / "kernels")
+    assert cache["facts"] == {"folder": str(tmp_path / "cache"), "exists": False, "writable": True}
+    assert cache["found"].endswith("(made when first needed)") and not (tmp_path / "cache").exists()
+    (tmp_path / "cache").mkdir()
+    assert look()["kernel cache"]["found"] == str(tmp_path / "cache")
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("GPUNN_CACHE", str(tmp_path / "file"))
     cache = look()["kernel cache"]

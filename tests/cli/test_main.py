@@ -172,5 +172,16 @@ def test_help_and_version(call):
     assert "15 for fashion-mnist" in " ".join(help_text.split())
 
 
+@pytest.mark.parametrize(("text", "line"), [
+    ("lost", "lost"),
+    ("lost\n  and gone", "lost and gone"),
+    ("Looked in:\n  - here: no\n  - there\nSo use digits.", "Looked in: here: no; there. So use digits."),
+    ("Looked in:\n- here.\nMirrors tried:\n- there: no\n", "Looked in: here. Mirrors tried: there: no."),
+    ("a - b\nc - d", "a - b c - d"),
+])
+def test_one_line(text, line):
+    assert one_line(ValueError(text)) == line
+
+
 def test_one_line_of_an_error_without_words():
     assert one_line(KeyboardInterrupt()) == "KeyboardInterrupt"

@@ -48,6 +48,7 @@ def test_rows_without_a_terminal(engine, parts):
 def test_no_batch_hook_without_a_terminal(engine, parts):
     progress, _ = parts
     assert "on_train_batch_end" not in vars(progress.EpochRows) and "on_train_batch_end" in vars(progress.LiveRows)
+    assert progress.LiveRows.every_batch is False  # else the engine comes back to Python after every single step
 
 
 def test_the_bar_is_drawn_a_few_times_a_second_only(engine, parts, monkeypatch):

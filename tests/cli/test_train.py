@@ -157,7 +157,7 @@ def test_interrupted_outside_the_training(call, engine, monkeypatch):
 def test_missing_data(call):
     done = call("train", "mnist", "--backend", "cpu")
     assert done.exit_code == 2 and done.stderr.count("\n") == 1
-    assert "MNIST was not found. Looked in: - path" in done.stderr and "digits" in done.stderr
+    assert "MNIST was not found. Looked in: path" in done.stderr and "digits" in done.stderr
 
 
 def test_missing_data_without_a_word_of_digits(call, monkeypatch):
