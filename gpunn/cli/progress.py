@@ -15,6 +15,7 @@ from rich.text import Text
 
 import gpunn
 from gpunn.cli.record import Record
+from gpunn.cli.shell import number
 
 REDRAW = 0.12  # seconds between two drawings, at least
 _WIDTH = 12  # characters of a column, at least
@@ -52,7 +53,7 @@ class EpochRows(gpunn.callbacks.Callback):
         row = Text(self._first(f"{epoch + 1}/{self.epochs}", f"{self.record.rates[-1]:,.0f}"), style="dim")
         for name in names:
             value = self.record.history[name][-1]
-            row.append(_cell(f"{value:.4f}", name), style=self._style(name, value))
+            row.append(_cell(number(value), name), style=self._style(name, value))
         return row
 
     def _style(self, name: str, value: float) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gpunn.backend.probe import State, probe
-from gpunn.cli.shell import one_line, say_warning
+from gpunn.cli.shell import number, one_line, say_warning
 
 MODEL, HISTORY, CURVE = "model.gpunn.npz", "history.json", "curve.png"
 
@@ -67,8 +67,8 @@ def summary(console: Console, result: dict[str, Any]) -> None:
     accuracy = result["test_accuracy"]
     rows = [
         ("test accuracy", None if accuracy is None else f"[bold green]{accuracy:.2%}[/]"),
-        ("test loss", _number(result["test_loss"], ".4f")),
-        *((f"test {name.replace('_', ' ')}", _number(v, ".4f")) for name, v in result["test"].items() if name not in ("loss", "accuracy")),
+        ("test loss", None if result["test_loss"] is None else number(result["test_loss"])),
+        *((f"test {name.replace('_', ' ')}", number(v)) for name, v in result["test"].items() if name not in ("loss", "accuracy")),
         ("images/s", _number(result["images_per_second"], ",.0f")),
         ("seconds", _number(result["seconds"], ".2f")),
         ("parameters", _number(result["parameters"], ",")),

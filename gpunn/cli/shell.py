@@ -34,6 +34,11 @@ def one_line(error: BaseException | str) -> str:
     return " ".join(text.split()) or type(error).__name__
 
 
+def number(value: float) -> str:
+    """Four decimals, or powers of ten where that would be too long for a column."""
+    return f"{value:.4f}" if not abs(value) >= 1e5 else f"{value:.3e}"
+
+
 def say_error(error: BaseException | str) -> None:
     """One red line on stderr, after the traceback where one was asked for."""
     if debugging() and isinstance(error, BaseException):

@@ -97,6 +97,17 @@ def test_the_best_validation_accuracy_is_green(engine, parts):
     assert ["31m" in line for line in lines] == [False, False, False, True]  # a loss that is not a number
 
 
+def test_columns_hold_for_large_numbers(engine, parts):
+    progress, record = parts
+    out = console(False)
+    record.model = type("Model", (), {})()
+    with progress.EpochRows(out, record, EPOCHS) as rows:
+        for number, loss in enumerate([0.5, 1.41e39, float("nan")]):
+            epoch(engine, record, rows, number, loss)
+    lines = out.file.getvalue().splitlines()
+    assert len({len(line) for line in lines}) == 1 and "1.410e+39" in lines[2] and " nan " in lines[3]
+
+
 def test_record_leaves_validation_out_of_the_speed(engine, parts, monkeypatch):
     _, record = parts
     clock = [0.0]
