@@ -40,7 +40,7 @@ class EpochRows(gpunn.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         names = self.record.names
         if epoch == 0:
-            self._rows.append(Text(self._first("epoch", "images/s") + "".join(_cell(_title(n), n) for n in names), style="bold"))
+            self._rows.append(Text(self._head("epoch", "images/s") + "".join(_cell(_title(n), n) for n in names), style="bold"))
         self._rows.append(self._row(epoch, names))
         if self._due():
             self._show(0)
@@ -50,7 +50,7 @@ class EpochRows(gpunn.callbacks.Callback):
         self._flush()
 
     def _row(self, epoch: int, names: list[str]) -> Text:
-        row = Text(self._first(f"{epoch + 1}/{self.epochs}", f"{self.record.rates[-1]:,.0f}"), style="dim")
+        row = Text(self._head(f"{epoch + 1}/{self.epochs}", f"{self.record.rates[-1]:,.0f}"), style="dim")
         for name in names:
             value = self.record.history[name][-1]
             row.append(_cell(number(value), name), style=self._style(name, value))
@@ -66,7 +66,7 @@ class EpochRows(gpunn.callbacks.Callback):
         self._best = value
         return "not dim green"  # the best so far
 
-    def _first(self, epoch: str, rate: str) -> str:
+    def _head(self, epoch: str, rate: str) -> str:
         return f"{epoch:>{max(2 * len(str(self.epochs)) + 2, 6)}}{rate:>12}"
 
     def _due(self) -> bool:
@@ -91,17 +91,15 @@ class LiveRows(EpochRows):
         super().__init__(console, record, epochs)
         self.batch_size = batch_size
         self._steps = -(-record.images // batch_size)
-        self._begin = 0.0
         self._bar = Progress(
             TextColumn("{task.description}"), BarColumn(bar_width=None, complete_style="cyan", finished_style="cyan"),
             TextColumn("[dim]{task.fields[speed]}[/]"), TextColumn("[dim]{task.fields[left]}[/]"),
             console=console, auto_refresh=False, transient=True, expand=True,
         )
         self._task = TaskID(0)
-        self._started = 0.0
+        self._first: tuple[float, float] | None = None  # time and epochs done at the first sign of life: before it, kernels were compiled
 
     def __enter__(self) -> Self:
-        self._started = time.monotonic()
         self._task = self._bar.add_task("getting ready", total=self._steps, speed="", left="")
         self._bar.start()
         return self
@@ -111,7 +109,6 @@ class LiveRows(EpochRows):
         self._bar.stop()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._begin = time.monotonic()
         if self._due():
             self._show(0)
 
@@ -122,14 +119,22 @@ class LiveRows(EpochRows):
     def _show(self, steps: int) -> None:
         # The loss of the running epoch is not asked for: that would be a device read.
         now, done = time.monotonic(), self.record.epochs + steps / self._steps
-        speed = steps * self.batch_size / max(now - self._begin, 1e-9)
-        left = (now - self._started) * (self.epochs / done - 1) if done else None
+        if self._first is None and steps:
+            self._first = now, done
+        speed, left = self._pace(now, done)
         self._bar.update(
             self._task, completed=steps, description=f"epoch {min(self.record.epochs + 1, self.epochs)}/{self.epochs}",
-            speed=f"{speed:,.0f} images/s" if steps else "", left=f"{_duration(left)} left" if left is not None else "",
+            speed="" if speed is None else f"{speed:,.0f} images/s", left="" if left is None else f"{_duration(left)} left",
         )
         self._flush()
         self._bar.refresh()
+
+    def _pace(self, now: float, done: float) -> tuple[float | None, float | None]:
+        """Images per second and seconds left, both None until there is something to measure."""
+        if self._first is None or done <= self._first[1]:
+            return None, None
+        rate = (done - self._first[1]) / max(now - self._first[0], 1e-9)  # epochs a second
+        return rate * self.record.images, (self.epochs - done) / rate
 
 
 def _cell(text: str, name: str) -> str:

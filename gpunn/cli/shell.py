@@ -52,9 +52,10 @@ def say_warning(text: str) -> None:
 
 
 def _say(head: str, text: str, colour: str) -> None:
-    # Without colour on a pipe click takes it out by itself; NO_COLOR is https://no-color.org.
-    click.secho(head, fg=colour, bold=True, nl=False, err=True, color=False if os.environ.get("NO_COLOR") else None)
-    click.secho(text, fg=colour, err=True, color=False if os.environ.get("NO_COLOR") else None)
+    # On a pipe click takes the colours out by itself; NO_COLOR is https://no-color.org.
+    colours = False if os.environ.get("NO_COLOR") else None
+    # sys.stderr by name, not err=True: that finds its way past the live progress bar, whose stand-in sys.stderr may be.
+    click.echo(click.style(head, fg=colour, bold=True) + click.style(text, fg=colour), file=sys.stderr, color=colours)
 
 
 def _show_warning(message: Warning | str, *_where: Any, **_more: Any) -> None:

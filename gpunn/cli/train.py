@@ -104,7 +104,7 @@ def _train(options: Options, console: Console) -> tuple[dict[str, Any], Failure 
 
 def _compile(model: Any, options: Options) -> dict[str, Any]:
     """Compile the model unless it came compiled; what is known of its optimizer."""
-    if getattr(model, "compiled", False):
+    if getattr(model, "optimizer", None) is not None:
         given = [name for name, value in (("--optimizer", options.optimizer), ("--lr", options.lr)) if value is not None]
         if given:
             raise Failure(f"{options.model} returns a compiled model, so {' and '.join(given)} would have no effect. Leave it out.")

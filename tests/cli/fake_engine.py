@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import time
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -15,10 +16,11 @@ import numpy as np
 
 
 class Plan:
-    """What the fake fit does: at the given epoch (from 1) lose its mind, be interrupted, or raise."""
+    """What the fake fit does: at the given epoch (from 1) lose its mind, be interrupted, warn, or raise."""
 
     nan_at: int | None = None
     interrupt_at: int | None = None
+    warn_at: int | None = None
     error: Exception | None = None
     delay = 0.0  # seconds a batch
 
@@ -63,12 +65,12 @@ class Sequential:
     plan = Plan()
 
     def __init__(self, layers):
-        self.layers, self.compiled, self.stop_training = list(layers), False, False
+        self.layers, self.optimizer, self.stop_training = list(layers), None, False
         self.device, self.seed = STATE.device, STATE.seed
 
     def compile(self, optimizer, loss, metrics=()):
         self.optimizer = get_optimizer(optimizer) if isinstance(optimizer, str) else optimizer
-        self.metrics, self.compiled = list(metrics), True
+        self.metrics = list(metrics)
 
     def count_params(self):
         return 1234
@@ -99,6 +101,8 @@ class Sequential:
             if self.plan.interrupt_at == epoch + 1:
                 os.kill(os.getpid(), signal.SIGINT)
                 time.sleep(0.1)
+            if self.plan.warn_at == epoch + 1:
+                warnings.warn("odd", RuntimeWarning, stacklevel=2)
             tell("test_begin", None)
             tell("test_end", None)
             tell("epoch_end", epoch, self.logs(epoch + 1))

@@ -1,7 +1,11 @@
 """The progress bar: rows, throttling, and that the numbers of a running batch are left alone."""
 
 import io
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -73,13 +77,45 @@ def test_what_the_bar_shows(engine, parts, monkeypatch):
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     with progress.LiveRows(out, record, EPOCHS, BATCH) as rows:
         assert "getting ready" in out.file.getvalue()
-        epoch(engine, record, rows, 0)
+        rows.on_epoch_begin(0, None)
+        clock[0] = 60.0  # kernels were compiled
+        rows.on_train_batch_end(0, engine.Unread())
+        assert "left" not in out.file.getvalue()
+        clock[0] = 61.0
+        rows.on_train_batch_end(5, engine.Unread())
+        assert "50 images/s" in out.file.getvalue() and "0:05 left" in out.file.getvalue()  # 240 images to go
+        record.on_epoch_end(0, {"loss": 0.5})
         rows.on_epoch_begin(1, None)
-        clock[0] = 4.0
+        clock[0] = 64.0
         rows.on_train_batch_end(4, engine.Unread())
         text = out.file.getvalue()
-    assert "epoch 2/3" in text and "12 images/s" in text  # 5 batches of 10 in 4 s
-    assert "0:04 left" in text  # half of the epochs took 4 s
+    assert "epoch 2/3" in text and "35 images/s" in text and "0:05 left" in text.rpartition("epoch 2/3")[2]
+
+
+def test_in_a_terminal(tmp_path):
+    """A real terminal: a warning of the engine clears the bar's line first, and no bar is left in the end."""
+    pty = pytest.importorskip("pty", reason="needs a POSIX terminal")
+    command = [sys.executable, str(Path(__file__).with_name("fake_engine.py")), '{"warn_at": 2, "delay": 0.08}']
+    command += ["train", "digits", "--backend", "cpu", "--epochs", "3", "--out", str(tmp_path)]
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"TERM": "xterm-256color", "COLUMNS": "90", "LINES": "40"}
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        text = ""
+        while True:
+            try:
+                data = os.read(ours, 65536)
+            except OSError:  # Linux says so when the other end is closed
+                break
+            if not data:
+                break
+            text += data.decode()
+    os.close(ours)
+    assert process.returncode == 0
+    before, _, after = text.partition("warning: ")
+    assert "epoch 2/3" in before and "3/3" in after
+    assert "\x1b[2K" in before.rpartition("━")[2] and "epoch 2/3" in after.partition("\n")[2]  # cleared before, drawn again below
+    assert "\x1b[2K" in after.rpartition("━")[2] and "test accuracy" in after.rpartition("━")[2]
 
 
 def test_the_best_validation_accuracy_is_green(engine, parts):
