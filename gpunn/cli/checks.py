@@ -174,18 +174,15 @@ def _gpu() -> Check:
 def _data() -> Iterator[Check]:
     import gpunn.datasets.places as places
 
-    entries = places.found()
-    none_here = all(entry["where"] is None for entry in entries)
-    for entry in entries:
-        name, where, tried = entry["name"], entry["where"], list(entry["tried"])
-        facts = {"where": where, "tried": tried}
-        if where is not None:
-            yield Check(f"data: {name}", "ok", where, facts=facts)
-        elif name == "digits":
-            yield Check(f"data: {name}", "bad" if none_here else "gap", "not found", 'pip install "gpunn[digits]"', tuple(tried), facts)
+    reports = places.report()
+    none_here = all(r.folder is None for r in reports)
+    for r in reports:
+        facts = {"where": None if r.folder is None else str(r.folder), "tried": list(r.tried)}
+        if r.folder is not None:
+            yield Check(f"data: {r.name}", "ok", str(r.folder), facts=facts)
         else:
-            mend = f"gpunn train {name}  (downloads it; with the files at hand, add: --data-dir FOLDER)"
-            yield Check(f"data: {name}", "gap", "not found here", mend, tuple(tried), facts)
+            level: Level = "bad" if none_here and r.name == "digits" else "gap"
+            yield Check(f"data: {r.name}", level, "not found here", r.mend, r.tried, facts)
 
 
 def _extras() -> Iterator[Check]:

@@ -156,11 +156,15 @@ def load_mnist(path=None):
     raise ValueError(f"MNIST was not found. Looked in:\n  - path '{path}'\n  - user cache 'nowhere'\nOffline there is `digits`.")
 
 
-def found():
+def place(name, folder=None, tried=()):
+    return SimpleNamespace(name=name, folder=folder, tried=tuple(tried), mend=f"mend {name}")
+
+
+def report():
     return [
-        {"name": "mnist", "where": None, "tried": ["GPUNN_DATA: not set", "user cache: no such folder"]},
-        {"name": "fashion-mnist", "where": "data/fashion-mnist", "tried": []},
-        {"name": "digits", "where": "sklearn/datasets/data", "tried": []},
+        place("mnist", tried=["GPUNN_DATA: not set", "user cache: no such folder"]),
+        place("fashion-mnist", "data/fashion-mnist"),
+        place("digits", "sklearn/datasets/data"),
     ]
 
 
@@ -180,7 +184,7 @@ def names():
 def dataset_modules():
     """Name in ``gpunn.datasets`` -> its stand-in."""
     places = ModuleType("gpunn.datasets.places")
-    places.found = found
+    places.report = report
     return {
         "digits": SimpleNamespace(load_data=load_digits),
         "mnist": SimpleNamespace(load_data=load_mnist),

@@ -5,6 +5,7 @@ import importlib.util
 import json
 import sys
 
+import fake_engine
 import numba
 import numpy as np
 import pytest
@@ -57,7 +58,7 @@ def test_report(call):
         assert text in done.stdout
     mends = done.stdout.partition("What mends the gaps")[2]
     assert "  GPU\n    pip install \"gpunn[cuda13]\"  (for an NVIDIA GPU only)\n" in mends
-    assert "  data: mnist\n    gpunn train mnist" in mends
+    assert "  data: mnist\n    mend mnist" in mends
 
 
 @pytest.mark.parametrize(("state", "level", "lines"), [
@@ -122,13 +123,14 @@ def test_environment_variables_are_named(look, monkeypatch):
 
 
 def test_the_library_answers_as_the_stand_in_does():
-    """The real gpunn.datasets.places, once it is there: found() has the entries that the report shows."""
-    places = pytest.importorskip("gpunn.datasets.places", reason="gpunn.datasets.places is not part of this tree yet")
-    entries = places.found()
-    assert {entry["name"] for entry in entries} >= {"mnist", "fashion-mnist", "digits"}
+    """The real report has what the stand-in's entries have."""
+    from gpunn.datasets import places
+
+    entries = places.report()
+    assert {entry.name for entry in entries} >= {"mnist", "fashion-mnist", "digits"}
     for entry in entries:
-        assert entry["where"] is None or isinstance(entry["where"], str)
-        assert all(isinstance(line, str) for line in entry["tried"])
+        assert entry.folder is not None or entry.mend
+        assert all(isinstance(line, str) for line in entry.tried)
 
 
 def test_extras_missing(look, monkeypatch):
@@ -159,11 +161,11 @@ def test_blas_that_threadpoolctl_does_not_know(look, monkeypatch):
 
 
 def test_no_data_at_all(look, monkeypatch, engine):
-    nothing = [{"name": name, "where": None, "tried": ["somewhere"]} for name in ("mnist", "fashion-mnist", "digits")]
-    monkeypatch.setattr("gpunn.datasets.places.found", lambda: nothing)
+    nothing = [fake_engine.place(name, tried=["somewhere"]) for name in ("mnist", "fashion-mnist", "digits")]
+    monkeypatch.setattr("gpunn.datasets.places.report", lambda: nothing)
     digits = look(code=1)["data: digits"]
-    assert (digits["level"], digits["mend"], digits["details"]) == ("bad", 'pip install "gpunn[digits]"', ["somewhere"])
-    nothing[0]["where"] = "data/mnist"
+    assert (digits["level"], digits["mend"], digits["details"]) == ("bad", "mend digits", ["somewhere"])
+    nothing[0].folder = "data/mnist"
     assert look()["data: digits"]["level"] == "gap"
 
 
