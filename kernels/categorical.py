@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
 from gpunn.kernels.row_losses import EPSILON
 
@@ -113,7 +114,7 @@ def _record(name: str, signature: str, reference, native) -> Kernel:
     return register(
         Kernel(
             name=name, operands=parse(signature), extent=first_rows, reference=reference, native=native,
-            geometry="warps", cost=lambda p, *a: 3.0 * columns_of(p),
+            cuda=cuda_kernel("categorical.cu", name, EPSILON=repr(EPSILON)), geometry="warps", cost=lambda p, *a: 3.0 * columns_of(p),
         )
     )
 

@@ -11,7 +11,6 @@ import inspect
 import os
 import pathlib
 import sys
-import tempfile
 from typing import Any
 
 import numba
@@ -21,6 +20,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from gpunn.kernels import cache
 from gpunn.kernels.record import Kernel, Operand
 
 I64 = ir.IntType(64)
@@ -56,17 +56,7 @@ def pad(arguments: int) -> int:
 
 def cache_folder() -> pathlib.Path:
     """Where compiled kernels are kept: ``GPUNN_CACHE`` or the user's cache folder; a temporary one when neither can be written."""
-    import platformdirs
-
-    root = pathlib.Path(os.environ.get("GPUNN_CACHE") or platformdirs.user_cache_dir("gpunn"))
-    folder = root / f"kernels-{_digest()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except OSError:
-        pass
-    return pathlib.Path(tempfile.mkdtemp(prefix="gpunn-kernels-"))
+    return cache.folder(f"kernels-{_digest()}")
 
 
 def _digest() -> str:

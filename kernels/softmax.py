@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
 
 
@@ -120,7 +121,7 @@ def _record(name: str, signature: str, reference, native, cost: float) -> Kernel
     return register(
         Kernel(
             name=name, operands=parse(signature), extent=first_rows, reference=reference, native=native,
-            geometry="warps", cost=lambda z, *a: cost * columns_of(z),
+            cuda=cuda_kernel("softmax.cu", name), geometry="warps", cost=lambda z, *a: cost * columns_of(z),
         )
     )
 
