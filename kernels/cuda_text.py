@@ -9,7 +9,9 @@ import pathlib
 import re
 from collections.abc import Callable
 
-CTYPES = {"float32": "float", "float64": "double", "u1": "unsigned char", "i4": "int", "i8": "long long", "u4": "unsigned int", "f8": "double"}
+CTYPES = {
+    "float32": "float", "float64": "double", "u1": "unsigned char", "i4": "int", "i8": "long long", "u4": "unsigned int", "f8": "double",
+}
 SUFFIX = {"float32": "f32", "float64": "f64"}
 FOLDER = pathlib.Path(__file__).parent / "cuda"
 _SECTION = re.compile(r"^KERNEL\((\w+)\).*?^\}\n", re.MULTILINE | re.DOTALL)

@@ -30,8 +30,8 @@ def from_formula(formula: Formula, signature: str) -> Kernel:
     outputs = [p.strip().split(":")[0] for p in signature.partition("->")[2].split(",")]
     if len(inputs) != len(formula.parameters) or len(outputs) != formula.outputs:
         raise ValueError(
-            f"{formula.name}: the signature {signature!r} and the function disagree. Expected {len(inputs)} arguments and {len(outputs)} results. "
-            f"Received: {len(formula.parameters)} and {formula.outputs}."
+            f"{formula.name}: the signature {signature!r} and the function disagree. Expected {len(inputs)} arguments and "
+            f"{len(outputs)} results. Received: {len(formula.parameters)} and {formula.outputs}."
         )
     text = _Texts(formula, operands, outputs)
     kernel = Kernel(
@@ -42,7 +42,10 @@ def from_formula(formula: Formula, signature: str) -> Kernel:
 
 
 def composed(name: str, signature: str, arguments: str, expression: str, scope: dict[str, Any]) -> Kernel:
-    """A kernel whose formula is an expression over other formulas, made once a name: ``composed("bias_relu", "z, b:row -> y", "z, b", ...)``."""
+    """A kernel whose formula is an expression over other formulas, made once a name.
+
+    ``composed("bias_relu", "z, b:row -> y", "z, b", "relu(z + b)", {"relu": relu})``
+    """
     if name in REGISTRY:
         return REGISTRY[name]
     source = f"def {name}({arguments}):\n    return {expression}\n"
@@ -146,10 +149,12 @@ class _Texts:
         else:
             temps = ", ".join(f"o{k}_" for k in range(len(self.outputs)))
             work = f"T {temps}; {self.formula.name}({call}, {temps}); " + " ".join(f"{o}[i_] = o{k}_;" for k, o in enumerate(self.outputs))
+        parameters += ["long long n_", "long long columns_"]
         kernel = (
-            f'extern "C" __global__ void {self.formula.name}_{SUFFIX[dtype]}({", ".join(parameters)}, long long n_, long long columns_) {{\n'
+            f'extern "C" __global__ void {self.formula.name}_{SUFFIX[dtype]}({", ".join(parameters)}) {{\n'
             f"  {' '.join(loads)}\n"
-            f"  for (long long i_ = blockIdx.x * (long long)blockDim.x + threadIdx.x; i_ < n_; i_ += (long long)gridDim.x * blockDim.x) {{\n"
+            f"  const long long first_ = blockIdx.x * (long long)blockDim.x + threadIdx.x, stride_ = (long long)gridDim.x * blockDim.x;\n"
+            f"  for (long long i_ = first_; i_ < n_; i_ += stride_) {{\n"
             f"    {split}{work}\n  }}\n}}\n"
         )
         return typed(kernel, dtype)

@@ -1,8 +1,8 @@
 """From one typed scalar Python function to CUDA C, a Numba function and a vectorised NumPy expression.
 
 The language is small on purpose: names, numbers, ``+ - * / **``, comparisons, ``and or not``, conditional expressions, assignments, one
-``return``, the functions of `FUNCTIONS`, module-level numbers, and other formulas. Everything is of one floating type ``T``: a number ``0.5``
-becomes ``T(0.5)`` in CUDA and Numba, so a float kernel never computes in double.
+``return``, the functions of `FUNCTIONS`, module-level numbers, and other formulas. Everything is of one floating type ``T``: a number
+``0.5`` becomes ``T(0.5)`` in CUDA and Numba, so a float kernel never computes in double.
 """
 
 import ast
@@ -31,10 +31,10 @@ FUNCTIONS = {
 }
 # what an argument or a variable cannot be called: words of C++, and of the functions written around a formula
 RESERVED = frozenset(
-    "T np math alignas alignof asm auto bool case catch char const constexpr decltype default delete do double dynamic_cast enum explicit "
-    "export extern false float friend goto inline int long mutable namespace new noexcept nullptr operator private protected public register "
-    "short signed sizeof static struct switch template this throw true typedef typeid typename union unsigned using virtual void volatile "
-    "warpSize threadIdx blockIdx blockDim gridDim".split()
+    "T np math alignas alignof asm auto bool case catch char const constexpr decltype default delete do double dynamic_cast enum "
+    "explicit export extern false float friend goto inline int long mutable namespace new noexcept nullptr operator private "
+    "protected public register short signed sizeof static struct switch template this throw true typedef typeid typename union "
+    "unsigned using virtual void volatile warpSize threadIdx blockIdx blockDim gridDim".split()
 )
 _TARGETS = ("cuda", "numba", "numpy")
 _BINARY: dict[type, str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
@@ -137,8 +137,8 @@ class Formula:
 
     def _power(self, node: ast.BinOp, target: str, local: set[str]) -> str:
         base = self._text(node.left, target, local)
-        if isinstance(node.right, ast.Constant) and node.right.value in (2, 3):
-            return "(" + " * ".join([base] * node.right.value) + ")"
+        if isinstance(node.right, ast.Constant) and isinstance(node.right.value, (int, float)) and node.right.value in (2, 3):
+            return "(" + " * ".join([base] * int(node.right.value)) + ")"
         return f"{FUNCTIONS['pow'][_TARGETS.index(target)]}({base}, {self._text(node.right, target, local)})"
 
     def _call(self, name: str, node: ast.Call, target: str, local: set[str]) -> str:

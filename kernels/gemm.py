@@ -1,9 +1,9 @@
 """Matrix products. On a device a library does them; on a CPU they are tiles of registers over matrices packed just enough.
 
-A block of rows of the left matrix is packed k by k beside the list of those k at which the block is not all zeros: the borders of an image
-and many pixels of a batch are zero, and are skipped. (Adding an exact zero changes nothing, so the result does not depend on it; only 0 times
-infinity or NaN counts as 0.) The right matrix is read in place. The sum over k runs in one order whatever the threads and the blocks, so
-results are the same to the bit.
+A block of rows of the left matrix is packed k by k beside the list of those k at which the block is not all zeros: the borders of an
+image and many pixels of a batch are zero, and are skipped. (Adding an exact zero changes nothing, so the result does not depend on it;
+only 0 times infinity or NaN counts as 0.) The right matrix is read in place. The sum over k runs in one order whatever the threads and
+the blocks, so results are the same to the bit.
 """
 
 import numpy as np

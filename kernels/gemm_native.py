@@ -140,7 +140,7 @@ class _TileBuilder:
 _n_full, _n1, _n2, _n3 = (_tile(ROWS_N, VECTORS_N, False), *(_tile(ROWS_N, min(v, VECTORS_N), True) for v in (1, 2, 3)))
 _t_full = _tile(ROWS_T, VECTORS_T, False)
 _t1, _t2, _t3, _t4, _t5, _t6 = (_tile(ROWS_T, min(v, VECTORS_T), True) for v in (1, 2, 3, 4, 5, 6))
-_fast = {"nogil": True, "error_model": "numpy"}
+_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
 @njit(**_fast)

@@ -106,11 +106,12 @@ def _source(kernel: Kernel, dtype: np.dtype) -> str:
         imported = kernel.native_text.startswith("from ")
     else:
         module, name = inspect.getmodule(kernel.native).__name__, kernel.native.__name__  # type: ignore[union-attr]
-        lines += _imports(kernel) + [f"from {module} import {name} as body"]
+        lines += [*_imports(kernel), f"from {module} import {name} as body"]
         imported = False
     if not imported:
         lines.append("body = inlined(body)")
-    lines += ["@cfunc(types.void(types.CPointer(types.int64), types.int64, types.int64, types.int64), cache=True)", "def entry(a, lo, hi, scratch):"]
+    lines.append("@cfunc(types.void(types.CPointer(types.int64), types.int64, types.int64, types.int64), cache=True)")
+    lines.append("def entry(a, lo, hi, scratch):")
     names = []
     for i, o in enumerate(kernel.operands):
         names.append(f"p{i}")

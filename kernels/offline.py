@@ -1,6 +1,6 @@
 """Compiles the module for every architecture without a GPU or a driver: ``python -m gpunn.kernels.offline``.
 
-NVRTC comes with CuPy's wheels. A kernel that does not compile is named with its source line; a kernel that spills registers is a failure too.
+NVRTC comes with CuPy's extras. A kernel that does not compile is named with its source line; one that spills registers is a failure too.
 """
 
 import argparse

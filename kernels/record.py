@@ -1,8 +1,8 @@
 """What a kernel is: a name, typed operands, a parallel axis, and one implementation a target.
 
-A kernel runs over a half-open range of its axis (rows of a batch, elements of a vector, columns of a matrix). An operand is *aligned* when
-index i of the axis touches row i of the operand only; kernels that meet in aligned operands alone can be run one after another on a few rows
-at a time, without waiting for the others (see `gpunn.backend.schedule`).
+A kernel runs over a half-open range of its axis (rows of a batch, elements of a vector, columns of a matrix). An operand is *aligned*
+when index i of the axis touches row i of the operand only; kernels that meet in aligned operands alone can be run one after another on a
+few rows at a time, without waiting for the others (see `gpunn.backend.schedule`).
 """
 
 from collections.abc import Callable, Sequence
@@ -15,10 +15,10 @@ KINDS = ("full", "row", "col", "scalar", "const", "whole")
 REGISTRY: dict[str, "Kernel"] = {}
 
 # On a device a kernel is the function ``<name>_<f32|f64>``. It takes its operands in order: arrays and scalars as pointers (a scalar is
-# double, or long long where it is :i8), a const by value as T (or long long); then ``long long rows, long long columns``. These are the rows
-# and columns of the operand that `shape_of` names, and a geometry is one of:
+# double, or long long where it is :i8), a const by value as T (or long long); then ``long long rows, long long columns``. These are the
+# rows and columns of the operand that `shape_of` names, and a geometry is one of:
 GEOMETRIES = (
-    "elements",  # a grid of any size strides over all elements; here `rows` counts elements: rows times columns. An element's row is i / columns
+    "elements",  # a grid of any size strides over all elements; here `rows` counts elements, and element i is in row i / columns
     "rows",  # a block a row, of any number of threads
     "warps",  # a warp a row, several warps a block
     "columns",  # a block of (x, y) threads, both powers of two, takes x columns; the results are one value a column

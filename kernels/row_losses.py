@@ -47,8 +47,8 @@ def row_loss(name: str, value: Callable, gradient: Callable) -> Kernel:
 
     def cuda(dtype: str) -> str:
         return typed(
-            f'extern "C" __global__ void {name}_{SUFFIX[dtype]}(const T* __restrict__ p, const T* __restrict__ t, const T* __restrict__ weight,'
-            f" T scale, T* __restrict__ loss, T* __restrict__ dp, long long rows, long long columns) {{\n"
+            f'extern "C" __global__ void {name}_{SUFFIX[dtype]}(const T* __restrict__ p, const T* __restrict__ t, '
+            "const T* __restrict__ weight, T scale, T* __restrict__ loss, T* __restrict__ dp, long long rows, long long columns) {\n"
             "  const int lane = threadIdx.x & 31;\n"
             "  const long long row = warp_row();\n"
             "  if (row >= rows) return;\n"
