@@ -8,7 +8,7 @@ the blocks, so results are the same to the bit.
 
 import numpy as np
 
-from gpunn.kernels.record import Kernel, columns_of, parse, register, rows_of
+from gpunn.kernels.record import Kernel, columns_of, matrix, parse, register, rows_of
 
 BLOCK_ROWS = 64  # rows packed at a time
 BLOCK_K = 1024  # sums longer than this are cut, so that a panel stays in the second-level cache
@@ -16,12 +16,8 @@ BLOCK_K_TN = 256
 BLOCK_N_NT = 512
 
 
-def _matrix(a):
-    return a.reshape(a.shape[0], -1)
-
-
 def _store(product, add, out):
-    target = _matrix(out)
+    target = matrix(out)
     if add:
         target += product
     else:
@@ -30,20 +26,20 @@ def _store(product, add, out):
 
 def _nn_reference(a, b, add, out):
     if add:
-        _store(_matrix(a) @ _matrix(b), add, out)
+        _store(matrix(a) @ matrix(b), add, out)
     else:
-        np.matmul(_matrix(a), _matrix(b), out=_matrix(out))
+        np.matmul(matrix(a), matrix(b), out=matrix(out))
 
 
 def _nt_reference(a, b, add, out):
-    _store(_matrix(a) @ _matrix(b).T, add, out)
+    _store(matrix(a) @ matrix(b).T, add, out)
 
 
 def _tn_reference(a, b, add, out):
     if add:
-        _store(_matrix(a).T @ _matrix(b), add, out)
+        _store(matrix(a).T @ matrix(b), add, out)
     else:
-        np.matmul(_matrix(a).T, _matrix(b), out=_matrix(out))
+        np.matmul(matrix(a).T, matrix(b), out=matrix(out))
 
 
 def _scratch(*arguments):

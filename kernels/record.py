@@ -138,6 +138,11 @@ def columns_of(array: Any) -> int:
     return int(np.prod(array.shape[1:], dtype=np.int64))
 
 
+def matrix(array: Any) -> Any:
+    """(rows, everything else); also of an array without rows."""
+    return array.reshape(array.shape[0], columns_of(array))
+
+
 def first_rows(*arguments: Any) -> int:
     """The extent of most kernels: the rows of the first operand."""
     return rows_of(arguments[0])

@@ -4,11 +4,7 @@ import numpy as np
 
 from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.elementwise import elementwise
-from gpunn.kernels.record import Kernel, columns_of, parse, register, rows_of
-
-
-def _matrix(a):
-    return a.reshape(a.shape[0], -1)
+from gpunn.kernels.record import Kernel, columns_of, matrix, parse, register, rows_of
 
 
 def _columns(*arguments):
@@ -16,7 +12,7 @@ def _columns(*arguments):
 
 
 def _column_sum_reference(x, add, out):
-    total = _matrix(x).sum(axis=0)
+    total = matrix(x).sum(axis=0)
     out[...] = (out + total if add else total).reshape(out.shape)
 
 
@@ -39,7 +35,7 @@ COLUMN_SUM = register(
 
 
 def _moments_reference(x, mean, variance):
-    x = _matrix(x)
+    x = matrix(x)
     mean[...] = x.mean(axis=0)
     variance[...] = np.square(x - mean).mean(axis=0)
 
@@ -73,7 +69,7 @@ MOMENTS = register(  # two passes: no cancellation for data far from zero
 
 
 def _normalize_sums_reference(dy, x, mean, inverse, dbeta, dgamma):
-    dy, x = _matrix(dy), _matrix(x)
+    dy, x = matrix(dy), matrix(x)
     dbeta[...] = dy.sum(axis=0)
     dgamma[...] = (dy * (x - mean) * inverse).sum(axis=0)
 
