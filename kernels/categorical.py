@@ -56,9 +56,10 @@ def _sparse_native(p, label, weight, scale, loss, dp, lo, hi, scratch):
         k = label[i]
         own = p[i, k]  # before dp, which may share p's memory
         q = own / total
-        loss[i] = -np.log(min(max(q, low), high))
+        zero = T(0) if np.isfinite(total) else T(np.nan)  # an entry of the row that is not finite spoils everything
+        loss[i] = zero - np.log(min(max(q, low), high))
         clipped = q <= low or q >= high  # no gradient; p[i, k] may be zero
-        factor = T(0) if clipped else weight[i] * T(scale[0])
+        factor = zero if clipped else weight[i] * T(scale[0])
         for j in range(p.shape[1]):
             dp[i, j] = factor / total
         if not clipped:

@@ -38,11 +38,11 @@ KERNEL(crossentropy_sparse)(const T* __restrict__ p, const int* __restrict__ lab
   }
   total = warp_sum(total);
   own = warp_sum(own);  // the others are zero: the label's probability, in every lane
-  const T q = own / total;
+  const T q = own / total, zero = total - total;  // NaN when an entry of the row is not finite: then everything is
   const bool clipped = q <= low || q >= high;
-  const T rest = clipped ? T(0) : weight[row] * scale / total;
+  const T rest = clipped ? zero : weight[row] * scale / total;
   for (long long j = lane; j < columns; j += 32) dp[at + j] = j == hot && !clipped ? rest - weight[row] * scale / own : rest;
-  if (lane == 0) loss[row] = -log(minimum(maximum(q, low), high));
+  if (lane == 0) loss[row] = zero - log(minimum(maximum(q, low), high));
 }
 
 KERNEL(hit_sparse)(const T* __restrict__ p, const int* __restrict__ label, T* __restrict__ hit, long long rows, long long columns) {
