@@ -15,7 +15,7 @@ import numpy as np
 from gpunn.kernels.record import Kernel
 
 PIECE = 12_000.0  # nanoseconds a task should last at least: well above the cost of drawing it
-PIECES_PER_THREAD = 4
+PIECES_PER_THREAD = 8
 
 
 @dataclass
