@@ -66,7 +66,7 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
         raise ValueError(f"{path} is not a whole gpunn model file: {error}") from error
     if config.get("format") != FORMAT or config.get("class_name") != "Sequential":
         raise ValueError(f"{path}: expected format {FORMAT}. Received: {config.get('format')!r}, {config.get('class_name')!r}.")
-    model = Sequential.from_config(config["config"], custom_objects)
+    model: Any = Sequential.from_config(config["config"], custom_objects)
     model.set_weights(weights)
     rng = config["rng"]
     model.rng.seed, model.epochs_seen = rng["seed"], rng["epochs"]
