@@ -73,6 +73,9 @@ def _sample(model: Any, rows: int) -> Any:
     rows_ = Rows(np.zeros(shape, model.dtype), [setup.loss.prepare(zeros, output, model.dtype)], None)
     setup.metric_targets = []
     for metric in setup.metrics:
-        rows_.targets.append(metric.prepare(zeros if not metric.name.startswith("sparse") else np.zeros(rows, np.int32), output, model.dtype))
-        setup.metric_targets.append(len(rows_.targets) - 1)
+        target = metric.prepare(zeros if not metric.name.startswith("sparse") else np.zeros(rows, np.int32), output, model.dtype)
+        same = next((i for i, t in enumerate(rows_.targets) if t.dtype == target.dtype and t.shape == target.shape), None)
+        if same is None:
+            rows_.targets.append(target)
+        setup.metric_targets.append(len(rows_.targets) - 1 if same is None else same)
     return rows_

@@ -54,6 +54,8 @@ MARKED = [
 
 
 def has(target, kernel):
+    if target == "numba" and kernel.native is None and kernel.native_text is None:
+        return False  # of a device only: the CPU runs its parts
     return not (target.startswith("sim") and kernel.geometry == "library")
 
 

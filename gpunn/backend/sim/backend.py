@@ -6,40 +6,63 @@ import os
 import pathlib
 import shutil
 import subprocess
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from gpunn.backend import cublas
-from gpunn.backend.device import DeviceBackend
-from gpunn.backend.schedule import Node
+from gpunn.backend import cublas, lanes
+from gpunn.backend.errors import DeviceMemoryError, compile_error
+from gpunn.backend.on_device import DeviceBackend
+from gpunn.backend.sim.graph import LaneGraph
 from gpunn.backend.sim.host_module import HostCompileError, HostGraph, HostModule
 from gpunn.kernels import cache
-from gpunn.kernels.device import Properties
+from gpunn.kernels.device import ModuleText, Properties
 
 BLAS_TEXT = pathlib.Path(__file__).with_name("cublas_on_host.c")
 
 
 class SimBackend(DeviceBackend):
-    """NumPy arrays, kernels through `HostModule`, cuBLAS's entry points on host memory, steps recorded as `HostGraph`.
+    """NumPy arrays, kernels through `HostModule`, cuBLAS's entry points on host memory, steps recorded as `LaneGraph`.
 
-    Args: ``order`` of the threads and ``guard`` as in `HostModule`. Raises `HostCompileError` without a C++ compiler.
+    Args: ``order`` of the threads and of the lanes, and ``guard``, as in `HostModule`; ``memory``: bytes the device has.
+    Attributes: ``allocated``, bytes in use; ``allocations``, how many arrays were made so far; ``captures``.
+    Raises `HostCompileError` without a C++ compiler.
     """
 
     name = "sim"
 
-    def __init__(self, order: str = "forward", guard: bool = False):
+    def __init__(self, order: str = "forward", guard: bool = False, memory: int = 1 << 40):
         super().__init__(Properties(multiprocessors=4))
-        self._order, self._guard = order, guard
-        self.blas = _RecordedBlas(_blas_library(), np.empty(64, np.uint8), lambda a: a.ctypes.data)
+        self._order, self._guard, self.memory = order, guard, memory
+        self.allocated = self.allocations = self.captures = 0
+        library = _blas_library()
+        self.blas = [_RecordedBlas(library, np.empty(1 << 16, np.uint8), self.address) for _ in (lanes.MAIN, lanes.SIDE)]
 
+    # ------------------------------------------------------------------ arrays
     def empty(self, shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
+        self._check_allocation(shape)
+        asked = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        if asked > self.free_memory():
+            raise DeviceMemoryError(asked, self.free_memory(), self.name)
         array = np.empty(shape, dtype)
-        array.view(np.uint8).fill(0xFF)  # NaN: what is read before it is written shows
+        array.reshape(-1).view(np.uint8).fill(0xFF)  # NaN: what is read before it is written shows
+        self.allocated, self.allocations = self.allocated + asked, self.allocations + 1
+        weakref.finalize(array, self._freed, asked).atexit = False
         return array
 
+    def _freed(self, size: int) -> None:
+        self.allocated -= size
+
+    def free_memory(self) -> int:
+        return self.memory - self.allocated
+
     def asarray(self, values: Any, dtype: Any = None) -> np.ndarray:
-        return np.array(values, dtype, order="C")  # a copy: a device has memory of its own
+        values = np.asarray(values, dtype)
+        array = self.empty(values.shape, values.dtype)  # a copy: a device has memory of its own
+        array[...] = values
+        return array
 
     def write(self, target: np.ndarray, values: Any) -> None:
         target[...] = values
@@ -48,20 +71,42 @@ class SimBackend(DeviceBackend):
         self.reads += 1
         return np.array(array)
 
-    def compile(self, source: str, names: tuple[str, ...]) -> dict[str, Any]:
-        module = HostModule(code=source, order=self._order, guard=self._guard)
-        return {name: module.get_function(name) for name in names}
+    def address(self, array: np.ndarray) -> int:
+        return array.ctypes.data
 
-    def capture(self, nodes: list[Node], steps: int) -> HostGraph:
-        self.prepare(nodes)
-        with HostGraph() as graph:
-            for _ in range(steps):
-                for node in nodes:
-                    self.run_node(node)
+    # ------------------------------------------------------------------ kernels
+    def compile(self, text: ModuleText) -> dict[str, Any]:
+        try:
+            module = HostModule(code=text.source, order=self._order, guard=self._guard)
+        except HostCompileError as error:
+            if "refused" not in str(error):
+                raise
+            raise compile_error(str(error), text, "sim") from error
+        return {name: module.get_function(name) for name in text.names}
+
+    def call(self, function: Any, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...], lane: int) -> None:
+        function(grid, block, arguments)
+
+    def run_node(self, node: Any, lane: int = lanes.MAIN) -> None:
+        if isinstance(HostGraph.recording, LaneGraph):
+            HostGraph.recording.lane = lane
+        super().run_node(node, lane)
+
+    def capture(self, body: Callable[[], None]) -> LaneGraph:
+        self.captures += 1
+        graph = LaneGraph(self._order)
+        with graph:
+            body()
         return graph
 
-    def replay(self, graph: HostGraph) -> None:
+    def replay(self, graph: LaneGraph) -> None:
         graph.launch()
+
+    def signal(self, lane: int) -> Any:
+        return HostGraph.recording.signal(lane)  # type: ignore[union-attr]
+
+    def wait(self, lane: int, mark: Any) -> None:
+        HostGraph.recording.wait(lane, mark)  # type: ignore[union-attr]
 
 
 class _RecordedBlas(cublas.Blas):
