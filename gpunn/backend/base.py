@@ -78,6 +78,9 @@ class Backend:
         raise NotImplementedError
         yield
 
+    def set_precision(self, tf32: bool) -> None:
+        """Whether products of float32 may be done in TF32, where the device has it."""
+
     def synchronize(self) -> None:
         """Wait until everything launched has run."""
 

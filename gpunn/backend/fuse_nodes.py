@@ -53,13 +53,13 @@ class Program:
         self.touched.insert(at, touches(node, self.ops.address))
 
 
-def fuse(nodes: Sequence[Node], ops: Any) -> list[Node]:
-    """The launches of a device's program: every rule, as often as it finds something."""
+def fuse(nodes: Sequence[Node], ops: Any) -> Program:
+    """A device's program: every rule, as often as it finds something."""
     program = Program(nodes, ops)
     for rule in RULES:
         while (found := rule(program)) is not None:
             program.replace(*found)
-    return program.nodes
+    return program
 
 
 def node_of(kernel: Any, *arguments: Any) -> Node:

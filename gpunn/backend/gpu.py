@@ -1,18 +1,20 @@
 """An NVIDIA GPU through CuPy. Imported only when a GPU is asked for."""
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import cupy
 import numpy as np
 
-from gpunn.backend import cublas, lanes
+from gpunn.backend import cublas, cublaslt, lanes
 from gpunn.backend.errors import DeviceMemoryError, compile_error
 from gpunn.backend.on_device import DeviceBackend
 from gpunn.kernels.device import ModuleText, Properties
 
 OPTIONS = ("-std=c++17",)
+TIMED = 20  # launches in a graph by which an algorithm is timed
 
 
 class GpuBackend(DeviceBackend):
@@ -32,9 +34,12 @@ class GpuBackend(DeviceBackend):
         self.stream = self.streams[lanes.MAIN]
         self._sent: list[np.ndarray] = []  # host memory that a copy may still be reading
         self._marks: list[Any] = []  # events live as long as the capture that recorded them
-        library = cublas.load()
+        library, light = cublas.load()
         for stream in self.streams:  # a workspace each: products on two streams run at the same time
             self.blas.append(cublas.Blas(library, self.empty((cublas.WORKSPACE,), "uint8"), self.address, stream.ptr))
+        self.light = cublaslt.Light(light, self.address, cublas.WORKSPACE)
+        name = facts["name"].decode() if isinstance(facts["name"], bytes) else facts["name"]
+        self.tuning = f"{name} cublasLt {self.light.version}"
 
     @contextlib.contextmanager
     def _here(self) -> Iterator[None]:
@@ -91,7 +96,8 @@ class GpuBackend(DeviceBackend):
         return values
 
     def synchronize(self) -> None:
-        self.stream.synchronize()
+        for stream in self.streams:
+            stream.synchronize()
         self._sent.clear()
 
     def free_memory(self) -> int:
@@ -133,6 +139,26 @@ class GpuBackend(DeviceBackend):
             self._marks.clear()
             graph.upload(self.stream)
         return graph
+
+    def time(self, launch: Callable[[], None]) -> float:
+        try:
+            with self._here():
+                launch()  # loads the library's kernel, which a capture must not
+
+                def body() -> None:  # eager launches cost more than what they launch
+                    for _ in range(TIMED):
+                        launch()
+
+                graph = self.capture(body)
+                graph.launch(self.stream)
+                begin, end = (cupy.cuda.Event() for _ in range(2))
+                begin.record(self.stream)
+                graph.launch(self.stream)
+                end.record(self.stream)
+                end.synchronize()
+                return cupy.cuda.get_elapsed_time(begin, end) * 1e-3 / TIMED
+        except (cublas.BlasError, cupy.cuda.runtime.CUDARuntimeError):
+            return math.inf  # an algorithm that the library offers and cannot run
 
     def replay(self, graph: Any) -> None:
         with self.device:

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.backend import fuse_nodes, lanes
+from gpunn.backend import algorithms, fuse_nodes, lanes, products
 from gpunn.backend.base import Backend
 from gpunn.backend.schedule import Node
-from gpunn.kernels import REGISTRY, Kernel, gemm
+from gpunn.kernels import REGISTRY, Kernel
 from gpunn.kernels.device import (
     ModuleText,
     Properties,
@@ -21,7 +21,6 @@ from gpunn.kernels.device import (
 )
 
 STEPS_PER_GRAPH = 16  # steps captured together: the gaps between graphs vanish
-TRANSPOSES = {gemm.GEMM_NN.name: (False, False), gemm.GEMM_NT.name: (False, True), gemm.GEMM_TN.name: (True, False)}
 
 
 class DeviceProgram:
@@ -40,7 +39,10 @@ class DeviceProgram:
     @property
     def launches(self) -> list[Node]:
         if self._launches is None:
-            self._launches = fuse_nodes.fuse(self.nodes, self._ops)
+            program = fuse_nodes.fuse(self.nodes, self._ops)
+            if self._ops.light is not None:
+                products.plan(program)
+            self._launches = program.nodes
         return self._launches
 
     @property
@@ -66,8 +68,11 @@ class DeviceProgram:
 class DeviceBackend(Backend):
     """A backend whose kernels are CUDA text. A subclass says how to allocate, compile, launch, capture and replay.
 
-    Attributes: ``fork``, whether weight gradients run on a stream of their own, beside the input gradients (programs captured from now on).
+    Attributes: ``fork``, whether weight gradients run on a stream of their own, beside the input gradients (programs captured from now on);
+    ``tuning``: device and library by name, under which chosen algorithms are kept, or None.
     """
+
+    tuning: str | None = None
 
     def __init__(self, properties: Properties):
         super().__init__()
@@ -76,6 +81,7 @@ class DeviceBackend(Backend):
         self._functions: dict[str, Any] = {}
         self._recording: DeviceProgram | None = None
         self.blas: list[Any] = []  # one handle a lane
+        self.light: Any = None  # cuBLASLt, or None: products without plans
         self._capturing = False
 
     # ------------------------------------------------------------------ what a subclass gives
@@ -115,9 +121,12 @@ class DeviceBackend(Backend):
     def run_node(self, node: Node, lane: int = lanes.MAIN) -> None:
         """One launch, now or into the graph that is being captured."""
         kernel, arguments = node.kernel, node.arguments
-        if kernel.name in TRANSPOSES:
+        if isinstance(node, products.Planned):
+            self.run_plan(node.plan, lane)
+            return
+        if kernel.name in products.TRANSPOSES:
             a, b, add, out = arguments
-            ta, tb = TRANSPOSES[kernel.name]
+            ta, tb = products.TRANSPOSES[kernel.name]
             self.blas[lane].gemm(_matrix(a), _matrix(b), _matrix(out), ta, tb, bool(add))
             return
         geometry = launch_geometry(kernel, arguments, self.properties)
@@ -134,12 +143,33 @@ class DeviceBackend(Backend):
             self._functions |= self.compile(module_text(kernels=fresh))
         return self._functions[name]
 
+    # ------------------------------------------------------------------ planned products
+    def run_plan(self, plan: Any, lane: int, algorithm: bytes | None = None) -> None:
+        blas = self.blas[lane]
+        plan.run(blas.stream, blas.workspace, algorithm)
+
+    def tune(self, plan: Any) -> None:
+        """Choose the plan's algorithm. What it writes meanwhile, a step writes again before it reads it."""
+        algorithms.choose(plan, self.tuning, lambda algorithm: self.time(lambda: self.run_plan(plan, lanes.MAIN, algorithm)))
+
+    def time(self, launch: Callable[[], None]) -> float:
+        """Seconds that one launch takes inside a graph; infinite where it fails."""
+        raise NotImplementedError
+
+    def set_precision(self, tf32: bool) -> None:
+        """Whether products of float32 may use TF32; for programs recorded from now on."""
+        for handle in (*self.blas, self.light):
+            if handle is not None:
+                handle.tf32 = tf32
+
     # ------------------------------------------------------------------ programs
     def prepare(self, plan: "list[lanes.Placed]") -> None:
         """Before a capture: compile what the nodes need, and let cuBLAS see every product once, on memory nobody reads."""
         for placed in plan:
             node = placed.node
-            if node.kernel.name in TRANSPOSES:
+            if isinstance(node, products.Planned):
+                self.run_plan(node.plan, placed.lane)  # what it writes, a step writes again before it reads it
+            elif node.kernel.name in products.TRANSPOSES:
                 a, b, _, out = node.arguments
                 self.run_node(Node(node.kernel, [a, b, 0.0, self.empty(out.shape, out.dtype)], node.extent), placed.lane)
             else:

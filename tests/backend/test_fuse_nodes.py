@@ -77,7 +77,7 @@ def run(nodes):
 
 
 def fused_names(ops):
-    return [n.kernel.name for n in fuse_nodes.fuse(ops.nodes, ops)]
+    return [n.kernel.name for n in fuse_nodes.fuse(ops.nodes, ops).nodes]
 
 
 def test_a_step_becomes_six_launches():
@@ -93,7 +93,7 @@ def test_fused_and_not_fused_give_the_same_numbers():
         RNG = np.random.default_rng(5)
         step = Step()
         ops = step.record()
-        run(fuse_nodes.fuse(ops.nodes, ops) if fuse else ops.nodes)
+        run(fuse_nodes.fuse(ops.nodes, ops).nodes if fuse else ops.nodes)
         results.append(step.arrays())
     dropped = {"p", "z"}  # the probabilities and the biased logits are nobody's but the fused kernel's
     for name in results[0].keys() - dropped:
@@ -138,7 +138,7 @@ def test_conflicts():
 def test_lanes_wait_for_what_they_read():
     step = Step()
     ops = step.record(middle=lambda s, ops: ops.launch(gemm.GEMM_TN, s.x, s.dz, 0.0, s.kernel.copy()))
-    nodes = fuse_nodes.fuse(ops.nodes, ops)
+    nodes = fuse_nodes.fuse(ops.nodes, ops).nodes
     assert all(p.lane == lanes.MAIN for p in lanes.place(nodes, ops.address, fork=False))
     placed = lanes.place(nodes, ops.address, fork=True)
     by_name = {p.node.kernel.name: (i, p) for i, p in enumerate(placed)}

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.backend import cublas, lanes
+from gpunn.backend import cublas, cublaslt, lanes
 from gpunn.backend.errors import DeviceMemoryError, compile_error
 from gpunn.backend.on_device import DeviceBackend
 from gpunn.backend.sim.graph import LaneGraph
@@ -21,6 +21,7 @@ from gpunn.kernels import cache
 from gpunn.kernels.device import ModuleText, Properties
 
 BLAS_TEXT = pathlib.Path(__file__).with_name("cublas_on_host.c")
+LIGHT_TEXT = pathlib.Path(__file__).with_name("cublaslt_on_host.h")
 
 
 class SimBackend(DeviceBackend):
@@ -39,6 +40,7 @@ class SimBackend(DeviceBackend):
         self.allocated = self.allocations = self.captures = 0
         library = _blas_library()
         self.blas = [_RecordedBlas(library, np.empty(1 << 16, np.uint8), self.address) for _ in (lanes.MAIN, lanes.SIDE)]
+        self.light = cublaslt.Light(library, self.address, 1 << 16)
 
     # ------------------------------------------------------------------ arrays
     def empty(self, shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
@@ -92,6 +94,16 @@ class SimBackend(DeviceBackend):
             HostGraph.recording.lane = lane
         super().run_node(node, lane)
 
+    def run_plan(self, plan: Any, lane: int, algorithm: bytes | None = None) -> None:
+        if HostGraph.recording is not None:
+            HostGraph.recording.node("plan", lambda: super(SimBackend, self).run_plan(plan, lane, algorithm))
+        else:
+            super().run_plan(plan, lane, algorithm)
+
+    def time(self, launch: Callable[[], None]) -> float:
+        launch()
+        return 1.0  # all alike: the first is taken
+
     def capture(self, body: Callable[[], None]) -> LaneGraph:
         self.captures += 1
         graph = LaneGraph(self._order)
@@ -122,7 +134,7 @@ class _RecordedBlas(cublas.Blas):
 def _blas_library() -> ctypes.CDLL:
     """The stand-in library, compiled once and kept in the user's cache folder."""
     compiler = os.environ.get("CC", "gcc")
-    key = hashlib.sha256(BLAS_TEXT.read_bytes()).hexdigest()[:24]
+    key = hashlib.sha256(BLAS_TEXT.read_bytes() + LIGHT_TEXT.read_bytes()).hexdigest()[:24]
     library = cache.folder("sim") / f"cublas-{key}.so"
     if not library.exists():
         if shutil.which(compiler) is None:
