@@ -2,24 +2,21 @@
 
 import numpy as np
 
-from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
+from gpunn.kernels.cuda_text import cuda_kernel
+from gpunn.kernels.record import Kernel, columns_of, first_rows, matrix, parse, register
 from gpunn.kernels.row_losses import EPSILON
-
-
-def _matrix(a):
-    return a.reshape(a.shape[0], -1)
 
 
 # Keras: q = p / sum(p), clipped to [eps, 1 - eps]; loss = -sum t log q. The clip has no gradient outside.
 def _dense_reference(p, target, weight, scale, loss, dp):
-    p2, t = _matrix(p), _matrix(target)
+    p2, t = matrix(p), matrix(target)
     total = p2.sum(axis=1, keepdims=True)
     q = p2 / total
     loss[...] = -(t * np.log(np.clip(q, EPSILON, 1 - EPSILON))).sum(axis=1)
     inside = t * ((q > EPSILON) & (q < 1 - EPSILON))
     with np.errstate(all="ignore"):
         grad = inside.sum(axis=1, keepdims=True) / total - np.where(inside != 0, inside / p2, 0)
-    _matrix(dp)[...] = grad * (weight.reshape(-1, 1) * p.dtype.type(scale))
+    matrix(dp)[...] = grad * (weight.reshape(-1, 1) * p.dtype.type(scale))
 
 
 def _dense_native(p, target, weight, scale, loss, dp, lo, hi, scratch):
@@ -57,18 +54,20 @@ def _sparse_native(p, label, weight, scale, loss, dp, lo, hi, scratch):
         for j in range(p.shape[1]):
             total += p[i, j]
         k = label[i]
-        q = p[i, k] / total
-        loss[i] = -np.log(min(max(q, low), high))
-        factor = weight[i] * T(scale[0])
-        if not (q > low and q < high):
-            factor = T(0)
+        own = p[i, k]  # before dp, which may share p's memory
+        q = own / total
+        zero = T(0) if np.isfinite(total) else T(np.nan)  # an entry of the row that is not finite spoils everything
+        loss[i] = zero - np.log(min(max(q, low), high))
+        clipped = q <= low or q >= high  # no gradient; p[i, k] may be zero
+        factor = zero if clipped else weight[i] * T(scale[0])
         for j in range(p.shape[1]):
             dp[i, j] = factor / total
-        dp[i, k] -= factor / p[i, k]
+        if not clipped:
+            dp[i, k] -= factor / own
 
 
 def _sparse_hit_reference(p, label, hit):
-    hit[...] = _matrix(p).argmax(axis=1) == label.reshape(-1)
+    hit[...] = matrix(p).argmax(axis=1) == label.reshape(-1)
 
 
 def _sparse_hit_native(p, label, hit, lo, hi, scratch):
@@ -81,7 +80,7 @@ def _sparse_hit_native(p, label, hit, lo, hi, scratch):
 
 
 def _dense_hit_reference(p, target, hit):
-    hit[...] = _matrix(p).argmax(axis=1) == _matrix(target).argmax(axis=1)
+    hit[...] = matrix(p).argmax(axis=1) == matrix(target).argmax(axis=1)
 
 
 def _dense_hit_native(p, target, hit, lo, hi, scratch):
@@ -96,7 +95,7 @@ def _dense_hit_native(p, target, hit, lo, hi, scratch):
 
 
 def _binary_hit_reference(p, target, threshold, hit):
-    hit[...] = ((_matrix(p) > threshold) == (_matrix(target) > 0.5)).mean(axis=1)
+    hit[...] = ((matrix(p) > threshold) == (matrix(target) > 0.5)).mean(axis=1)
 
 
 def _binary_hit_native(p, target, threshold, hit, lo, hi, scratch):
@@ -113,7 +112,7 @@ def _record(name: str, signature: str, reference, native) -> Kernel:
     return register(
         Kernel(
             name=name, operands=parse(signature), extent=first_rows, reference=reference, native=native,
-            geometry="warps", cost=lambda p, *a: 3.0 * columns_of(p),
+            cuda=cuda_kernel("categorical.cu", name, EPSILON=repr(EPSILON)), geometry="warps", cost=lambda p, *a: 3.0 * columns_of(p),
         )
     )
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.record import Kernel, columns_of, parse, register, rows_of
 
 
@@ -31,27 +32,29 @@ def _pick_native(data, order, position, out, lo, hi, scratch):
         out[r] = data[order[start + r]]
 
 
-def _gather(name: str, dtype: str) -> Kernel:
+def _gather(name: str, dtype: str, source: str) -> Kernel:
     return register(
         Kernel(
             name=name, operands=parse(f"data:whole:{dtype}, order:row:i4, position:row:i8, scale:const -> out"),
             extent=lambda *a: rows_of(a[-1]), reference=_gather_reference, native=_gather_native,
-            geometry="rows", cost=lambda *a: 0.4 * columns_of(a[-1]),
+            cuda=cuda_kernel("data.cu", "gather", name, S=source), geometry="rows", cost=lambda *a: 0.4 * columns_of(a[-1]),
         )
     )
 
 
-GATHER = {"uint8": _gather("gather_u8", "u1"), "float": _gather("gather_float", "T")}
+GATHER = {"uint8": _gather("gather_u8", "u1", "unsigned char"), "float": _gather("gather_float", "T", "T")}
 PICK_LABELS = register(
     Kernel(
         name="pick_labels", operands=parse("data:row:i4, order:row:i4, position:row:i8 -> out:col:i4"),
         extent=lambda *a: rows_of(a[-1]), reference=_pick_reference, native=_pick_native,
+        cuda=cuda_kernel("data.cu", "pick", "pick_labels", S="int"),
     )
 )
 PICK_WEIGHTS = register(
     Kernel(
         name="pick_weights", operands=parse("data:row, order:row:i4, position:row:i8 -> out:col"),
         extent=lambda *a: rows_of(a[-1]), reference=_pick_reference, native=_pick_native,
+        cuda=cuda_kernel("data.cu", "pick", "pick_weights", S="T"),
     )
 )
 
@@ -69,7 +72,8 @@ def _advance_native(position, step, rows, steps, lo, hi, scratch):
 ADVANCE = register(
     Kernel(
         name="advance", operands=parse("position:row:i8, step:row:i8, rows:const:i8, steps:const:i8 -> position:row:i8, step:row:i8"),
-        extent=lambda *a: 1, reference=_advance_reference, native=_advance_native, geometry="one",
+        extent=lambda *a: 1, reference=_advance_reference, native=_advance_native,
+        cuda=cuda_kernel("data.cu", "advance"), geometry="one",
     )
 )
 
@@ -98,6 +102,7 @@ def _accumulate_native(values, weights, step, sums, lo, hi, scratch):
 ACCUMULATE = register(
     Kernel(
         name="accumulate", operands=parse("values:row, weights:row, step:row:i8, sums:row:f8 -> sums:row:f8"),
-        extent=lambda *a: 1, reference=_accumulate_reference, native=_accumulate_native, geometry="one",
+        extent=lambda *a: 1, reference=_accumulate_reference, native=_accumulate_native,
+        cuda=cuda_kernel("data.cu", "accumulate"), geometry="one",
     )
 )

@@ -5,11 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.kernels.cuda_text import CTYPES, SUFFIX, typed
 from gpunn.kernels.formula import Formula
 from gpunn.kernels.record import REGISTRY, Kernel, Operand, columns_of, parse, register, rows_of
-
-CTYPES = {"float32": "float", "float64": "double", "u1": "unsigned char", "i4": "int", "i8": "long long", "u4": "unsigned int", "f8": "double"}
-SUFFIX = {"float32": "f32", "float64": "f64"}
 
 
 def elementwise(signature: str, name: str | None = None) -> Callable[[Callable], Kernel]:
@@ -32,20 +30,22 @@ def from_formula(formula: Formula, signature: str) -> Kernel:
     outputs = [p.strip().split(":")[0] for p in signature.partition("->")[2].split(",")]
     if len(inputs) != len(formula.parameters) or len(outputs) != formula.outputs:
         raise ValueError(
-            f"{formula.name}: the signature {signature!r} and the function disagree. Expected {len(inputs)} arguments and {len(outputs)} results. "
-            f"Received: {len(formula.parameters)} and {formula.outputs}."
+            f"{formula.name}: the signature {signature!r} and the function disagree. Expected {len(inputs)} arguments and "
+            f"{len(outputs)} results. Received: {len(formula.parameters)} and {formula.outputs}."
         )
     text = _Texts(formula, operands, outputs)
     kernel = Kernel(
         name=formula.name, operands=operands, extent=text.extent, reference=text.reference(), native_text=text.numba(), cuda=text.cuda,
-        cost=lambda *a: 0.3 * text.columns(a),
+        cost=lambda *a: 0.3 * text.columns(a), formula=formula, formulas=tuple(formula.closure()),
     )
-    object.__setattr__(kernel, "formula", formula)
     return register(kernel)
 
 
 def composed(name: str, signature: str, arguments: str, expression: str, scope: dict[str, Any]) -> Kernel:
-    """A kernel whose formula is an expression over other formulas, made once a name: ``composed("bias_relu", "z, b:row -> y", "z, b", ...)``."""
+    """A kernel whose formula is an expression over other formulas, made once a name.
+
+    ``composed("bias_relu", "z, b:row -> y", "z, b", "relu(z + b)", {"relu": relu})``
+    """
     if name in REGISTRY:
         return REGISTRY[name]
     source = f"def {name}({arguments}):\n    return {expression}\n"
@@ -98,35 +98,34 @@ class _Texts:
     def numba(self) -> str:
         lines = [f.python("numba").replace("def ", "@inlined\ndef ", 1) for f in self.formula.closure()]
         names = [o.name for o in self.operands]
-        lines.append(f"def body({', '.join(names)}, lo, hi, scratch):")
-        scalars = [o for o in self.operands if o.kind in ("scalar", "const")]
-        lines += [f"    {o.name}_ = T({o.name}[0])" for o in scalars]
+        lines.append(f"def body({', '.join(names)}, lo_, hi_, scratch_):")
+        lines += [f"    {_value(o)} = T({o.name}[0])" for o in self.inputs if o.kind in ("scalar", "const")]
         at = {}
         for o in self.operands:
-            at[o.name] = {"scalar": f"{o.name}_", "const": f"{o.name}_", "row": f"{o.name}[j]", "col": f"{o.name}_"}.get(
-                o.kind, f"{o.name}[i, j]" if self.two_d else f"{o.name}[i]"
-            )
+            element = f"{o.name}[i_, j_]" if self.two_d else f"{o.name}[i_]"
+            at[o.name] = {"full": element, "row": f"{o.name}[j_]"}.get(o.kind, _value(o))
         if self.full is None:
-            lines.append("    for i in range(lo, hi):")
+            lines.append("    for i_ in range(lo_, hi_):")
             pad = " " * 8
         elif self.two_d:
-            lines.append("    for i in range(lo, hi):")
-            lines += [f"        {o.name}_ = T({o.name}[i])" for o in self.operands if o.kind == "col"]
-            lines.append(f"        for j in range({names[self.full]}.shape[1]):")
+            lines.append("    for i_ in range(lo_, hi_):")
+            lines += [f"        {_value(o)} = T({o.name}[i_])" for o in self.operands if o.kind == "col"]
+            lines.append(f"        for j_ in range({names[self.full]}.shape[1]):")
             pad = " " * 12
         else:
             first = names[self.full]
-            lines.append(f"    a_, b_ = lo * {first}.shape[1], hi * {first}.shape[1]")
+            lines.append(f"    a_, b_ = lo_ * {first}.shape[1], hi_ * {first}.shape[1]")
             # slices, so that indices count from 0: Numba would otherwise look for negative ones, and the loop would not be vectors
             lines += [f"    {o.name} = {o.name}.reshape({o.name}.size)[a_:b_]" for o in self.operands if o.kind == "full"]
-            lines.append(f"    for i in range({first}.size):")
+            lines.append(f"    for i_ in range({first}.size):")
             pad = " " * 8
         call = f"{self.formula.name}({', '.join(at[o.name] for o in self.inputs)})"
-        if len(self.outputs) == 1:
-            lines.append(f"{pad}{_target(at, self.outputs[0])} = {call}")
+        targets = [f"{o}[0]" if self.full is None else at[o] for o in self.outputs]
+        if len(targets) == 1:
+            lines.append(f"{pad}{targets[0]} = {call}")
         else:
-            lines.append(f"{pad}result = {call}")
-            lines += [f"{pad}{_target(at, o)} = result[{k}]" for k, o in enumerate(self.outputs)]
+            lines.append(f"{pad}result_ = {call}")
+            lines += [f"{pad}{target} = result_[{k}]" for k, target in enumerate(targets)]
         return "\n".join(lines)
 
     def cuda(self, dtype: str) -> str:
@@ -139,41 +138,27 @@ class _Texts:
                 continue
             t = "double" if o.kind == "scalar" and o.dtype == "T" else t
             parameters.append(f"{'' if o.written else 'const '}{t}* __restrict__ {o.name}")
-            index = {"row": "c", "col": "r", "scalar": "0"}.get(o.kind, "i")
+            index = {"row": "column_", "col": "row_", "scalar": "0"}.get(o.kind, "i_")
             at[o.name] = f"(T){o.name}[{index}]" if t not in ("T",) else f"{o.name}[{index}]"
             if o.kind == "scalar" and not o.written:
-                loads.append(f"const T {o.name}_ = (T){o.name}[0];")
-                at[o.name] = f"{o.name}_"
-        split = "const long long r = i / columns, c = i - r * columns; " if self.two_d else ""
+                loads.append(f"const T {_value(o)} = (T){o.name}[0];")
+                at[o.name] = _value(o)
+        split = "const long long row_ = quotient(i_, columns_), column_ = i_ - row_ * columns_; " if self.two_d else ""
         call = ", ".join(at[o.name] for o in self.inputs)
         if len(self.outputs) == 1:
-            work = f"{self.outputs[0]}[{'0' if self.full is None else 'i'}] = {self.formula.name}({call});"
+            work = f"{self.outputs[0]}[{'0' if self.full is None else 'i_'}] = {self.formula.name}({call});"
         else:
             temps = ", ".join(f"o{k}_" for k in range(len(self.outputs)))
-            work = f"T {temps}; {self.formula.name}({call}, {temps}); " + " ".join(f"{o}[i] = o{k}_;" for k, o in enumerate(self.outputs))
+            work = f"T {temps}; {self.formula.name}({call}, {temps}); " + " ".join(f"{o}[i_] = o{k}_;" for k, o in enumerate(self.outputs))
+        parameters += ["long long n_", "long long columns_"]
         kernel = (
-            f'extern "C" __global__ void {self.formula.name}_{SUFFIX[dtype]}({", ".join(parameters)}, long long n, long long columns) {{\n'
+            f'extern "C" __global__ void {self.formula.name}_{SUFFIX[dtype]}({", ".join(parameters)}) {{\n'
             f"  {' '.join(loads)}\n"
-            f"  for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < n; i += (long long)gridDim.x * blockDim.x) {{\n"
+            f"  const long long first_ = blockIdx.x * (long long)blockDim.x + threadIdx.x, stride_ = (long long)gridDim.x * blockDim.x;\n"
+            f"  for (long long i_ = first_; i_ < n_; i_ += stride_) {{\n"
             f"    {split}{work}\n  }}\n}}\n"
         )
         return typed(kernel, dtype)
-
-
-def device_functions(dtype: str) -> str:
-    """The device functions of every registered formula, callee first, for one floating type."""
-    seen: dict[str, Formula] = {}
-    for kernel in REGISTRY.values():
-        for f in kernel.formula.closure() if hasattr(kernel, "formula") else ():
-            seen.setdefault(f.name, f)
-    return "\n".join(typed(f.cuda(), dtype) for f in seen.values()) + "\n"
-
-
-def typed(text: str, dtype: str) -> str:
-    """CUDA text with the type parameter T filled in."""
-    import re
-
-    return re.sub(r"\bT\b", CTYPES[dtype], text)
 
 
 def _as(o: Operand, a: Any, shape: tuple[int, int]) -> Any:
@@ -186,5 +171,6 @@ def _as(o: Operand, a: Any, shape: tuple[int, int]) -> Any:
     return a.reshape(-1) if o.kind == "row" else a.reshape(1)[:1] if o.written else a.reshape(-1)[0]
 
 
-def _target(at: dict[str, str], name: str) -> str:
-    return f"{name}[0]" if at[name] == f"{name}_" else at[name]
+def _value(o: Operand) -> str:
+    """The variable that holds a scalar's, a constant's or (of this row) a column's value; no operand's name ends in an underscore."""
+    return f"{o.name}_value_"

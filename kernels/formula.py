@@ -1,8 +1,8 @@
 """From one typed scalar Python function to CUDA C, a Numba function and a vectorised NumPy expression.
 
 The language is small on purpose: names, numbers, ``+ - * / **``, comparisons, ``and or not``, conditional expressions, assignments, one
-``return``, the functions of `FUNCTIONS`, module-level numbers, and other formulas. Everything is of one floating type ``T``: a number ``0.5``
-becomes ``T(0.5)`` in CUDA and Numba, so a float kernel never computes in double.
+``return``, the functions of `FUNCTIONS`, module-level numbers, and other formulas. Everything is of one floating type ``T``: a number
+``0.5`` becomes ``T(0.5)`` in CUDA and Numba, so a float kernel never computes in double.
 """
 
 import ast
@@ -12,7 +12,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
-# name in a formula: (CUDA, Numba, NumPy)
+# name in a formula: (CUDA, Numba, NumPy); maximum and minimum let a NaN through on each
 FUNCTIONS = {
     "exp": ("exp", "math.exp", "np.exp"),
     "expm1": ("expm1", "math.expm1", "np.expm1"),
@@ -26,9 +26,16 @@ FUNCTIONS = {
     "pow": ("pow", "math.pow", "np.power"),
     "abs": ("fabs", "abs", "np.abs"),
     "floor": ("floor", "math.floor", "np.floor"),
-    "maximum": ("fmax", "max", "np.maximum"),
-    "minimum": ("fmin", "min", "np.minimum"),
+    "maximum": ("maximum", "np.maximum", "np.maximum"),
+    "minimum": ("minimum", "np.minimum", "np.minimum"),
 }
+# what an argument or a variable cannot be called: words of C++, and of the functions written around a formula
+RESERVED = frozenset(
+    "T np math alignas alignof asm auto bool case catch char const constexpr decltype default delete do double dynamic_cast enum "
+    "explicit export extern false float friend goto inline int long mutable namespace new noexcept nullptr operator private "
+    "protected public register short signed sizeof static struct switch template this throw true typedef typeid typename union "
+    "unsigned using virtual void volatile warpSize threadIdx blockIdx blockDim gridDim".split()
+)
 _TARGETS = ("cuda", "numba", "numpy")
 _BINARY: dict[type, str] = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _COMPARE: dict[type, str] = {ast.Gt: ">", ast.Lt: "<", ast.GtE: ">=", ast.LtE: "<=", ast.Eq: "==", ast.NotEq: "!="}
@@ -67,8 +74,20 @@ class Formula:
         self._returns = list(value.elts) if isinstance(value, ast.Tuple) else [value]
         self._assigns = body[:-1]
         self.outputs = len(self._returns)
+        self._check_names()
         for target in _TARGETS:  # every error shows at the definition, whatever target is asked for later
             self.statements(target)
+
+    def _check_names(self) -> None:
+        if self.name in FUNCTIONS or self.name in RESERVED:
+            raise FormulaError(f"{self.name}: the name is taken; give the formula another, or `name=`")
+        variables = [s.targets[0].id for s in self._assigns if isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Name)]
+        for variable in (*self.parameters, *variables):
+            if variable in RESERVED or variable == self.name or variable.endswith("_"):
+                raise FormulaError(
+                    f"{self.name}: {variable!r} cannot name a variable of a formula. Expected a name that is no word of C++, is not the "
+                    "formula's own and does not end in an underscore"
+                )
 
     def statements(self, target: str) -> tuple[list[tuple[str, str]], list[str]]:
         """-> (assignments as (name, expression), returned expressions), as text of the target."""
@@ -118,8 +137,8 @@ class Formula:
 
     def _power(self, node: ast.BinOp, target: str, local: set[str]) -> str:
         base = self._text(node.left, target, local)
-        if isinstance(node.right, ast.Constant) and node.right.value in (2, 3):
-            return "(" + " * ".join([base] * node.right.value) + ")"
+        if isinstance(node.right, ast.Constant) and isinstance(node.right.value, (int, float)) and node.right.value in (2, 3):
+            return "(" + " * ".join([base] * int(node.right.value)) + ")"
         return f"{FUNCTIONS['pow'][_TARGETS.index(target)]}({base}, {self._text(node.right, target, local)})"
 
     def _call(self, name: str, node: ast.Call, target: str, local: set[str]) -> str:

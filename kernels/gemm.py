@@ -1,14 +1,14 @@
 """Matrix products. On a device a library does them; on a CPU they are tiles of registers over matrices packed just enough.
 
-A block of rows of the left matrix is packed k by k beside the list of those k at which the block is not all zeros: the borders of an image
-and many pixels of a batch are zero, and are skipped. (Adding an exact zero changes nothing, so the result does not depend on it; only 0 times
-infinity or NaN counts as 0.) The right matrix is read in place. The sum over k runs in one order whatever the threads and the blocks, so
-results are the same to the bit.
+A block of rows of the left matrix is packed k by k beside the list of those k at which the block is not all zeros: the borders of an
+image and many pixels of a batch are zero, and are skipped. (Adding an exact zero changes nothing, so the result does not depend on it;
+only 0 times infinity or NaN counts as 0.) The right matrix is read in place. The sum over k runs in one order whatever the threads and
+the blocks, so results are the same to the bit.
 """
 
 import numpy as np
 
-from gpunn.kernels.record import Kernel, columns_of, parse, register, rows_of
+from gpunn.kernels.record import Kernel, columns_of, matrix, parse, register, rows_of
 
 BLOCK_ROWS = 64  # rows packed at a time
 BLOCK_K = 1024  # sums longer than this are cut, so that a panel stays in the second-level cache
@@ -16,12 +16,8 @@ BLOCK_K_TN = 256
 BLOCK_N_NT = 512
 
 
-def _matrix(a):
-    return a.reshape(a.shape[0], -1)
-
-
 def _store(product, add, out):
-    target = _matrix(out)
+    target = matrix(out)
     if add:
         target += product
     else:
@@ -30,20 +26,20 @@ def _store(product, add, out):
 
 def _nn_reference(a, b, add, out):
     if add:
-        _store(_matrix(a) @ _matrix(b), add, out)
+        _store(matrix(a) @ matrix(b), add, out)
     else:
-        np.matmul(_matrix(a), _matrix(b), out=_matrix(out))
+        np.matmul(matrix(a), matrix(b), out=matrix(out))
 
 
 def _nt_reference(a, b, add, out):
-    _store(_matrix(a) @ _matrix(b).T, add, out)
+    _store(matrix(a) @ matrix(b).T, add, out)
 
 
 def _tn_reference(a, b, add, out):
     if add:
-        _store(_matrix(a).T @ _matrix(b), add, out)
+        _store(matrix(a).T @ matrix(b), add, out)
     else:
-        np.matmul(_matrix(a).T, _matrix(b), out=_matrix(out))
+        np.matmul(matrix(a).T, matrix(b), out=matrix(out))
 
 
 def _scratch(*arguments):

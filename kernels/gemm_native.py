@@ -140,7 +140,7 @@ class _TileBuilder:
 _n_full, _n1, _n2, _n3 = (_tile(ROWS_N, VECTORS_N, False), *(_tile(ROWS_N, min(v, VECTORS_N), True) for v in (1, 2, 3)))
 _t_full = _tile(ROWS_T, VECTORS_T, False)
 _t1, _t2, _t3, _t4, _t5, _t6 = (_tile(ROWS_T, min(v, VECTORS_T), True) for v in (1, 2, 3, 4, 5, 6))
-_fast = {"nogil": True, "error_model": "numpy"}
+_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 
 @njit(**_fast)
@@ -243,12 +243,15 @@ def _panels_of(tile):
                 if r + tall <= hi:
                     c = address(out) + (r * ldc + column + j) * size
                     tile(out, w == wide, vectors, a, index, counts[block], b + j * size, ldb, c, ldc, accumulate, rest)
-                else:  # fewer rows than a tile: through a spare one
-                    tile(out, w == wide, vectors, a, index, counts[block], b + j * size, ldb, address(spare), wide, 0, rest)
+                else:  # fewer rows than a tile: through a spare one, by the same sums as in a whole one
+                    if accumulate:
+                        for i in range(hi - r):
+                            for q in range(w):
+                                spare[i * wide + q] = out[r + i, column + j + q]
+                    tile(out, w == wide, vectors, a, index, counts[block], b + j * size, ldb, address(spare), wide, accumulate, rest)
                     for i in range(hi - r):
                         for q in range(w):
-                            value = spare[i * wide + q]
-                            out[r + i, column + j + q] = out[r + i, column + j + q] + value if accumulate else value
+                            out[r + i, column + j + q] = spare[i * wide + q]
             j += w
             left -= vectors
             panels -= 1
@@ -280,7 +283,7 @@ def gemm_nn(a, b, add, out, lo, hi, scratch):
     packed, ks, counts, spare, _ = _carve(out, scratch)
     lanes = VECTOR // out.itemsize
     n = b.shape[1]
-    for k0 in range(0, b.shape[0], BLOCK_K):
+    for k0 in range(0, max(b.shape[0], 1), BLOCK_K):  # a sum of no terms is zero, and is written
         k1 = min(k0 + BLOCK_K, b.shape[0])
         more = 1 if k0 > 0 or add[0] != 0.0 else 0
         for row in range(lo, hi, BLOCK_ROWS):
@@ -295,7 +298,7 @@ def gemm_nt(a, b, add, out, lo, hi, scratch):
     packed, ks, counts, spare, at = _carve(out, scratch)
     flipped = carray(pointer(at, out), (BLOCK_K * BLOCK_N_NT,))
     lanes = VECTOR // out.itemsize
-    for k0 in range(0, b.shape[1], BLOCK_K):
+    for k0 in range(0, max(b.shape[1], 1), BLOCK_K):
         k1 = min(k0 + BLOCK_K, b.shape[1])
         more = 1 if k0 > 0 or add[0] != 0.0 else 0
         for j in range(0, b.shape[0], BLOCK_N_NT):
@@ -327,7 +330,7 @@ def gemm_tn(a, b, add, out, lo, hi, scratch):
     n = b.shape[1]
     for row in range(lo, hi, BLOCK_ROWS):
         end = min(row + BLOCK_ROWS, hi)
-        for k0 in range(0, a.shape[0], BLOCK_K_TN):
+        for k0 in range(0, max(a.shape[0], 1), BLOCK_K_TN):
             k1 = min(k0 + BLOCK_K_TN, a.shape[0])
             more = 1 if k0 > 0 or add[0] != 0.0 else 0
             _pack_columns(a, row, end, k0, k1, ROWS_T, packed, ks, counts)

@@ -11,7 +11,6 @@ import inspect
 import os
 import pathlib
 import sys
-import tempfile
 from typing import Any
 
 import numba
@@ -22,6 +21,7 @@ from numba.core import cgutils
 from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
+from gpunn.kernels import cache
 from gpunn.kernels.record import Kernel, Operand
 
 I64 = ir.IntType(64)
@@ -66,17 +66,7 @@ def pad(arguments: int) -> int:
 
 def cache_folder() -> pathlib.Path:
     """Where compiled kernels are kept: ``GPUNN_CACHE`` or the user's cache folder; a temporary one when neither can be written."""
-    import platformdirs
-
-    root = pathlib.Path(os.environ.get("GPUNN_CACHE") or platformdirs.user_cache_dir("gpunn"))
-    folder = root / f"kernels-{_digest()}"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except OSError:
-        pass
-    return pathlib.Path(tempfile.mkdtemp(prefix="gpunn-kernels-"))
+    return cache.folder(f"kernels-{_digest()}")
 
 
 def _digest() -> str:
@@ -128,11 +118,12 @@ def _source(kernel: Kernel, dtype: np.dtype) -> str:
         imported = kernel.native_text.startswith("from ")
     else:
         module, name = inspect.getmodule(kernel.native).__name__, kernel.native.__name__  # type: ignore[union-attr]
-        lines += _imports(kernel) + [f"from {module} import {name} as body"]
+        lines += [*_imports(kernel), f"from {module} import {name} as body"]
         imported = False
     if not imported:
         lines.append("body = apart(body)")
-    lines += ["@cfunc(types.void(types.CPointer(types.int64), types.int64, types.int64, types.int64), cache=True)", "def entry(a, lo, hi, scratch):"]
+    lines.append("@cfunc(types.void(types.CPointer(types.int64), types.int64, types.int64, types.int64), cache=True)")
+    lines.append("def entry(a, lo, hi, scratch):")
     names = []
     for i, o in enumerate(kernel.operands):
         names.append(f"p{i}")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
 
 M0, M1, W0, W1 = 0xD2511F53, 0xCD9E8D57, 0x9E3779B9, 0xBB67AE85
@@ -79,6 +80,7 @@ DROPOUT = register(
     Kernel(
         name="dropout",
         operands=parse("x, step:row:i8, seed:const:i8, stream:const:i8, threshold:const:i8, scale:const -> y"),
-        extent=first_rows, reference=_dropout_reference, native=_dropout_native, cost=lambda x, *a: 1.0 * columns_of(x),
+        extent=first_rows, reference=_dropout_reference, native=_dropout_native,
+        cuda=cuda_kernel("philox.cu", "dropout"), per_thread=4, cost=lambda x, *a: 1.0 * columns_of(x),
     )
 )

@@ -1,8 +1,8 @@
 """What a kernel is: a name, typed operands, a parallel axis, and one implementation a target.
 
-A kernel runs over a half-open range of its axis (rows of a batch, elements of a vector, columns of a matrix). An operand is *aligned* when
-index i of the axis touches row i of the operand only; kernels that meet in aligned operands alone can be run one after another on a few rows
-at a time, without waiting for the others (see `gpunn.backend.schedule`).
+A kernel runs over a half-open range of its axis (rows of a batch, elements of a vector, columns of a matrix). An operand is *aligned*
+when index i of the axis touches row i of the operand only; kernels that meet in aligned operands alone can be run one after another on a
+few rows at a time, without waiting for the others (see `gpunn.backend.schedule`).
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +13,18 @@ import numpy as np
 
 KINDS = ("full", "row", "col", "scalar", "const", "whole")
 REGISTRY: dict[str, "Kernel"] = {}
+
+# On a device a kernel is the function ``<name>_<f32|f64>``. It takes its operands in order: arrays and scalars as pointers (a scalar is
+# double, or long long where it is :i8), a const by value as T (or long long); then ``long long rows, long long columns``. These are the
+# rows and columns of the operand that `shape_of` names, and a geometry is one of:
+GEOMETRIES = (
+    "elements",  # a grid of any size strides over all elements; here `rows` counts elements, and element i is in row i / columns
+    "rows",  # a block a row, of any number of threads
+    "warps",  # a warp a row, several warps a block
+    "columns",  # a block of (x, y) threads, both powers of two, takes x columns; the results are one value a column
+    "one",  # one block of whole warps
+    "library",  # no text: a library does it
+)
 
 
 @dataclass(frozen=True)
@@ -45,9 +57,12 @@ class Kernel:
         reference: ``reference(*arrays)`` in NumPy, writes the outputs: the specification, and the fallback without Numba.
         native: text of a Numba function ``body(<operands>, lo, hi, scratch)`` or a function of that form.
         cuda: ``cuda(dtype) -> str``, CUDA C; None when a library does it on the device.
-        geometry: on the device, how the axis maps to a grid: "elements", "rows" (a block a row), "warps" (a warp a row), "one" (one block).
+        geometry: how a device maps the work to a grid; see `GEOMETRIES`.
+        per_thread: elements that a device thread takes at a time (geometry "elements").
         cost: ``cost(*operands) -> float``, about how many nanoseconds one unit of the axis takes a CPU core.
         scratch: ``scratch(*operands) -> int``, bytes of private memory a CPU task needs.
+        formula: the `Formula` of an elementwise kernel, so that other formulas may call it.
+        formulas: every formula whose device function the CUDA text calls, callee first.
         grain: rows that a CPU task should take at least, and the multiple it is rounded to.
     """
 
@@ -59,9 +74,21 @@ class Kernel:
     native_text: str | None = None
     cuda: Callable[[str], str] | None = None
     geometry: str = "elements"
+    per_thread: int = 1
     cost: Callable[..., float] = field(default=lambda *a: 1.0)
     scratch: Callable[..., int] = field(default=lambda *a: 0)
     grain: int = 1
+    formula: Any = None
+    formulas: tuple[Any, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.geometry not in GEOMETRIES:
+            raise ValueError(f"Kernel {self.name!r}: expected a geometry of {GEOMETRIES}. Received: {self.geometry!r}")
+
+    @property
+    def has_float_arrays(self) -> bool:
+        """Whether an array operand is of type T. A kernel without (counters, a learning rate) exists in float64 only."""
+        return any(o.dtype == "T" and o.kind not in ("const", "scalar") for o in self.operands)
 
     @property
     def outputs(self) -> tuple[Operand, ...]:
@@ -111,9 +138,23 @@ def columns_of(array: Any) -> int:
     return int(np.prod(array.shape[1:], dtype=np.int64))
 
 
+def matrix(array: Any) -> Any:
+    """(rows, everything else); also of an array without rows."""
+    return array.reshape(array.shape[0], columns_of(array))
+
+
 def first_rows(*arguments: Any) -> int:
     """The extent of most kernels: the rows of the first operand."""
     return rows_of(arguments[0])
+
+
+def shape_of(kernel: Kernel, arguments: Sequence[Any]) -> tuple[int, int]:
+    """(rows, columns) of a launch on a device: of the first full operand, else the first whole, else the first col or row (one column)."""
+    for kind in ("full", "whole", "col", "row"):
+        for o, a in zip(kernel.operands, arguments, strict=True):
+            if o.kind == kind:
+                return (rows_of(a), columns_of(a)) if kind in ("full", "whole") else (a.size, 1)
+    return 1, 1
 
 
 def bytes_moved(kernel: Kernel, arguments: Sequence[Any]) -> int:

@@ -2,12 +2,9 @@
 
 import numpy as np
 
+from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.elementwise import elementwise
-from gpunn.kernels.record import Kernel, columns_of, parse, register, rows_of
-
-
-def _matrix(a):
-    return a.reshape(a.shape[0], -1)
+from gpunn.kernels.record import Kernel, columns_of, matrix, parse, register, rows_of
 
 
 def _columns(*arguments):
@@ -15,7 +12,7 @@ def _columns(*arguments):
 
 
 def _column_sum_reference(x, add, out):
-    total = _matrix(x).sum(axis=0)
+    total = matrix(x).sum(axis=0)
     out[...] = (out + total if add else total).reshape(out.shape)
 
 
@@ -32,13 +29,14 @@ def _column_sum_native(x, add, out, lo, hi, scratch):
 COLUMN_SUM = register(
     Kernel(
         name="column_sum", operands=parse("x:whole, add:const, out:row -> out:row"), extent=_columns,
-        reference=_column_sum_reference, native=_column_sum_native, geometry="columns", cost=lambda x, *a: 0.1 * rows_of(x), grain=32,
+        reference=_column_sum_reference, native=_column_sum_native,
+        cuda=cuda_kernel("reductions.cu", "column_sum"), geometry="columns", cost=lambda x, *a: 0.1 * rows_of(x), grain=32,
     )
 )
 
 
 def _moments_reference(x, mean, variance):
-    x = _matrix(x)
+    x = matrix(x)
     mean[...] = x.mean(axis=0)
     variance[...] = np.square(x - mean).mean(axis=0)
 
@@ -67,13 +65,14 @@ def _moments_native(x, mean, variance, lo, hi, scratch):
 MOMENTS = register(  # two passes: no cancellation for data far from zero
     Kernel(
         name="moments", operands=parse("x:whole -> mean:row, variance:row"), extent=_columns,
-        reference=_moments_reference, native=_moments_native, geometry="columns", cost=lambda x, *a: 0.3 * rows_of(x), grain=32,
+        reference=_moments_reference, native=_moments_native,
+        cuda=cuda_kernel("reductions.cu", "moments"), geometry="columns", cost=lambda x, *a: 0.3 * rows_of(x), grain=32,
     )
 )
 
 
 def _normalize_sums_reference(dy, x, mean, inverse, dbeta, dgamma):
-    dy, x = _matrix(dy), _matrix(x)
+    dy, x = matrix(dy), matrix(x)
     dbeta[...] = dy.sum(axis=0)
     dgamma[...] = (dy * (x - mean) * inverse).sum(axis=0)
 
@@ -92,7 +91,8 @@ def _normalize_sums_native(dy, x, mean, inverse, dbeta, dgamma, lo, hi, scratch)
 NORMALIZE_SUMS = register(
     Kernel(
         name="normalize_sums", operands=parse("dy:whole, x:whole, mean:row, inverse:row -> dbeta:row, dgamma:row"), extent=_columns,
-        reference=_normalize_sums_reference, native=_normalize_sums_native, geometry="columns", cost=lambda x, *a: 0.3 * rows_of(x), grain=32,
+        reference=_normalize_sums_reference, native=_normalize_sums_native,
+        cuda=cuda_kernel("reductions.cu", "normalize_sums"), geometry="columns", cost=lambda x, *a: 0.3 * rows_of(x), grain=32,
     )
 )
 

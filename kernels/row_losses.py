@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gpunn.kernels.elementwise import CTYPES, SUFFIX, typed
+from gpunn.kernels.cuda_text import SUFFIX, typed
 from gpunn.kernels.formula import Formula
 from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
 
@@ -18,7 +18,8 @@ EPSILON = 1e-7  # Keras's clip of probabilities
 def row_loss(name: str, value: Callable, gradient: Callable) -> Kernel:
     f, g = Formula(value, f"{name}_value"), Formula(gradient, f"{name}_gradient")
     space: dict = {"np": np}
-    for formula in (f, g):
+    formulas = [*f.closure(), *(h for h in g.closure() if h not in f.closure())]
+    for formula in formulas:
         exec(formula.python("numpy"), space)
 
     def reference(p, t, weight, scale, loss, dp):
@@ -30,7 +31,7 @@ def row_loss(name: str, value: Callable, gradient: Callable) -> Kernel:
 
     native = "\n".join(
         [
-            "@inlined\n" + f.python("numba"), "@inlined\n" + g.python("numba"),
+            *("@inlined\n" + h.python("numba") for h in formulas),
             "def body(p, t, weight, scale, loss, dp, lo, hi, scratch):",
             "    columns = p.shape[1]",
             "    for i in range(lo, hi):",
@@ -46,11 +47,10 @@ def row_loss(name: str, value: Callable, gradient: Callable) -> Kernel:
 
     def cuda(dtype: str) -> str:
         return typed(
-            f"{f.cuda()}\n{g.cuda()}\n"
-            f'extern "C" __global__ void {name}_{SUFFIX[dtype]}(const T* __restrict__ p, const T* __restrict__ t, const T* __restrict__ weight,'
-            f" T scale, T* __restrict__ loss, T* __restrict__ dp, long long rows, long long columns) {{\n"
+            f'extern "C" __global__ void {name}_{SUFFIX[dtype]}(const T* __restrict__ p, const T* __restrict__ t, '
+            "const T* __restrict__ weight, T scale, T* __restrict__ loss, T* __restrict__ dp, long long rows, long long columns) {\n"
             "  const int lane = threadIdx.x & 31;\n"
-            "  const long long row = blockIdx.x * (long long)(blockDim.x >> 5) + (threadIdx.x >> 5);\n"
+            "  const long long row = warp_row();\n"
             "  if (row >= rows) return;\n"
             "  const T factor = weight[row] * scale / (T)columns;\n"
             "  T total = T(0);\n"
@@ -59,7 +59,7 @@ def row_loss(name: str, value: Callable, gradient: Callable) -> Kernel:
             f"    total += {f.name}(a, b);\n"
             f"    dp[row * columns + j] = {g.name}(a, b) * factor;\n"
             "  }\n"
-            f"  total = warp_sum_{CTYPES[dtype]}(total);\n"
+            "  total = warp_sum(total);\n"
             "  if (lane == 0) loss[row] = total / (T)columns;\n"
             "}\n",
             dtype,
@@ -68,7 +68,8 @@ def row_loss(name: str, value: Callable, gradient: Callable) -> Kernel:
     return register(
         Kernel(
             name=name, operands=parse("p, t, weight:col, scale:const -> loss:col, dp"), extent=first_rows, reference=reference,
-            native_text=native, cuda=cuda, geometry="warps", cost=lambda p, *a: 5.0 * columns_of(p),
+            native_text=native, cuda=cuda, geometry="warps", formulas=tuple(formulas),
+            cost=lambda p, *a: 5.0 * columns_of(p),
         )
     )
 

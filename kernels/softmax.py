@@ -2,11 +2,8 @@
 
 import numpy as np
 
-from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
-
-
-def _matrix(a):
-    return a.reshape(a.shape[0], -1)
+from gpunn.kernels.cuda_text import cuda_kernel
+from gpunn.kernels.record import Kernel, columns_of, first_rows, matrix, parse, register
 
 
 def _softmax_rows(z):
@@ -15,7 +12,7 @@ def _softmax_rows(z):
 
 
 def _softmax_reference(z, y):
-    _matrix(y)[...] = _softmax_rows(_matrix(z))
+    matrix(y)[...] = _softmax_rows(matrix(z))
 
 
 def _softmax_native(z, y, lo, hi, scratch):
@@ -33,8 +30,8 @@ def _softmax_native(z, y, lo, hi, scratch):
 
 
 def _softmax_bwd_reference(dy, y, dx):
-    dy, y = _matrix(dy), _matrix(y)
-    _matrix(dx)[...] = y * (dy - (dy * y).sum(axis=1, keepdims=True))
+    dy, y = matrix(dy), matrix(y)
+    matrix(dx)[...] = y * (dy - (dy * y).sum(axis=1, keepdims=True))
 
 
 def _softmax_bwd_native(dy, y, dx, lo, hi, scratch):
@@ -47,17 +44,17 @@ def _softmax_bwd_native(dy, y, dx, lo, hi, scratch):
 
 
 def _sparse_reference(z, label, weight, scale, p, loss, dz):
-    z, rows = _matrix(z), np.arange(z.shape[0])
+    z, rows = matrix(z), np.arange(z.shape[0])
     top = z.max(axis=1)
     shifted = z - top[:, None]
     e = np.exp(shifted)
     total = e.sum(axis=1)
     loss[...] = np.log(total) - shifted[rows, label.reshape(-1)]
     prob = e / total[:, None]
-    _matrix(p)[...] = prob
+    matrix(p)[...] = prob
     grad = prob.copy()
     grad[rows, label.reshape(-1)] -= 1
-    _matrix(dz)[...] = grad * (weight.reshape(-1, 1) * z.dtype.type(scale))
+    matrix(dz)[...] = grad * (weight.reshape(-1, 1) * z.dtype.type(scale))
 
 
 def _sparse_native(z, label, weight, scale, p, loss, dz, lo, hi, scratch):
@@ -83,13 +80,13 @@ def _sparse_native(z, label, weight, scale, p, loss, dz, lo, hi, scratch):
 
 
 def _dense_reference(z, target, weight, scale, p, loss, dz):
-    z, t = _matrix(z), _matrix(target)
+    z, t = matrix(z), matrix(target)
     shifted = z - z.max(axis=1, keepdims=True)
     logs = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
     loss[...] = -(t * logs).sum(axis=1)
     prob = np.exp(logs)
-    _matrix(p)[...] = prob
-    _matrix(dz)[...] = (prob * t.sum(axis=1, keepdims=True) - t) * (weight.reshape(-1, 1) * z.dtype.type(scale))
+    matrix(p)[...] = prob
+    matrix(dz)[...] = (prob * t.sum(axis=1, keepdims=True) - t) * (weight.reshape(-1, 1) * z.dtype.type(scale))
 
 
 def _dense_native(z, target, weight, scale, p, loss, dz, lo, hi, scratch):
@@ -120,7 +117,7 @@ def _record(name: str, signature: str, reference, native, cost: float) -> Kernel
     return register(
         Kernel(
             name=name, operands=parse(signature), extent=first_rows, reference=reference, native=native,
-            geometry="warps", cost=lambda z, *a: cost * columns_of(z),
+            cuda=cuda_kernel("softmax.cu", name), geometry="warps", cost=lambda z, *a: cost * columns_of(z),
         )
     )
 

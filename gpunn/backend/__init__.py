@@ -1,5 +1,7 @@
 """Which device work runs on. ``auto`` is the GPU when it is usable (see `probe`), else the CPU.
 
+``sim`` runs the GPU's code on the CPU, for tests.
+
 The choice is made by argument, ``with gpunn.device("cpu"|"gpu")``, `set_backend`, or the environment variable ``GPUNN_BACKEND``; a model
 remembers its own.
 """
@@ -10,7 +12,7 @@ from contextlib import contextmanager
 
 from gpunn.backend.base import Backend
 
-NAMES = {"auto": "auto", "cpu": "cpu", "numpy": "cpu", "gpu": "gpu", "cupy": "gpu", "cuda": "gpu"}
+NAMES = {"auto": "auto", "cpu": "cpu", "numpy": "cpu", "gpu": "gpu", "cupy": "gpu", "cuda": "gpu", "sim": "sim"}
 _made: dict[str, Backend] = {}
 _default: str | None = None
 
@@ -39,14 +41,35 @@ def device(name: str) -> Iterator[Backend]:
 
 
 def get_backend(name: str | Backend | None = None) -> Backend:
-    """The backend of that name, or the one chosen; made once a process."""
+    """The backend of that name, or the one chosen; made once a process.
+
+    Raises `GpuUnavailable` when a GPU is asked for and cannot be used, with the original error and the command that mends it.
+    """
     if isinstance(name, Backend):
         return name
     name = _resolve(name or _default or os.environ.get("GPUNN_BACKEND", "auto"))
-    if name == "auto":
-        name = "cpu"
-    if name not in _made:
-        from gpunn.backend.cpu import CpuBackend
+    if name in ("auto", "gpu") and "gpu" not in _made:
+        from gpunn.backend.probe import prefer_gpu, require_gpu
 
-        _made[name] = CpuBackend()
+        if name == "gpu":
+            require_gpu()
+        name = "gpu" if prefer_gpu() else "cpu"
+    elif name == "auto":
+        name = "gpu"
+    if name not in _made:
+        _made[name] = _make(name)
     return _made[name]
+
+
+def _make(name: str) -> Backend:
+    if name == "gpu":
+        from gpunn.backend.gpu import GpuBackend
+
+        return GpuBackend()
+    if name == "sim":
+        from gpunn.backend.sim import SimBackend
+
+        return SimBackend()
+    from gpunn.backend.cpu import CpuBackend
+
+    return CpuBackend()

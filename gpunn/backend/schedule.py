@@ -1,8 +1,9 @@
 """From recorded kernel launches to phases of independent tasks.
 
-Two launches conflict when they touch the same memory and one writes. If they meet only in aligned operands (row i of one needs row i of the
-other), they form a chain that can run a few rows at a time; otherwise the later one waits for the whole of the earlier: the next phase.
-What comes out for a dense network is what one would write by hand: all rows forward and backward, then all weight gradients, then the update.
+Two launches conflict when they touch the same memory and one writes. If they meet only in aligned operands (row i of one needs row i of
+the other), they form a chain that can run a few rows at a time; otherwise the later one waits for the whole of the earlier: the next
+phase. What comes out for a dense network is what one would write by hand: all rows forward and backward, then all weight gradients, then
+the update.
 """
 
 from collections.abc import Sequence
@@ -65,9 +66,8 @@ def place(nodes: Sequence[Node]) -> None:
                 if not (mine.written or other.written) or mine.end <= other.start or other.end <= mine.start:
                     continue
                 before = nodes[other.node]
-                together = (
-                    mine.aligned and other.aligned and mine.start == other.start and mine.pitch == other.pitch and before.extent == node.extent
-                )
+                together = mine.aligned and other.aligned and before.extent == node.extent
+                together = together and mine.start == other.start and mine.pitch == other.pitch
                 phase = max(phase, before.phase + (0 if together else 1))
                 if together:
                     partners.add(other.node)

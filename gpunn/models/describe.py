@@ -54,7 +54,7 @@ def explain(model: Any, batch_size: int) -> str:
         out.append(f"  loss {setup.loss.name}: on the model's output, not fused")
     out.append(f"  optimizer {setup.optimizer.name}: one pass over {model.storage.trainable_size:,} elements")
     if not model.recordable:
-        own = [layer.name for layer in model.layers if not type(layer).__dict__.get("recordable", False)]
+        own = [stage.layer.name for stage in setup.stages if not stage.recordable]
         return "\n".join([*out, "", f"Not recorded: {', '.join(own)} do not say recordable = True, so every step runs launch by launch."])
     from gpunn.training.loop import Training
 

@@ -69,7 +69,7 @@ class Model(Trainer):
     @property
     def recordable(self) -> bool:
         """Whether every layer's step can be recorded; a user's own layer says so itself (``recordable = True`` in its class)."""
-        return all(type(layer).__dict__.get("recordable", False) for layer in self.layers)
+        return all(stage.recordable for stage in self.inference_stages())
 
     def pack(self) -> None:
         """Lay the parameters out flat; those of layers with ``trainable=False`` rest."""

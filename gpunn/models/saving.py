@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import tempfile
 import zipfile
 import zlib
 from typing import Any
@@ -39,13 +38,15 @@ def save(model: Any, path: Any, overwrite: bool = True) -> None:
                 arrays[f"optimizer/{slot}/{name}"] = model.backend.to_numpy(view)
     arrays["config"] = np.frombuffer(json.dumps(config).encode(), np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "wb") as file:
             np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        pathlib.Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -69,6 +69,11 @@ def run_stages(stages: Sequence[Any], x: Any, training: bool) -> tuple[Any, list
     return x, pullbacks
 
 
+def first_learning(stages: Sequence[Any]) -> int:
+    """Index of the first stage with something to learn: gradients need not go further back."""
+    return next((i for i, s in enumerate(stages) if any(p.learns for p in s.layer.parameters)), len(stages))
+
+
 def record_step(model: Any, feed: Feed, rows: int, training: bool, sums: Sums) -> Any:
     """The program of one batch of `rows` rows; with `training` it ends in the optimizer's update."""
     with model.backend.record() as program:
@@ -99,8 +104,9 @@ def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Su
         t = y if target == 0 else feed.gather_target(ops, target, rows)
         ops.launch(feeding.ACCUMULATE, metric.record(ops, t, p), plain, model.rng.step, sums.metrics[i])
     if training:
-        for i in range(len(pullbacks) - 1, -1, -1):
-            gradient = pullbacks[i](gradient, need_dx=i > 0)
+        first = first_learning(setup.stages)
+        for i in range(len(pullbacks) - 1, first - 1, -1):
+            gradient = pullbacks[i](gradient, need_dx=i > first) if setup.stages[i].recordable else pullbacks[i](gradient)
         for p in model.parameters:
             p.end_step()
         size = model.storage.trainable_size

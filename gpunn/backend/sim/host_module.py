@@ -1,0 +1,203 @@
+"""CUDA C on NumPy arrays: `HostModule` has the face of ``cupy.RawModule``, g++ compiles, fibers stand in for threads.
+
+    module = HostModule(code=module_text().source, order="shuffled", guard=True)
+    module.get_function("relu_f32")((blocks,), (threads,), (x, y, np.int64(x.size), np.int64(1)))
+
+It notices what a GPU forgives by luck: missing barriers (compare the three thread orders), shared memory read before it is written,
+barriers that only some threads reach, writes outside an array, arguments of the wrong size. It cannot show races between memory
+orders, nor time.
+"""
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from gpunn.kernels import cache
+
+SHIM = pathlib.Path(__file__).with_name("cuda_host_shim.h")
+ORDERS = {"forward": 0, "reverse": 1, "shuffled": 2}
+PAD = 4096  # bytes around an array whose edges are watched
+FLAGS = ("-O2", "-std=c++17", "-fPIC", "-shared", "-w", "-ffp-contract=off", "-fno-strict-aliasing", "-U_FORTIFY_SOURCE")
+_BARRIER = re.compile(r"__syncthreads|__syncwarp|_sync\s*\(|shim_grid_sync")
+_KERNEL = re.compile(r"__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\s*\(")
+_lock = threading.Lock()  # the shim's world is one for a module: one launch at a time
+
+
+class HostCompileError(RuntimeError):
+    """g++ is missing, or refused the text."""
+
+
+class HostModule:
+    """A module of kernels, compiled once a text and kept in the user's cache folder.
+
+    Args:
+        code: CUDA C; kernels are ``extern "C"``, in the global namespace or in ``gpunn``.
+        order: in which order threads run between barriers: "forward", "reverse" or "shuffled".
+        guard: run on copies with watched edges: a write outside an array is an error, a read outside gives NaN.
+        options: more options for the compiler, such as ``-DNAME``.
+
+    Raises `HostCompileError` when g++ is missing or the text does not compile.
+    """
+
+    def __init__(self, *, code: str, order: str = "forward", guard: bool = False, options: Sequence[str] = ()):
+        if order not in ORDERS:
+            raise ValueError(f"Invalid order: expected one of {tuple(ORDERS)}. Received: {order!r}")
+        self.order, self.guard = order, guard
+        plain = re.sub(r"//[^\n]*|/\*.*?\*/", "", code, flags=re.DOTALL)
+        self.names = tuple(_KERNEL.findall(plain))
+        self._waiting = _with_barriers(plain)
+        self._library = ctypes.CDLL(str(_compiled(code, self.names, tuple(options))))
+        self._library.shim_error.restype = ctypes.c_char_p
+
+    def get_function(self, name: str) -> "HostKernel":
+        if name not in self.names:
+            raise AttributeError(f"The module has no kernel {name!r}. It has: {', '.join(self.names)}")
+        return HostKernel(self, name)
+
+
+class HostKernel:
+    """One kernel: ``kernel(grid, block, arguments, shared_mem=0)``, arguments being arrays and NumPy scalars."""
+
+    def __init__(self, module: HostModule, name: str):
+        self.name, self._module = name, module
+        self._function = getattr(module._library, f"shim_launch_{name}")
+        sizes = (ctypes.c_ubyte * 64)()
+        self._sizes = list(sizes[: getattr(module._library, f"shim_sizes_{name}")(sizes)])
+
+    def __call__(
+        self, grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any], *, shared_mem: int = 0, cooperative: bool = False
+    ) -> None:
+        """Raises TypeError for arguments of the wrong kind or size, RuntimeError for what the shim noticed while running."""
+        self._check(arguments)
+        if HostGraph.recording is not None:  # as in a stream capture: nothing runs, numbers are frozen
+            frozen = tuple(a if isinstance(a, np.ndarray) else np.array(a)[()] for a in arguments)
+            HostGraph.recording.node(self.name, lambda: self._run(grid, block, frozen, shared_mem, cooperative))
+        else:
+            self._run(grid, block, arguments, shared_mem, cooperative)
+
+    def _check(self, arguments: Sequence[Any]) -> None:
+        if len(arguments) != len(self._sizes):
+            raise TypeError(f"{self.name}: expected {len(self._sizes)} arguments. Received: {len(arguments)}")
+        for i, (a, size) in enumerate(zip(arguments, self._sizes, strict=True)):
+            if isinstance(a, np.ndarray):
+                if size < 128:
+                    raise TypeError(f"{self.name}, argument {i}: expected a number of {size} bytes. Received: an array of shape {a.shape}")
+                if not a.flags.c_contiguous:
+                    raise ValueError(
+                        f"{self.name}, argument {i}: expected a C-contiguous array. Received: shape {a.shape}, strides {a.strides}"
+                    )
+            elif not isinstance(a, np.generic):  # CuPy would pass a Python int as 8 bytes, whatever the kernel reads
+                raise TypeError(f"{self.name}, argument {i}: expected an array or a NumPy scalar. Received: {type(a).__name__}")
+            elif a.itemsize != size:
+                raise TypeError(f"{self.name}, argument {i}: expected {_words(size)}. Received: {a.dtype} ({a.itemsize} bytes)")
+
+    def _run(self, grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any], shared_mem: int, cooperative: bool) -> None:
+        with _lock, _guarded(self.name, arguments) if self._module.guard else contextlib.nullcontext(arguments) as arrays:
+            values = []  # for each argument the address of its value; the value of an array is its own address
+            for a in arrays:
+                values.append(np.array([a.ctypes.data], np.uint64) if isinstance(a, np.ndarray) else np.array([a]))
+            pointers = (ctypes.c_void_p * len(values))(*(v.ctypes.data for v in values))
+            shape = (ctypes.c_uint * 6)(*(*grid, 1, 1)[:3], *(*block, 1, 1)[:3])
+            flags = (self.name in self._module._waiting) | 2 * cooperative | ORDERS[self._module.order] << 4
+            if self._function(shape, ctypes.c_uint(shared_mem), ctypes.c_int(flags), pointers):
+                raise RuntimeError(f"{self.name}: {self._module._library.shim_error().decode()}")
+
+
+class HostGraph:
+    """A recorded sequence of launches, as a captured CUDA graph is: ``with HostGraph() as graph: ...`` records, ``graph.launch()`` runs."""
+
+    recording: "HostGraph | None" = None
+
+    def __init__(self) -> None:
+        self.nodes: list[tuple[str, Callable[[], None]]] = []
+
+    def __enter__(self) -> "HostGraph":
+        if HostGraph.recording is not None:
+            raise RuntimeError("A graph is being recorded already.")
+        HostGraph.recording = self
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        HostGraph.recording = None
+
+    def node(self, name: str, run: Callable[[], None]) -> None:
+        """Add a call that is no kernel, of a library say."""
+        self.nodes.append((name, run))
+
+    def launch(self) -> None:
+        if HostGraph.recording is not None:
+            raise RuntimeError("A graph cannot be launched while one is being recorded.")
+        for _, run in self.nodes:
+            run()
+
+
+def _words(size: int) -> str:
+    return "an array" if size >= 128 else f"a number of {size} bytes"
+
+
+@contextlib.contextmanager
+def _guarded(name: str, arguments: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+    """Copies between two pads of 0xFF (NaN). An array given twice stays one array."""
+    copies: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
+    out: list[Any] = []
+    for a in arguments:
+        if isinstance(a, np.ndarray):
+            raw = np.full(a.nbytes + 2 * PAD, 0xFF, np.uint8)
+            inner = raw[PAD : PAD + a.nbytes].view(a.dtype).reshape(a.shape)
+            inner[...] = a
+            a = copies.setdefault((a.ctypes.data, a.nbytes), (raw, inner, a))[1]
+        out.append(a)
+    yield tuple(out)
+    for raw, inner, a in copies.values():
+        if (raw[:PAD] != 0xFF).any() or (raw[PAD + a.nbytes :] != 0xFF).any():
+            raise RuntimeError(f"{name}: wrote outside an array of shape {a.shape}")
+        if a.flags.writeable:
+            a[...] = inner
+
+
+def _with_barriers(code: str) -> set[str]:
+    """The functions that reach a barrier, directly or through another: their threads must be fibers."""
+    bodies: dict[str, str] = {}
+    for match in re.finditer(r"\b(\w+)\s*\([^(){};]*\)\s*\{", code):
+        if match.group(1) in ("if", "for", "while", "switch"):
+            continue
+        depth, end = 1, match.end()
+        while depth and end < len(code):
+            depth += {"{": 1, "}": -1}.get(code[end], 0)
+            end += 1
+        bodies[match.group(1)] = bodies.get(match.group(1), "") + code[match.end() : end]
+    found = {name for name, body in bodies.items() if _BARRIER.search(body)}
+    while more := {n for n, body in bodies.items() if n not in found and found & set(re.findall(r"\b(\w+)\s*\(", body))}:
+        found |= more
+    return found
+
+
+def _compiled(code: str, names: Sequence[str], options: tuple[str, ...]) -> pathlib.Path:
+    """The shared library of a text, compiled unless it is in the cache."""
+    command = [os.environ.get("CXX", "g++"), *FLAGS, *options]
+    key = hashlib.sha256("\0".join([*command, SHIM.read_text(), code]).encode()).hexdigest()[:24]
+    library = cache.folder("sim") / f"{key}.so"
+    if library.exists():
+        return library
+    if shutil.which(command[0]) is None:
+        raise HostCompileError(f"{command[0]} was not found. The sim backend compiles CUDA text for the CPU: install g++, or set CXX.")
+    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
+        source, out = pathlib.Path(folder) / "module.cpp", pathlib.Path(folder) / "module.so"
+        exports = "\n".join(f"SHIM_EXPORT({n})" for n in names)
+        source.write_text(f'#line 1 "gpunn.cu"\n{code}\nnamespace gpunn {{}}\nusing namespace gpunn;\n{exports}\n')
+        done = subprocess.run([*command, "-include", str(SHIM), "-o", str(out), str(source)], capture_output=True, text=True)
+        if done.returncode:
+            raise HostCompileError(f"{command[0]} refused the text:\n{done.stderr[:4000]}")
+        os.replace(out, library)
+    return library

@@ -1,0 +1,45 @@
+// Feeding a step; see data.py. S is the type of the source.
+
+// one block a row: out[row] = data[order[position + row]] * scale
+KERNEL(gather)(const S* __restrict__ data, const int* __restrict__ order, const long long* __restrict__ position, T scale,
+               T* __restrict__ out, long long rows, long long columns) {
+  const long long row = blockIdx.x;
+  if (row >= rows) return;
+  const long long source = order[position[0] + row];
+  for (long long j = threadIdx.x; j < columns; j += blockDim.x) out[row * columns + j] = (T)data[source * columns + j] * scale;
+}
+
+KERNEL(pick)(const S* __restrict__ data, const int* __restrict__ order, const long long* __restrict__ position, S* __restrict__ out,
+             long long rows, long long columns) {
+  const long long start = position[0];
+  for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < rows; i += (long long)gridDim.x * blockDim.x) {
+    out[i] = data[order[start + i]];
+  }
+}
+
+KERNEL(advance)(long long* __restrict__ position, long long* __restrict__ step, long long by, long long steps, long long rows,
+                long long columns) {
+  if (threadIdx.x == 0) {
+    position[0] += by;
+    step[0] += steps;
+  }
+}
+
+// one block, sums in double in a fixed order; sums = (weighted total, weight, first step that was not finite or -1)
+KERNEL(accumulate)(const T* __restrict__ values, const T* __restrict__ weights, const long long* __restrict__ step,
+                   double* __restrict__ sums, long long rows, long long columns) {
+  __shared__ double part[32];
+  double total = 0, weight = 0;
+  for (long long i = threadIdx.x; i < rows; i += blockDim.x) {
+    const double w = (double)weights[i];
+    total += (double)values[i] * w;
+    weight += w;
+  }
+  total = block_sum(total, part);
+  weight = block_sum(weight, part);
+  if (threadIdx.x == 0) {
+    sums[0] += total;
+    sums[1] += weight;
+    if (sums[2] < 0 && !isfinite(total)) sums[2] = (double)step[0];
+  }
+}

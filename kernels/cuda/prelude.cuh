@@ -1,0 +1,86 @@
+// Device functions that any kernel may use. Nothing is included: NVRTC knows the mathematics by itself, and has no INFINITY.
+#define FULL_WARP 0xffffffffu
+
+// ---------------------------------------------------------------- Philox4x32-10 (Salmon et al. 2011)
+// counter = (block, stream, step low, step high), key = the seed's low and high word; the same bits as in gpunn.kernels.philox
+__device__ __forceinline__ uint4 philox4x32(uint4 counter, unsigned int key0, unsigned int key1) {
+  #pragma unroll
+  for (int round = 0; round < 10; ++round) {
+    const unsigned int high0 = __umulhi(0xD2511F53u, counter.x), low0 = 0xD2511F53u * counter.x;
+    const unsigned int high1 = __umulhi(0xCD9E8D57u, counter.z), low1 = 0xCD9E8D57u * counter.z;
+    counter = make_uint4(high1 ^ counter.y ^ key0, low1, high0 ^ counter.w ^ key1, low0);
+    key0 += 0x9E3779B9u;
+    key1 += 0xBB67AE85u;
+  }
+  return counter;
+}
+
+// ---------------------------------------------------------------- arithmetic
+// As np.maximum and np.minimum: a NaN on either side comes through. (fmax and fmin would hide it.)
+template <class V> __device__ __forceinline__ V maximum(V a, V b) { return a > b || a != a ? a : b; }
+template <class V> __device__ __forceinline__ V minimum(V a, V b) { return a < b || a != a ? a : b; }
+
+// a / b for a >= 0, b > 0: in 32 bits where both fit, several times as fast
+__device__ __forceinline__ long long quotient(long long a, long long b) {
+  return ((a | b) >> 32) == 0 ? (long long)((unsigned int)a / (unsigned int)b) : a / b;
+}
+
+// four neighbours, moved at once
+template <class V> struct __align__(16) quad { V at[4]; };
+
+// ---------------------------------------------------------------- a warp
+// Every lane of the warp calls these, and every lane gets the result. The tree is fixed: the same bits in every run.
+template <class V> __device__ __forceinline__ V warp_sum(V v) {
+  #pragma unroll
+  for (int apart = 16; apart > 0; apart >>= 1) v += __shfl_xor_sync(FULL_WARP, v, apart);
+  return v;
+}
+template <class V> __device__ __forceinline__ V warp_max(V v) {
+  #pragma unroll
+  for (int apart = 16; apart > 0; apart >>= 1) v = maximum(v, __shfl_xor_sync(FULL_WARP, v, apart));
+  return v;
+}
+// the largest of a row and its column, the leftmost of equals
+template <class V> __device__ __forceinline__ long long warp_argmax(const V* __restrict__ row, long long columns) {
+  V best = row[0];
+  long long at = 0;
+  for (long long j = threadIdx.x & 31; j < columns; j += 32) {
+    const V v = row[j];
+    if (v > best) { best = v; at = j; }
+  }
+  #pragma unroll
+  for (int apart = 16; apart > 0; apart >>= 1) {
+    const V v = __shfl_xor_sync(FULL_WARP, best, apart);
+    const long long j = __shfl_xor_sync(FULL_WARP, at, apart);
+    if (v > best || (v == best && j < at)) { best = v; at = j; }
+  }
+  return at;
+}
+// the row a warp works on, for kernels of geometry "warps"
+__device__ __forceinline__ long long warp_row() { return blockIdx.x * (long long)(blockDim.x >> 5) + (threadIdx.x >> 5); }
+
+// ---------------------------------------------------------------- a block
+// The sum over a one-dimensional block of whole warps; every thread gets it. `part` is shared memory for 32 values.
+template <class V> __device__ __forceinline__ V block_sum(V v, V* __restrict__ part) {
+  v = warp_sum(v);
+  if ((threadIdx.x & 31) == 0) part[threadIdx.x >> 5] = v;
+  __syncthreads();
+  const int lane = threadIdx.x & 31;
+  v = warp_sum(lane < (int)(blockDim.x >> 5) ? part[lane] : V(0));
+  __syncthreads();  // part may be used again
+  return v;
+}
+// The sum over threadIdx.y for each threadIdx.x; every thread gets its column's. blockDim.y is a power of two, `part` shared memory for
+// one value a thread.
+template <class V> __device__ __forceinline__ V strip_sum(V v, V* __restrict__ part) {
+  const int at = threadIdx.y * blockDim.x + threadIdx.x;
+  part[at] = v;
+  __syncthreads();
+  for (int half = blockDim.y >> 1; half > 0; half >>= 1) {
+    if ((int)threadIdx.y < half) part[at] += part[at + half * blockDim.x];
+    __syncthreads();
+  }
+  v = part[threadIdx.x];
+  __syncthreads();  // part may be used again
+  return v;
+}

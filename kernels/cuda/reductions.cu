@@ -1,0 +1,60 @@
+// Sums over rows; see reductions.py. A block of (x, y) threads works on a strip of x columns, each thread on every y-th row.
+
+KERNEL(column_sum)(const T* __restrict__ x, T add, T* __restrict__ out, long long rows, long long columns) {
+  __shared__ T part[1024];
+  const long long c = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+  T total = T(0);
+  if (c < columns) {
+    #pragma unroll 4
+    for (long long r = threadIdx.y; r < rows; r += blockDim.y) total += x[r * columns + c];
+  }
+  total = strip_sum(total, part);
+  if (threadIdx.y == 0 && c < columns) out[c] = add != T(0) ? out[c] + total : total;
+}
+
+// two passes, so that data far from zero loses nothing
+KERNEL(moments)(const T* __restrict__ x, T* __restrict__ mean, T* __restrict__ variance, long long rows, long long columns) {
+  __shared__ T part[1024];
+  const long long c = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+  const T inverse = T(1) / (T)rows;
+  T total = T(0), squares = T(0);
+  if (c < columns) {
+    #pragma unroll 4
+    for (long long r = threadIdx.y; r < rows; r += blockDim.y) total += x[r * columns + c];
+  }
+  const T middle = strip_sum(total, part) * inverse;
+  if (c < columns) {
+    #pragma unroll 4
+    for (long long r = threadIdx.y; r < rows; r += blockDim.y) {
+      const T d = x[r * columns + c] - middle;
+      squares += d * d;
+    }
+  }
+  squares = strip_sum(squares, part);
+  if (threadIdx.y == 0 && c < columns) {
+    mean[c] = middle;
+    variance[c] = squares * inverse;
+  }
+}
+
+KERNEL(normalize_sums)(const T* __restrict__ dy, const T* __restrict__ x, const T* __restrict__ mean, const T* __restrict__ inverse,
+                       T* __restrict__ dbeta, T* __restrict__ dgamma, long long rows, long long columns) {
+  __shared__ T part[1024];
+  const long long c = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+  T first = T(0), second = T(0);
+  if (c < columns) {
+    const T middle = mean[c], factor = inverse[c];
+    #pragma unroll 4
+    for (long long r = threadIdx.y; r < rows; r += blockDim.y) {
+      const T d = dy[r * columns + c];
+      first += d;
+      second += d * (x[r * columns + c] - middle) * factor;
+    }
+  }
+  first = strip_sum(first, part);
+  second = strip_sum(second, part);
+  if (threadIdx.y == 0 && c < columns) {
+    dbeta[c] = first;
+    dgamma[c] = second;
+  }
+}

@@ -1,0 +1,135 @@
+"""The kernels as a device sees them: one module's source, the arguments of a launch, and its grid. The conventions stand in `record`."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gpunn.kernels.cuda_text import SUFFIX, prelude, typed
+from gpunn.kernels.record import REGISTRY, Kernel, shape_of
+
+FLOATS = ("float32", "float64")
+WARP = 32
+MAX_THREADS = {"elements": 256, "rows": 256, "warps": 256, "columns": 1024, "one": 1024}  # in a block, by geometry
+_FUNCTION = re.compile(r"(?:__global__ void (?:__launch_bounds__\(\d+\) )?|__device__ __forceinline__ [\w<>]+ )(\w+)\(")
+Launch = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class ModuleText:
+    """``source``: the CUDA C of a module; ``names``: the kernels it exports."""
+
+    source: str
+    names: tuple[str, ...]
+
+    def line(self, number: int) -> str:
+        return self.source.splitlines()[number - 1]
+
+    def function_at(self, number: int) -> str:
+        """The name of the function that a line of the source belongs to."""
+        found = "the prelude"
+        for text in self.source.splitlines()[:number]:
+            if match := _FUNCTION.search(text):
+                found = match.group(1)
+        return found
+
+
+@dataclass(frozen=True)
+class Properties:
+    """What a launch must know of a device."""
+
+    multiprocessors: int
+    threads_per_multiprocessor: int = 2048
+
+
+def function_name(kernel: Kernel, dtype: Any) -> str:
+    return f"{kernel.name}_{SUFFIX[np.dtype(dtype).name]}"
+
+
+def instances(dtypes: Iterable[Any] = FLOATS, kernels: Iterable[Kernel] | None = None) -> list[tuple[Kernel, str]]:
+    """Every (kernel, floating type) that has CUDA text. Kernels without arrays of that type exist in float64 alone: see `Kernel.dtype`."""
+    wanted = [np.dtype(d).name for d in dtypes]
+    out = []
+    for kernel in REGISTRY.values() if kernels is None else kernels:
+        if kernel.cuda is not None:
+            out += [(kernel, d) for d in (wanted if kernel.has_float_arrays else ["float64"])]
+    return out
+
+
+def module_text(dtypes: Iterable[Any] = FLOATS, kernels: Iterable[Kernel] | None = None) -> ModuleText:
+    """One module of all registered kernels (or of `kernels`): prelude, device functions, kernels, in a namespace of their own."""
+    chosen = instances(dtypes, kernels)
+    functions: dict[str, None] = {}  # in order, each once
+    for kernel, dtype in chosen:
+        for formula in kernel.formulas:
+            functions[typed(formula.cuda(), dtype)] = None
+    texts = [prelude(), *functions, *(_bounded(kernel, dtype) for kernel, dtype in chosen)]
+    source = "namespace gpunn {\n" + "\n".join(texts) + "}\n"
+    return ModuleText(source, tuple(function_name(kernel, dtype) for kernel, dtype in chosen))
+
+
+def _bounded(kernel: Kernel, dtype: str) -> str:
+    """A kernel's text with the largest block it is launched with: what the compiler shares out the registers by."""
+    text = kernel.cuda(dtype)  # type: ignore[misc]
+    return text.replace("__global__ void ", f"__global__ void __launch_bounds__({MAX_THREADS[kernel.geometry]}) ", 1)
+
+
+def launch_arguments(kernel: Kernel, arguments: Sequence[Any]) -> tuple[Any, ...]:
+    """What the device function is called with: arrays as they are, constants as NumPy scalars of its types, then rows and columns."""
+    dtype = kernel.dtype(arguments)
+    out = []
+    for o, a in zip(kernel.operands, arguments, strict=True):
+        if o.kind == "const":
+            a = np.int64(a) if o.dtype == "i8" else dtype.type(a)
+        out.append(a)
+    rows, columns = shape_of(kernel, arguments)
+    if kernel.geometry == "elements":
+        rows *= columns
+    return (*out, np.int64(rows), np.int64(columns))
+
+
+def launch_geometry(kernel: Kernel, arguments: Sequence[Any], device: Properties) -> Launch | None:
+    """-> (grid, block), by the sizes and the device; None when there is nothing to do (a grid of zero blocks is no launch).
+
+    Small launches are spread over many multiprocessors in small blocks, large ones get blocks large enough to fill each.
+    """
+    rows, columns = shape_of(kernel, arguments)
+    if kernel.geometry == "elements":
+        return _elements(-(-rows * columns // kernel.per_thread), device)
+    if kernel.geometry == "rows":
+        return ((rows,), (min(MAX_THREADS["rows"], -(-columns // WARP) * WARP),)) if rows and columns else None
+    if kernel.geometry == "warps":
+        return _warps(rows, device) if columns else None
+    if kernel.geometry == "columns":
+        return _columns(rows, columns, device)
+    if kernel.geometry == "one":
+        return (1,), (min(MAX_THREADS["one"], max(1, -(-rows // WARP)) * WARP),)
+    raise ValueError(f"Kernel {kernel.name!r} is not launched: its geometry is {kernel.geometry!r}, a library does its work.")
+
+
+def _elements(threads: int, device: Properties) -> Launch | None:
+    block = MAX_THREADS["elements"]
+    while block > 64 and -(-threads // block) < device.multiprocessors:
+        block //= 2
+    most = device.multiprocessors * (device.threads_per_multiprocessor // block)
+    return ((min(-(-threads // block), most),), (block,)) if threads else None
+
+
+def _warps(rows: int, device: Properties) -> Launch | None:
+    each = MAX_THREADS["warps"] // WARP
+    while each > 1 and -(-rows // each) < device.multiprocessors:
+        each //= 2
+    return ((-(-rows // each),), (WARP * each,)) if rows else None
+
+
+def _columns(rows: int, columns: int, device: Properties) -> Launch | None:
+    """Wide enough for whole memory sectors (8 floats), tall enough to read many rows at once."""
+    wide = 32
+    while wide > 8 and -(-columns // wide) < device.multiprocessors:
+        wide //= 2
+    tall = 1
+    while tall * wide < MAX_THREADS["columns"] and tall * 4 < rows:
+        tall *= 2
+    return ((-(-columns // wide),), (wide, max(tall, WARP // wide))) if columns else None

@@ -1,0 +1,210 @@
+"""Inputs for every kernel of the registry. A new kernel needs an entry in `ELEMENTWISE` or a function in `MAKERS`: test_parity.py says so.
+
+All numbers are made in float32, so that a float32 launch and its float64 truth start from the same values; outputs start as NaN or -1.
+"""
+
+import numpy as np
+
+from gpunn.kernels.record import REGISTRY, Kernel
+
+SHAPES = [(0, 5), (1, 1), (3, 1), (1, 33), (31, 10), (33, 31), (257, 3), (6, 257)]
+
+
+class Maker:
+    """Draws arrays of one floating type."""
+
+    def __init__(self, dtype, seed=0):
+        self.dtype, self.rng = np.dtype(dtype), np.random.default_rng(seed)
+
+    def _as(self, values):
+        return np.asarray(values, np.float32).astype(self.dtype)
+
+    def real(self, *shape):
+        """Normal, with exact zeros and some large magnitudes."""
+        values = self.rng.standard_normal(shape) * 3
+        kind = self.rng.random(shape)
+        return self._as(np.where(kind < 0.1, 0.0, np.where(kind > 0.95, values * 1e4, values)))
+
+    def small(self, *shape):
+        return self._as(self.rng.standard_normal(shape))
+
+    def positive(self, *shape):
+        return self._as(self.rng.uniform(0.01, 10.0, shape))
+
+    def probability(self, *shape):
+        """Between 0 and 1, both of them included."""
+        values = self.rng.uniform(0.001, 0.999, shape)
+        kind = self.rng.random(shape)
+        return self._as(np.where(kind < 0.1, 0.0, np.where(kind > 0.9, 1.0, values)))
+
+    def distribution(self, *shape):
+        """Rows that sum to about one."""
+        values = self.rng.uniform(0.01, 1.0, shape)
+        return self._as(values / values.sum(axis=1, keepdims=True))
+
+    def unnormalized(self, *shape):
+        """Positive rows with some exact zeros, never all of a row."""
+        values = self.rng.uniform(0.05, 1.0, shape)
+        values[:, 1:][self.rng.random((shape[0], shape[1] - 1)) < 0.2] = 0
+        return self._as(values)
+
+    def labels(self, rows, columns):
+        return self.rng.integers(0, columns, rows).astype(np.int32)
+
+    def order(self, n):
+        return self.rng.permutation(n).astype(np.int32)
+
+    def blank(self, *shape):
+        return np.full(shape, np.nan, self.dtype)
+
+    def number(self, value):
+        return float(np.float32(value))
+
+
+def whole(*values):
+    return np.array(values, np.int64)
+
+
+# Elementwise kernels: how each input that is not `real` is drawn; numbers are constants and scalars.
+ELEMENTWISE = {
+    **{name: {} for name in ("linear", "linear_bwd", "relu", "relu_bwd", "sigmoid", "tanh_", "add")},
+    **{name: {} for name in ("bias_linear", "bias_relu", "bias_sigmoid", "bias_tanh")},
+    "sigmoid_bwd": {"y": "probability"},
+    "tanh__bwd": {"y": "probability"},
+    "sgd": {"rate": 0.01},
+    "sgd_momentum": {"rate": 0.01, "momentum": 0.9},
+    "sgd_nesterov": {"rate": 0.01, "momentum": 0.9},
+    "adam_rate": {"rate": 0.001, "step": 41, "beta_1": 0.9, "beta_2": 0.999},
+    "adam": {"v": "positive", "alpha": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+    "inverse_deviation": {"variance": "positive", "epsilon": 1e-3},
+    "moving_average": {"momentum": 0.99},
+    "normalize": {"inverse": "positive"},
+    "normalize_bwd": {"inverse": "positive", "share": 0.125},
+    "normalize_fixed_bwd": {"inverse": "positive"},
+}
+
+
+def _elementwise(kernel: Kernel, m: Maker, rows: int, columns: int):
+    how = ELEMENTWISE[kernel.name]
+    out = []
+    for o in kernel.operands:
+        value = how.get(o.name, "real")
+        if o.kind == "const":
+            out.append(value if o.dtype == "i8" else m.number(value))
+        elif o.kind == "scalar":
+            value = value if o.read else np.nan
+            out.append(whole(value) if o.dtype == "i8" else np.array([value], np.float32).astype(np.float64))
+        else:
+            shape = {"full": (rows, columns), "row": (columns,), "col": (rows,)}[o.kind]
+            out.append(getattr(m, value)(*shape) if o.read else m.blank(*shape))
+    return out
+
+
+def _row_loss(m, rows, columns):
+    return [m.real(rows, columns), m.real(rows, columns), m.positive(rows), m.number(0.25), m.blank(rows), m.blank(rows, columns)]
+
+
+def _binary(m, rows, columns):
+    p, t = m.probability(rows, columns), m.probability(rows, columns)
+    t[p == 1] = 1  # else the loss hangs on 1 - (1 - 1e-7), which float32 cannot tell from 1.2e-7
+    return [p, t, m.positive(rows), m.number(0.25), m.blank(rows), m.blank(rows, columns)]
+
+
+def _gather(m, rows, columns, data):
+    return [data, m.order(rows + 5), whole(2), m.number(1 / 255), m.blank(rows, columns)]
+
+
+def _bytes(m, rows, columns):
+    return m.rng.integers(0, 256, (rows + 5, columns)).astype(np.uint8)
+
+
+def _add(rows, columns):
+    return float((rows + columns) % 2)  # both ways of writing, over the shapes
+
+
+def _sparse(m, rows, columns):
+    """A matrix as an image is: borders and many other cells exactly zero."""
+    a = m.real(rows, columns)
+    a[m.rng.random((rows, columns)) < 0.6] = 0
+    a[:, : columns // 4] = 0
+    return a
+
+
+INNER = (1, 7, 40, 1100)  # lengths of a product's sum; BLOCK_K is 1024
+
+
+def _gemm(kind):
+    def make(m, rows, columns):
+        inner = INNER[(rows + columns) % len(INNER)]
+        left = _sparse if (rows + columns) % 3 else type(m).real
+        a = left(m, *((inner, rows) if kind == "tn" else (rows, inner)))
+        b = m.real(*((columns, inner) if kind == "nt" else (inner, columns)))
+        return [a, b, _add(rows, columns), m.real(rows, columns)]
+
+    return make
+
+
+def _logits(m, rows, columns):
+    z = m.small(rows, columns) * m.dtype.type(4)
+    z[::3] += m.dtype.type(500)
+    return z
+
+
+MAKERS = {
+    "mean_squared_error": _row_loss,
+    "mean_absolute_error": _row_loss,
+    "binary_crossentropy": _binary,
+    "binary_crossentropy_logits": _row_loss,
+    "crossentropy_sparse": lambda m, r, c: [m.unnormalized(r, c), m.labels(r, c), m.positive(r), m.number(0.1), m.blank(r), m.blank(r, c)],
+    "crossentropy_dense": lambda m, r, c: [
+        m.unnormalized(r, c), m.distribution(r, c), m.positive(r), m.number(0.1), m.blank(r), m.blank(r, c)
+    ],
+    "hit_sparse": lambda m, r, c: [np.round(m.small(r, c)), m.labels(r, c), m.blank(r)],  # rounded: with ties
+    "hit_dense": lambda m, r, c: [np.round(m.small(r, c)), np.round(m.small(r, c)), m.blank(r)],
+    "hit_binary": lambda m, r, c: [m.probability(r, c), np.round(m.probability(r, c)), m.number(0.5), m.blank(r)],
+    "gather_u8": lambda m, r, c: _gather(m, r, c, _bytes(m, r, c)),
+    "gather_float": lambda m, r, c: _gather(m, r, c, m.real(r + 5, c)),
+    "pick_labels": lambda m, r, c: [m.labels(r + 5, c), m.order(r + 5), whole(2), np.full(r, -1, np.int32)],
+    "pick_weights": lambda m, r, c: [m.positive(r + 5), m.order(r + 5), whole(2), m.blank(r)],
+    "advance": lambda m, r, c: [whole(2**40), whole(2**33), r, c],
+    "accumulate": lambda m, r, c: [m.real(r), m.positive(r), whole(9), np.array([1.5, 2.0, -1.0])],
+    "gemm_nn": _gemm("nn"),
+    "gemm_nt": _gemm("nt"),
+    "gemm_tn": _gemm("tn"),
+    "dropout": lambda m, r, c: [
+        m.real(r, c), whole(2**33 + 5), -(2**61) + 12345, 3, int(0.3 * 2**32), m.number(1 / 0.7), m.blank(r, c)
+    ],
+    "column_sum": lambda m, r, c: [m.real(r, c), _add(r, c), m.real(c)],
+    "moments": lambda m, r, c: [m.real(r, c) + m.dtype.type(64), m.blank(c), m.blank(c)],
+    "normalize_sums": lambda m, r, c: [m.real(r, c), m.real(r, c), m.small(c), m.positive(c), m.blank(c), m.blank(c)],
+    "softmax": lambda m, r, c: [_logits(m, r, c), m.blank(r, c)],
+    "softmax_bwd": lambda m, r, c: [m.real(r, c), m.distribution(r, c), m.blank(r, c)],
+    "softmax_ce_sparse": lambda m, r, c: [
+        _logits(m, r, c), m.labels(r, c), m.positive(r), m.number(0.1), m.blank(r, c), m.blank(r), m.blank(r, c)
+    ],
+    "softmax_ce_dense": lambda m, r, c: [
+        _logits(m, r, c), m.distribution(r, c), m.positive(r), m.number(0.1), m.blank(r, c), m.blank(r), m.blank(r, c)
+    ],
+}
+NEEDS_ROWS = {"moments"}  # a mean over no rows is no number
+MORE_SHAPES = {"softmax": [(2, 5000)], "softmax_ce_sparse": [(2, 5000)], "softmax_ce_dense": [(2, 5000)], "column_sum": [(5000, 2)]}
+NAMES = tuple(REGISTRY)  # what gpunn itself registers: tests of other files may add to the registry later
+
+
+def shapes(name):
+    return [s for s in SHAPES + MORE_SHAPES.get(name, []) if s[0] or name not in NEEDS_ROWS]
+
+
+def arguments(kernel: Kernel, dtype, rows: int, columns: int, seed: int = 0):
+    """What a launch of the kernel takes; the same numbers for every dtype."""
+    m = Maker(dtype, seed)
+    if kernel.name in ELEMENTWISE:
+        return _elementwise(kernel, m, rows, columns)
+    return MAKERS[kernel.name](m, rows, columns)
+
+
+def dtypes(kernel: Kernel):
+    return ("float32", "float64") if kernel.has_float_arrays else ("float64",)
+
+
+CASES = [(name, dtype) for name in NAMES for dtype in dtypes(REGISTRY[name]) if name in ELEMENTWISE or name in MAKERS]

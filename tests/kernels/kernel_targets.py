@@ -1,0 +1,65 @@
+"""Every way there is to run a kernel: ``TARGETS[name](kernel, arguments)`` writes into the arguments' arrays."""
+
+import functools
+import importlib.util
+import shutil
+
+import numpy as np
+import pytest
+
+from gpunn.backend.cpu import CpuBackend
+from gpunn.backend.sim import HostModule
+from gpunn.kernels.device import Properties, function_name, launch_arguments, launch_geometry, module_text
+from gpunn.kernels.record import REGISTRY
+
+H200, TINY, ODD = Properties(132), Properties(1, 256), Properties(7, 1024)
+needs_gxx = pytest.mark.skipif(shutil.which("g++") is None, reason="the sim target needs g++")
+needs_numba = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="Numba is not installed")
+
+
+@functools.cache
+def module(order, names=tuple(REGISTRY)):
+    """The module of everything gpunn registers, compiled once for all tests."""
+    text = module_text(kernels=[REGISTRY[n] for n in names])
+    return HostModule(code=text.source, order=order, guard=True)
+
+
+def run_numpy(kernel, arguments):
+    kernel.reference(*arguments)
+
+
+def run_numba(kernel, arguments):
+    CpuBackend(compiled=True, threads=1).launch(kernel, *arguments)
+
+
+def run_sim(order, device=H200, library=None):
+    def run(kernel, arguments):
+        if kernel.geometry == "library":
+            return
+        launch = launch_geometry(kernel, arguments, device)
+        if launch is not None:
+            name = function_name(kernel, kernel.dtype(arguments))
+            (library or module(order)).get_function(name)(*launch, launch_arguments(kernel, arguments))
+
+    return run
+
+
+TARGETS = {
+    "numpy": run_numpy, "numba": run_numba, "sim-forward": run_sim("forward"), "sim-reverse": run_sim("reverse", TINY),
+    "sim-shuffled": run_sim("shuffled", ODD),
+}
+MARKED = [
+    pytest.param(t, marks=needs_gxx if t.startswith("sim") else needs_numba if t == "numba" else ()) for t in TARGETS
+]
+
+
+def has(target, kernel):
+    return not (target.startswith("sim") and kernel.geometry == "library")
+
+
+def copies(arguments):
+    return [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
+
+
+def outputs(kernel, arguments):
+    return {o.name: a for o, a in zip(kernel.operands, arguments, strict=True) if o.written}

@@ -1,0 +1,100 @@
+"""NaN and infinity that go in come out: no target hides them."""
+
+import numpy as np
+import pytest
+from kernel_inputs import NAMES, arguments
+from kernel_targets import MARKED, TARGETS, copies, has, outputs
+
+from gpunn.kernels import REGISTRY, elementwise
+from gpunn.kernels.record import REGISTRY as ALL
+
+# (kernel, operand): why a value that is not finite may leave no trace
+SILENT = {
+    ("linear_bwd", "y"): "not used", ("relu_bwd", "y"): "y > 0 is false for NaN, as in NumPy",
+    **{(n, "p"): "a hit is a comparison" for n in ("hit_sparse", "hit_dense", "hit_binary")},
+    **{(n, "target"): "a hit is a comparison" for n in ("hit_dense", "hit_binary")},
+}
+CASES = [
+    (n, o.name) for n in NAMES for o in REGISTRY[n].operands
+    if o.read and o.dtype == "T" and o.kind not in ("const", "scalar") and (n, o.name) not in SILENT
+]
+GEMM = tuple(n for n in NAMES if REGISTRY[n].geometry == "library")
+
+
+def poisoned(kernel, operand, value):
+    """Arguments with `value` in one element that the kernel surely uses."""
+    args = arguments(kernel, "float32", 31, 10, seed=3)
+    names = [o.name for o in kernel.operands]
+    if kernel.name == "relu_bwd":
+        args[names.index("y")][...] = 1
+    if kernel.name == "dropout":
+        args[names.index("threshold")] = 0
+    if kernel.name in GEMM:
+        args[0][args[0] == 0] = 1
+        args[names.index("add")] = 1.0
+    if kernel.name == "column_sum":
+        args[names.index("add")] = 1.0
+    a = args[names.index(operand)]
+    if kernel.name in ("gather_float", "pick_weights"):
+        a[args[names.index("order")][4]] = value
+    else:
+        a.reshape(-1)[0 if a.ndim == 1 else 5 * a.shape[1] + 2] = value
+    return args
+
+
+@pytest.mark.parametrize("target", MARKED)
+@pytest.mark.parametrize(("name", "operand"), CASES)
+def test_nan_stays_visible(name, operand, target):
+    kernel = REGISTRY[name]
+    if not has(target, kernel):
+        pytest.skip("a library does this on the device")
+    args = poisoned(kernel, operand, np.nan)
+    TARGETS[target](kernel, args)
+    assert any(np.isnan(a).any() for a in outputs(kernel, args).values())
+
+
+@pytest.mark.parametrize("target", MARKED)
+@pytest.mark.parametrize(("name", "operand"), CASES)
+def test_what_infinity_spoils_in_numpy_it_spoils_everywhere(name, operand, target):
+    kernel = REGISTRY[name]
+    if not has(target, kernel):
+        pytest.skip("a library does this on the device")
+    for value in (np.inf, -np.inf):
+        args = poisoned(kernel, operand, value)
+        want = copies(args)
+        with np.errstate(all="ignore"):
+            kernel.reference(*want)
+            TARGETS[target](kernel, args)
+        for (key, mine), reference in zip(outputs(kernel, args).items(), outputs(kernel, want).values(), strict=True):
+            hidden = np.isfinite(mine) & ~np.isfinite(reference)
+            assert not hidden.any(), f"{key} is finite at {np.argwhere(hidden)[0]}, where NumPy has {reference[hidden][0]}"
+
+
+def test_the_silent_ones_are_the_only_ones():
+    for name, operand in SILENT:
+        assert operand in [o.name for o in REGISTRY[name].operands]
+
+
+@pytest.fixture
+def largest():
+    @elementwise("a, b -> y", name="test_largest")
+    def largest(a, b):
+        return maximum(a, minimum(b, 2.0))  # noqa: F821
+
+    yield largest
+    del ALL["test_largest"]
+
+
+def test_maximum_and_minimum_let_nan_through_on_either_side(largest):
+    from kernel_targets import run_numba, run_numpy, run_sim
+
+    from gpunn.backend.sim import HostModule
+    from gpunn.kernels.device import module_text
+
+    pytest.importorskip("numba")
+    library = HostModule(code=module_text(kernels=[largest]).source)
+    for run in (run_numpy, run_numba, run_sim("forward", library=library)):
+        a, b = np.array([[np.nan, 1.0, 3.0, -1.0]], "f4"), np.array([[1.0, np.nan, 5.0, -2.0]], "f4")
+        y = np.empty_like(a)
+        run(largest, [a, b, y])
+        np.testing.assert_array_equal(y, [[np.nan, np.nan, 3.0, -1.0]])
