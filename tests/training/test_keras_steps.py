@@ -37,7 +37,7 @@ CASES = {
     "sigmoid layers, bits, Nesterov": ([dense(8, "sigmoid"), dense(1, "sigmoid")], NESTEROV, BINARY, "bits", ["accuracy"]),
     "regression, Adam": ([dense(8, "relu"), dense(2)], ADAM, "mse", "numbers", ["mae", "mse"]),
     "mae, odd Adam": ([dense(8, "tanh", use_bias=False), dense(1)], ODD_ADAM, "mae", "one number", ["mean_squared_error"]),
-    "batch norm before activation, Adam": ([dense(8), BN, RELU, dense(3, "softmax")], ADAM, SPARSE, "column of labels", ["acc"]),
+    "batch norm before activation, Adam": ([dense(8, use_bias=False), BN, RELU, dense(3, "softmax")], ADAM, SPARSE, "column of labels", ["acc"]),
     "batch norm after activation, momentum": (
         [dense(8, "relu"), ("BatchNormalization", {"momentum": 0.7, "epsilon": 0.01}), dense(2)], MOMENTUM, "mse", "numbers", [],
     ),
