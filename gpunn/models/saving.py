@@ -75,6 +75,8 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
             _compile(model, config, arrays)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a whole gpunn model file: {type(error).__name__} {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     return model
 
 
