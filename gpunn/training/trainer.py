@@ -37,6 +37,7 @@ class Trainer:
     """Keras's training face. A model gives `layers`, `parameters`, `backend`, `dtype`, `rng`, `storage` and `ready(row_shape)`."""
 
     _setup: Setup | None = None
+    history: cb.History | None = None
 
     # ------------------------------------------------------------------ compile
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, **unknown: Any) -> None:
@@ -170,7 +171,7 @@ class Trainer:
             if self.stop_training:
                 break
         chain.on_train_end(logs)
-        return self.history
+        return self.history  # type: ignore[return-value]  # set above; a callback may not take it away
 
     def _held_batch(self, batch_size: int, steps: int | None, watched: bool) -> int:
         """Rows of a batch without training: Keras's number where somebody can tell, else at least 256, which is faster."""
