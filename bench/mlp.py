@@ -41,7 +41,8 @@ def main() -> None:
     for batch in given.batches:
         results.append(contest(batch, given.rounds, given.busy, given.peers))
         r = results[-1]
-        print(f"batch {batch:5d}  gpunn {r['images_per_second']['gpunn']:8,d} img/s  " + "  ".join(f"{k} x{v:.2f}" for k, v in r["ratio"].items()), flush=True)
+        ratios = "  ".join(f"{name} x{ratio:.2f}" for name, ratio in r["ratio"].items())
+        print(f"batch {batch:5d}  gpunn {r['images_per_second']['gpunn']:8,d} img/s  {ratios}", flush=True)
     if not given.dry:
         print(save("mlp-cpu-busy" if given.busy else "mlp-cpu", {"results": results}))
 

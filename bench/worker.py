@@ -5,6 +5,7 @@
 The work: Fashion-MNIST rows, 784-300-100-10, ReLU, softmax cross-entropy, Adam 1e-3, float32, reshuffled every epoch, data in memory.
 """
 
+import itertools
 import os
 import sys
 import time
@@ -24,7 +25,7 @@ def load(rows: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def weights(rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    pairs = zip(SIZES, SIZES[1:], strict=False)
+    pairs = itertools.pairwise(SIZES)
     return [((rng.uniform(-1, 1, (a, b)) * np.sqrt(6 / (a + b))).astype(np.float32), np.zeros(b, np.float32)) for a, b in pairs]
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend import get_backend
-from gpunn.kernels import REGISTRY, softmax as _softmax
+from gpunn.kernels import REGISTRY
+from gpunn.kernels import softmax as _softmax
 from gpunn.kernels.elementwise import composed
 from gpunn.lookup import find
 

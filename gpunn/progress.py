@@ -15,13 +15,14 @@ class ProgressBar(Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self._bar: Progress | None = None
+        self._bar: Any = None
         self._task: Any = None
         self._began = 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f}"), TimeRemainingColumn())
-        self._bar = Progress(*columns, auto_refresh=False, transient=True)
+        count = TextColumn("{task.completed:.0f}/{task.total:.0f}")
+        self._bar = Progress(TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn(), auto_refresh=False,
+            transient=True)
         self._bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:

@@ -14,12 +14,12 @@ from typing import Any
 
 # name in a formula: (CUDA, Numba, NumPy); maximum and minimum let a NaN through on each
 FUNCTIONS = {
-    "exp": ("exp", "math.exp", "np.exp"),
+    "exp": ("exp", "vector_math.exp", "np.exp"),
     "expm1": ("expm1", "math.expm1", "np.expm1"),
     "log": ("log", "math.log", "np.log"),
     "log1p": ("log1p", "math.log1p", "np.log1p"),
     "sqrt": ("sqrt", "math.sqrt", "np.sqrt"),
-    "tanh": ("tanh", "math.tanh", "np.tanh"),
+    "tanh": ("tanh", "vector_math.tanh", "np.tanh"),
     "sin": ("sin", "math.sin", "np.sin"),
     "cos": ("cos", "math.cos", "np.cos"),
     "atan": ("atan", "math.atan", "np.arctan"),

@@ -108,7 +108,8 @@ def _load(name: str, source: str) -> Any:
 def _source(kernel: Kernel, dtype: np.dtype) -> str:
     lines = [
         f'"""{kernel.name}, {dtype.name}: written by gpunn.kernels.native."""', "import math", "import numpy as np",
-        "from numba import carray, cfunc, njit, types", "from gpunn.kernels.native import Apart, pointer", f"T = np.{dtype.name}",
+        "from numba import carray, cfunc, njit, types", "from gpunn.kernels import vector_math, vector_native",
+        "from gpunn.kernels.native import Apart, pointer", f"T = np.{dtype.name}",
         f"inlined = njit(nogil=True, error_model='numpy', fastmath={FAST}, inline='never')",
         # same index in, same index out: an output that is an input may be treated as if it were not, and loops stay vectors
         f"apart = njit(nogil=True, error_model='numpy', fastmath={FAST}, pipeline_class=Apart)",

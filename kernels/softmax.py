@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from gpunn.kernels import vector_math
 from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.record import Kernel, columns_of, first_rows, matrix, parse, register
 
@@ -22,7 +23,7 @@ def _softmax_native(z, y, lo, hi, scratch):
             top = max(top, z[i, j])
         total = z.dtype.type(0)
         for j in range(z.shape[1]):
-            y[i, j] = np.exp(z[i, j] - top)
+            y[i, j] = vector_math.exp(z[i, j] - top)
             total += y[i, j]
         inverse = z.dtype.type(1) / total
         for j in range(z.shape[1]):
@@ -66,7 +67,7 @@ def _sparse_native(z, label, weight, scale, p, loss, dz, lo, hi, scratch):
         total = z.dtype.type(0)
         target = z[i, label[i]] - top  # before p and dz, which may share z's memory
         for j in range(z.shape[1]):
-            e = np.exp(z[i, j] - top)
+            e = vector_math.exp(z[i, j] - top)
             p[i, j] = e
             total += e
         loss[i] = np.log(total) - target
@@ -101,7 +102,7 @@ def _dense_native(z, target, weight, scale, p, loss, dz, lo, hi, scratch):
             shifted = z[i, j] - top
             inner += target[i, j] * shifted
             mass += target[i, j]
-            e = np.exp(shifted)
+            e = vector_math.exp(shifted)
             p[i, j] = e
             total += e
         loss[i] = np.log(total) * mass - inner

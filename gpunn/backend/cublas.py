@@ -61,7 +61,8 @@ class Blas:
         m, k = a.shape[::-1] if ta else a.shape
         k2, n = b.shape[::-1] if tb else b.shape
         if k != k2 or out.shape != (m, n):
-            raise ValueError(f"Matrix product: shapes {a.shape}{' transposed' * ta} and {b.shape}{' transposed' * tb} do not give {out.shape}.")
+            left, right = f"{a.shape}{' transposed' * ta}", f"{b.shape}{' transposed' * tb}"
+            raise ValueError(f"Matrix product: shapes {left} and {right} do not give {out.shape}.")
         if 0 in (m, n):
             return
         name = np.dtype(out.dtype).name

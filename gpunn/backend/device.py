@@ -80,10 +80,12 @@ class DeviceBackend(Backend):
         """The compiled kernel. Whatever is registered and not compiled yet is compiled with it, as one module."""
         name = function_name(kernel, dtype)
         if name not in self._functions:
-            fresh = [k for k in REGISTRY.values() if k.cuda and any(function_name(k, d) not in self._functions for _, d in instances(kernels=[k]))]
-            text = module_text(kernels=fresh)
+            text = module_text(kernels=[k for k in REGISTRY.values() if not self._compiled(k)])
             self._functions |= self.compile(text.source, text.names)
         return self._functions[name]
+
+    def _compiled(self, kernel: Kernel) -> bool:
+        return all(function_name(kernel, d) in self._functions for _, d in instances(kernels=[kernel]))
 
     def prepare(self, nodes: list[Node]) -> None:
         """Before a capture: compile what the nodes need, and let cuBLAS see every product once, on memory nobody reads."""

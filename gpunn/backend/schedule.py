@@ -116,7 +116,8 @@ def schedule(nodes: Sequence[Node], threads: int) -> Schedule:
             pieces += [(unit * (hi - lo), (first, len(order), lo, hi)) for lo, hi in _cut(members, extent, unit, threads)]
         pieces.sort(key=lambda p: -p[0])  # the longest first, so that the threads end together
         tasks += [p[1] for p in pieces]
-        phases.append(len(tasks))
+        if pieces:  # nobody would end a phase without tasks
+            phases.append(len(tasks))
     return Schedule(order, np.array(tasks, np.int64).reshape(-1, 4), np.array(phases, np.int64), total)
 
 
@@ -124,7 +125,7 @@ def _cut(members: Sequence[Node], extent: int, unit: float, threads: int) -> lis
     if extent == 0:
         return []
     grain = max(n.kernel.grain for n in members)
-    count = max(1, min(int(unit * extent / PIECE), PIECES_PER_THREAD * threads)) if threads > 1 else 1
+    count = max(1, min(int(unit * extent / PIECE), PIECES_PER_THREAD * max(threads, 2)))
     size = -(-extent // count)
     size = -(-size // grain) * grain
     return [(lo, min(lo + size, extent)) for lo in range(0, extent, size)]

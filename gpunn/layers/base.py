@@ -122,7 +122,7 @@ class Layer:
         self.parameters: list[Parameter] = []
         self.built = False
         self.backend: Backend = get_backend()
-        self.rng: Rng | None = None
+        self.rng: Any = None  # an `Rng`, once a model or a call gives one
 
     # ------------------------------------------------------------------ what a subclass gives
     def build(self, input_shape: tuple[int | None, ...]) -> None:

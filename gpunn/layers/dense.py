@@ -6,7 +6,7 @@ import numpy as np
 
 from gpunn import activations, initializers
 from gpunn.kernels.reductions import COLUMN_SUM
-from gpunn.layers.base import Layer, Parameter, Pullback, alias, positive
+from gpunn.layers.base import Layer, Pullback, alias, positive
 
 
 class Dense(Layer):
@@ -28,8 +28,8 @@ class Dense(Layer):
         self.activation, self.use_bias = activations.get(activation), use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel: Parameter | None = None
-        self.bias: Parameter | None = None
+        self.kernel: Any = None
+        self.bias: Any = None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         width = input_shape[-1]

@@ -7,7 +7,7 @@ import numpy as np
 
 from gpunn import activations, initializers
 from gpunn.kernels import reductions
-from gpunn.layers.base import Layer, Parameter, Pullback
+from gpunn.layers.base import Layer, Pullback
 
 
 class BatchNormalization(Layer):
@@ -34,10 +34,10 @@ class BatchNormalization(Layer):
         self._initializers = [
             initializers.get(i) for i in (gamma_initializer, beta_initializer, moving_mean_initializer, moving_variance_initializer)
         ]
-        self.gamma: Parameter | None = None
-        self.beta: Parameter | None = None
-        self.moving_mean: Parameter | None = None
-        self.moving_variance: Parameter | None = None
+        self.gamma: Any = None
+        self.beta: Any = None
+        self.moving_mean: Any = None
+        self.moving_variance: Any = None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         if self.axis not in (-1, len(input_shape) - 1):

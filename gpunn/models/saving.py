@@ -66,7 +66,7 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
             f"{path}: expected a Sequential in the format {FORMAT}. Received: {config.get('class_name')!r} in {config.get('format')!r}."
         )
     try:
-        model = Sequential.from_config(config["config"], custom_objects)
+        model: Any = Sequential.from_config(config["config"], custom_objects)
         model.set_weights([arrays[f"weight/{i}"] for i in range(sum(n.startswith("weight/") for n in arrays))])
         rng = config["rng"]
         model.rng.seed, model.epochs_seen = int(rng["seed"]), int(rng["epochs"])

@@ -1,0 +1,193 @@
+"""Register tiles and small transposes, written in LLVM's vector types: the inner loops of `gemm_native`. Imported only with Numba."""
+
+from typing import Any
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+I32, I64 = ir.IntType(32), ir.IntType(64)
+
+
+def _machine() -> tuple[int, int, int, int, int]:
+    """-> vector bytes, then (rows, vectors) of a tile for packed rows and for packed columns: as many accumulators as registers allow."""
+    features = binding.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 64, 8, 3, 4, 6
+    if features.get("avx2") and features.get("fma"):
+        return 32, 4, 3, 4, 3
+    if "aarch64" in binding.get_process_triple() or "arm64" in binding.get_process_triple():
+        return 16, 8, 3, 4, 6
+    return 16, 4, 2, 4, 2
+
+
+VECTOR, ROWS_N, VECTORS_N, ROWS_T, VECTORS_T = _machine()
+
+
+def _scalar(array: Any) -> Any:
+    return ir.FloatType() if array.dtype == types.float32 else ir.DoubleType()
+
+
+def tile(rows: int, vectors: int, masked: bool) -> Any:
+    """An intrinsic: c[rows, vectors] (+)= sum over t of a[t, rows] * b[ks[t], vectors]; addresses come as integers, the type from `like`.
+
+    With `masked` the last vector holds `rest` columns only.
+    """
+
+    @intrinsic
+    def product(typingctx, like, a, ks, count, b, ldb, c, ldc, accumulate, rest):
+        signature = types.void(like, *[types.int64] * 9)
+
+        def codegen(context, builder, sig, args):
+            scalar = _scalar(sig.args[0])
+            lanes = VECTOR // (4 if sig.args[0].dtype == types.float32 else 8)
+            _TileBuilder(builder, scalar, lanes, rows, vectors, masked).build(*args[1:])
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return product
+
+
+class _TileBuilder:
+    """Emits the loop of one tile."""
+
+    def __init__(self, builder, scalar, lanes, rows, vectors, masked):
+        self.b, self.scalar, self.lanes, self.rows, self.vectors, self.masked = builder, scalar, lanes, rows, vectors, masked
+        self.vector = ir.VectorType(scalar, lanes)
+        name = f"v{lanes}f{32 if isinstance(scalar, ir.FloatType) else 64}"
+        p, mask, module = self.vector.as_pointer(), ir.VectorType(ir.IntType(1), lanes), builder.module
+        declare = cgutils.get_or_insert_function
+        self.fma = declare(module, ir.FunctionType(self.vector, [self.vector] * 3), f"llvm.fma.{name}")
+        self.mload = declare(module, ir.FunctionType(self.vector, [p, I32, mask, self.vector]), f"llvm.masked.load.{name}.p0")
+        self.mstore = declare(module, ir.FunctionType(ir.VoidType(), [self.vector, p, I32, mask]), f"llvm.masked.store.{name}.p0")
+        self.zero = ir.Constant(self.vector, [0.0] * lanes)
+        self.align = ir.Constant(I32, 4 if isinstance(scalar, ir.FloatType) else 8)
+
+    def splat(self, value, vector):
+        empty = ir.Constant(vector, ir.Undefined)
+        one = self.b.insert_element(empty, value, ir.Constant(I32, 0))
+        return self.b.shuffle_vector(one, empty, ir.Constant(ir.VectorType(I32, self.lanes), [0] * self.lanes))
+
+    def load(self, pointer, last):
+        pointer = self.b.bitcast(pointer, self.vector.as_pointer())
+        if last and self.masked:
+            return self.b.call(self.mload, [pointer, self.align, self.mask, self.zero])
+        return self.b.load(pointer, align=self.align.constant)
+
+    def store(self, value, pointer, last):
+        pointer = self.b.bitcast(pointer, self.vector.as_pointer())
+        if last and self.masked:
+            self.b.call(self.mstore, [value, pointer, self.align, self.mask])
+        else:
+            self.b.store(value, pointer, align=self.align.constant)
+
+    def build(self, a, ks, count, b, ldb, c, ldc, accumulate, rest):
+        bd, cells = self.b, [(i, v) for i in range(self.rows) for v in range(self.vectors)]
+        a, b, c = (bd.inttoptr(x, self.scalar.as_pointer()) for x in (a, b, c))
+        ks = bd.inttoptr(ks, I32.as_pointer())
+
+        def k(value):
+            return ir.Constant(I64, value)
+
+        def cell(i, v):
+            return bd.gep(c, [bd.add(bd.mul(k(i), ldc), k(v * self.lanes))])
+
+        if self.masked:
+            wide = ir.VectorType(I64, self.lanes)
+            self.mask = bd.icmp_signed("<", ir.Constant(wide, list(range(self.lanes))), self.splat(rest, wide))
+        entry = bd.block
+        load, start, loop, done = (bd.append_basic_block(n) for n in ("load", "start", "loop", "done"))
+        bd.cbranch(bd.icmp_signed("!=", accumulate, k(0)), load, start)
+        bd.position_at_end(load)
+        held = {(i, v): self.load(cell(i, v), v == self.vectors - 1) for i, v in cells}
+        bd.branch(start)
+        bd.position_at_end(start)
+        first = {at: bd.phi(self.vector) for at in cells}
+        for at in cells:
+            first[at].add_incoming(self.zero, entry)
+            first[at].add_incoming(held[at], load)
+        bd.cbranch(bd.icmp_signed(">", count, k(0)), loop, done)
+        bd.position_at_end(loop)
+        t = bd.phi(I64)
+        sums = {at: bd.phi(self.vector) for at in cells}
+        row = bd.gep(b, [bd.mul(bd.sext(bd.load(bd.gep(ks, [t])), I64), ldb)])
+        right = [self.load(bd.gep(row, [k(v * self.lanes)]), v == self.vectors - 1) for v in range(self.vectors)]
+        packed = bd.gep(a, [bd.mul(t, k(self.rows))])
+        new = {}
+        for i in range(self.rows):
+            left = self.splat(bd.load(bd.gep(packed, [k(i)])), self.vector)
+            for v in range(self.vectors):
+                new[i, v] = bd.call(self.fma, [left, right[v], sums[i, v]])
+        following = bd.add(t, k(1))
+        t.add_incoming(k(0), start)
+        t.add_incoming(following, loop)
+        for at in cells:
+            sums[at].add_incoming(first[at], start)
+            sums[at].add_incoming(new[at], loop)
+        bd.cbranch(bd.icmp_signed("<", following, count), loop, done)
+        bd.position_at_end(done)
+        for i, v in cells:
+            out = bd.phi(self.vector)
+            out.add_incoming(first[i, v], start)
+            out.add_incoming(new[i, v], loop)
+            held[i, v] = out
+        for i, v in cells:
+            self.store(held[i, v], cell(i, v), v == self.vectors - 1)
+
+
+def keep(lanes: int) -> Any:
+    """An intrinsic: copies `lanes` numbers from one address to another; -> whether any of them is not zero (1 or 0; a NaN is not zero)."""
+
+    @intrinsic
+    def copy(typingctx, like, source, target):
+        def codegen(context, builder, sig, args):
+            vector = ir.VectorType(_scalar(sig.args[0]), lanes)
+            align = 4 if sig.args[0].dtype == types.float32 else 8
+            value = builder.load(builder.inttoptr(args[1], vector.as_pointer()), align=align)
+            builder.store(value, builder.inttoptr(args[2], vector.as_pointer()), align=align)
+            live = builder.fcmp_unordered("!=", value, ir.Constant(vector, [0.0] * lanes))
+            word = ir.IntType(lanes)
+            return builder.zext(builder.icmp_unsigned("!=", builder.bitcast(live, word), word(0)), I64)
+
+        return types.int64(like, types.int64, types.int64), codegen
+
+    return copy
+
+
+def flip(lanes: int) -> Any:
+    """An intrinsic: a lanes x lanes block of numbers, transposed from one address to another; strides in numbers.
+
+    Eklundh's scheme: blocks of 1, 2, 4, ... change places, log2(lanes) rounds of shuffles. `lanes` is a power of two.
+    """
+
+    @intrinsic
+    def transpose(typingctx, like, source, source_stride, target, target_stride):
+        def codegen(context, builder, sig, args):
+            scalar = _scalar(sig.args[0])
+            vector, align = ir.VectorType(scalar, lanes), 4 if sig.args[0].dtype == types.float32 else 8
+
+            def place(base, stride, i):
+                at = builder.gep(builder.inttoptr(base, scalar.as_pointer()), [builder.mul(stride, I64(i))])
+                return builder.bitcast(at, vector.as_pointer())
+
+            def pick(a, b, lanes_of):
+                return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, lanes), lanes_of))
+
+            rows = [builder.load(place(args[1], args[2], i), align=align) for i in range(lanes)]
+            size = 1
+            while size < lanes:
+                for i in range(lanes):
+                    if not i & size:
+                        a, b = rows[i], rows[i + size]
+                        rows[i] = pick(a, b, [j if not j & size else lanes + j - size for j in range(lanes)])
+                        rows[i + size] = pick(a, b, [j + size if not j & size else lanes + j for j in range(lanes)])
+                size *= 2
+            for i in range(lanes):
+                builder.store(rows[i], place(args[3], args[4], i), align=align)
+            return context.get_dummy_value()
+
+        return types.void(like, *[types.int64] * 4), codegen
+
+    return transpose
