@@ -1,7 +1,7 @@
 """Callbacks: Keras's hooks, called in Keras's order.
 
-Reading a batch's logs costs a read from the device, so they are read only when somebody looks at them; and a batch hook makes `fit` come back
-to Python after every step. A callback that is content with being called a few times a second sets ``every_batch = False``.
+Reading a batch's logs costs a read from the device, so they are read only when somebody looks at them; and a batch hook makes `fit` come
+back to Python after every step. A callback that is content with being called a few times a second sets ``every_batch = False``.
 """
 
 import math
@@ -138,7 +138,7 @@ class EpochLines(Callback):
 class CallbackList:
     """Calls a list of callbacks. In `fit` a `History` is always among them.
 
-    Attributes: ``every_batch``, whether a callback wants the hooks of every single train batch; ``every_chunk``, whether one is content with
+    Attributes: ``every_batch``, whether a callback wants the hooks of every single train batch; ``every_chunk``, whether one wants at least
     some of them; ``test_batches`` and ``predict_batches``, whether one has hooks there. Raises ValueError for what is not a callback.
     """
 

@@ -53,7 +53,7 @@ def _after_filling(name: str) -> Callable[..., Any]:
 
 
 for _name in (
-    "__getitem__", "__contains__", "__iter__", "__reversed__", "__len__", "__repr__", "__eq__", "__ne__", "__or__", "__ror__", "__delitem__",
-    "get", "keys", "values", "items", "copy", "pop", "popitem", "setdefault",
+    "__getitem__", "__contains__", "__iter__", "__reversed__", "__len__", "__repr__", "__eq__", "__ne__", "__or__", "__ror__",
+    "__delitem__", "get", "keys", "values", "items", "copy", "pop", "popitem", "setdefault",
 ):
     setattr(LazyLogs, _name, _after_filling(_name))

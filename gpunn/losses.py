@@ -15,8 +15,8 @@ REDUCTIONS = ("sum_over_batch_size", "sum")
 class Loss:
     """Base class.
 
-    `prepare` checks targets at the door; `record` launches the kernels of one batch. `fuses` names the activation whose gradient the loss can
-    take over when it is the last one of the model. Calling a loss with arrays gives its value.
+    `prepare` checks targets at the door; `record` launches the kernels of one batch. `fuses` names the activation whose gradient the loss
+    can take over when it is the last one of the model. Calling a loss with arrays gives its value.
     """
 
     kernel: Any = None
@@ -37,7 +37,8 @@ class Loss:
         if y.ndim == 1 and width == (1,):
             y = y.reshape(-1, 1)
         if y.shape[1:] != width:
-            hint = " Integer labels go with sparse_categorical_crossentropy." if self.fuses == "softmax" and y.shape[1:] in ((), (1,)) else ""
+            flat = self.fuses == "softmax" and y.shape[1:] in ((), (1,))
+            hint = " Integer labels go with sparse_categorical_crossentropy." if flat else ""
             raise ValueError(
                 f"Loss {self.name}: targets do not fit the model's output. Expected shape {(None, *width)}. Received: {y.shape}.{hint}"
             )
@@ -93,7 +94,7 @@ class _FromLogits(Loss):
 
 
 class BinaryCrossentropy(_FromLogits):
-    """-mean_j [t log p + (1 - t) log(1 - p)]; p clipped to [1e-7, 1 - 1e-7]. With from_logits, or fused with a sigmoid, exact for any logit."""
+    """-mean_j [t log p + (1 - t) log(1 - p)]; p clipped to [1e-7, 1 - 1e-7]. Exact for any logit with from_logits or with a sigmoid."""
 
     fuses = "sigmoid"
 

@@ -129,8 +129,8 @@ ACCURACY = ("accuracy", "acc")
 
 
 def get(identifier: Any, loss: losses.Loss, output_shape: tuple[int | None, ...]) -> Metric:
-    """A metric from its name or itself. "accuracy" becomes the kind that fits the output and the targets, as in Keras: binary for one output
-    (with the threshold 0.5, logits or not), else by comparing with labels or with one-hot rows."""
+    """A metric from its name or itself. "accuracy" becomes the kind that fits output and targets, as in Keras: binary for one output
+    (with the threshold 0.5, logits or not), else by comparing with labels or with one-hot rows. Raises ValueError listing the names."""
     if isinstance(identifier, Metric):
         return identifier
     if isinstance(identifier, type) and issubclass(identifier, Metric):

@@ -13,8 +13,8 @@ from gpunn.lookup import from_identifier
 class Optimizer:
     """Base class.
 
-    ``learning_rate`` may be read and set at any time; it and the step count live on the device once a model uses the optimizer. An optimizer
-    belongs to the first model that is compiled with it. Raises ValueError for a rate that is negative or not a number.
+    ``learning_rate`` may be read and set at any time; it and the step count live on the device once a model uses the optimizer. An
+    optimizer belongs to the first model that is compiled with it. Raises ValueError for a rate that is negative or not a number.
     """
 
     slots: tuple[str, ...] = ()  # names of the moment vectors, each as long as the trainable parameters

@@ -11,7 +11,7 @@ from gpunn.random import set_random_seed
 
 @pytest.fixture(scope="session", autouse=True)
 def _one_place_for_compiled_kernels():
-    """The place is chosen at the first launch: before a test points GPUNN_CACHE at a folder of its own. Compiling is paid once a machine."""
+    """The place is chosen at the first launch: before a test points GPUNN_CACHE elsewhere, so that compiling is paid once a machine."""
     x = np.ones((1, 1), np.float32)
     CpuBackend().launch(REGISTRY["relu"], x, x.copy())
 

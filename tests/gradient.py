@@ -57,4 +57,6 @@ def check_layer(layer, x, training=False, seed=0, spoil=1.0, **options):
         p.begin_step()
     dx = pullback(dy.copy()).copy()
     gradients = [spoil * g for g in (dx, *(p.gradient.copy() for p in learning))]
-    compare(lambda: float((forward()[0] * dy).sum()), [x, *(p.value for p in learning)], gradients, seed, f"{type(layer).__name__} {options}")
+    compare(
+        lambda: float((forward()[0] * dy).sum()), [x, *(p.value for p in learning)], gradients, seed, f"{type(layer).__name__} {options}"
+    )

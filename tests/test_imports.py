@@ -7,7 +7,22 @@ import sys
 
 import pytest
 
-HEAVY = ["cupy", "cupy_backends", "numba", "llvmlite", "matplotlib", "sklearn", "scipy", "pandas", "torch", "jax", "keras", "tensorflow", "rich", "click"]
+HEAVY = [
+    "cupy",
+    "cupy_backends",
+    "numba",
+    "llvmlite",
+    "matplotlib",
+    "sklearn",
+    "scipy",
+    "pandas",
+    "torch",
+    "jax",
+    "keras",
+    "tensorflow",
+    "rich",
+    "click",
+]
 TRAIN = """
 import numpy as np, gpunn
 gpunn.utils.set_random_seed(1)

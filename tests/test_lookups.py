@@ -16,13 +16,24 @@ RNG = np.random.default_rng(0)
 @pytest.mark.parametrize(
     ("module", "identifier", "expected"),
     [
-        (losses, "mse", losses.MeanSquaredError), (losses, "MSE", losses.MeanSquaredError), (losses, "mean_squared_error", losses.MeanSquaredError),
-        (losses, "MeanSquaredError", losses.MeanSquaredError), (losses, "mae", losses.MeanAbsoluteError), (losses, losses.MeanAbsoluteError, losses.MeanAbsoluteError),
-        (losses, losses.BinaryCrossentropy(), losses.BinaryCrossentropy), (losses, "binary_crossentropy", losses.BinaryCrossentropy),
+        (losses, "mse", losses.MeanSquaredError),
+        (losses, "MSE", losses.MeanSquaredError),
+        (losses, "mean_squared_error", losses.MeanSquaredError),
+        (losses, "MeanSquaredError", losses.MeanSquaredError),
+        (losses, "mae", losses.MeanAbsoluteError),
+        (losses, losses.MeanAbsoluteError, losses.MeanAbsoluteError),
+        (losses, losses.BinaryCrossentropy(), losses.BinaryCrossentropy),
+        (losses, "binary_crossentropy", losses.BinaryCrossentropy),
         (losses, {"class_name": "CategoricalCrossentropy", "config": {"from_logits": True}}, losses.CategoricalCrossentropy),
-        (optimizers, "adam", optimizers.Adam), (optimizers, "Adam", optimizers.Adam), (optimizers, "SGD", optimizers.SGD), (optimizers, "sgd", optimizers.SGD),
-        (initializers, "glorot_uniform", initializers.GlorotUniform), (initializers, "HeNormal", initializers.HeNormal),
-        (initializers, "zeros", initializers.Zeros), (initializers, "Ones", initializers.Ones), (initializers, initializers.LecunNormal, initializers.LecunNormal),
+        (optimizers, "adam", optimizers.Adam),
+        (optimizers, "Adam", optimizers.Adam),
+        (optimizers, "SGD", optimizers.SGD),
+        (optimizers, "sgd", optimizers.SGD),
+        (initializers, "glorot_uniform", initializers.GlorotUniform),
+        (initializers, "HeNormal", initializers.HeNormal),
+        (initializers, "zeros", initializers.Zeros),
+        (initializers, "Ones", initializers.Ones),
+        (initializers, initializers.LecunNormal, initializers.LecunNormal),
     ],
     ids=str,
 )
@@ -30,10 +41,18 @@ def test_get(module, identifier, expected):
     assert type(module.get(identifier)) is expected
 
 
-@pytest.mark.parametrize("thing", [
-    losses.CategoricalCrossentropy(from_logits=True, reduction="sum", name="mine"), optimizers.SGD(0.3, 0.5, True), optimizers.Adam(0.1, 0.8, 0.9, 1e-4),
-    initializers.VarianceScaling(2.0, "fan_out", "uniform", 3), initializers.Constant(0.5), initializers.HeNormal(seed=4),
-], ids=lambda t: type(t).__name__)
+@pytest.mark.parametrize(
+    "thing",
+    [
+        losses.CategoricalCrossentropy(from_logits=True, reduction="sum", name="mine"),
+        optimizers.SGD(0.3, 0.5, True),
+        optimizers.Adam(0.1, 0.8, 0.9, 1e-4),
+        initializers.VarianceScaling(2.0, "fan_out", "uniform", 3),
+        initializers.Constant(0.5),
+        initializers.HeNormal(seed=4),
+    ],
+    ids=lambda t: type(t).__name__,
+)
 def test_configurations_make_equals(thing):
     module = {"Loss": losses, "Optimizer": optimizers, "Initializer": initializers}[
         next(c.__name__ for c in type(thing).__mro__ if c.__name__ in ("Loss", "Optimizer", "Initializer"))
@@ -44,7 +63,13 @@ def test_configurations_make_equals(thing):
 
 def test_defaults_are_keras():
     assert optimizers.SGD().get_config() | {"name": ""} == {"name": "", "learning_rate": 0.01, "momentum": 0.0, "nesterov": False}
-    assert optimizers.Adam().get_config() | {"name": ""} == {"name": "", "learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+    assert optimizers.Adam().get_config() | {"name": ""} == {
+        "name": "",
+        "learning_rate": 0.001,
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "epsilon": 1e-7,
+    }
 
 
 def test_activations_as_functions():
@@ -72,8 +97,14 @@ def test_metrics_alone():
 
 
 SPREAD = {
-    "glorot_uniform": 1 / 250, "glorot_normal": 1 / 250, "he_uniform": 2 / 300, "he_normal": 2 / 300, "lecun_uniform": 1 / 300, "lecun_normal": 1 / 300,
-    "random_normal": 0.05**2, "random_uniform": 0.1**2 / 12,
+    "glorot_uniform": 1 / 250,
+    "glorot_normal": 1 / 250,
+    "he_uniform": 2 / 300,
+    "he_normal": 2 / 300,
+    "lecun_uniform": 1 / 300,
+    "lecun_normal": 1 / 300,
+    "random_normal": 0.05**2,
+    "random_uniform": 0.1**2 / 12,
 }
 
 
@@ -102,7 +133,7 @@ def test_seeds_of_initializers():
 def test_to_categorical():
     np.testing.assert_array_equal(to_categorical([0, 2, 1]), np.eye(3)[[0, 2, 1]])
     assert to_categorical([[1], [0]], num_classes=4).shape == (2, 4)
-    with pytest.raises(ValueError, match="below num_classes=2. Received: 2"):
+    with pytest.raises(ValueError, match=r"below num_classes=2. Received: 2"):
         to_categorical([0, 2], 2)
     with pytest.raises(ValueError, match="Labels must be integers from 0"):
         to_categorical([-1, 2])

@@ -99,10 +99,13 @@ def one_shape(input_shape: Any, input_dim: Any, batch_shape: Any) -> tuple[int, 
 class Layer:
     """Base class of all layers.
 
-    Arguments: ``name``; ``trainable``; ``dtype``, "float32" or "float64" (`gpunn.config.floatx`); and, on a model's first layer, ``input_shape``, ``input_dim`` or ``batch_input_shape``.
-    A subclass gives `build(input_shape)`, `compute_output_shape(input_shape)`, `forward(x, training)` and `get_config()`. Shapes in these
-    have the batch axis first, as None. A subclass that only launches kernels sets ``recordable = True``: its steps are then recorded and
-    replayed; any other runs eagerly.
+    Arguments: ``name``; ``trainable``; ``dtype``, "float32" or "float64" (default `gpunn.config.floatx`); and, on a model's first layer,
+    ``input_shape``, ``input_dim`` or ``batch_input_shape``.
+
+    A subclass gives `build(input_shape)`, `compute_output_shape(input_shape)`, `forward(x, training)` and `config()`, the constructor's own
+    arguments. Shapes in these have the batch axis first, as None. A pullback takes the output's gradient, writes those of the layer's
+    parameters (see `Parameter.claim`) and returns the input's. A subclass that only launches kernels may set ``recordable = True`` in its
+    class: its steps are then recorded and replayed, and its pullback takes ``need_dx=True`` too; any other runs eagerly, launch by launch.
     """
 
     recordable = False

@@ -45,7 +45,9 @@ class Reshape(Layer):
         super().__init__(**common)
         self.target_shape = tuple(int(n) for n in target_shape)
         if self.target_shape.count(-1) > 1 or any(n < 1 and n != -1 for n in self.target_shape):
-            raise ValueError(f"Layer {self.name!r}: expected positive sizes and at most one -1. Received: target_shape={self.target_shape}.")
+            raise ValueError(
+                f"Layer {self.name!r}: expected positive sizes and at most one -1. Received: target_shape={self.target_shape}."
+            )
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         have = math.prod(n or 0 for n in input_shape[1:])

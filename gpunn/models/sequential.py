@@ -35,7 +35,7 @@ class Sequential(Model):
             )
         shape = layer.given_shape
         if self.built and shape is not None and (None, *shape) != self.output_shape:
-            raise ValueError(f"Layer {layer.name!r}: input shape {shape} contradicts the layer before it, whose output is {self.output_shape}.")
+            raise _contradiction(layer, self.output_shape)
         if not self.layers:
             self.dtype = layer.dtype
         self.layers.append(layer)
@@ -93,7 +93,7 @@ class Sequential(Model):
         self.adopt(layer)
         shape = self.output_shape
         if layer.given_shape is not None and (None, *layer.given_shape) != shape:
-            raise ValueError(f"Layer {layer.name!r}: input shape {layer.given_shape} contradicts the layer before it, whose output is {shape}.")
+            raise _contradiction(layer, shape)
         layer.ensure_built(shape)
         self.output_shape = layer.compute_output_shape(shape)
 
@@ -110,7 +110,9 @@ class Sequential(Model):
         """The shape that comes out, without building anything."""
         for layer in self.layers:
             if layer.given_shape is not None and (None, *layer.given_shape) != (None, *input_shape[1:]):
-                raise ValueError(f"Layer {layer.name!r}: expected input shape {(None, *layer.given_shape)}. Received: {tuple(input_shape)}.")
+                raise ValueError(
+                    f"Layer {layer.name!r}: expected input shape {(None, *layer.given_shape)}. Received: {tuple(input_shape)}."
+                )
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
@@ -140,3 +142,9 @@ class Sequential(Model):
         if not model.built and config.get("build_input_shape"):
             model.build(tuple(config["build_input_shape"]))
         return model
+
+
+def _contradiction(layer: Layer, shape: tuple[int | None, ...]) -> ValueError:
+    return ValueError(
+        f"Layer {layer.name!r}: input shape {layer.given_shape} contradicts the layer before it, whose output is {shape}."
+    )

@@ -88,7 +88,9 @@ def row_weights(sample_weight: Any, class_weight: Any, y: Any, rows: int, dtype:
         classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else np.rint(y.reshape(-1).astype(np.float64))
         fits = isinstance(class_weight, dict) and all(isinstance(k, (int, np.integer)) and np.isfinite(w) for k, w in class_weight.items())
         if not fits:
-            raise ValueError(f"Argument class_weight of {where}: expected a dict from integer classes to weights. Received: {class_weight!r}.")
+            raise ValueError(
+                f"Argument class_weight of {where}: expected a dict from integer classes to weights. Received: {class_weight!r}."
+            )
         factor = np.ones(rows, dtype)  # Keras: a class that is not named weighs 1
         for c, w in class_weight.items():
             factor[classes == c] = w

@@ -4,6 +4,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -133,7 +134,7 @@ class Training(_Pass):
                 took = time.perf_counter() - began
                 done, left = done + n, left - n
                 if chain.every_batch or chain.every_chunk:
-                    _offer(self.logs, lambda logs, d=done: chain.on_train_batch_end(d - 1, logs))
+                    _offer(self.logs, partial(chain.on_train_batch_end, done - 1))
                 chunk = max(1, min(4 * chunk, int(n * CHUNK / max(took, 1e-6))))
         if done < self.steps and not model.stop_training:
             warnings.warn(
@@ -171,7 +172,7 @@ class Evaluation(_Pass):
             for _ in range(steps):
                 chain.on_test_batch_begin(done)
                 self.step(rows, 1)
-                _offer(self.logs, lambda logs, d=done: chain.on_test_batch_end(d, logs))
+                _offer(self.logs, partial(chain.on_test_batch_end, done))
                 done += 1
         return self.logs()
 

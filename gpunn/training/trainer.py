@@ -43,13 +43,14 @@ class Trainer:
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, **unknown: Any) -> None:
         """Choose optimizer, loss and metrics (names, objects or configurations; `metrics` may be a bare name).
 
-        Raises ValueError for unknown names (listing the valid ones) and for an optimizer that another model uses; the model keeps what it had.
+        Raises ValueError for unknown names (listing the valid ones) and for an optimizer that another model uses; the model keeps what it
+        had.
         """
         if unknown:
             raise TypeError(f"compile got unknown arguments: {', '.join(sorted(unknown))}.")
         if loss is None:
             raise ValueError("compile needs a loss. Received: loss=None.")
-        asked = [] if metrics is None else [metrics] if isinstance(metrics, str) or not isinstance(metrics, (list, tuple)) else list(metrics)
+        asked = [] if metrics is None else list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
         setup = Setup(losses.get(loss), optimizers.get(optimizer), asked)
         setup.resolve(self.output_shape if self.built else (None, 2))  # type: ignore[attr-defined]  # unknown names show here
         setup.optimizer.claim(self)
@@ -118,14 +119,14 @@ class Trainer:
     # ------------------------------------------------------------------ fit
     def fit(
         self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: Any = "auto", callbacks: Any = None,
-        validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True, class_weight: Any = None, sample_weight: Any = None,
-        initial_epoch: int = 0, steps_per_epoch: int | None = None, validation_steps: int | None = None,
+        validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True, class_weight: Any = None,
+        sample_weight: Any = None, initial_epoch: int = 0, steps_per_epoch: int | None = None, validation_steps: int | None = None,
         validation_batch_size: int | None = None, validation_freq: int = 1, nb_epoch: int | None = None,
     ) -> cb.History:
         """Train for `epochs` epochs of shuffled batches; the short last batch is used. -> `History`.
 
-        Arguments are Keras's. x: (rows, ...) of numbers; y: labels or targets, one a row. Raises ValueError, and leaves the model as it was,
-        for anything that does not fit; warns when the loss stops being finite.
+        Arguments are Keras's. x: (rows, ...) of numbers; y: labels or targets, one a row. Raises ValueError, and leaves the model as it
+        was, for anything that does not fit; warns when the loss stops being finite.
         """
         epochs = alias(epochs, nb_epoch, "epochs", "nb_epoch")
         self._need_setup("fit")
@@ -193,7 +194,9 @@ class Trainer:
         chain.on_test_end(logs)
         return self._flat(logs, return_dict)
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None) -> np.ndarray:
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None
+    ) -> np.ndarray:
         """The model's outputs for all rows, as a NumPy array (rows, ...)."""
         steps, batch_size = _perhaps("steps", steps), _perhaps("batch_size", batch_size)
         x = self._inputs(x, "predict")

@@ -20,13 +20,22 @@ LABELS = np.arange(50) % 3
 def model_of(optimizer=None, dtype=None):
     model = Sequential(
         [
-            Input((12,), dtype=dtype), Reshape((3, 4), dtype=dtype), Flatten(dtype=dtype), Dense(8, use_bias=False, dtype=dtype),
-            BatchNormalization(momentum=0.8, dtype=dtype), Activation("tanh", dtype=dtype), Dropout(0.4, dtype=dtype),
+            Input((12,), dtype=dtype),
+            Reshape((3, 4), dtype=dtype),
+            Flatten(dtype=dtype),
+            Dense(8, use_bias=False, dtype=dtype),
+            BatchNormalization(momentum=0.8, dtype=dtype),
+            Activation("tanh", dtype=dtype),
+            Dropout(0.4, dtype=dtype),
             Dense(3, activation="softmax", kernel_initializer="he_normal", dtype=dtype),
         ],
         name="kept",
     )
-    model.compile(optimizer or Adam(0.02, beta_2=0.98), losses.SparseCategoricalCrossentropy(), ["accuracy", metrics.SparseCategoricalAccuracy("again")])
+    model.compile(
+        optimizer or Adam(0.02, beta_2=0.98),
+        losses.SparseCategoricalCrossentropy(),
+        ["accuracy", metrics.SparseCategoricalAccuracy("again")],
+    )
     return model
 
 
@@ -56,7 +65,9 @@ def test_float64_and_an_uncompiled_model(tmp_path):
     assert load_model(tmp_path / "n", compile=False).optimizer is None
 
 
-@pytest.mark.parametrize("optimizer", [lambda: Adam(0.02), lambda: SGD(0.1, momentum=0.9), lambda: SGD(0.1, momentum=0.5, nesterov=True), SGD])
+@pytest.mark.parametrize(
+    "optimizer", [lambda: Adam(0.02), lambda: SGD(0.1, momentum=0.9), lambda: SGD(0.1, momentum=0.5, nesterov=True), SGD]
+)
 def test_training_goes_on_as_if_it_had_never_stopped(tmp_path, optimizer):
     """Six epochs = three, save, load, three: weights, moving statistics, moments, dropout masks and epoch orders, bit for bit."""
     set_random_seed(3)
@@ -173,9 +184,12 @@ def pickled(path):
 
 
 DAMAGE = {
-    "truncated": cut, "empty": lambda p: p.write_bytes(b""), "one byte": flip, "text": lambda p: p.write_text("a model"),
-    "a single array": lambda p: np.save(open(p, "wb"), np.zeros(3)),  # noqa: SIM115
-    "another archive": lambda p: np.savez(open(p, "wb"), a=np.zeros(3)),  # noqa: SIM115
+    "truncated": cut,
+    "empty": lambda p: p.write_bytes(b""),
+    "one byte": flip,
+    "text": lambda p: p.write_text("a model"),
+    "a single array": lambda p: np.save(open(p, "wb"), np.zeros(3)),
+    "another archive": lambda p: np.savez(open(p, "wb"), a=np.zeros(3)),
     "a pickle": pickled,
     "a missing weight": lambda p: rewritten(p, lambda c, a: a.pop("weight/0")),
     "one weight too few": lambda p: rewritten(p, lambda c, a: a.pop("weight/7")),
@@ -211,5 +225,5 @@ def test_damaged_and_foreign_files_are_refused(tmp_path, damage):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match="No model file at .*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"No model file at .*nowhere"):
         load_model(tmp_path / "nowhere")

@@ -53,8 +53,16 @@ def test_order_and_logs_are_keras():
     for model, base in ((ours, callbacks.Callback), (theirs, keras.callbacks.Callback)):
         callback, calls = recorder(base)
         model.fit(
-            X, Y, batch_size=16, epochs=3, initial_epoch=1, validation_data=(X, Y), validation_freq=2, validation_batch_size=20,
-            callbacks=[callback], verbose=0,
+            X,
+            Y,
+            batch_size=16,
+            epochs=3,
+            initial_epoch=1,
+            validation_data=(X, Y),
+            validation_freq=2,
+            validation_batch_size=20,
+            callbacks=[callback],
+            verbose=0,
         )
         model.fit(X, Y, epochs=1, steps_per_epoch=1, callbacks=[callback], verbose=0)
         model.evaluate(X, Y, callbacks=[callback], verbose=0)
@@ -110,7 +118,9 @@ def test_acc_is_accuracy_f_api_11(asked, other):
         history["val_auc"]
 
 
-@pytest.mark.parametrize(("metrics", "keys"), [("accuracy", ["accuracy"]), (["mse", "mean_squared_error"], ["mse", "mean_squared_error"]), (None, [])])
+@pytest.mark.parametrize(
+    ("metrics", "keys"), [("accuracy", ["accuracy"]), (["mse", "mean_squared_error"], ["mse", "mean_squared_error"]), (None, [])]
+)
 def test_names_in_the_history_f_api_07(metrics, keys):
     model = Sequential([Dense(2, input_dim=6)])
     model.compile("sgd", "mse", metrics=metrics)
@@ -154,7 +164,9 @@ def test_lazy_logs_are_a_dict_in_every_way():
 
     full = {"loss": 1.0, "accuracy": 0.5}
     assert lazy() == full and dict(lazy()) == full and {**lazy()} == full and lazy() | {"a": 1} == full | {"a": 1} and len(lazy()) == 2
-    assert list(lazy()) == list(full) and "acc" in lazy() and lazy()["acc"] == 0.5 and lazy().pop("loss") == 1.0 and repr(lazy()) == repr(full)
+    assert (
+        list(lazy()) == list(full) and "acc" in lazy() and lazy()["acc"] == 0.5 and lazy().pop("loss") == 1.0 and repr(lazy()) == repr(full)
+    )
     logs = lazy()
     logs["lr"] = 0.1
     assert logs == full | {"lr": 0.1}
@@ -187,7 +199,7 @@ def test_a_loss_that_is_not_finite_warns_with_the_step():
 def test_what_is_not_a_callback():
     model = model_of()
     for wrong in ("EarlyStopping", callbacks.History, lambda epoch, logs: None):
-        with pytest.raises(ValueError, match="Argument callbacks: expected Callback objects. Received: "):
+        with pytest.raises(ValueError, match=r"Argument callbacks: expected Callback objects. Received: "):
             model.fit(X, Y, callbacks=[wrong], verbose=0)
     assert model.optimizer.iterations == 0 and model.history is None
     with pytest.raises(ValueError, match=r"Unknown hooks \['on_epoch_ends'\]. Expected some of: on_train_begin"):

@@ -41,11 +41,23 @@ class OnlyDlpack:
 
 
 KINDS = {
-    "uint8": lambda a: a.astype(np.uint8), "int64": lambda a: a, "int32": lambda a: a.astype(np.int32), "float16": lambda a: a.astype(np.float16),
-    "float32": lambda a: a.astype(np.float32), "float64": lambda a: a.astype(np.float64), "list": lambda a: a.tolist(),
-    "tuple of lists": lambda a: tuple(a.tolist()), "Fortran order": np.asfortranarray, "big endian": lambda a: a.astype(">f4"),
-    "every second row of more": lambda a: np.repeat(a, 2, axis=0)[::2], "backwards twice": lambda a: np.ascontiguousarray(a[::-1])[::-1],
-    "read-only": lambda a: np.broadcast_to(a, a.shape), "torch": torch_tensor, "jax": jax_array, "__array__": OnlyArray, "dlpack": OnlyDlpack,
+    "uint8": lambda a: a.astype(np.uint8),
+    "int64": lambda a: a,
+    "int32": lambda a: a.astype(np.int32),
+    "float16": lambda a: a.astype(np.float16),
+    "float32": lambda a: a.astype(np.float32),
+    "float64": lambda a: a.astype(np.float64),
+    "list": lambda a: a.tolist(),
+    "tuple of lists": lambda a: tuple(a.tolist()),
+    "Fortran order": np.asfortranarray,
+    "big endian": lambda a: a.astype(">f4"),
+    "every second row of more": lambda a: np.repeat(a, 2, axis=0)[::2],
+    "backwards twice": lambda a: np.ascontiguousarray(a[::-1])[::-1],
+    "read-only": lambda a: np.broadcast_to(a, a.shape),
+    "torch": torch_tensor,
+    "jax": jax_array,
+    "__array__": OnlyArray,
+    "dlpack": OnlyDlpack,
     "pandas": lambda a: getattr(pytest.importorskip("pandas"), "DataFrame" if a.ndim == 2 else "Series")(a),
 }
 
@@ -66,7 +78,9 @@ def test_every_kind_of_array(kind):
             assert len(found[0]) == 4
             continue
         for a, b in zip(expected[1:], found[1:], strict=True):
-            for v, w in zip(np.atleast_1d(a) if not isinstance(a, list) else a, np.atleast_1d(b) if not isinstance(b, list) else b, strict=True):
+            for v, w in zip(
+                np.atleast_1d(a) if not isinstance(a, list) else a, np.atleast_1d(b) if not isinstance(b, list) else b, strict=True
+            ):
                 np.testing.assert_array_equal(v, w)
         assert expected[0] == found[0] and isinstance(found[2], np.ndarray) and found[2].dtype == np.float32
 

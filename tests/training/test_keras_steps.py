@@ -13,8 +13,13 @@ def data(kind, seed=0):
     x = rng.standard_normal((ROWS, 6))
     labels = rng.integers(0, 3, ROWS)
     y = {
-        "labels": labels, "column of labels": labels.reshape(-1, 1), "one-hot": np.eye(3)[labels], "bits": (labels > 1).astype(float),
-        "many bits": rng.integers(0, 2, (ROWS, 3)).astype(float), "numbers": rng.standard_normal((ROWS, 2)), "one number": rng.standard_normal(ROWS),
+        "labels": labels,
+        "column of labels": labels.reshape(-1, 1),
+        "one-hot": np.eye(3)[labels],
+        "bits": (labels > 1).astype(float),
+        "many bits": rng.integers(0, 2, (ROWS, 3)).astype(float),
+        "numbers": rng.standard_normal((ROWS, 2)),
+        "one number": rng.standard_normal(ROWS),
     }[kind]
     return x, y
 
@@ -37,24 +42,58 @@ CASES = {
     "sigmoid layers, bits, Nesterov": ([dense(8, "sigmoid"), dense(1, "sigmoid")], NESTEROV, BINARY, "bits", ["accuracy"]),
     "regression, Adam": ([dense(8, "relu"), dense(2)], ADAM, "mse", "numbers", ["mae", "mse"]),
     "mae, odd Adam": ([dense(8, "tanh", use_bias=False), dense(1)], ODD_ADAM, "mae", "one number", ["mean_squared_error"]),
-    "batch norm before activation, Adam": ([dense(8, use_bias=False), BN, RELU, dense(3, "softmax")], ADAM, SPARSE, "column of labels", ["acc"]),
+    "batch norm before activation, Adam": (
+        [dense(8, use_bias=False), BN, RELU, dense(3, "softmax")],
+        ADAM,
+        SPARSE,
+        "column of labels",
+        ["acc"],
+    ),
     "batch norm after activation, momentum": (
-        [dense(8, "relu"), ("BatchNormalization", {"momentum": 0.7, "epsilon": 0.01}), dense(2)], MOMENTUM, "mse", "numbers", [],
+        [dense(8, "relu"), ("BatchNormalization", {"momentum": 0.7, "epsilon": 0.01}), dense(2)],
+        MOMENTUM,
+        "mse",
+        "numbers",
+        [],
     ),
     "bare batch norm first, SGD": (
-        [("BatchNormalization", {"center": False, "scale": False}), dense(4), BN, TANH, dense(2)], SGD, "mse", "numbers", ["mae"],
+        [("BatchNormalization", {"center": False, "scale": False}), dense(4), BN, TANH, dense(2)],
+        SGD,
+        "mse",
+        "numbers",
+        ["mae"],
     ),
     "logits of labels, Adam": (
-        [dense(8, "relu"), dense(3)], ADAM, ("SparseCategoricalCrossentropy", {"from_logits": True}), "labels", ["sparse_categorical_accuracy"],
+        [dense(8, "relu"), dense(3)],
+        ADAM,
+        ("SparseCategoricalCrossentropy", {"from_logits": True}),
+        "labels",
+        ["sparse_categorical_accuracy"],
     ),
     "logits of one-hot, SGD": ([dense(3)], SGD, ("CategoricalCrossentropy", {"from_logits": True}), "one-hot", ["categorical_accuracy"]),
     "logits of bits, Nesterov": (
-        [dense(8, "relu"), dense(1)], NESTEROV, ("BinaryCrossentropy", {"from_logits": True}), "bits", ["accuracy", "binary_accuracy"],
+        [dense(8, "relu"), dense(1)],
+        NESTEROV,
+        ("BinaryCrossentropy", {"from_logits": True}),
+        "bits",
+        ["accuracy", "binary_accuracy"],
     ),
     "many bits, Adam": ([dense(8, "relu"), dense(3, "sigmoid")], ADAM, BINARY, "many bits", ["accuracy", "binary_accuracy"]),
     "softmax not fused with mse": ([dense(8, "relu"), dense(3, "softmax")], MOMENTUM, "mse", "one-hot", ["accuracy"]),
-    "summed loss": ([dense(4, "tanh"), dense(2)], ("SGD", {"learning_rate": 0.01}), ("MeanSquaredError", {"reduction": "sum"}), "numbers", ["mae"]),
-    "softmax as a layer, default Adam": ([dense(8), RELU, dense(3), ("Activation", {"activation": "softmax"})], "adam", SPARSE, "labels", []),
+    "summed loss": (
+        [dense(4, "tanh"), dense(2)],
+        ("SGD", {"learning_rate": 0.01}),
+        ("MeanSquaredError", {"reduction": "sum"}),
+        "numbers",
+        ["mae"],
+    ),
+    "softmax as a layer, default Adam": (
+        [dense(8), RELU, dense(3), ("Activation", {"activation": "softmax"})],
+        "adam",
+        SPARSE,
+        "labels",
+        [],
+    ),
 }
 
 

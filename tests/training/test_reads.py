@@ -56,13 +56,13 @@ def test_only_a_look_at_batch_logs_reads():
 def test_a_callback_content_with_some_batches_does_not_slow_the_others():
     seen = []
 
-    class Now_and_then(callbacks.Callback):  # noqa: N801
+    class NowAndThen(callbacks.Callback):
         every_batch = False
 
         def on_train_batch_end(self, batch, logs=None):
             seen.append(batch)
 
-    assert reads(model_of(), batch_size=2, callbacks=[Now_and_then()]) == 1
+    assert reads(model_of(), batch_size=2, callbacks=[NowAndThen()]) == 1
     assert seen[-1] == 319 and seen == sorted(set(seen)) and len(seen) < 320
 
 

@@ -16,7 +16,14 @@ X, Y = RNG.standard_normal((600, 40)).astype("float32"), RNG.integers(0, 10, 600
 def trained(seed, epochs=3):
     set_random_seed(seed)
     model = Sequential(
-        [Input((40,)), Dense(96, activation="relu"), BatchNormalization(), Dropout(0.3), Dense(64, activation="tanh"), Dense(10, activation="softmax")]
+        [
+            Input((40,)),
+            Dense(96, activation="relu"),
+            BatchNormalization(),
+            Dropout(0.3),
+            Dense(64, activation="tanh"),
+            Dense(10, activation="softmax"),
+        ]
     )
     model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
     history = model.fit(X, Y, batch_size=128, epochs=epochs, verbose=0).history

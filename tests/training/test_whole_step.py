@@ -12,14 +12,31 @@ RNG = np.random.default_rng(0)
 X, LABELS = RNG.standard_normal((9, 6)), RNG.integers(0, 3, 9)
 TARGETS = {"sparse_categorical_crossentropy": LABELS, "categorical_crossentropy": np.eye(3)[LABELS], "mse": RNG.standard_normal((9, 3))}
 TARGETS["binary_crossentropy"] = (TARGETS["mse"] > 0).astype(float)
-ENDS = {"sparse_categorical_crossentropy": "softmax", "categorical_crossentropy": "softmax", "mse": "softmax", "binary_crossentropy": "sigmoid"}
+ENDS = {
+    "sparse_categorical_crossentropy": "softmax",
+    "categorical_crossentropy": "softmax",
+    "mse": "softmax",
+    "binary_crossentropy": "sigmoid",
+}
 
 
 def stack(loss):
     return Sequential(
         [
-            Input((6,)), Reshape((2, 3)), Dense(4, activation="tanh"), Flatten(), Dense(5), BatchNormalization(), Activation("relu"), Dropout(0.3),
-            Dense(4), Activation("sigmoid"), Activation("softmax"), BatchNormalization(), Dense(3), Activation(ENDS[loss]),
+            Input((6,)),
+            Reshape((2, 3)),
+            Dense(4, activation="tanh"),
+            Flatten(),
+            Dense(5),
+            BatchNormalization(),
+            Activation("relu"),
+            Dropout(0.3),
+            Dense(4),
+            Activation("sigmoid"),
+            Activation("softmax"),
+            BatchNormalization(),
+            Dense(3),
+            Activation(ENDS[loss]),
         ]
     )
 
