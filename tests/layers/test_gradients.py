@@ -106,6 +106,16 @@ def test_a_call_keeps_what_it_saved_to_itself(either_cpu):
     np.testing.assert_array_equal(first(dy.copy()), alone[0])
 
 
+@pytest.mark.parametrize("rate", [0.2, 0.75])
+def test_dropout_keeps_the_mean(rate, either_cpu):
+    """A share `rate` of the elements is 0, the others are scaled by 1 / (1 - rate) (F-LAY-03)."""
+    layer = Dropout(rate)
+    layer.rng = Rng(either_cpu, random.current_seed())
+    y, _ = layer.forward(np.ones((100, 100)), True)
+    np.testing.assert_allclose(y[y != 0], 1 / (1 - rate), rtol=1e-12)
+    assert abs((y == 0).mean() - rate) < 0.02
+
+
 def test_relu_has_no_slope_at_zero(either_cpu):
     """Keras's choice (DEC-06)."""
     _, pullback = Activation("relu").forward(np.array([[0.0, -1.0, 2.0]]))

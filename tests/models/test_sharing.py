@@ -57,3 +57,28 @@ def test_an_optimizer_serves_one_model():
         second.compile(optimizer, "mse")
     assert second.optimizer is None
     first.compile(optimizer, "mae")
+
+
+def test_a_shared_dropout_follows_the_model_that_trains():
+    dropout = Dropout(0.5, input_shape=(12,))
+    model = Sequential([dropout, Dense(2)])
+    model.compile("sgd", "mse")
+    Sequential([dropout])  # the layer's random state is this one's now
+    model.optimizer.learning_rate = 0.0
+    losses = model.fit(X, X[:, :2], epochs=4, batch_size=20, shuffle=False, verbose=0).history["loss"]
+    assert len(set(losses)) == 4, "each step has a mask of its own"
+
+
+def test_another_model_may_use_a_layer_in_the_middle_of_a_fit():
+    def run(peek):
+        gpunn.utils.set_random_seed(1)
+        hidden = Dense(6, activation="tanh", input_shape=(12,))
+        model, inside = Sequential([hidden, Dense(3, activation="softmax")]), Sequential([hidden])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        inside.compile("sgd", "mse")
+        look = gpunn.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: peek and inside.evaluate(X, np.zeros((20, 6))))
+        model.fit(X, LABELS, epochs=4, callbacks=[look], verbose=0)
+        return model.get_weights()
+
+    for a, b in zip(run(False), run(True), strict=True):
+        np.testing.assert_array_equal(a, b)

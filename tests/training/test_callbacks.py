@@ -156,6 +156,17 @@ def test_batch_logs_are_means_so_far_and_can_be_kept():
     assert kept[-1]["loss"] == history["loss"][0] and sorted(kept[0]) == ["accuracy", "loss"] and kept[0] == copied[0]
 
 
+def test_batch_logs_put_aside_without_a_look_are_those_of_their_step():
+    kept = []
+
+    class Keep(callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            kept.append(logs)
+
+    history = model_of().fit(X, Y, batch_size=10, callbacks=[Keep()], verbose=0).history
+    assert len({logs["loss"] for logs in kept}) == 5 and kept[-1]["loss"] == history["loss"][0]
+
+
 def test_lazy_logs_are_a_dict_in_every_way():
     from gpunn.logs import LazyLogs
 
@@ -168,8 +179,8 @@ def test_lazy_logs_are_a_dict_in_every_way():
         list(lazy()) == list(full) and "acc" in lazy() and lazy()["acc"] == 0.5 and lazy().pop("loss") == 1.0 and repr(lazy()) == repr(full)
     )
     logs = lazy()
-    logs["lr"] = 0.1
-    assert logs == full | {"lr": 0.1}
+    logs["lr"], logs["loss"] = 0.1, 5.0
+    assert logs == full | {"lr": 0.1, "loss": 5.0}
 
 
 def regression(bad_row):

@@ -74,9 +74,23 @@ def test_seed_covers_weights_orders_and_masks(cpu, seed):
 RNG_ROWS = np.random.default_rng(1).standard_normal((20, 4))
 
 
-def test_each_epoch_has_an_order_of_its_own():
+def test_each_epoch_has_an_order_of_its_own(cpu):
     orders = [permutation(50, 9, step=epoch) for epoch in range(3)]
     assert all(sorted(order) == list(range(50)) for order in orders) and len({tuple(order) for order in orders}) == 3
+    model = Sequential([Dense(1, kernel_initializer="ones", input_dim=1)])
+    model.compile("sgd", "mse")
+    model.optimizer.learning_rate = 0.0
+    sums = []  # of the first i rows: which rows came in which order
+
+    class Order(callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            sums.append(round(logs["loss"] * (batch + 1)))
+
+    for epochs in (2, 1):
+        model.fit(np.sqrt(2.0 ** np.arange(8)), np.zeros(8), batch_size=1, epochs=epochs, callbacks=[Order()], verbose=0)
+    taken = [np.diff([0, *sums[start : start + 8]]).tolist() for start in (0, 8, 16)]
+    assert all(sorted(t) == [2**i for i in range(8)] for t in taken), "every row once an epoch"
+    assert len({tuple(t) for t in taken}) == 3, "in an order of its own, in the next fit too"
 
 
 def test_each_step_and_each_layer_has_a_mask_of_its_own(cpu):
