@@ -15,7 +15,7 @@ else:
     WHY = ""
 pytestmark = pytest.mark.skipif(VERSION is None, reason=f"NVRTC cannot be loaded: {WHY}")
 SMALL = [REGISTRY[n] for n in ("relu", "softmax", "column_sum")]
-SLOW = [a if a in ("75", "90", "120") else pytest.param(a, marks=pytest.mark.slow) for a in offline.ARCHITECTURES]
+SLOW = [a if a in ("75", "90", "100", "120") else pytest.param(a, marks=pytest.mark.slow) for a in offline.ARCHITECTURES]
 
 
 @pytest.mark.parametrize("architecture", SLOW)
