@@ -6,7 +6,7 @@ import cupy
 import numpy as np
 
 from gpunn.backend import cublas
-from gpunn.backend.device import DeviceBackend
+from gpunn.backend.on_device import DeviceBackend
 from gpunn.backend.schedule import Node
 from gpunn.kernels.device import Properties
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend import cublas
-from gpunn.backend.device import DeviceBackend
+from gpunn.backend.on_device import DeviceBackend
 from gpunn.backend.schedule import Node
 from gpunn.backend.sim.host_module import HostCompileError, HostGraph, HostModule
 from gpunn.kernels import cache
