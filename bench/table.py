@@ -20,16 +20,21 @@ def table() -> str:
     where, versions = quiet["machine"], quiet["machine"]["versions"]
     names = {"jax": "JAX jit+scan", "torch": "PyTorch eager", "sklearn": "scikit-learn"}
     lines = [
-        f"Images a second, Fashion-MNIST, 784-300-100-10, Adam, float32; {where['cpu']}, {where['cores']} cores, {where['date']}, medians of "
-        f"{quiet['results'][0]['rounds']} rounds; NumPy {versions['numpy']}, Numba {versions['numba']}, JAX {versions['jax']}, "
+        f"Images a second, Fashion-MNIST, 784-300-100-10, Adam, float32; {where['cpu']}, {where['cores']} cores, {where['date']}, "
+        f"medians of {quiet['results'][0]['rounds']} rounds; NumPy {versions['numpy']}, Numba {versions['numba']}, JAX {versions['jax']}, "
         f"PyTorch {versions['torch']}, scikit-learn {versions['scikit-learn']}. In brackets: how many times as fast gpunn is.",
-        "", "| batch | gpunn | " + " | ".join(names.values()) + " | with a spinning process on each core: gpunn, JAX |", "|---:|---:|---:|---:|---:|---:|",
+        "",
+        "| batch | gpunn | " + " | ".join(names.values()) + " | with a spinning process on each core: gpunn, JAX |",
+        "|---:|---:|---:|---:|---:|---:|",
     ]
     for r in quiet["results"]:
         rate, ratio = r["images_per_second"], r["ratio"]
         cells = [f"{rate[n]:,} ({ratio[n]:.2f})" for n in names]
         loaded = next((b for b in busy["results"] if b["batch"] == r["batch"]), None) if busy else None
-        last = f"{loaded['images_per_second']['gpunn']:,}, {loaded['images_per_second']['jax']:,} ({loaded['ratio']['jax']:.2f})" if loaded else ""
+        last = ""
+        if loaded:
+            both = loaded["images_per_second"]
+            last = f"{both['gpunn']:,}, {both['jax']:,} ({loaded['ratio']['jax']:.2f})"
         lines.append(f"| {r['batch']} | **{rate['gpunn']:,}** | " + " | ".join(cells) + f" | {last} |")
     return "\n".join(lines)
 

@@ -139,8 +139,8 @@ class Adam(Optimizer):
     def update(self, ops: Any, parameters: Any, gradients: Any) -> None:
         ops.launch(kernels.adam_rate, self._device_rate, self.step, self.beta_1, self.beta_2, self._alpha)
         ops.launch(
-            kernels.adam, parameters, self.state["momentum"], self.state["velocity"], gradients, self._alpha, self.beta_1, self.beta_2,
-            self.epsilon,
+            kernels.adam, parameters, self.state["momentum"], self.state["velocity"], gradients, self._alpha, 1 - self.beta_1,
+            1 - self.beta_2, self.epsilon,
         )
 
     def get_config(self) -> dict[str, Any]:

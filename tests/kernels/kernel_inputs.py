@@ -75,7 +75,7 @@ ELEMENTWISE = {
     "sgd_momentum": {"rate": 0.01, "momentum": 0.9},
     "sgd_nesterov": {"rate": 0.01, "momentum": 0.9},
     "adam_rate": {"rate": 0.001, "step": 41, "beta_1": 0.9, "beta_2": 0.999},
-    "adam": {"v": "positive", "alpha": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+    "adam": {"v": "positive", "alpha": 0.001, "share_1": 0.1, "share_2": 0.001, "epsilon": 1e-7},
     "inverse_deviation": {"variance": "positive", "epsilon": 1e-3},
     "moving_average": {"momentum": 0.99},
     "normalize": {"inverse": "positive"},
