@@ -1,29 +1,23 @@
 """Callbacks: Keras's hooks, called in Keras's order.
 
-Reading a batch's logs costs a read from the device, so they are read only when somebody looks at them; and a batch hook makes `fit` come back
-to Python after every step. A callback that is content with being called a few times a second sets ``every_batch = False``.
+Reading a batch's logs costs a read from the device, so they are read only when somebody looks at them; and a batch hook makes `fit` come
+back to Python after every step. A callback that is content with being called a few times a second sets ``every_batch = False``.
 """
 
 import math
 from collections.abc import Callable
 from typing import Any
 
+from gpunn.logs import Logs
+
 HOOKS = (
     "on_train_begin", "on_train_end", "on_epoch_begin", "on_epoch_end", "on_train_batch_begin", "on_train_batch_end", "on_test_begin",
     "on_test_end", "on_test_batch_begin", "on_test_batch_end", "on_predict_begin", "on_predict_end", "on_predict_batch_begin",
     "on_predict_batch_end",
 )
-_BATCH = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
-
-
-class Logs(dict):
-    """Logs in which ``acc`` and ``accuracy`` name the same entry, whichever was asked for; likewise ``val_acc``."""
-
-    def __missing__(self, key: str) -> Any:
-        for a, b in (("accuracy", "acc"), ("acc", "accuracy")):
-            if key in (a, f"val_{a}") and (other := key.replace(a, b)) in self:
-                return self[other]
-        raise KeyError(key)
+_TRAIN_BATCH = ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end")
+_TEST_BATCH = ("on_test_batch_begin", "on_test_batch_end")
+_PREDICT_BATCH = ("on_predict_batch_begin", "on_predict_batch_end")
 
 
 class Callback:
@@ -142,37 +136,43 @@ class EpochLines(Callback):
 
 
 class CallbackList:
-    """Calls a list of callbacks; `History` is always among them."""
+    """Calls a list of callbacks. In `fit` a `History` is always among them.
 
-    def __init__(self, callbacks: Any, model: Any, params: dict[str, Any], verbose: Any):
+    Attributes: ``every_batch``, whether a callback wants the hooks of every single train batch; ``every_chunk``, whether one wants at least
+    some of them; ``test_batches`` and ``predict_batches``, whether one has hooks there. Raises ValueError for what is not a callback.
+    """
+
+    def __init__(self, callbacks: Any, model: Any, params: dict[str, Any], verbose: Any = 0, history: bool = False):
         given = [] if callbacks is None else list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks]
-        wrong = [c for c in given if not hasattr(c, "set_model")]
-        if wrong:
-            raise ValueError(f"Argument callbacks: expected Callback objects. Received: {wrong[0]!r}.")
-        self.history = next((c for c in given if isinstance(c, History)), None) or History()
-        if self.history not in given:
+        for c in given:
+            if isinstance(c, type) or not all(hasattr(c, name) for name in ("set_model", "set_params", *HOOKS)):
+                raise ValueError(f"Argument callbacks: expected Callback objects. Received: {c!r}.")
+        self.history = next((c for c in given if isinstance(c, History)), None)
+        if history and self.history is None:
+            self.history = History()
             given.append(self.history)
-        if verbose in (1, 2, "auto") and verbose is not False:
+        if verbose in (1, 2, "auto"):
             given.append(_progress(verbose))
         self.callbacks = given
         for c in given:
-            c.set_params(params)
             c.set_model(model)
-        batchers = [c for c in given if _has_batch_hook(c)]
+        for c in given:
+            c.set_params(params)
+        batchers = [c for c in given if _overrides(c, _TRAIN_BATCH)]
         self.every_batch = any(getattr(c, "every_batch", True) for c in batchers)
         self.every_chunk = bool(batchers)
+        self.test_batches = any(_overrides(c, _TEST_BATCH) for c in given)
+        self.predict_batches = any(_overrides(c, _PREDICT_BATCH) for c in given)
 
     def __getattr__(self, hook: str) -> Callable[..., None]:
         if hook not in HOOKS:
             raise AttributeError(hook)
 
         def call(*arguments: Any) -> None:
-            if hook.endswith("_end"):
-                *arguments, logs = arguments if arguments and isinstance(arguments[-1], dict) else (*arguments, {})
-            else:
-                logs = {}
+            if not (arguments and isinstance(arguments[-1], dict)):
+                arguments = (*arguments, {})
             for c in self.callbacks:
-                getattr(c, hook)(*arguments, logs)
+                getattr(c, hook)(*arguments)
 
         return call
 
@@ -187,8 +187,9 @@ def _progress(verbose: Any) -> Callback:
     return ProgressBar()
 
 
-def _has_batch_hook(callback: Any) -> bool:
-    for hook in _BATCH:
+def _overrides(callback: Any, hooks: tuple[str, ...]) -> bool:
+    """Whether a callback has any of these hooks of its own."""
+    for hook in hooks:
         mine = getattr(callback, hook, None)
         if mine is not None and getattr(mine, "__func__", mine) is not getattr(Callback, hook):
             return True

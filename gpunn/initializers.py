@@ -19,7 +19,8 @@ def fans(shape: tuple[int, ...]) -> tuple[float, float]:
 
 
 class Initializer:
-    """``initializer(shape, dtype)`` -> array. A given `seed` makes it repeat itself; without one the global seed and a fresh stream are used."""
+    """``initializer(shape, dtype)`` -> array. A given `seed` makes it repeat itself; without one each call draws from a fresh stream of
+    the global seed."""
 
     def __init__(self, seed: int | None = None):
         self.seed = seed
@@ -98,8 +99,8 @@ class TruncatedNormal(RandomNormal):
 
 
 class VarianceScaling(Initializer):
-    """Variance scale / fan (Glorot & Bengio 2010; He et al. 2015). `mode` fan_in, fan_out or fan_avg; `distribution` uniform, truncated_normal
-    or untruncated_normal. Raises ValueError for other names or a scale that is not positive."""
+    """Variance scale / fan (Glorot & Bengio 2010; He et al. 2015). `mode` fan_in, fan_out or fan_avg; `distribution` uniform,
+    truncated_normal or untruncated_normal. Raises ValueError for other names or a scale that is not positive."""
 
     def __init__(self, scale: float = 1.0, mode: str = "fan_in", distribution: str = "truncated_normal", seed: int | None = None):
         super().__init__(seed)

@@ -15,8 +15,8 @@ REDUCTIONS = ("sum_over_batch_size", "sum")
 class Loss:
     """Base class.
 
-    `prepare` checks targets at the door; `record` launches the kernels of one batch. `fuses` names the activation whose gradient the loss can
-    take over when it is the last one of the model. Calling a loss with arrays gives its value.
+    `prepare` checks targets at the door; `record` launches the kernels of one batch. `fuses` names the activation whose gradient the loss
+    can take over when it is the last one of the model. Calling a loss with arrays gives its value.
     """
 
     kernel: Any = None
@@ -32,11 +32,17 @@ class Loss:
         """Targets as the kernels take them, checked. Raises ValueError for a shape that does not fit the model's output."""
         y = np.asarray(y)
         width = tuple(output_shape[1:])
+        if len(width) > 1 and (self.fuses == "softmax" or self.reduction == "sum"):
+            raise ValueError(f"Loss {self.name}: expected a model whose output has two axes, (rows, columns). Received: {(None, *width)}.")
         if y.ndim == 1 and width == (1,):
             y = y.reshape(-1, 1)
         if y.shape[1:] != width:
-            raise ValueError(f"Loss {self.name}: targets do not fit the model's output. Expected shape {(None, *width)}. Received: {y.shape}.")
-        return _numbers(y, self.name).astype(dtype)
+            flat = self.fuses == "softmax" and y.shape[1:] in ((), (1,))
+            hint = " Integer labels go with sparse_categorical_crossentropy." if flat else ""
+            raise ValueError(
+                f"Loss {self.name}: targets do not fit the model's output. Expected shape {(None, *width)}. Received: {y.shape}.{hint}"
+            )
+        return _numbers(y, f"Loss {self.name}").astype(dtype)
 
     def scale(self, rows: int) -> float:
         return 1.0 / rows if self.reduction == "sum_over_batch_size" and rows else 1.0
@@ -88,7 +94,7 @@ class _FromLogits(Loss):
 
 
 class BinaryCrossentropy(_FromLogits):
-    """-mean_j [t log p + (1 - t) log(1 - p)]; p clipped to [1e-7, 1 - 1e-7]. With from_logits, or fused with a sigmoid, exact for any logit."""
+    """-mean_j [t log p + (1 - t) log(1 - p)]; p clipped to [1e-7, 1 - 1e-7]. Exact for any logit with from_logits or with a sigmoid."""
 
     fuses = "sigmoid"
 
@@ -129,25 +135,31 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
     _plain, _softmax = categorical.CROSSENTROPY_SPARSE, softmax.SOFTMAX_CE_SPARSE
 
     def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
-        return labels(y, int(output_shape[-1] or 0), f"Loss {self.name}")
+        return labels(y, output_shape, f"Loss {self.name}")
 
 
-def labels(y: Any, classes: int, where: str) -> np.ndarray:
-    """Integer labels as int32, checked against the number of classes."""
-    y = np.asarray(y)
+def labels(y: Any, output_shape: tuple[int | None, ...], where: str) -> np.ndarray:
+    """Integer labels as int32, checked against the number of classes, the model's outputs."""
+    y, classes = np.asarray(y), int(output_shape[-1] or 0)
+    if len(output_shape) != 2:
+        raise ValueError(f"{where}: expected a model whose output has two axes, (rows, classes). Received: {output_shape}.")
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
         raise ValueError(
-            f"{where}: expected one integer label a row, shape (rows,). Received: shape {y.shape}. One-hot targets go with categorical_crossentropy."
+            f"{where}: expected one integer label a row, shape (rows,). Received: shape {y.shape}. "
+            "One-hot targets go with categorical_crossentropy."
         )
     if y.dtype.kind not in "iub":
         y = _numbers(y, where)
         if not np.array_equal(y, np.floor(y)):
-            raise ValueError(f"{where}: labels must be integers. Received: {y[y != np.floor(y)][0]!r} in row {int(np.argmax(y != np.floor(y)))}.")
+            row = int(np.argmax(y != np.floor(y)))
+            raise ValueError(f"{where}: labels must be integers. Received: {y[row]} in row {row}.")
     if y.size and (y.min() < 0 or y.max() >= classes):
         row = int(np.argmax((y < 0) | (y >= classes)))
-        raise ValueError(f"{where}: labels must be from 0 to {classes - 1}, as the model has {classes} outputs. Received: {y[row]} in row {row}.")
+        raise ValueError(
+            f"{where}: labels must be from 0 to {classes - 1}, as the model has {classes} outputs. Received: {y[row]} in row {row}."
+        )
     return y.astype(np.int32)
 
 

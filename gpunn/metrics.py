@@ -62,7 +62,7 @@ class SparseCategoricalAccuracy(_RowMetric):
     kernel = categorical.HIT_SPARSE
 
     def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
-        return losses.labels(y, int(output_shape[-1] or 0), f"Metric {self.name}")
+        return losses.labels(y, output_shape, f"Metric {self.name}")
 
 
 class CategoricalAccuracy(_RowMetric):
@@ -125,12 +125,12 @@ for _c in (
 ):
     NAMES[_c.__name__] = NAMES[snake(_c.__name__)] = _c
 NAMES |= {"mse": MeanSquaredError, "MSE": MeanSquaredError, "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError}
-ACCURACY = ("accuracy", "acc", "Accuracy")
-CROSSENTROPY = ("crossentropy", "ce")
+ACCURACY = ("accuracy", "acc")
 
 
 def get(identifier: Any, loss: losses.Loss, output_shape: tuple[int | None, ...]) -> Metric:
-    """A metric from its name or itself. "accuracy" becomes the kind that fits the loss and the output, as in Keras."""
+    """A metric from its name or itself. "accuracy" becomes the kind that fits output and targets, as in Keras: binary for one output
+    (with the threshold 0.5, logits or not), else by comparing with labels or with one-hot rows. Raises ValueError listing the names."""
     if isinstance(identifier, Metric):
         return identifier
     if isinstance(identifier, type) and issubclass(identifier, Metric):
@@ -139,12 +139,9 @@ def get(identifier: Any, loss: losses.Loss, output_shape: tuple[int | None, ...]
         return LossMetric(identifier)
     if not isinstance(identifier, str):
         raise ValueError(f"Could not interpret metric. Expected a name or a Metric. Received: {identifier!r}.")
-    if identifier in ACCURACY:
-        kind = SparseCategoricalAccuracy if loss.sparse else BinaryAccuracy if output_shape[-1] == 1 or loss.fuses == "sigmoid" else CategoricalAccuracy
-        metric = kind(name=identifier.lower())
-        if isinstance(metric, BinaryAccuracy) and getattr(loss, "from_logits", False):
-            metric.threshold = 0.0
-        return metric
-    metric = find("metric", identifier, NAMES | {"accuracy": None})()
+    if identifier.lower() in ACCURACY:
+        kind: Any = BinaryAccuracy if output_shape[-1] == 1 else SparseCategoricalAccuracy if loss.sparse else CategoricalAccuracy
+        return kind(name=identifier)
+    metric: Metric = find("metric", identifier, NAMES | dict.fromkeys(ACCURACY))()
     metric.name = identifier  # Keras logs a metric under the name it was asked for
     return metric

@@ -1,18 +1,20 @@
 """Optimizers: one launch over the whole model's flat vectors. Forms and defaults are Keras 3's."""
 
+import weakref
 from typing import Any
 
 import numpy as np
 
 from gpunn.kernels import optimizers as kernels
+from gpunn.kernels.data import ADVANCE
 from gpunn.lookup import from_identifier
 
 
 class Optimizer:
     """Base class.
 
-    ``learning_rate`` may be read and set at any time; it and the step count live on the device once a model uses the optimizer.
-    Raises ValueError for a rate that is negative or not a number.
+    ``learning_rate`` may be read and set at any time; it and the step count live on the device once a model uses the optimizer. An
+    optimizer belongs to the first model that is compiled with it. Raises ValueError for a rate that is negative or not a number.
     """
 
     slots: tuple[str, ...] = ()  # names of the moment vectors, each as long as the trainable parameters
@@ -22,6 +24,9 @@ class Optimizer:
         self._rate = _number("learning_rate", learning_rate, type(self).__name__)
         self._ops: Any = None
         self._device_rate: Any = None
+        self._unused: Any = None
+        self._owner: Any = None
+        self._places: dict[str, Any] = {}
         self.step: Any = None
         self.state: dict[str, Any] = {}
 
@@ -47,18 +52,42 @@ class Optimizer:
         return {"name": self.name, "learning_rate": self._rate}
 
     # ------------------------------------------------------------------ for the train step
-    def bind(self, ops: Any, step: Any, size: int, dtype: Any) -> None:
-        """Allocate the state for `size` parameters; state that fits already is kept, so that training goes on where it was."""
-        self._ops, self.step = ops, step
-        if self._device_rate is None:
-            self._device_rate = ops.zeros((1,), "float64")
+    def claim(self, model: Any) -> None:
+        """Say that `model` uses this optimizer. Raises ValueError when another one does: its moments and step count are not for sharing."""
+        owner = None if self._owner is None else self._owner()
+        if self._owner is not None and owner is not model:
+            name = "another model" if owner is None else f"model {owner.name!r}"
+            raise ValueError(f"Optimizer {self.name!r} belongs to {name} already. Expected a new one for model {model.name!r}.")
+        self._owner = weakref.ref(model)
+
+    def bind(self, ops: Any, storage: Any) -> None:
+        """Make the state for the parameters that learn in `storage` (a `models.storage.Storage`).
+
+        What is there already for a parameter of that name and shape is kept, so that training goes on where it was.
+        """
+        if self._ops is None:
+            self._ops = ops
+            self._device_rate, self.step, self._unused = ops.zeros((1,), "float64"), ops.zeros((1,), "int64"), ops.zeros((1,), "int64")
         ops.write(self._device_rate, self._rate)
+        if self._places == storage.places and set(self.state) == set(self.slots):
+            return
         for slot in self.slots:
-            if slot not in self.state or self.state[slot].shape != (size,) or self.state[slot].dtype != dtype:
-                self.state[slot] = ops.zeros((size,), dtype)
+            vector = ops.zeros((storage.trainable_size,), storage.values.dtype)
+            if slot in self.state:
+                before = storage.split(self.state[slot], self._places)
+                for name, view in storage.split(vector).items():
+                    if name in before and before[name].shape == view.shape:
+                        ops.write(view, ops.to_numpy(before[name]))
+            self.state[slot] = vector
+        self._places = dict(storage.places)
 
     def record(self, ops: Any, parameters: Any, gradients: Any) -> None:
-        """Launch the update of the flat vectors."""
+        """Launch the update of the flat vectors, and count the step."""
+        self.update(ops, parameters, gradients)
+        ops.launch(ADVANCE, self._unused, self.step, 0, 1)
+
+    def update(self, ops: Any, parameters: Any, gradients: Any) -> None:
+        """Launch the update of the flat vectors: what a subclass gives."""
         raise NotImplementedError
 
 
@@ -75,7 +104,7 @@ class SGD(Optimizer):
             raise ValueError("SGD: nesterov=True needs momentum > 0. Received: momentum=0.")
         self.slots = ("momentum",) if momentum else ()
 
-    def record(self, ops: Any, parameters: Any, gradients: Any) -> None:
+    def update(self, ops: Any, parameters: Any, gradients: Any) -> None:
         if not self.momentum:
             ops.launch(kernels.sgd, parameters, gradients, self._device_rate)
             return
@@ -102,16 +131,16 @@ class Adam(Optimizer):
         self.epsilon = _number("epsilon", epsilon, "Adam")
         self._alpha: Any = None
 
-    def bind(self, ops: Any, step: Any, size: int, dtype: Any) -> None:
-        super().bind(ops, step, size, dtype)
+    def bind(self, ops: Any, storage: Any) -> None:
+        super().bind(ops, storage)
         if self._alpha is None:
             self._alpha = ops.zeros((1,), "float64")
 
-    def record(self, ops: Any, parameters: Any, gradients: Any) -> None:
+    def update(self, ops: Any, parameters: Any, gradients: Any) -> None:
         ops.launch(kernels.adam_rate, self._device_rate, self.step, self.beta_1, self.beta_2, self._alpha)
         ops.launch(
-            kernels.adam, parameters, self.state["momentum"], self.state["velocity"], gradients, self._alpha, self.beta_1, self.beta_2,
-            self.epsilon,
+            kernels.adam, parameters, self.state["momentum"], self.state["velocity"], gradients, self._alpha, 1 - self.beta_1,
+            1 - self.beta_2, self.epsilon,
         )
 
     def get_config(self) -> dict[str, Any]:

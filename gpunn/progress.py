@@ -21,7 +21,8 @@ class ProgressBar(Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         count = TextColumn("{task.completed:.0f}/{task.total:.0f}")
-        self._bar = Progress(TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn(), auto_refresh=False, transient=True)
+        self._bar = Progress(TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn(), auto_refresh=False,
+            transient=True)
         self._bar.start()
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:

@@ -17,7 +17,8 @@ _streams = 0
 
 
 def set_random_seed(seed: int) -> None:
-    """Make everything drawn from now on follow from `seed` (0 <= seed < 2**63), as `keras.utils.set_random_seed`. NumPy's legacy seed is set too."""
+    """Make everything drawn from now on follow from `seed` (0 <= seed < 2**63), as `keras.utils.set_random_seed`; models made before keep
+    theirs. NumPy's legacy seed is set too. Raises ValueError for anything else."""
     global _seed, _streams
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
         raise ValueError(f"A seed is an integer from 0 to 2**63 - 1. Received: {seed!r}.")

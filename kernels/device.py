@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from gpunn.kernels.cuda_text import SUFFIX, prelude, typed
-from gpunn.kernels.record import REGISTRY, Kernel, shape_of
+from gpunn.kernels.record import FLOATS, REGISTRY, Kernel, shape_of
 
-FLOATS = ("float32", "float64")
 WARP = 32
 MAX_THREADS = {"elements": 256, "rows": 256, "warps": 256, "columns": 1024, "one": 1024}  # in a block, by geometry
 _FUNCTION = re.compile(r"(?:__global__ void (?:__launch_bounds__\(\d+\) )?|__device__ __forceinline__ [\w<>]+ )(\w+)\(")
@@ -78,6 +77,7 @@ def _bounded(kernel: Kernel, dtype: str) -> str:
 
 def launch_arguments(kernel: Kernel, arguments: Sequence[Any]) -> tuple[Any, ...]:
     """What the device function is called with: arrays as they are, constants as NumPy scalars of its types, then rows and columns."""
+    kernel.check(arguments)
     dtype = kernel.dtype(arguments)
     out = []
     for o, a in zip(kernel.operands, arguments, strict=True):

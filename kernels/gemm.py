@@ -10,7 +10,7 @@ import numpy as np
 
 from gpunn.kernels.record import Kernel, columns_of, matrix, parse, register, rows_of
 
-BLOCK_ROWS = 64  # rows packed at a time
+BLOCK_ROWS = 128  # rows packed at a time
 BLOCK_K = 1024  # sums longer than this are cut, so that a panel stays in the second-level cache
 BLOCK_K_TN = 256
 BLOCK_N_NT = 512

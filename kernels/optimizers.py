@@ -26,8 +26,10 @@ def adam_rate(rate, step, beta_1, beta_2):
     return rate * sqrt(1.0 - pow(beta_2, step + 1.0)) / (1.0 - pow(beta_1, step + 1.0))  # noqa: F821
 
 
-@elementwise("p, m, v, g, alpha:scalar, beta_1:const, beta_2:const, epsilon:const -> p, m, v")
-def adam(p, m, v, g, alpha, beta_1, beta_2, epsilon):
-    first = m + (g - m) * (1.0 - beta_1)
-    second = v + (g * g - v) * (1.0 - beta_2)
-    return p - alpha * first / (sqrt(second) + epsilon), first, second  # noqa: F821
+@elementwise("p, m, v, g, alpha:scalar, share_1:const, share_2:const, epsilon:const -> p, m, v")
+def adam(p, m, v, g, alpha, share_1, share_2, epsilon):
+    """Shares are 1 - beta: worked out in double, since 1 - 0.999 in float32 is off in the fifth digit."""
+    second = v + (g * g - v) * share_2
+    root = sqrt(second) + epsilon  # noqa: F821
+    first = m + (g - m) * share_1
+    return p - alpha * first / root, first, second

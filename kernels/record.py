@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+DTYPES = {"u1": "uint8", "i4": "int32", "i8": "int64", "u4": "uint32", "f8": "float64"}
+FLOATS = ("float32", "float64")
 KINDS = ("full", "row", "col", "scalar", "const", "whole")
 REGISTRY: dict[str, "Kernel"] = {}
 
@@ -93,6 +95,28 @@ class Kernel:
     @property
     def outputs(self) -> tuple[Operand, ...]:
         return tuple(o for o in self.operands if o.written)
+
+    def check(self, arguments: Sequence[Any]) -> None:
+        """Compiled kernels and devices take memory as they are told: a wrong type would be read as garbage.
+
+        Raises TypeError (the number of arguments, an operand's dtype) and ValueError (not C-contiguous, or an output that is read-only).
+        """
+        if len(arguments) != len(self.operands):
+            names = ", ".join(o.name for o in self.operands)
+            raise TypeError(f"Kernel {self.name!r} takes {len(self.operands)} arguments: {names}. Received: {len(arguments)}")
+        floating = self.dtype(arguments)
+        for o, a in zip(self.operands, arguments, strict=True):
+            if o.kind == "const":
+                continue
+            expected = np.dtype(DTYPES.get(o.dtype, "float64" if o.kind == "scalar" else floating))
+            if o.dtype == "T" and expected.name not in FLOATS:
+                raise TypeError(f"Kernel {self.name!r}: expected {o.name!r} of dtype {' or '.join(FLOATS)}. Received: {a.dtype}")
+            if a.dtype != expected:
+                raise TypeError(f"Kernel {self.name!r}: expected {o.name!r} of dtype {expected}. Received: {a.dtype}")
+            if not a.flags.c_contiguous:
+                raise ValueError(f"Kernel {self.name!r}: expected {o.name!r} C-contiguous. Received: shape {a.shape}, strides {a.strides}")
+            if o.written and not getattr(a.flags, "writeable", True):
+                raise ValueError(f"Kernel {self.name!r}: expected {o.name!r} to be writeable. Received: a read-only array")
 
     def dtype(self, arguments: Sequence[Any]) -> np.dtype:
         """The floating type of a launch: that of its first "T" array."""

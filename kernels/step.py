@@ -75,20 +75,24 @@ for _name in ("relu_bwd", "sigmoid_bwd", "tanh__bwd"):
     gradient_sum(REGISTRY[_name])
 
 _FINISH = (
-    "values:row, weights:row, more:row, more_weights:row, sums:row:f8, more_sums:row:f8, position:row:i8, step:row:i8, by:const:i8, "
-    "steps:const:i8{} -> sums:row:f8, more_sums:row:f8, position:row:i8, step:row:i8{}"
+    "values:row, weights:row, more:row, more_weights:row, sums:row:f8, more_sums:row:f8, position:row:i8, step:row:i8, "
+    "count:row:i8, by:const:i8, steps:const:i8, counts:const:i8{} -> sums:row:f8, more_sums:row:f8, position:row:i8, "
+    "step:row:i8, count:row:i8{}"
 )
 
 
-def _finish_reference(values, weights, more, more_weights, sums, more_sums, position, step, by, steps):
+def _finish_reference(values, weights, more, more_weights, sums, more_sums, position, step, count, by, steps, counts):
     data.ACCUMULATE.reference(values, weights, step, sums)
     data.ACCUMULATE.reference(more, more_weights, step, more_sums)
     data.ADVANCE.reference(position, step, by, steps)
+    data.ADVANCE.reference(position, count, 0, counts)
 
 
-def _finish_adam_reference(values, weights, more, more_weights, sums, more_sums, position, step, by, steps, rate, beta_1, beta_2, alpha):
-    optimizers.adam_rate.reference(rate, step, beta_1, beta_2, alpha)
-    _finish_reference(values, weights, more, more_weights, sums, more_sums, position, step, by, steps)
+def _finish_adam_reference(
+    values, weights, more, more_weights, sums, more_sums, position, step, count, by, steps, counts, rate, beta_1, beta_2, alpha
+):
+    optimizers.adam_rate.reference(rate, count, beta_1, beta_2, alpha)
+    _finish_reference(values, weights, more, more_weights, sums, more_sums, position, step, count, by, steps, counts)
 
 
 FINISH = register(

@@ -96,6 +96,7 @@ class CpuBackend(Backend):
         return np.array(array)
 
     def launch(self, kernel: Kernel, *arguments: Any) -> None:
+        kernel.check(arguments)
         node = Node(kernel, list(arguments), kernel.extent(*arguments))
         if self._recording is not None:
             self._recording.nodes.append(node)

@@ -121,26 +121,36 @@ def activation_with_bias_gradient(program: Program) -> Replacement | None:
 
 
 def finish_step(program: Program) -> Replacement | None:
-    """The first two sums of an epoch, Adam's rate and the counters, before the update of the parameters."""
-    for last, advance in program.find(data.ADVANCE):
-        sums = [i for i, _ in program.find(data.ACCUMULATE)][:2]
-        if len(sums) < 2:
+    """The first two sums of an epoch, Adam's rate and all counters in one, before the update of the parameters."""
+    advances = [i for i, _ in program.find(data.ADVANCE)]
+    sums = [i for i, _ in program.find(data.ACCUMULATE)][:2]
+    if len(sums) < 2 or not 1 <= len(advances) <= 2:
+        return None
+    own, last = advances[0] if len(advances) == 2 else None, advances[-1]  # the optimizer's counter, and the step's
+    position, counter, by, steps = program.nodes[last].arguments
+    (values, weights, step, total), (more, more_weights, step_2, more_total) = (program.nodes[i].arguments for i in sums)
+    if not (program.same(step, counter) and program.same(step_2, counter)) or values.shape != more.shape or values.dtype != more.dtype:
+        return None
+    gone, place = [*sums, last], last
+    count, counts, rate = program.ops.zeros((1,), "int64"), 0, None
+    if own is not None:
+        _, count, moved, counts = program.nodes[own].arguments
+        rate = next((i for i, n in program.find(optimizers.adam_rate) if program.same(n.arguments[1], count)), None)
+        if moved or program.same(count, counter):
             return None
-        rate = next((i for i, n in program.find(optimizers.adam_rate) if program.same(n.arguments[1], advance.arguments[1])), None)
-        gone = [*sums, last] if rate is None else [*sums, rate, last]
-        place = last if rate is None else rate
-        if max(gone) != last or not all(program.may_move(i, place, gone) for i in gone):
-            return None
-        (values, weights, step, total), (more, more_weights, step_2, more_total) = (program.nodes[i].arguments for i in sums)
-        position, counter, by, steps = advance.arguments
-        if not (program.same(step, counter) and program.same(step_2, counter)) or values.shape != more.shape or values.dtype != more.dtype:
-            return None
-        arguments = [values, weights, more, more_weights, total, more_total, position, counter, by, steps]
-        if rate is None:
-            return gone, place, node_of(fused.FINISH, *arguments)
-        base, _, beta_1, beta_2, alpha = program.nodes[rate].arguments
-        return gone, place, node_of(fused.FINISH_ADAM, *arguments, base, beta_1, beta_2, alpha)
-    return None
+        gone.append(own)
+        if rate is not None:
+            gone.append(rate)
+            place = rate
+            if rate > own:
+                return None
+    if max(gone) != last or max(sums) > min(advances) or not all(program.may_move(i, place, gone) for i in gone):
+        return None
+    arguments = [values, weights, more, more_weights, total, more_total, position, counter, count, by, steps, counts]
+    if rate is None:
+        return gone, place, node_of(fused.FINISH, *arguments)
+    base, _, beta_1, beta_2, alpha = program.nodes[rate].arguments
+    return gone, place, node_of(fused.FINISH_ADAM, *arguments, base, beta_1, beta_2, alpha)
 
 
 RULES: tuple[Callable[[Program], Replacement | None], ...] = (

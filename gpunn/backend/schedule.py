@@ -15,7 +15,7 @@ import numpy as np
 from gpunn.kernels.record import Kernel
 
 PIECE = 12_000.0  # nanoseconds a task should last at least: well above the cost of drawing it
-PIECES_PER_THREAD = 8
+PIECES_PER_THREAD = 4
 
 
 @dataclass
@@ -125,7 +125,7 @@ def _cut(members: Sequence[Node], extent: int, unit: float, threads: int) -> lis
     if extent == 0:
         return []
     grain = max(n.kernel.grain for n in members)
-    count = max(1, min(int(unit * extent / PIECE), PIECES_PER_THREAD * threads)) if threads > 1 else 1
+    count = max(1, min(int(unit * extent / PIECE), PIECES_PER_THREAD * max(threads, 2)))
     size = -(-extent // count)
     size = -(-size // grain) * grain
     return [(lo, min(lo + size, extent)) for lo in range(0, extent, size)]

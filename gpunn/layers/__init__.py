@@ -12,9 +12,11 @@ from gpunn.layers.shape import Flatten, InputLayer, Reshape
 NAMES: dict[str, type[Layer]] = {c.__name__: c for c in (Activation, BatchNormalization, Dense, Dropout, Flatten, InputLayer, Reshape)}
 
 
-def Input(shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None) -> InputLayer:
-    """What a model's rows look like, without the batch axis: ``Input(shape=(784,))``."""
-    return InputLayer(shape, batch_size, dtype, name)
+def Input(
+    shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None, batch_shape: Any = None
+) -> InputLayer:
+    """What a model's rows look like, without the batch axis: ``Input(shape=(784,))``; or with it: ``Input(batch_shape=(None, 784))``."""
+    return InputLayer(shape, batch_size, dtype, name, batch_shape)
 
 
 __all__ = ["Activation", "BatchNormalization", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer", "Parameter", "Reshape"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn import initializers, random
+from gpunn import config, initializers, random
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
 from gpunn.lookup import snake
@@ -32,6 +32,7 @@ class Parameter:
         self.backend = backend
         self.value = backend.asarray(value)
         self.gradient: Any = None
+        self.home: Any = None  # the model's storage that holds it
         self.frozen = False
         self._written = False
 
@@ -46,12 +47,20 @@ class Parameter:
         """The next gradient write assigns."""
         self._written = False
 
+    def end_step(self) -> None:
+        """A gradient that no pullback has written in this step is zero, not the last step's."""
+        if self.learns and not self._written:
+            self.backend.write(self.gradient, 0)
+
     @property
     def learns(self) -> bool:
         return self.trainable and not self.frozen
 
     def numpy(self) -> np.ndarray:
         return self.backend.to_numpy(self.value)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.numpy().astype(dtype or self.value.dtype, copy=False)
 
     def assign(self, values: Any) -> None:
         """Replace the values. Raises ValueError when the shape differs."""
@@ -90,10 +99,13 @@ def one_shape(input_shape: Any, input_dim: Any, batch_shape: Any) -> tuple[int, 
 class Layer:
     """Base class of all layers.
 
-    Arguments: ``name``; ``trainable``; and, on a model's first layer, ``input_shape``, ``input_dim`` or ``batch_input_shape``.
-    A subclass gives `build(input_shape)`, `compute_output_shape(input_shape)`, `forward(x, training)` and `get_config()`. Shapes in these
-    have the batch axis first, as None. A subclass that only launches kernels sets ``recordable = True``: its steps are then recorded and
-    replayed; any other runs eagerly.
+    Arguments: ``name``; ``trainable``; ``dtype``, "float32" or "float64" (default `gpunn.config.floatx`); and, on a model's first layer,
+    ``input_shape``, ``input_dim`` or ``batch_input_shape``.
+
+    A subclass gives `build(input_shape)`, `compute_output_shape(input_shape)`, `forward(x, training)` and `config()`, the constructor's own
+    arguments. Shapes in these have the batch axis first, as None. A pullback takes the output's gradient, writes those of the layer's
+    parameters (see `Parameter.claim`) and returns the input's. A subclass that only launches kernels may set ``recordable = True`` in its
+    class: its steps are then recorded and replayed, and its pullback takes ``need_dx=True`` too; any other runs eagerly, launch by launch.
     """
 
     recordable = False
@@ -104,9 +116,9 @@ class Layer:
     ):
         if unknown:
             raise TypeError(f"{type(self).__name__} got unknown arguments: {', '.join(sorted(unknown))}.")
-        self.name = name or _fresh_name(snake(type(self).__name__))
+        self.name = name or fresh_name(snake(type(self).__name__))
         self.trainable = trainable
-        self.dtype = np.dtype(dtype or "float32").name
+        self.dtype = np.dtype(dtype or config.floatx()).name
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f"Layer {self.name!r}: dtype must be float32 or float64. Received: {dtype!r}.")
         self.given_shape = one_shape(input_shape, input_dim, batch_input_shape)
@@ -140,6 +152,10 @@ class Layer:
         if not self.built:
             self.build(input_shape)
             self.built = True
+
+    def unbuild(self) -> None:
+        """Forget the parameters: the next input builds the layer anew."""
+        self.parameters, self.built = [], False
 
     def __call__(self, x: Any, training: bool = False) -> Any:
         """The layer applied to an array of rows, outside any model."""
@@ -187,7 +203,8 @@ class Layer:
         return f"<{type(self).__name__} name={self.name}>"
 
 
-def _fresh_name(base: str) -> str:
+def fresh_name(base: str) -> str:
+    """``dense``, ``dense_1``, ``dense_2`` ...: names as Keras counts them."""
     n = _counts[base] = _counts.get(base, -1) + 1
     return base if n == 0 else f"{base}_{n}"
 

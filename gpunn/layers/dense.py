@@ -40,7 +40,7 @@ class Dense(Layer):
             self.bias = self.add_weight("bias", (self.units,), self.bias_initializer)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        if self.kernel is not None and input_shape[-1] != self.kernel.shape[0]:
+        if self.built and self.kernel is not None and input_shape[-1] != self.kernel.shape[0]:
             raise ValueError(
                 f"Input of layer {self.name!r} is incompatible with the layer: expected axis -1 of input shape to have value "
                 f"{self.kernel.shape[0]}. Received: input of shape {input_shape}."

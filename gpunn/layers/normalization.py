@@ -52,7 +52,9 @@ class BatchNormalization(Layer):
     def forward(self, x: Any, training: bool = False, activation: Any = None) -> tuple[Any, Pullback]:
         ops, width = self.backend, x.shape[-1]
         if self.moving_mean.shape != (width,):
-            raise ValueError(f"Input of layer {self.name!r}: expected {self.moving_mean.shape[0]} features. Received: input of shape {x.shape}.")
+            raise ValueError(
+                f"Input of layer {self.name!r}: expected {self.moving_mean.shape[0]} features. Received: input of shape {x.shape}."
+            )
         rows = x.reshape(-1, width)
         training = training and self.trainable
         inverse = ops.empty((width,), x.dtype)

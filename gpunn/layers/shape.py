@@ -12,8 +12,11 @@ class InputLayer(Layer):
 
     recordable = True
 
-    def __init__(self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None, **common: Any):
-        super().__init__(name=name, dtype=dtype, **common)
+    def __init__(
+        self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None, batch_shape: Any = None,
+        **common: Any,
+    ):
+        super().__init__(name=name, dtype=dtype, **({"batch_input_shape": batch_shape} if batch_shape is not None else {}), **common)
         given = one_shape(shape, None, None) if shape is not None else self.given_shape
         if given is None:
             raise ValueError("Input needs a shape, without the batch axis: Input(shape=(784,)).")
@@ -41,8 +44,10 @@ class Reshape(Layer):
     def __init__(self, target_shape: Sequence[int], **common: Any):
         super().__init__(**common)
         self.target_shape = tuple(int(n) for n in target_shape)
-        if self.target_shape.count(-1) > 1:
-            raise ValueError(f"Layer {self.name!r}: at most one -1 in target_shape. Received: {self.target_shape}.")
+        if self.target_shape.count(-1) > 1 or any(n < 1 and n != -1 for n in self.target_shape):
+            raise ValueError(
+                f"Layer {self.name!r}: expected positive sizes and at most one -1. Received: target_shape={self.target_shape}."
+            )
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         have = math.prod(n or 0 for n in input_shape[1:])

@@ -54,28 +54,16 @@ def explain(model: Any, batch_size: int) -> str:
         out.append(f"  loss {setup.loss.name}: on the model's output, not fused")
     out.append(f"  optimizer {setup.optimizer.name}: one pass over {model.storage.trainable_size:,} elements")
     if not model.recordable:
-        own = [layer.name for layer in model.layers if not type(layer).__dict__.get("recordable", False)]
+        own = [stage.layer.name for stage in setup.stages if not stage.recordable]
         return "\n".join([*out, "", f"Not recorded: {', '.join(own)} do not say recordable = True, so every step runs launch by launch."])
     from gpunn.training.loop import Training
 
-    program = Training(model, _sample(model, batch_size), batch_size, False, None)
+    program = Training(model, _sample(model, batch_size), batch_size, False)
     recorded = program.record(batch_size)
     return "\n".join([*out, "", f"Nodes: {len(recorded.nodes)}", *(f"  {line}" for line in recorded.describe())])
 
 
 def _sample(model: Any, rows: int) -> Any:
     """Rows of zeros that fit the model, to record a step with."""
-    from gpunn.training.data import Rows
-
-    shape, output = (rows, *model.row_shape), model.output_shape
-    setup = model._setup
-    zeros = np.zeros(rows, np.int32) if setup.loss.sparse else np.zeros((rows, *output[1:]), model.dtype)
-    rows_ = Rows(np.zeros(shape, model.dtype), [setup.loss.prepare(zeros, output, model.dtype)], None)
-    setup.metric_targets = []
-    for metric in setup.metrics:
-        target = metric.prepare(zeros if not metric.name.startswith("sparse") else np.zeros(rows, np.int32), output, model.dtype)
-        same = next((i for i, t in enumerate(rows_.targets) if t.dtype == target.dtype and t.shape == target.shape), None)
-        if same is None:
-            rows_.targets.append(target)
-        setup.metric_targets.append(len(rows_.targets) - 1 if same is None else same)
-    return rows_
+    zeros = np.zeros(rows, np.int32) if model.loss.sparse else np.zeros((rows, *model.output_shape[1:]), model.dtype)
+    return model._check(np.zeros((rows, *model.row_shape), model.dtype), zeros, None, None, "explain")

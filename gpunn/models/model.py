@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from gpunn import random
+from gpunn import config, random
 from gpunn.backend import get_backend
 from gpunn.layers.base import Layer, Parameter, Rng
 from gpunn.layers.dropout import Dropout
 from gpunn.models.storage import Storage
-from gpunn.training import fuse
+from gpunn.training import data, fuse
+from gpunn.training.step import run_stages
 from gpunn.training.trainer import Trainer
 
 
@@ -25,7 +26,7 @@ class Model(Trainer):
         self.name = name or "model"
         self.layers: list[Layer] = []
         self.backend = get_backend()
-        self.dtype = "float32"
+        self.dtype = config.floatx()
         self.built = False
         self.rng = Rng(self.backend, random.current_seed())
         self.epochs_seen = 0
@@ -33,6 +34,7 @@ class Model(Trainer):
         self.storage: Storage | None = None
         self.row_shape: tuple[int, ...] | None = None
         self.output_shape: tuple[int | None, ...] = ()
+        self._trainable = True
         self._programs: dict[Any, Any] = {}
         self._inference: list[fuse.Stage] | None = None
 
@@ -54,25 +56,39 @@ class Model(Trainer):
         return [p for layer in self.layers for p in layer.non_trainable_weights]
 
     @property
+    def trainable(self) -> bool:
+        """Whether the model's weights learn; setting it sets every layer's."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        for layer in self.layers:
+            layer.trainable = self._trainable
+
+    @property
     def recordable(self) -> bool:
         """Whether every layer's step can be recorded; a user's own layer says so itself (``recordable = True`` in its class)."""
-        return all(type(layer).__dict__.get("recordable", False) for layer in self.layers)
+        return all(stage.recordable for stage in self.inference_stages())
 
     def pack(self) -> None:
         """Lay the parameters out flat; those of layers with ``trainable=False`` rest."""
         for layer in self.layers:
+            self.adopt(layer)
             for p in layer.parameters:
                 p.frozen = not layer.trainable
         if self.storage is None or not self.storage.fits(self.parameters):
             self.storage = Storage(self.backend, self.parameters, self.dtype)
-            self._programs.clear()
+        self._programs.clear()
 
     def storage_fits(self) -> bool:
-        frozen = [(p, not layer.trainable) for layer in self.layers for p in layer.parameters]
-        return self.storage is not None and all(p.frozen == f for p, f in frozen)
+        """Whether what was recorded still holds: the same parameters learn, and no other model has taken a layer of this one."""
+        if self.storage is None or any(layer.rng is not self.rng for layer in self.layers):
+            return False
+        return all(p.frozen != layer.trainable for layer in self.layers for p in layer.parameters) and self.storage.fits(self.parameters)
 
     def adopt(self, layer: Layer) -> None:
-        """Give a layer this model's backend and random state."""
+        """Give a layer this model's backend and random state. A layer shared with another model follows the one that uses it."""
         layer.backend, layer.rng = self.backend, self.rng
         if isinstance(layer, Dropout):
             layer.stream = random.DROPOUT + sum(isinstance(other, Dropout) for other in self.layers[: self.layers.index(layer)])
@@ -148,4 +164,10 @@ class Model(Trainer):
         save(self, path, overwrite)
 
     def __call__(self, x: Any, training: bool = False) -> np.ndarray:
-        return self.predict(x)
+        """The outputs for these rows, in one batch; with `training`, dropout and batch normalization act as in a train step."""
+        if not training:
+            return self.predict_on_batch(x)
+        rows = data.inputs(x, self.row_shape, self.dtype, "call")
+        self._ready(rows.shape[1:])
+        given = self.backend.asarray(rows, self.dtype)
+        return self.backend.to_numpy(run_stages(self.inference_stages(), given, True)[0])

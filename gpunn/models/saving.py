@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -24,15 +25,17 @@ def save(model: Any, path: Any, overwrite: bool = True) -> None:
     arrays = {f"weight/{i}": w for i, w in enumerate(model.get_weights())}
     setup = model._setup
     if setup is not None:
+        model._ready(model.row_shape)
         optimizer = setup.optimizer
+        config["iterations"] = optimizer.iterations
         config["compile"] = {
             "loss": {"class_name": type(setup.loss).__name__, "config": setup.loss.get_config()},
             "optimizer": {"class_name": type(optimizer).__name__, "config": optimizer.get_config()},
             "metrics": [m if isinstance(m, str) else {"class_name": type(m).__name__, "config": m.get_config()} for m in setup.asked],
         }
         for slot, vector in optimizer.state.items():
-            for i, (_, view) in enumerate(model.storage.split(vector).items()):
-                arrays[f"optimizer/{slot}/{i}"] = model.backend.to_numpy(view)
+            for name, view in model.storage.split(vector).items():
+                arrays[f"optimizer/{slot}/{name}"] = model.backend.to_numpy(view)
     arrays["config"] = np.frombuffer(json.dumps(config).encode(), np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -57,28 +60,54 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
     path = pathlib.Path(path)
     if not path.exists():
         raise FileNotFoundError(f"No model file at {path}.")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            config = json.loads(bytes(file["config"]).decode())
-            weights = [file[f"weight/{i}"] for i in range(sum(n.startswith("weight/") for n in file.files))]
-            state = {n: file[n] for n in file.files if n.startswith("optimizer/")}
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError) as error:
-        raise ValueError(f"{path} is not a whole gpunn model file: {error}") from error
+    config, arrays = _read(path)
     if config.get("format") != FORMAT or config.get("class_name") != "Sequential":
-        raise ValueError(f"{path}: expected format {FORMAT}. Received: {config.get('format')!r}, {config.get('class_name')!r}.")
-    model: Any = Sequential.from_config(config["config"], custom_objects)
-    model.set_weights(weights)
-    rng = config["rng"]
-    model.rng.seed, model.epochs_seen = rng["seed"], rng["epochs"]
-    model.backend.write(model.rng.step, rng["step"])
-    if compile and "compile" in config:
-        given = config["compile"]
-        asked = [m if isinstance(m, str) else _metric(m) for m in given["metrics"]]
-        model.compile(optimizers.get(given["optimizer"]), losses.get(given["loss"]), asked)
-        for slot, vector in model.optimizer.state.items():
-            for i, (_, view) in enumerate(model.storage.split(vector).items()):
-                model.backend.write(view, state[f"optimizer/{slot}/{i}"])
+        raise ValueError(
+            f"{path}: expected a Sequential in the format {FORMAT}. Received: {config.get('class_name')!r} in {config.get('format')!r}."
+        )
+    try:
+        model: Any = Sequential.from_config(config["config"], custom_objects)
+        model.set_weights([arrays[f"weight/{i}"] for i in range(sum(n.startswith("weight/") for n in arrays))])
+        rng = config["rng"]
+        model.rng.seed, model.epochs_seen = int(rng["seed"]), int(rng["epochs"])
+        model.backend.write(model.rng.step, int(rng["step"]))
+        if compile and "compile" in config:
+            _compile(model, config, arrays)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a whole gpunn model file: {type(error).__name__} {error}") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
     return model
+
+
+def _read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The configuration and the arrays of a file. Raises ValueError when it is damaged or something else."""
+    try:
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ValueError("a single array, not an archive")
+        with file:
+            arrays = {name: file[name] for name in file.files}
+        config = json.loads(arrays.pop("config").tobytes().decode())
+        if not isinstance(config, dict):
+            raise ValueError("the configuration is not an object")
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, NotImplementedError, SyntaxError) as error:
+        raise ValueError(f"{path} is not a whole gpunn model file: {error}") from error
+    return config, arrays
+
+
+def _compile(model: Any, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Compile as the file says, with the optimizer where it was."""
+    given = config["compile"]
+    asked = [m if isinstance(m, str) else _metric(m) for m in given["metrics"]]
+    model.compile(optimizers.get(given["optimizer"]), losses.get(given["loss"]), asked)
+    model.backend.write(model.optimizer.step, int(config["iterations"]))
+    for slot, vector in model.optimizer.state.items():
+        for name, view in model.storage.split(vector).items():
+            saved = arrays[f"optimizer/{slot}/{name}"]
+            if saved.shape != view.shape:
+                raise ValueError(f"Optimizer state {slot} of {name}: expected shape {view.shape}. Received: {saved.shape}.")
+            model.backend.write(view, saved)
 
 
 def _metric(given: dict[str, Any]) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gpunn.layers import InputLayer
-from gpunn.layers.base import Layer
+from gpunn.layers.base import Layer, fresh_name
 from gpunn.models.model import Model
 
 
@@ -16,7 +16,8 @@ class Sequential(Model):
     """
 
     def __init__(self, layers: Sequence[Layer] | None = None, name: str | None = None, trainable: bool = True):
-        super().__init__(name or "sequential")
+        super().__init__(name or fresh_name("sequential"))
+        self._trainable = bool(trainable)
         for layer in layers or ():
             self.add(layer)
 
@@ -27,24 +28,39 @@ class Sequential(Model):
             raise ValueError(f"All layers of {self.name!r} must have names of their own. Received: {layer.name!r} twice.")
         if isinstance(layer, InputLayer) and self.layers:
             raise ValueError(f"Input must come first in {self.name!r}. Received: {layer.name!r} after {self.layers[-1].name!r}.")
+        if self.layers and layer.dtype != self.dtype:
+            raise ValueError(
+                f"Layer {layer.name!r}: all layers of {self.name!r} compute in one type (gpunn.config.set_floatx sets it). "
+                f"Expected dtype {self.dtype}. Received: {layer.dtype}."
+            )
         shape = layer.given_shape
         if self.built and shape is not None and (None, *shape) != self.output_shape:
-            raise ValueError(f"Layer {layer.name!r}: input shape {shape} contradicts the layer before it, whose output is {self.output_shape}.")
+            raise _contradiction(layer, self.output_shape)
+        if not self.layers:
+            self.dtype = layer.dtype
         self.layers.append(layer)
         self._inference = None
-        if self.built:
-            try:
+        try:
+            if self.built:
                 self._build_layer(layer)
-            except Exception:
-                self.layers.pop()
-                raise
-            self._changed()
-        elif len(self.layers) == 1 and shape is not None:
-            self.build((None, *shape))
+                self._changed()
+            elif len(self.layers) == 1 and shape is not None:
+                self.build((None, *shape))
+        except Exception:
+            self.layers.pop()
+            raise
+        if not self._trainable:
+            layer.trainable = False
 
     def pop(self) -> Layer:
-        """Remove and return the last layer."""
+        """Remove and return the last layer. Raises ValueError when there is none."""
+        if not self.layers:
+            raise ValueError(f"Model {self.name!r} has no layers to remove.")
         layer = self.layers.pop()
+        if not self.layers:
+            self.built, self.row_shape, self.output_shape, self.storage = False, None, (), None
+        if not self.built:
+            return layer
         shape: tuple[int | None, ...] = (None, *(self.row_shape or ()))
         for other in self.layers:
             shape = other.compute_output_shape(shape)
@@ -61,8 +77,15 @@ class Sequential(Model):
         row = tuple(int(n) for n in input_shape[1:] if n is not None)
         self.compute_output_shape((None, *row))
         self.row_shape, self.output_shape = row, (None, *row)
-        for layer in self.layers:
-            self._build_layer(layer)
+        fresh = [layer for layer in self.layers if not layer.built]
+        try:
+            for layer in self.layers:
+                self._build_layer(layer)
+        except Exception:  # an initializer that fails leaves no half-built model behind
+            self.row_shape, self.output_shape = None, ()
+            for layer in fresh:
+                layer.unbuild()
+            raise
         self.built = True
         self._changed()
 
@@ -70,7 +93,7 @@ class Sequential(Model):
         self.adopt(layer)
         shape = self.output_shape
         if layer.given_shape is not None and (None, *layer.given_shape) != shape:
-            raise ValueError(f"Layer {layer.name!r}: input shape {layer.given_shape} contradicts the layer before it, whose output is {shape}.")
+            raise _contradiction(layer, shape)
         layer.ensure_built(shape)
         self.output_shape = layer.compute_output_shape(shape)
 
@@ -87,7 +110,9 @@ class Sequential(Model):
         """The shape that comes out, without building anything."""
         for layer in self.layers:
             if layer.given_shape is not None and (None, *layer.given_shape) != (None, *input_shape[1:]):
-                raise ValueError(f"Layer {layer.name!r}: expected input shape {(None, *layer.given_shape)}. Received: {tuple(input_shape)}.")
+                raise ValueError(
+                    f"Layer {layer.name!r}: expected input shape {(None, *layer.given_shape)}. Received: {tuple(input_shape)}."
+                )
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
@@ -117,3 +142,9 @@ class Sequential(Model):
         if not model.built and config.get("build_input_shape"):
             model.build(tuple(config["build_input_shape"]))
         return model
+
+
+def _contradiction(layer: Layer, shape: tuple[int | None, ...]) -> ValueError:
+    return ValueError(
+        f"Layer {layer.name!r}: input shape {layer.given_shape} contradicts the layer before it, whose output is {shape}."
+    )

@@ -27,19 +27,20 @@ class Storage:
             n = int(np.prod(p.shape))
             view = self.values[at : at + n].reshape(p.shape)
             ops.write(view, ops.to_numpy(p.value))
-            p.value, p.backend = view, ops
+            p.value, p.backend, p.home = view, ops, self
             p.gradient = self.gradients[at : at + n].reshape(p.shape) if p.learns else None
             if p.learns:
                 self.places[p.name] = (at, p.shape)
             at += _padded(p)
 
     def fits(self, parameters: Sequence[Parameter]) -> bool:
-        """Whether the parameters that learn are still the ones packed as such."""
-        return {p.name for p in parameters if p.learns} == set(self.places)
+        """Whether all parameters are still here (a layer may have gone into another model too), the same ones learning."""
+        return all(p.home is self for p in parameters) and {p.name for p in parameters if p.learns} == set(self.places)
 
-    def split(self, vector: Any) -> dict[str, Any]:
-        """Views of a flat vector of trainable size, by parameter name."""
-        return {name: vector[at : at + int(np.prod(shape))].reshape(shape) for name, (at, shape) in self.places.items()}
+    def split(self, vector: Any, places: dict[str, tuple[int, tuple[int, ...]]] | None = None) -> dict[str, Any]:
+        """Views of a flat vector of trainable size by parameter name, as laid out here or in other `places`."""
+        layout = self.places if places is None else places
+        return {name: vector[at : at + int(np.prod(shape))].reshape(shape) for name, (at, shape) in layout.items()}
 
 
 def _padded(p: Parameter) -> int:

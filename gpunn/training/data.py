@@ -1,6 +1,6 @@
 """The door: arrays handed to fit, evaluate and predict are checked and converted here, once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -8,11 +8,12 @@ import numpy as np
 
 @dataclass
 class Rows:
-    """Checked host arrays of one data set: inputs, targets (one array a consumer), row weights or None."""
+    """Checked host arrays of one data set: inputs, targets (the loss's first), row weights or None, and the target each metric takes."""
 
     x: np.ndarray
     targets: list[np.ndarray]
     weights: np.ndarray | None
+    metric_targets: list[int] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.x)
@@ -21,10 +22,13 @@ class Rows:
 def host(value: Any, name: str) -> np.ndarray:
     """A NumPy array from NumPy, anything with ``__array__`` or DLPack, lists, or pandas. Raises ValueError for what is not numeric."""
     if not isinstance(value, np.ndarray):
-        if hasattr(value, "__array__") or not hasattr(value, "__dlpack__"):
-            value = np.asarray(value)
-        else:
-            value = np.from_dlpack(value)
+        try:
+            if hasattr(value, "__array__") or not hasattr(value, "__dlpack__"):
+                value = np.asarray(value)
+            else:
+                value = np.from_dlpack(value)
+        except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, a tensor that tracks gradients, ...
+            raise ValueError(f"Argument {name}: expected an array of numbers. Received: {type(value).__name__} ({error}).") from error
     if value.dtype.kind not in "iubf":
         raise ValueError(f"Argument {name}: expected an array of numbers. Received: dtype {value.dtype} and shape {value.shape}.")
     return value
@@ -42,7 +46,10 @@ def inputs(x: Any, row_shape: tuple[int, ...] | None, dtype: str, where: str, na
         x = x.reshape(-1, 1)
     if row_shape is not None and x.shape[1:] != row_shape:
         raise ValueError(f"Argument {name} of {where}: expected shape {(None, *row_shape)}. Received: {x.shape}.")
-    x = np.ascontiguousarray(x) if x.dtype == np.uint8 else np.ascontiguousarray(x, dtype)
+    if x.dtype == np.uint8:
+        return np.ascontiguousarray(x)
+    with np.errstate(over="ignore"):  # a float64 too large for float32 becomes infinite, and is refused as such
+        x = np.ascontiguousarray(x, dtype)
     check_finite(x, name, where)
     return x
 
@@ -60,7 +67,7 @@ def check_finite(x: np.ndarray, name: str, where: str) -> None:
 
 
 def same_length(x: np.ndarray, y: Any, name: str, where: str) -> None:
-    n = len(y) if hasattr(y, "__len__") else np.shape(y)[0] if np.shape(y) else None
+    n = np.shape(y)[0] if np.shape(y) else None
     if n != len(x):
         raise ValueError(f"Argument {name} of {where}: expected as many rows as x, {len(x)}. Received: {n}.")
 
@@ -76,13 +83,16 @@ def row_weights(sample_weight: Any, class_weight: Any, y: Any, rows: int, dtype:
         check_finite(weights, "sample_weight", where)
     if class_weight is not None:
         y = np.asarray(y)
-        classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)
-        table = dict(class_weight)
-        missing = sorted({int(c) for c in np.unique(classes)} - {int(k) for k in table})
-        if missing and not all(isinstance(k, (int, np.integer)) for k in table):
-            raise ValueError(f"Argument class_weight of {where}: expected integer classes as keys. Received: {list(table)}.")
+        if y.ndim > 2:
+            raise ValueError(f"Argument class_weight of {where}: expected one label a row. Received: targets of shape {y.shape}.")
+        classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else np.rint(y.reshape(-1).astype(np.float64))
+        fits = isinstance(class_weight, dict) and all(isinstance(k, (int, np.integer)) and np.isfinite(w) for k, w in class_weight.items())
+        if not fits:
+            raise ValueError(
+                f"Argument class_weight of {where}: expected a dict from integer classes to weights. Received: {class_weight!r}."
+            )
         factor = np.ones(rows, dtype)  # Keras: a class that is not named weighs 1
-        for c, w in table.items():
+        for c, w in class_weight.items():
             factor[classes == c] = w
         weights = factor if weights is None else weights * factor
     return weights
@@ -90,14 +100,18 @@ def row_weights(sample_weight: Any, class_weight: Any, y: Any, rows: int, dtype:
 
 def split(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
     """The last `share` of the rows, before any shuffling, for validation (Keras's rule). Raises ValueError when a part would be empty."""
-    if not 0 < share < 1:
+    if isinstance(share, bool) or not isinstance(share, (int, float, np.number)) or not 0 < share < 1:
         raise ValueError(f"Argument validation_split of fit: expected a share between 0 and 1. Received: {share!r}.")
-    x = host(x, "x")
+    x, y = host(x, "x"), host(y, "y")
+    if x.ndim == 0:
+        raise ValueError(f"Argument x of fit: expected at least one row. Received: shape {x.shape}.")
+    same_length(x, y, "y", "fit")
     cut = int(np.floor(len(x) * (1.0 - share)))
     if cut == 0 or cut == len(x):
         raise ValueError(f"Argument validation_split of fit: {share} of {len(x)} rows leaves a part empty.")
-    y = y if isinstance(y, np.ndarray) else np.asarray(y)
-    w = None if sample_weight is None else np.asarray(sample_weight)
+    w = None if sample_weight is None else host(sample_weight, "sample_weight")
+    if w is not None:
+        same_length(x, w, "sample_weight", "fit")
     return (x[:cut], y[:cut], None if w is None else w[:cut]), (x[cut:], y[cut:], None if w is None else w[cut:])
 
 

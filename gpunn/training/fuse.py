@@ -15,6 +15,11 @@ class Stage:
     activation: Any = None  # None: the layer's own
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def recordable(self) -> bool:
+        """Whether the layer's own class says that it only launches kernels; one that a user wrote on top of ours must say so again."""
+        return bool(type(self.layer).__dict__.get("recordable", False))
+
     def forward(self, x: Any, training: bool) -> Any:
         if self.activation is None:
             return self.layer.forward(x, training)

@@ -1,138 +1,130 @@
 """Epochs over recorded steps. The host looks at the device only between chunks of steps, and reads sums at an epoch's end."""
 
 import time
+import warnings
+import weakref
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from gpunn import random
+from gpunn.logs import LazyLogs, Logs
 from gpunn.training.data import Rows
-from gpunn.training.step import SUMS, Feed, record_prediction, record_step, run_step_eagerly
+from gpunn.training.step import SUMS, Feed, Sums, record_prediction, record_step, run_stages, run_step_eagerly
 
 CHUNK = 0.1  # seconds of steps between two looks at callbacks and signals
 
 
-class LazyLogs(dict):
-    """Batch logs that are read from the device when somebody looks at them."""
-
-    def __init__(self, read: Any):
-        super().__init__()
-        self._read: Any = read
-
-    def _fill(self) -> None:
-        if self._read is not None:
-            read, self._read = self._read, None
-            super().update(read())
-
-    def __getitem__(self, key: str) -> Any:
-        self._fill()
-        return super().__getitem__(key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self._fill()
-        return super().get(key, default)
-
-    def __contains__(self, key: object) -> bool:
-        self._fill()
-        return super().__contains__(key)
-
-    def __iter__(self) -> Any:
-        self._fill()
-        return super().__iter__()
-
-    def __len__(self) -> int:
-        self._fill()
-        return super().__len__()
-
-    def keys(self) -> Any:
-        self._fill()
-        return super().keys()
-
-    def values(self) -> Any:
-        self._fill()
-        return super().values()
-
-    def items(self) -> Any:
-        self._fill()
-        return super().items()
-
-    def __repr__(self) -> str:
-        self._fill()
-        return super().__repr__()
-
-
 class _Pass:
-    """One data set, cut into whole batches and a short last one, with its sums on the device."""
+    """One data set, cut into whole batches and a short last one, with its sums on the device.
+
+    Rows of ``sums``: the loss; each metric; the loss of the short batch, where batches are summed; the number of rows.
+    """
 
     training = False
 
-    def __init__(self, model: Any, rows: Rows, batch_size: int, steps: int | None):
+    def __init__(self, model: Any, rows: Rows, batch_size: int):
         self.model, self.ops = model, model.backend
         self.feed = Feed.of(self.ops, rows)
-        batch = min(batch_size, len(rows))
-        whole, rest = divmod(len(rows), batch)
-        plan = [(batch, whole), (rest, 1)] if rest else [(batch, whole)]
-        if steps is not None and steps < whole + bool(rest):
-            plan = [(batch, min(steps, whole))] + ([(rest, 1)] if steps > whole and rest else [])
-        self.plan, self.batch = plan, batch
-        self.steps = sum(n for _, n in plan)
-        count = len(model._setup.names) + 1
-        self.sums = self.ops.zeros((count, SUMS), "float64")
-        self._fresh = np.tile([0.0, 0.0, -1.0], (count, 1))
+        self.batch = min(batch_size, len(rows))
+        self.whole, self.rest = divmod(len(rows), self.batch)
+        self.count = self.whole + bool(self.rest)
+        places = len(model._setup.names) + 2
+        self.sums = self.ops.zeros((places, SUMS), "float64")
+        self._fresh = np.tile([0.0, 0.0, -1.0], (places, 1))
         self._programs: dict[int, Any] = {}
         self.bad_step: int | None = None
 
+    def pieces(self, first: int, steps: int) -> list[tuple[int, int]]:
+        """Batches `first` to `first + steps` as (rows a batch, how many)."""
+        whole = max(0, min(steps, self.whole - first))
+        short = self.rest and first + steps > self.whole
+        return [(self.batch, whole)] * bool(whole) + [(self.rest, 1)] * bool(short)
+
     def step(self, rows: int, steps: int) -> None:
+        if not self.model.storage_fits():  # a callback has frozen a layer, or trained another model that shares one
+            self.model._arrange()
+            self._programs.clear()
         if not self.model.recordable:
             for _ in range(steps):
-                run_step_eagerly(self.model, self.feed, rows, self.training, self.sums)
+                run_step_eagerly(self.model, self.feed, rows, self.training, self._places(rows))
             return
         self.record(rows).run(steps)
 
     def record(self, rows: int) -> Any:
         """The program of a batch of `rows` rows, recorded once."""
         if rows not in self._programs:
-            self._programs[rows] = record_step(self.model, self.feed, rows, self.training, self.sums)
+            self._programs[rows] = record_step(self.model, self.feed, rows, self.training, self._places(rows))
         return self._programs[rows]
+
+    def _places(self, rows: int) -> Sums:
+        summed = self.model._setup.loss.reduction == "sum"
+        loss = self.sums[-2] if summed and rows != self.batch else self.sums[0]
+        return Sums(loss, self.sums[1:-2], self.sums[-1] if summed or self.feed.weights is not None else None)
 
     def reset(self) -> None:
         self.ops.write(self.sums, self._fresh)
-        self.ops.write(self.feed.position, 0)
 
-    def logs(self, steps: int) -> dict[str, float]:
-        """Means since the last reset: one read."""
+    def logs(self) -> Logs:
+        """Means over rows since the last reset, as Keras's trackers reckon them: one read."""
         sums = self.ops.to_numpy(self.sums)
         setup = self.model._setup
-        out = {}
-        for name, (total, weight, _) in zip(setup.names, sums, strict=False):
-            out[name] = float(total / weight) if weight else 0.0
-        if setup.loss.reduction == "sum":
-            out["loss"] = float(sums[0, 0] / max(steps, 1))
-        elif self.feed.weights is not None:
-            out["loss"] = float(sums[0, 0] / sums[-1, 1]) if sums[-1, 1] else 0.0
-        self.bad_step = None if sums[0, 2] < 0 else int(sums[0, 2])
+        total, weight = sums[0, 0], sums[0, 1]
+        if setup.loss.reduction == "sum":  # the mean of the batches' sums, each weighted by its rows
+            total, weight = total * self.batch + sums[-2, 0] * self.rest, sums[-1, 1]
+        elif self.feed.weights is not None:  # Keras divides by the number of rows, whatever their weights
+            weight = sums[-1, 1]
+        out = Logs(loss=float(total / weight) if weight else 0.0)
+        for name, (value, rows, _) in zip(setup.names[1:], sums[1:-2], strict=True):
+            out[name] = float(value / rows) if rows else 0.0
+        bad = [int(s) for s in (sums[0, 2], sums[-2, 2]) if s >= 0]
+        self.bad_step = min(bad) if bad else None
         return out
+
+    def refill(self, rows: Rows) -> None:
+        """Other rows of the same shapes, from the start."""
+        self.ops.write(self.feed.x, rows.x)
+        for target, new in zip(self.feed.targets, rows.targets, strict=True):
+            self.ops.write(target, new)
+        if rows.weights is not None:
+            self.ops.write(self.feed.weights, rows.weights)
+        self.ops.write(self.feed.position, 0)
+        self.reset()
+
+
+def grouped(order: np.ndarray, labels: np.ndarray, batch: int) -> np.ndarray:
+    """The same batches, with the rows of each in order of their label: rows of a class are zero in the same places, which products skip."""
+    keys = (np.arange(len(order), dtype=np.int64) // batch * (int(labels.max(initial=0)) + 1) + labels[order]) << 32 | order
+    keys.sort()
+    return (keys & 0xFFFFFFFF).astype(np.int32)
 
 
 class Training(_Pass):
-    """The epochs of one `fit`."""
+    """The epochs of one `fit`. With `steps` given an epoch has so many batches and the next one goes on behind them, as in Keras."""
 
     training = True
 
-    def __init__(self, model: Any, rows: Rows, batch_size: int, shuffle: bool, steps: int | None):
-        super().__init__(model, rows, batch_size, steps)
+    def __init__(self, model: Any, rows: Rows, batch_size: int, shuffle: bool, steps: int | None = None):
+        super().__init__(model, rows, batch_size)
         self.shuffle, self.rows = bool(shuffle), len(rows)
+        self.steps = steps or self.count
+        self._next = 0  # batch of the data set that comes next
+        self._labels = rows.targets[0] if rows.targets[0].dtype == np.int32 else None
 
-    def epoch(self, chain: Any) -> dict[str, float]:
+    def epoch(self, chain: Any) -> Logs:
         """One epoch; -> its mean loss and metrics. Batch callbacks are called after each step only when there are any."""
-        model = self.model
-        if self.shuffle:
-            self.ops.write(self.feed.order, random.permutation(self.rows, model.rng.seed, random.ORDER, model.epochs_seen))
-        model.epochs_seen += 1
+        model, first = self.model, self._next
+        if first == 0:
+            if self.shuffle:
+                order = random.permutation(self.rows, model.rng.seed, random.ORDER, model.epochs_seen)
+                self.ops.write(self.feed.order, order if self._labels is None else grouped(order, self._labels, self.batch))
+            model.epochs_seen += 1
+            self.ops.write(self.feed.position, 0)
         self.reset()
         done, chunk = 0, 1
-        for rows, steps in self.plan:
-            left = steps
+        for rows, left in self.pieces(first, self.steps):
             while left and not model.stop_training:
                 n = min(left, 1 if chain.every_batch else chunk)
                 if chain.every_batch:
@@ -142,44 +134,62 @@ class Training(_Pass):
                 took = time.perf_counter() - began
                 done, left = done + n, left - n
                 if chain.every_batch or chain.every_chunk:
-                    chain.on_train_batch_end(done - 1, LazyLogs(lambda d=done: self.logs(d)))
+                    _offer(self.logs, partial(chain.on_train_batch_end, done - 1))
                 chunk = max(1, min(4 * chunk, int(n * CHUNK / max(took, 1e-6))))
-        logs = self.logs(done)
+        if done < self.steps and not model.stop_training:
+            warnings.warn(
+                f"Your input ran out of data: this epoch has {done} batches. Expected steps_per_epoch * epochs batches in all. "
+                f"Received: steps_per_epoch={self.steps} and {self.count} batches of {self.batch} rows.", stacklevel=3,
+            )
+        self._next = (first + done) % self.count
+        logs = self.logs()
         if self.bad_step is not None:
             self.bad_step -= int(self.ops.to_numpy(model.rng.step)[0]) - done
         return logs
 
-    def once(self, rows: Rows) -> dict[str, float]:
+    def once(self, rows: Rows) -> Logs:
         """One step on other rows of the same shapes."""
-        _refill(self, rows)
-        self.reset()
+        self.refill(rows)
         self.step(self.batch, 1)
-        return self.logs(1)
+        return self.logs()
 
 
 class Evaluation(_Pass):
-    """Loss and metrics over a data set, without training."""
+    """Loss and metrics over a data set, without training; over the first `steps` batches where given."""
 
-    def __init__(self, model: Any, rows: Rows, batch_size: int, steps: int | None):
-        super().__init__(model, rows, batch_size, steps)
+    def __init__(self, model: Any, rows: Rows, batch_size: int, steps: int | None = None):
+        super().__init__(model, rows, batch_size)
+        self.steps = min(steps or self.count, self.count)
 
-    def run(self) -> dict[str, float]:
+    def run(self, chain: Any = None) -> Logs:
+        self.ops.write(self.feed.position, 0)
         self.reset()
-        for rows, steps in self.plan:
-            self.step(rows, steps)
-        return self.logs(self.steps)
+        done = 0
+        for rows, steps in self.pieces(0, self.steps):
+            if chain is None or not chain.test_batches:
+                self.step(rows, steps)
+                continue
+            for _ in range(steps):
+                chain.on_test_batch_begin(done)
+                self.step(rows, 1)
+                _offer(self.logs, partial(chain.on_test_batch_end, done))
+                done += 1
+        return self.logs()
 
-    def once(self, rows: Rows) -> dict[str, float]:
-        _refill(self, rows)
+    def once(self, rows: Rows) -> Logs:
+        """Loss and metrics of other rows of the same shapes."""
+        self.refill(rows)
         return self.run()
 
 
-def _refill(run: _Pass, rows: Rows) -> None:
-    run.ops.write(run.feed.x, rows.x)
-    for target, new in zip(run.feed.targets, rows.targets, strict=True):
-        run.ops.write(target, new)
-    if rows.weights is not None:
-        run.ops.write(run.feed.weights, rows.weights)
+def _offer(read: Callable[[], Logs], hook: Callable[[Logs], None]) -> None:
+    """Call a batch hook with logs that are read when somebody looks, or has kept them to look when the next step will have run."""
+    logs = LazyLogs(read)
+    kept = weakref.ref(logs)
+    hook(logs)
+    del logs
+    if (still := kept()) is not None:
+        still.fill()
 
 
 class Prediction:
@@ -193,11 +203,13 @@ class Prediction:
         self.order = self.ops.asarray(np.arange(len(x), dtype=np.int32))
         self.position = self.ops.zeros((1,), "int64")
 
-    def run(self) -> np.ndarray:
+    def run(self, chain: Any) -> np.ndarray:
         programs: dict[int, Any] = {}
         parts = []
-        for start in range(0, self.limit, self.batch):
+        for step, start in enumerate(range(0, self.limit, self.batch)):
             rows = min(self.batch, self.limit - start)
+            if chain.predict_batches:
+                chain.on_predict_batch_begin(step)
             if not self.model.recordable:
                 out, _ = _eager(self, start, rows)
             else:
@@ -206,11 +218,11 @@ class Prediction:
                 program, out = programs[rows]
                 program.run(1)
             parts.append(self.ops.to_numpy(out))
+            if chain.predict_batches:
+                chain.on_predict_batch_end(step, {"outputs": parts[-1]})
         return np.concatenate(parts)
 
 
 def _eager(run: Prediction, start: int, rows: int) -> tuple[Any, Any]:
-    from gpunn.training.step import run_stages
-
     x = run.ops.asarray(run.x[start : start + rows], run.model.dtype)
     return run_stages(run.model.inference_stages(), x, False)

@@ -13,11 +13,21 @@ SUMS = 3  # weighted total, weight, first bad step: see kernels.data.ACCUMULATE
 
 
 @dataclass
+class Sums:
+    """Where a step adds up: its loss, each metric, and the number of rows (None where it is not asked for)."""
+
+    loss: Any
+    metrics: Any
+    rows: Any
+
+
+@dataclass
 class Feed:
-    """A data set on the device: rows, targets, weights, an order, and the position in it."""
+    """A data set on the device: rows, targets and which of them each metric takes, weights, an order, and the position in it."""
 
     x: Any
     targets: list[Any]
+    metric_targets: list[int]
     weights: Any
     order: Any
     position: Any
@@ -26,7 +36,8 @@ class Feed:
     def of(cls, ops: Any, rows: Rows) -> "Feed":
         order = ops.asarray(np.arange(len(rows), dtype=np.int32))
         weights = None if rows.weights is None else ops.asarray(rows.weights)
-        return cls(ops.asarray(rows.x), [ops.asarray(t) for t in rows.targets], weights, order, ops.zeros((1,), "int64"))
+        targets = [ops.asarray(t) for t in rows.targets]
+        return cls(ops.asarray(rows.x), targets, list(rows.metric_targets), weights, order, ops.zeros((1,), "int64"))
 
     def gather(self, ops: Any, rows: int, dtype: Any) -> Any:
         out = ops.empty((rows, *self.x.shape[1:]), dtype)
@@ -63,21 +74,16 @@ def first_learning(stages: Sequence[Any]) -> int:
     return next((i for i, s in enumerate(stages) if any(p.learns for p in s.layer.parameters)), len(stages))
 
 
-def record_step(model: Any, feed: Feed, rows: int, training: bool, sums: Any) -> Any:
+def record_step(model: Any, feed: Feed, rows: int, training: bool, sums: Sums) -> Any:
     """The program of one batch of `rows` rows; with `training` it ends in the optimizer's update."""
-    ops, setup = model.backend, model._setup
-    with ops.record() as program:
-        _launch_step(model, setup, ops, feed, rows, training, sums)
+    with model.backend.record() as program:
+        run_step_eagerly(model, feed, rows, training, sums)
     return program
 
 
-def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Any) -> None:
-    """The same launches, now: for layers that cannot be recorded."""
-    _launch_step(model, model._setup, model.backend, feed, rows, training, sums)
-
-
-def _launch_step(model: Any, setup: Any, ops: Any, feed: Feed, rows: int, training: bool, sums: Any) -> None:
-    dtype = np.dtype(model.dtype)
+def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Sums) -> None:
+    """The launches of a step, now: for layers that cannot be recorded."""
+    ops, setup, dtype = model.backend, model._setup, np.dtype(model.dtype)
     for p in model.parameters:
         p.begin_step()
     x = feed.gather(ops, rows, dtype)
@@ -91,16 +97,18 @@ def _launch_step(model: Any, setup: Any, ops: Any, feed: Feed, rows: int, traini
         values, gradient = setup.loss.record(ops, y, z, weight, scale)
         p = z
     plain = ops.asarray(np.ones(rows, dtype))
-    ops.launch(feeding.ACCUMULATE, values, weight, model.rng.step, sums[0])
-    if feed.weights is not None:  # Keras divides the loss by the number of rows, whatever their weights
-        ops.launch(feeding.ACCUMULATE, plain, plain, model.rng.step, sums[-1])
-    for i, (metric, target) in enumerate(zip(setup.metrics, setup.metric_targets, strict=True)):
+    ops.launch(feeding.ACCUMULATE, values, weight, model.rng.step, sums.loss)
+    if sums.rows is not None:
+        ops.launch(feeding.ACCUMULATE, plain, plain, model.rng.step, sums.rows)
+    for i, (metric, target) in enumerate(zip(setup.metrics, feed.metric_targets, strict=True)):
         t = y if target == 0 else feed.gather_target(ops, target, rows)
-        ops.launch(feeding.ACCUMULATE, metric.record(ops, t, p), plain, model.rng.step, sums[1 + i])
+        ops.launch(feeding.ACCUMULATE, metric.record(ops, t, p), plain, model.rng.step, sums.metrics[i])
     if training:
         first = first_learning(setup.stages)
         for i in range(len(pullbacks) - 1, first - 1, -1):
-            gradient = pullbacks[i](gradient, need_dx=i > first)
+            gradient = pullbacks[i](gradient, need_dx=i > first) if setup.stages[i].recordable else pullbacks[i](gradient)
+        for p in model.parameters:
+            p.end_step()
         size = model.storage.trainable_size
         setup.optimizer.record(ops, model.storage.values[:size], model.storage.gradients[:size])
     ops.launch(feeding.ADVANCE, feed.position, model.rng.step, rows, int(training))
@@ -109,7 +117,7 @@ def _launch_step(model: Any, setup: Any, ops: Any, feed: Feed, rows: int, traini
 def record_prediction(model: Any, x: Any, rows: int, position: Any, order: Any) -> tuple[Any, Any]:
     """-> (program, output array) for one batch without targets."""
     ops = model.backend
-    feed = Feed(x, [], None, order, position)
+    feed = Feed(x, [], [], None, order, position)
     with ops.record() as program:
         out, _ = run_stages(model.inference_stages(), feed.gather(ops, rows, np.dtype(model.dtype)), False)
         ops.launch(feeding.ADVANCE, position, ops.zeros((1,), "int64"), rows, 0)

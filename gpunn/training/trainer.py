@@ -24,7 +24,6 @@ class Setup:
     stages: list[fuse.Stage] = field(default_factory=list)
     fused: bool = False
     metrics: list[measures.Metric] = field(default_factory=list)
-    metric_targets: list[int] = field(default_factory=list)
 
     def resolve(self, output_shape: tuple[int | None, ...]) -> None:
         self.metrics = [measures.get(m, self.loss, output_shape) for m in self.asked]
@@ -38,20 +37,23 @@ class Trainer:
     """Keras's training face. A model gives `layers`, `parameters`, `backend`, `dtype`, `rng`, `storage` and `ready(row_shape)`."""
 
     _setup: Setup | None = None
+    history: cb.History | None = None
 
     # ------------------------------------------------------------------ compile
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, **unknown: Any) -> None:
         """Choose optimizer, loss and metrics (names, objects or configurations; `metrics` may be a bare name).
 
-        Raises ValueError for unknown names (listing the valid ones); the model keeps what it had.
+        Raises ValueError for unknown names (listing the valid ones) and for an optimizer that another model uses; the model keeps what it
+        had.
         """
         if unknown:
             raise TypeError(f"compile got unknown arguments: {', '.join(sorted(unknown))}.")
         if loss is None:
             raise ValueError("compile needs a loss. Received: loss=None.")
-        asked = [] if metrics is None else [metrics] if isinstance(metrics, str) or not isinstance(metrics, (list, tuple)) else list(metrics)
+        asked = [] if metrics is None else list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
         setup = Setup(losses.get(loss), optimizers.get(optimizer), asked)
         setup.resolve(self.output_shape if self.built else (None, 2))  # type: ignore[attr-defined]  # unknown names show here
+        setup.optimizer.claim(self)
         self._setup = setup
         self._programs: dict[Any, Any] = {}
         if self.built:  # type: ignore[attr-defined]
@@ -82,14 +84,12 @@ class Trainer:
         setup.resolve(self.output_shape)  # type: ignore[attr-defined]
         setup.stages, setup.fused = fuse.stages(self.layers, setup.loss)  # type: ignore[attr-defined]
         self.pack()  # type: ignore[attr-defined]
-        storage = self.storage  # type: ignore[attr-defined]
-        setup.optimizer.bind(self.backend, self.rng.step, storage.trainable_size, storage.values.dtype)  # type: ignore[attr-defined]
+        setup.optimizer.bind(self.backend, self.storage)  # type: ignore[attr-defined]
 
     def _check(self, x: Any, y: Any, sample_weight: Any, class_weight: Any, where: str) -> data.Rows:
         """Everything that can be refused is refused here, before anything changes."""
         setup = self._need_setup(where)
-        row_shape = self.row_shape  # type: ignore[attr-defined]
-        x = data.inputs(x, row_shape, self.dtype, where)  # type: ignore[attr-defined]
+        x = self._inputs(x, where)
         if y is None:
             raise ValueError(f"Argument y of {where}: expected targets. Received: None.")
         y = data.host(y, "y")
@@ -97,15 +97,18 @@ class Trainer:
         output = self.compute_output_shape((None, *x.shape[1:]))  # type: ignore[attr-defined]
         targets = [setup.loss.prepare(y, output, self.dtype)]  # type: ignore[attr-defined]
         setup.resolve(output)
-        setup.metric_targets = []
+        chosen = []
         for metric in setup.metrics:
             t = metric.prepare(y, output, self.dtype)  # type: ignore[attr-defined]
-            same = next((i for i, other in enumerate(targets) if other.dtype == t.dtype and other.shape == t.shape), None)
+            same = next((i for i, other in enumerate(targets) if other.dtype == t.dtype and np.array_equal(other, t)), None)
             if same is None:
                 targets.append(t)
-            setup.metric_targets.append(len(targets) - 1 if same is None else same)
+            chosen.append(len(targets) - 1 if same is None else same)
         weights = data.row_weights(sample_weight, class_weight, y, len(x), self.dtype, where)  # type: ignore[attr-defined]
-        return data.Rows(x, targets, weights)
+        return data.Rows(x, targets, weights, chosen)
+
+    def _inputs(self, x: Any, where: str) -> np.ndarray:
+        return data.inputs(x, self.row_shape, self.dtype, f"{where} of model {self.name!r}")  # type: ignore[attr-defined]
 
     def _ready(self, row_shape: tuple[int, ...]) -> None:
         if not self.built:  # type: ignore[attr-defined]
@@ -116,19 +119,22 @@ class Trainer:
     # ------------------------------------------------------------------ fit
     def fit(
         self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: Any = "auto", callbacks: Any = None,
-        validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True, class_weight: Any = None, sample_weight: Any = None,
-        initial_epoch: int = 0, steps_per_epoch: int | None = None, validation_steps: int | None = None,
+        validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True, class_weight: Any = None,
+        sample_weight: Any = None, initial_epoch: int = 0, steps_per_epoch: int | None = None, validation_steps: int | None = None,
         validation_batch_size: int | None = None, validation_freq: int = 1, nb_epoch: int | None = None,
     ) -> cb.History:
         """Train for `epochs` epochs of shuffled batches; the short last batch is used. -> `History`.
 
-        Arguments are Keras's. x: (rows, ...) of numbers; y: labels or targets, one a row. Raises ValueError, and leaves the model as it was,
-        for anything that does not fit; warns when the loss stops being finite.
+        Arguments are Keras's. x: (rows, ...) of numbers; y: labels or targets, one a row. Raises ValueError, and leaves the model as it
+        was, for anything that does not fit; warns when the loss stops being finite.
         """
         epochs = alias(epochs, nb_epoch, "epochs", "nb_epoch")
         self._need_setup("fit")
         batch_size = _whole("batch_size", 32 if batch_size is None else batch_size, 1)
         epochs, initial_epoch = _whole("epochs", epochs, 0), _whole("initial_epoch", initial_epoch, 0)
+        steps_per_epoch, validation_steps = _perhaps("steps_per_epoch", steps_per_epoch), _perhaps("validation_steps", validation_steps)
+        validation_batch_size = _perhaps("validation_batch_size", validation_batch_size)
+        validation_freq = _whole("validation_freq", validation_freq, 1)
         held = None
         if validation_data is not None:
             held = data.validation(validation_data)
@@ -140,12 +146,14 @@ class Trainer:
             raise ValueError(
                 f"Argument validation_data of fit: expected rows of shape {rows.x.shape[1:]}. Received: {held_rows.x.shape[1:]}."
             )
+        steps = steps_per_epoch or -(-len(rows) // batch_size)
+        chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps}, verbose, history=True)
         self._ready(rows.x.shape[1:])
-        training = Training(self, rows, min(batch_size, len(rows)), shuffle, steps_per_epoch)
+        training = Training(self, rows, batch_size, shuffle, steps_per_epoch)
         evaluation = None
         if held_rows is not None:
-            evaluation = Evaluation(self, held_rows, validation_batch_size or max(batch_size, 256), validation_steps)
-        chain = cb.CallbackList(callbacks, self, {"epochs": epochs, "steps": training.steps, "verbose": verbose}, verbose)
+            size = validation_batch_size or self._held_batch(batch_size, validation_steps, chain.test_batches)
+            evaluation = Evaluation(self, held_rows, size, validation_steps)
         self.stop_training = False
         self.history = chain.history
         chain.on_train_begin()
@@ -153,18 +161,23 @@ class Trainer:
         for epoch in range(initial_epoch, epochs):
             chain.on_epoch_begin(epoch)
             logs = training.epoch(chain)
-            if evaluation is not None and (epoch + 1) % validation_freq == 0 and not self.stop_training:
+            if evaluation is not None and (epoch + 1) % validation_freq == 0:
                 chain.on_test_begin()
-                held_logs = evaluation.run()
+                held_logs = evaluation.run(chain)
                 chain.on_test_end(held_logs)
-                logs |= {f"val_{k}": v for k, v in held_logs.items()}
+                logs.update({f"val_{k}": v for k, v in held_logs.items()})
             if (bad := training.bad_step) is not None:
-                warnings.warn(f"The loss became NaN or infinite at step {bad} of epoch {epoch + 1}.", RuntimeWarning, stacklevel=2)
+                warnings.warn(f"The loss became NaN or infinite at step {bad + 1} of epoch {epoch + 1}.", RuntimeWarning, stacklevel=2)
             chain.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
         chain.on_train_end(logs)
-        return chain.history
+        return self.history  # type: ignore[return-value]  # set above; a callback may not take it away
+
+    def _held_batch(self, batch_size: int, steps: int | None, watched: bool) -> int:
+        """Rows of a batch without training: Keras's number where somebody can tell, else at least 256, which is faster."""
+        summed = self._setup is not None and self._setup.loss.reduction == "sum"
+        return batch_size if steps is not None or watched or summed else max(batch_size, 256)
 
     # ------------------------------------------------------------------ evaluate, predict
     def evaluate(
@@ -172,21 +185,26 @@ class Trainer:
         steps: int | None = None, callbacks: Any = None, return_dict: bool = False,
     ) -> Any:
         """Loss and metrics over all rows, without training: a number, a list ``[loss, metrics...]``, or a dict with `return_dict`."""
+        steps, batch_size = _perhaps("steps", steps), _perhaps("batch_size", batch_size)
         rows = self._check(x, y, sample_weight, None, "evaluate")
+        chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps or -(-len(rows) // (batch_size or 32))})
         self._ready(rows.x.shape[1:])
-        chain = cb.CallbackList(callbacks, self, {"steps": None, "verbose": verbose}, 0)
         chain.on_test_begin()
-        logs = Evaluation(self, rows, _whole("batch_size", 256 if batch_size is None else batch_size, 1), steps).run()
+        logs = Evaluation(self, rows, batch_size or self._held_batch(32, steps, chain.test_batches), steps).run(chain)
         chain.on_test_end(logs)
         return self._flat(logs, return_dict)
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None) -> np.ndarray:
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None
+    ) -> np.ndarray:
         """The model's outputs for all rows, as a NumPy array (rows, ...)."""
-        x = data.inputs(x, self.row_shape, self.dtype, "predict")  # type: ignore[attr-defined]
+        steps, batch_size = _perhaps("steps", steps), _perhaps("batch_size", batch_size)
+        x = self._inputs(x, "predict")
+        self.compute_output_shape((None, *x.shape[1:]))  # type: ignore[attr-defined]
+        chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps or -(-len(x) // (batch_size or 32))})
         self._ready(x.shape[1:])
-        chain = cb.CallbackList(callbacks, self, {"steps": None, "verbose": verbose}, 0)
         chain.on_predict_begin()
-        out = Prediction(self, x, _whole("batch_size", 256 if batch_size is None else batch_size, 1), steps).run()
+        out = Prediction(self, x, batch_size or self._held_batch(32, steps, chain.predict_batches), steps).run(chain)
         chain.on_predict_end()
         return out
 
@@ -205,18 +223,19 @@ class Trainer:
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """Outputs of these rows."""
-        return self.predict(x, batch_size=max(len(x), 1))
+        x = data.host(x, "x")
+        return self.predict(x, batch_size=max(x.shape[0] if x.ndim else 1, 1))
 
     def _batch_runner(self, rows: data.Rows, training: bool) -> Any:
         """A recorded step for batches like this one, kept between calls."""
         kinds = tuple((t.dtype.name, t.shape) for t in rows.targets)
-        key = (training, rows.x.shape, rows.x.dtype.name, kinds, rows.weights is None)
+        key = (training, rows.x.shape, rows.x.dtype.name, kinds, tuple(rows.metric_targets), rows.weights is None)
         if key not in self._programs:
             if len(self._programs) >= 8:  # batches of ever new sizes must not fill the memory
                 self._programs.clear()
-            own = data.Rows(rows.x.copy(), [t.copy() for t in rows.targets], None if rows.weights is None else rows.weights.copy())
-            kind: Any = Training if training else Evaluation
-            self._programs[key] = kind(self, own, len(own), False, None) if training else kind(self, own, len(own), None)
+            weights = None if rows.weights is None else rows.weights.copy()
+            own = data.Rows(rows.x.copy(), [t.copy() for t in rows.targets], weights, rows.metric_targets)
+            self._programs[key] = Training(self, own, len(own), False) if training else Evaluation(self, own, len(own))
         return self._programs[key]
 
     def _flat(self, logs: dict[str, float], return_dict: bool) -> Any:
@@ -230,3 +249,7 @@ def _whole(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
         raise ValueError(f"Argument {name}: expected an integer of at least {least}. Received: {name}={value!r}.")
     return int(value)
+
+
+def _perhaps(name: str, value: Any) -> int | None:
+    return None if value is None else _whole(name, value, 1)

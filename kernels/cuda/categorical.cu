@@ -40,8 +40,8 @@ KERNEL(crossentropy_sparse)(const T* __restrict__ p, const int* __restrict__ lab
   own = warp_sum(own);  // the others are zero: the label's probability, in every lane
   const T q = own / total, zero = total - total;  // NaN when an entry of the row is not finite: then everything is
   const bool clipped = q <= low || q >= high;
-  const T rest = clipped ? zero : weight[row] * scale / total;
-  for (long long j = lane; j < columns; j += 32) dp[at + j] = j == hot && !clipped ? rest - weight[row] * scale / own : rest;
+  const T factor = weight[row] * scale, rest = clipped ? zero : factor / total, hit = clipped ? zero : rest - factor / own;
+  for (long long j = lane; j < columns; j += 32) dp[at + j] = j == hot ? hit : rest;
   if (lane == 0) loss[row] = zero - log(minimum(maximum(q, low), high));
 }
 

@@ -56,31 +56,33 @@ KERNEL(gradient_sum)(T* __restrict__ d, const T* __restrict__ y, T add, T* __res
   if (threadIdx.y == 0 && c < columns) out[c] = add != T(0) ? out[c] + total : total;
 }
 
-// one block: two weighted totals, then the counters go on
+// one block: two weighted totals, then the counters go on: position in the epoch, steps of the model, steps of the optimizer
 KERNEL(finish)(const T* __restrict__ values, const T* __restrict__ weights, const T* __restrict__ more, const T* __restrict__ more_weights,
                double* __restrict__ sums, double* __restrict__ more_sums, long long* __restrict__ position, long long* __restrict__ step,
-               long long by, long long steps, long long rows, long long columns) {
+               long long* __restrict__ count, long long by, long long steps, long long counts, long long rows, long long columns) {
   __shared__ double part[32];
   add_up(values, weights, step[0], sums, rows, part);
   add_up(more, more_weights, step[0], more_sums, rows, part);
   if (threadIdx.x == 0) {
     position[0] += by;
     step[0] += steps;
+    count[0] += counts;
   }
 }
 
-// the same, and the rate that Adam uses in this step, by the count of the steps before it
+// the same, and the rate that Adam uses in this step, by the count of its steps before
 KERNEL(finish_adam)(const T* __restrict__ values, const T* __restrict__ weights, const T* __restrict__ more,
                     const T* __restrict__ more_weights, double* __restrict__ sums, double* __restrict__ more_sums,
-                    long long* __restrict__ position, long long* __restrict__ step, long long by, long long steps,
-                    const double* __restrict__ rate, double beta_1, double beta_2, double* __restrict__ alpha, long long rows,
+                    long long* __restrict__ position, long long* __restrict__ step, long long* __restrict__ count, long long by,
+                    long long steps, long long counts, const double* __restrict__ rate, double beta_1, double beta_2, double* __restrict__ alpha, long long rows,
                     long long columns) {
   __shared__ double part[32];
   add_up(values, weights, step[0], sums, rows, part);
   add_up(more, more_weights, step[0], more_sums, rows, part);
   if (threadIdx.x == 0) {
-    alpha[0] = adam_rate(rate[0], (double)step[0], beta_1, beta_2);
+    alpha[0] = adam_rate(rate[0], (double)count[0], beta_1, beta_2);
     position[0] += by;
     step[0] += steps;
+    count[0] += counts;
   }
 }

@@ -23,6 +23,9 @@ class Recorder:
     def address(self, array):
         return array.ctypes.data
 
+    def zeros(self, shape, dtype):
+        return np.zeros(shape, dtype)
+
     def launch(self, kernel, *arguments):
         self.nodes.append(fuse_nodes.node_of(kernel, *arguments))
 
@@ -42,6 +45,7 @@ class Step:
         self.loss, self.dz, self.hit = real(ROWS), real(ROWS, OUT), real(ROWS)
         self.sums, self.more = np.array([0.0, 0, -1]), np.array([0.0, 0, -1])
         self.y, self.dy, self.db = np.abs(real(ROWS, OUT)), real(ROWS, OUT), real(OUT)
+        self.count, self.unused = np.array([41]), np.array([0])
         self.rate, self.alpha = np.array([0.01]), np.array([np.nan])
         self.flat = [real(24), real(24), np.abs(real(24)), real(24)]
 
@@ -59,9 +63,10 @@ class Step:
         ops.launch(data.ACCUMULATE, self.hit, self.weight, self.step, self.more)
         ops.launch(REGISTRY["relu_bwd"], self.dy, self.y, self.dy)
         ops.launch(COLUMN_SUM, self.dy, 0.0, self.db)
-        ops.launch(optimizers.adam_rate, self.rate, self.step, 0.9, 0.999, self.alpha)
+        ops.launch(optimizers.adam_rate, self.rate, self.count, 0.9, 0.999, self.alpha)
         p, m, v, g = self.flat
         ops.launch(optimizers.adam, p, m, v, g, self.alpha, 0.9, 0.999, 1e-7)
+        ops.launch(data.ADVANCE, self.unused, self.count, 0, 1)
         after(self, ops)
         ops.launch(data.ADVANCE, self.position, self.step, ROWS, 1)
         return ops
@@ -98,7 +103,7 @@ def test_fused_and_not_fused_give_the_same_numbers():
     dropped = {"p", "z"}  # the probabilities and the biased logits are nobody's but the fused kernel's
     for name in results[0].keys() - dropped:
         np.testing.assert_allclose(results[0][name], results[1][name], rtol=1e-6, atol=1e-7, err_msg=name)
-    assert results[0]["position"] == 3 + ROWS and results[0]["step"] == 8
+    assert results[0]["position"] == 3 + ROWS and results[0]["step"] == 8 and results[0]["count"] == 42
 
 
 @pytest.mark.parametrize(

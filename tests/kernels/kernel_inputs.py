@@ -75,7 +75,7 @@ ELEMENTWISE = {
     "sgd_momentum": {"rate": 0.01, "momentum": 0.9},
     "sgd_nesterov": {"rate": 0.01, "momentum": 0.9},
     "adam_rate": {"rate": 0.001, "step": 41, "beta_1": 0.9, "beta_2": 0.999},
-    "adam": {"v": "positive", "alpha": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7},
+    "adam": {"v": "positive", "alpha": 0.001, "share_1": 0.1, "share_2": 0.001, "epsilon": 1e-7},
     "inverse_deviation": {"variance": "positive", "epsilon": 1e-3},
     "moving_average": {"momentum": 0.99},
     "normalize": {"inverse": "positive"},
@@ -151,7 +151,8 @@ def _logits(m, rows, columns):
 
 
 def _batch(m, rows, columns, data):
-    return [data, m.labels(rows + 5, columns), m.order(rows + 5), whole(2), m.number(1 / 255), m.blank(rows, columns), np.full(rows, -1, np.int32)]
+    order, label = m.order(rows + 5), np.full(rows, -1, np.int32)
+    return [data, m.labels(rows + 5, columns), order, whole(2), m.number(1 / 255), m.blank(rows, columns), label]
 
 
 def _gradient_sum(y):
@@ -160,13 +161,12 @@ def _gradient_sum(y):
 
 def _finish(m, rows, columns):
     sums, more = np.array([1.5, 2.0, -1.0]), np.array([0.5, 4.0, 7.0])
-    return [m.real(rows), m.positive(rows), m.real(rows), m.positive(rows), sums, more, whole(2**40), whole(2**33), rows, columns]
+    counters = [whole(2**40), whole(2**33), whole(rows * 7)]
+    return [m.real(rows), m.positive(rows), m.real(rows), m.positive(rows), sums, more, *counters, rows, columns, 2]
 
 
 def _finish_adam(m, rows, columns):
-    head = _finish(m, rows, columns)
-    head[7] = whole(rows * 7)
-    return [*head, np.array([0.001]), 0.9, 0.999, np.array([np.nan])]
+    return [*_finish(m, rows, columns), np.array([0.001]), 0.9, 0.999, np.array([np.nan])]
 
 
 MAKERS = {

@@ -34,8 +34,6 @@ def run_numba(kernel, arguments):
 
 def run_sim(order, device=H200, library=None):
     def run(kernel, arguments):
-        if kernel.geometry == "library":
-            return
         launch = launch_geometry(kernel, arguments, device)
         if launch is not None:
             name = function_name(kernel, kernel.dtype(arguments))
@@ -48,15 +46,27 @@ TARGETS = {
     "numpy": run_numpy, "numba": run_numba, "sim-forward": run_sim("forward"), "sim-reverse": run_sim("reverse", TINY),
     "sim-shuffled": run_sim("shuffled", ODD),
 }
-MARKED = [
-    pytest.param(t, marks=needs_gxx if t.startswith("sim") else needs_numba if t == "numba" else ()) for t in TARGETS
-]
+MARKS = {t: needs_gxx if t.startswith("sim") else needs_numba if t == "numba" else () for t in TARGETS}
+MARKED = [pytest.param(t, marks=MARKS[t]) for t in TARGETS]
+
+
+def on_device(name):
+    """Whether the kernel has CUDA text. (A library does the others.)"""
+    return REGISTRY[name].cuda is not None
 
 
 def has(target, kernel):
-    if target == "numba" and kernel.native is None and kernel.native_text is None:
-        return False  # of a device only: the CPU runs its parts
-    return not (target.startswith("sim") and kernel.geometry == "library")
+    if target == "numba":
+        return kernel.native is not None or kernel.native_text is not None  # the others are for devices: the CPU runs their parts
+    return kernel.cuda is not None or not target.startswith("sim")
+
+
+def with_targets(cases):
+    """Every case, a tuple that begins with a kernel's name, on every target that the kernel has."""
+    return [
+        pytest.param(*case, target, marks=MARKS[target])
+        for case in cases for target in TARGETS if has(target, REGISTRY[case[0]])
+    ]
 
 
 def copies(arguments):

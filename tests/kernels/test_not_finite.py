@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from kernel_inputs import NAMES, arguments
-from kernel_targets import MARKED, TARGETS, copies, has, outputs
+from kernel_targets import TARGETS, copies, needs_gxx, needs_numba, outputs, run_numba, run_numpy, run_sim, with_targets
 
+from gpunn.backend.sim import HostModule
 from gpunn.kernels import REGISTRY, elementwise
-from gpunn.kernels.record import REGISTRY as ALL
+from gpunn.kernels.device import module_text
 
 # (kernel, operand): why a value that is not finite may leave no trace
 SILENT = {
@@ -43,23 +44,17 @@ def poisoned(kernel, operand, value):
     return args
 
 
-@pytest.mark.parametrize("target", MARKED)
-@pytest.mark.parametrize(("name", "operand"), CASES)
+@pytest.mark.parametrize(("name", "operand", "target"), with_targets(CASES))
 def test_nan_stays_visible(name, operand, target):
     kernel = REGISTRY[name]
-    if not has(target, kernel):
-        pytest.skip("a library does this on the device")
     args = poisoned(kernel, operand, np.nan)
     TARGETS[target](kernel, args)
     assert any(np.isnan(a).any() for a in outputs(kernel, args).values())
 
 
-@pytest.mark.parametrize("target", MARKED)
-@pytest.mark.parametrize(("name", "operand"), CASES)
+@pytest.mark.parametrize(("name", "operand", "target"), with_targets(CASES))
 def test_what_infinity_spoils_in_numpy_it_spoils_everywhere(name, operand, target):
     kernel = REGISTRY[name]
-    if not has(target, kernel):
-        pytest.skip("a library does this on the device")
     for value in (np.inf, -np.inf):
         args = poisoned(kernel, operand, value)
         want = copies(args)
@@ -83,16 +78,12 @@ def largest():
         return maximum(a, minimum(b, 2.0))  # noqa: F821
 
     yield largest
-    del ALL["test_largest"]
+    del REGISTRY["test_largest"]
 
 
+@needs_gxx
+@needs_numba
 def test_maximum_and_minimum_let_nan_through_on_either_side(largest):
-    from kernel_targets import run_numba, run_numpy, run_sim
-
-    from gpunn.backend.sim import HostModule
-    from gpunn.kernels.device import module_text
-
-    pytest.importorskip("numba")
     library = HostModule(code=module_text(kernels=[largest]).source)
     for run in (run_numpy, run_numba, run_sim("forward", library=library)):
         a, b = np.array([[np.nan, 1.0, 3.0, -1.0]], "f4"), np.array([[1.0, np.nan, 5.0, -2.0]], "f4")

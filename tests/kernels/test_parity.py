@@ -5,7 +5,7 @@ import types
 import numpy as np
 import pytest
 from kernel_inputs import CASES, ELEMENTWISE, MAKERS, NAMES, arguments, dtypes, shapes
-from kernel_targets import H200, MARKED, TARGETS, copies, has, needs_gxx, outputs, run_sim
+from kernel_targets import H200, MARKED, TARGETS, copies, needs_gxx, on_device, outputs, run_sim, with_targets
 
 from gpunn.kernels import REGISTRY
 from gpunn.kernels.formula import FUNCTIONS, Formula
@@ -57,12 +57,9 @@ def test_every_kernel_has_cuda_text():
     assert not missing
 
 
-@pytest.mark.parametrize("target", MARKED)
-@pytest.mark.parametrize(("name", "dtype"), CASES)
+@pytest.mark.parametrize(("name", "dtype", "target"), with_targets(CASES))
 def test_parity(name, dtype, target):
     kernel = REGISTRY[name]
-    if not has(target, kernel):
-        pytest.skip("a library does this on the device")
     for rows, columns in shapes(name):
         args = arguments(kernel, dtype, rows, columns)
         want = truth(kernel, args)
@@ -75,12 +72,10 @@ def test_parity(name, dtype, target):
 
 
 @needs_gxx
-@pytest.mark.parametrize(("name", "dtype"), CASES)
+@pytest.mark.parametrize(("name", "dtype"), [c for c in CASES if on_device(c[0])])
 def test_thread_orders_agree_to_the_bit(name, dtype):
     """Whatever the order of threads and blocks, a launch gives the same bits."""
     kernel = REGISTRY[name]
-    if kernel.geometry == "library":
-        pytest.skip("a library does this on the device")
     for rows, columns in ((33, 31), (257, 3)):
         results = []
         for order in ("forward", "reverse", "shuffled"):

@@ -26,6 +26,7 @@ import numpy as np
 from gpunn.kernels import cache
 
 SHIM = pathlib.Path(__file__).with_name("cuda_host_shim.h")
+SCHEDULER = SHIM.with_name("cuda_host_scheduler.h")
 ORDERS = {"forward": 0, "reverse": 1, "shuffled": 2}
 PAD = 4096  # bytes around an array whose edges are watched
 FLAGS = ("-O2", "-std=c++17", "-fPIC", "-shared", "-w", "-ffp-contract=off", "-fno-strict-aliasing", "-U_FORTIFY_SOURCE")
@@ -43,7 +44,8 @@ class HostModule:
 
     Args:
         code: CUDA C; kernels are ``extern "C"``, in the global namespace or in ``gpunn``.
-        order: in which order threads run between barriers: "forward", "reverse" or "shuffled".
+        order: in which order threads run between barriers: "forward" (all warps together), "reverse" or "shuffled" (one warp after another
+            runs ahead as far as it can).
         guard: run on copies with watched edges: a write outside an array is an error, a read outside gives NaN.
         options: more options for the compiler, such as ``-DNAME``.
 
@@ -186,7 +188,7 @@ def _with_barriers(code: str) -> set[str]:
 def _compiled(code: str, names: Sequence[str], options: tuple[str, ...]) -> pathlib.Path:
     """The shared library of a text, compiled unless it is in the cache."""
     command = [os.environ.get("CXX", "g++"), *FLAGS, *options]
-    key = hashlib.sha256("\0".join([*command, SHIM.read_text(), code]).encode()).hexdigest()[:24]
+    key = hashlib.sha256("\0".join([*command, SHIM.read_text(), SCHEDULER.read_text(), code]).encode()).hexdigest()[:24]
     library = cache.folder("sim") / f"{key}.so"
     if library.exists():
         return library

@@ -1,0 +1,46 @@
+"""Shared by all tests: compiled kernels that outlive a test, the CPU as the device, float64 models."""
+
+import numpy as np
+import pytest
+
+from gpunn import backend, config
+from gpunn.backend.cpu import CpuBackend, has_numba
+from gpunn.kernels import REGISTRY
+from gpunn.random import set_random_seed
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_place_for_compiled_kernels():
+    """The place is chosen at the first launch: before a test points GPUNN_CACHE elsewhere, so that compiling is paid once a machine."""
+    x = np.ones((1, 1), np.float32)
+    CpuBackend().launch(REGISTRY["relu"], x, x.copy())
+
+
+def _use(monkeypatch, ops):
+    monkeypatch.setitem(backend._made, "cpu", ops)
+    monkeypatch.setattr(backend, "_default", "cpu")
+    return ops
+
+
+@pytest.fixture
+def cpu(monkeypatch):
+    """Models made in the test live on the CPU, all drawn from one seed."""
+    set_random_seed(7)
+    return _use(monkeypatch, CpuBackend())
+
+
+@pytest.fixture(params=["numba", "numpy"])
+def either_cpu(request, monkeypatch):
+    """The same with compiled kernels and with NumPy alone."""
+    if request.param == "numba" and not has_numba():
+        pytest.skip("Numba is not used here")
+    set_random_seed(7)
+    return _use(monkeypatch, CpuBackend(compiled=request.param == "numba"))
+
+
+@pytest.fixture
+def float64():
+    """Layers made in the test compute in float64."""
+    config.set_floatx("float64")
+    yield "float64"
+    config.set_floatx("float32")

@@ -1,0 +1,55 @@
+"""A gpunn model and the same one in Keras 3 (JAX, float64), from the same weights."""
+
+import os
+
+import numpy as np
+import pytest
+
+os.environ["KERAS_BACKEND"] = "jax"
+jax = pytest.importorskip("jax")
+jax.config.update("jax_enable_x64", True)
+keras = pytest.importorskip("keras")
+if keras.backend.backend() != "jax":
+    pytest.skip(f"Keras runs on {keras.backend.backend()} here, not on JAX", allow_module_level=True)
+
+import gpunn  # noqa: E402
+
+RELATIVE = 1e-5
+
+
+def twins(layers, optimizer, loss, metrics=(), shape=(6,)):
+    """(ours, theirs), compiled. `layers`: (class name, keyword arguments); optimizer and loss: (class name, keyword arguments) or names."""
+    keras.config.set_floatx("float64")
+    models = []
+    for library in (gpunn, keras):
+        stack = [library.layers.Input(shape)] + [getattr(library.layers, name)(**options) for name, options in layers]
+        model = library.Sequential(stack)
+        model.compile(optimizer=_made(library.optimizers, optimizer), loss=_made(library.losses, loss), metrics=list(metrics))
+        models.append(model)
+    ours, theirs = models
+    theirs.set_weights(ours.get_weights())
+    return ours, theirs
+
+
+def _made(module, given):
+    return given if isinstance(given, str) else getattr(module, given[0])(**given[1])
+
+
+def nearness(theirs):
+    """Absolute tolerance: Keras's batch normalization computes in float32 even in a float64 model."""
+    return 1e-6 if any(isinstance(layer, keras.layers.BatchNormalization) for layer in theirs.layers) else 1e-9
+
+
+def assert_same_weights(ours, theirs):
+    mine, other = ours.get_weights(), theirs.get_weights()
+    assert len(mine) == len(other)
+    for i, (a, b) in enumerate(zip(mine, other, strict=True)):
+        assert a.dtype == np.float64 and np.asarray(b).dtype == np.float64
+        np.testing.assert_allclose(a, b, rtol=RELATIVE, atol=nearness(theirs), err_msg=f"weight {i}")
+
+
+def assert_same_history(ours, theirs):
+    assert set(ours.history) == set(theirs.history)  # Keras sorts the names; ours come loss first, then metrics as asked for
+    assert ours.epoch == theirs.epoch
+    for name, values in theirs.history.items():
+        np.testing.assert_allclose(ours.history[name], values, rtol=RELATIVE, atol=nearness(theirs.model), err_msg=name)

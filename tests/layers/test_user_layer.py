@@ -1,0 +1,122 @@
+"""A layer a user writes: forward returns its pullback. It runs launch by launch, with the result of the built-in one."""
+
+import numpy as np
+import pytest
+
+import gpunn
+from gpunn.layers import Dense, Dropout, Input, Layer
+from gpunn.models import Sequential
+
+pytestmark = pytest.mark.usefixtures("cpu")
+RNG = np.random.default_rng(0)
+X, Y = RNG.standard_normal((50, 6)), RNG.integers(0, 3, 50)
+
+
+class OwnDense(Layer):
+    """As the documentation of `Layer` says, with plain arrays."""
+
+    def __init__(self, units, **common):
+        super().__init__(**common)
+        self.units = units
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units), "glorot_uniform")
+        self.bias = self.add_weight("bias", (self.units,), "zeros")
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def forward(self, x, training=False):
+        y = np.tanh(x @ self.kernel.value + self.bias.value)
+
+        def backward(dy):
+            dz = dy * (1 - y * y)
+            for parameter, gradient in ((self.kernel, x.T @ dz), (self.bias, dz.sum(axis=0))):
+                if parameter.claim():
+                    parameter.gradient += gradient
+                else:
+                    parameter.gradient[...] = gradient
+            return dz @ self.kernel.value.T
+
+        return y, backward
+
+    def config(self):
+        return {"units": self.units}
+
+
+@pytest.mark.parametrize("where", ["first", "later"])
+def test_same_result_as_the_built_in_layer(where, float64):
+    models = []
+    for hidden in (lambda: Dense(5, activation="tanh"), lambda: OwnDense(5)):
+        gpunn.utils.set_random_seed(3)
+        before = [Dense(6, activation="relu")] if where == "later" else []
+        model = Sequential([Input((6,)), *before, hidden(), Dropout(0.2), Dense(3, activation="softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+        history = model.fit(X, Y, batch_size=16, epochs=3, validation_split=0.2, verbose=0)
+        models.append((model, history.history, model.predict(X), model.evaluate(X, Y)))
+    (plain, *built_in), (own, *users) = models
+    assert plain.recordable and not own.recordable
+    for name in built_in[0]:
+        np.testing.assert_allclose(users[0][name], built_in[0][name], rtol=1e-9)
+    np.testing.assert_allclose(users[1], built_in[1], rtol=1e-9)
+    np.testing.assert_allclose(users[2], built_in[2], rtol=1e-9)
+    for a, b in zip(plain.get_weights(), own.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-10)
+    assert own.optimizer.iterations == plain.optimizer.iterations == 9
+    assert "own_dense" in own.explain(print_fn=str) and "do not say recordable = True" in own.explain(print_fn=str)
+
+
+def test_a_subclass_of_ours_is_not_taken_for_recordable():
+    class Noisy(Dense):
+        calls = 0
+
+        def forward(self, x, training=False, activation=None):
+            type(self).calls += 1
+            return super().forward(x, training, activation)
+
+    model = Sequential([Noisy(3, input_dim=6, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(X, Y, batch_size=10, epochs=2, verbose=0)
+    assert Noisy.calls == 10, "its own forward runs in every step"
+
+
+def test_a_gradient_that_is_not_written_is_zero():
+    """A layer that uses its weight in its first step only: later steps must not apply the old gradient again."""
+
+    class Once(Layer):
+        def build(self, input_shape):
+            self.shift = self.add_weight("shift", (input_shape[-1],), "zeros")
+            self.calls = 0
+
+        def forward(self, x, training=False):
+            self.calls += training
+
+            def backward(dy):
+                if self.calls == 1:
+                    self.shift.claim()
+                    self.shift.gradient[...] = 1.0
+                return dy
+
+            return x + self.shift.value, backward
+
+    model = Sequential([Once(input_shape=(6,))])
+    model.compile("sgd", "mse")
+    model.optimizer.learning_rate = 1.0
+    model.fit(X, X, batch_size=10, epochs=1, verbose=0)
+    np.testing.assert_array_equal(model.get_weights()[0], -np.ones(6))
+
+
+def test_a_layer_without_forward_says_so():
+    class Nothing(Layer):
+        pass
+
+    with pytest.raises(NotImplementedError, match=r"Nothing gives no forward\(x, training\)"):
+        Sequential([Nothing(input_shape=(6,))]).predict(X)
+
+
+def test_layers_alone():
+    layer = Dense(3, activation="relu")
+    out = layer(X)
+    assert out.shape == (50, 3) and layer.count_params() == 21 and layer.get_weights()[0].shape == (6, 3)
+    rate = Dropout(0.5)
+    assert (rate(np.ones((10, 10)), training=True) == 0).any() and (rate(np.ones((10, 10))) == 1).all()
