@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gpunn.backend.foreign import elsewhere, gpu_of
 from gpunn.kernels import Kernel, gemm
 
 
@@ -55,6 +56,19 @@ class Backend:
 
     def to_numpy(self, array: Any) -> np.ndarray:
         """A copy on the host; waits for the device."""
+        raise NotImplementedError
+
+    def adopt(self, value: Any, name: str) -> Any | None:
+        """An array that lives on this device already as one of ours, without a copy where it can be; None for what is in host memory.
+
+        Raises ValueError, naming the argument, for an array on another device.
+        """
+        if (number := gpu_of(value)) is not None:
+            raise elsewhere(name, number, self.name)
+        return None
+
+    def first_not_finite(self, rows: Any) -> int | None:
+        """The first row of an array of ours with NaN or infinity in it."""
         raise NotImplementedError
 
     # ------------------------------------------------------------------ kernels

@@ -10,6 +10,7 @@ import numpy as np
 
 from gpunn.backend import cublas, cublaslt, lanes
 from gpunn.backend.errors import DeviceMemoryError, compile_error
+from gpunn.backend.foreign import elsewhere, gpu_of
 from gpunn.backend.on_device import DeviceBackend
 from gpunn.kernels.device import ModuleText, Properties
 
@@ -71,6 +72,28 @@ class GpuBackend(DeviceBackend):
         array = self.empty(values.shape, values.dtype)
         self._send(array, values)
         return array
+
+    def adopt(self, value: Any, name: str) -> Any | None:
+        number = gpu_of(value)
+        if number is None:
+            return None
+        if number != self.device.id:
+            raise elsewhere(name, number, f"gpu {self.device.id}")
+        if isinstance(value, cupy.ndarray):
+            self.stream.wait_event(cupy.cuda.get_current_stream().record())  # whoever made it has finished before we read
+            return value
+        try:
+            with self._here():  # the library that made it is told our stream, and orders the two
+                return cupy.from_dlpack(value) if hasattr(value, "__dlpack__") else cupy.asarray(value)
+        except (TypeError, ValueError, RuntimeError, BufferError) as error:
+            raise ValueError(f"Argument {name}: expected an array of numbers. Received: {type(value).__name__} ({error}).") from error
+
+    def first_not_finite(self, rows: Any) -> int | None:
+        with self._here():
+            if bool(cupy.isfinite(rows.sum())):  # one pass; NaN and infinity stay in a sum
+                return None
+            bad = ~cupy.isfinite(rows.reshape(len(rows), -1)).all(axis=1)
+            return int(cupy.argmax(bad)) if bool(bad.any()) else None
 
     def write(self, target: Any, values: Any) -> None:
         if isinstance(values, cupy.ndarray):

@@ -196,6 +196,19 @@ def test_out_of_memory(sim_with):
     assert ops.free_memory() == 1000
 
 
+def test_a_batch_that_does_not_fit(sim_with):
+    """The error names one that does, and with that one training goes on from the same weights."""
+    ops = sim_with(memory=200_000)
+    model = network("sim")
+    before = model.get_weights()
+    with pytest.raises(DeviceMemoryError, match=r"A step of 331 rows does not fit; a batch_size of (165|82) does\. The model is as it was"):
+        model.fit(X, Y, batch_size=ROWS, verbose=0)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+    model.fit(X, Y, batch_size=82, verbose=0)
+    assert ops.free_memory() > 0
+
+
 def test_a_program_inside_a_program_is_refused(sim_with):
     ops = sim_with()
     with ops.record(), pytest.raises(RuntimeError, match="being recorded already"), ops.record():

@@ -14,6 +14,7 @@ import numpy as np
 
 from gpunn.backend import cublas, cublaslt, lanes
 from gpunn.backend.errors import DeviceMemoryError, compile_error
+from gpunn.backend.foreign import elsewhere, gpu_of
 from gpunn.backend.on_device import DeviceBackend
 from gpunn.backend.sim.graph import LaneGraph
 from gpunn.backend.sim.host_module import HostCompileError, HostGraph, HostModule
@@ -37,6 +38,7 @@ class SimBackend(DeviceBackend):
     def __init__(self, order: str = "forward", guard: bool = False, memory: int = 1 << 40):
         super().__init__(Properties(multiprocessors=4))
         self._order, self._guard, self.memory = order, guard, memory
+        self._kept: dict[int, Any] = {}  # the owners of adopted memory
         self.allocated = self.allocations = self.captures = 0
         library = _blas_library()
         self.blas = [_RecordedBlas(library, np.empty(1 << 16, np.uint8), self.address) for _ in (lanes.MAIN, lanes.SIDE)]
@@ -65,6 +67,24 @@ class SimBackend(DeviceBackend):
         array = self.empty(values.shape, values.dtype)  # a copy: a device has memory of its own
         array[...] = values
         return array
+
+    def adopt(self, value: Any, name: str) -> np.ndarray | None:
+        """Its foreign arrays are objects with ``__cuda_array_interface__`` whose pointers are addresses of the host: stand-ins, too."""
+        number = gpu_of(value)
+        if number is None:
+            return None
+        if number:
+            raise elsewhere(name, number, "gpu 0")
+        face = value.__cuda_array_interface__
+        size = int(np.prod(face["shape"])) * np.dtype(face["typestr"]).itemsize
+        array = np.frombuffer((ctypes.c_char * size).from_address(face["data"][0]), face["typestr"]).reshape(face["shape"])
+        self._kept[id(array)] = value
+        weakref.finalize(array, self._kept.pop, id(array)).atexit = False
+        return array
+
+    def first_not_finite(self, rows: np.ndarray) -> int | None:
+        bad = ~np.isfinite(rows.reshape(len(rows), -1)).all(axis=1)
+        return int(np.argmax(bad)) if bad.any() else None
 
     def write(self, target: np.ndarray, values: Any) -> None:
         target[...] = values
