@@ -7,10 +7,11 @@ import tempfile
 
 def folder(kind: str) -> pathlib.Path:
     """``GPUNN_CACHE``/kind or the user's cache folder; a temporary one when neither can be written."""
-    import platformdirs
+    if not (root := os.environ.get("GPUNN_CACHE")):
+        import platformdirs
 
-    root = pathlib.Path(os.environ.get("GPUNN_CACHE") or platformdirs.user_cache_dir("gpunn"))
-    place = root / kind
+        root = platformdirs.user_cache_dir("gpunn")
+    place = pathlib.Path(root) / kind
     try:
         place.mkdir(parents=True, exist_ok=True)
         if os.access(place, os.W_OK):

@@ -1,0 +1,49 @@
+"""Every kernel of the registry on large arrays: bytes it must move a second, beside what a copy of the driver's reaches."""
+
+import pathlib
+import sys
+
+import common
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "kernels"))  # the inputs of every kernel
+SHAPES = ((33, 40),) if common.DRY else ((65536, 256), (8192, 300))
+
+
+def one(ops, kernel, rows: int, columns: int) -> dict:
+    from kernel_inputs import arguments
+
+    from gpunn.kernels.record import bytes_moved
+
+    args = [ops.asarray(a) if isinstance(a, np.ndarray) else a for a in arguments(kernel, "float32", rows, columns)]
+    launches = 1 if common.DRY else 10
+
+    def body() -> None:
+        for _ in range(launches):
+            ops.launch(kernel, *args)
+
+    ops.launch(kernel, *args)
+    graph = ops.capture(body)
+    seconds = common.elapsed(lambda: ops.replay(graph), 1 if common.DRY else 3, rounds=3) / launches
+    return {"us": seconds * 1e6, "GB_per_s": bytes_moved(kernel, args) / seconds / 1e9}
+
+
+def body(results: dict) -> None:
+    from kernel_inputs import NAMES
+
+    from gpunn.kernels import REGISTRY
+
+    ops = common.backend()
+    for rows, columns in SHAPES:
+        a, b = ops.zeros((rows * columns,)), ops.zeros((rows * columns,))
+        table = results[f"{rows}x{columns}"] = {}
+        if not common.DRY:
+            table["copy by the driver"] = {"GB_per_s": 2 * a.nbytes / common.elapsed(lambda a=a, b=b: ops.write(b, a), 100) / 1e9}
+        for name in NAMES:
+            kernel = REGISTRY[name]
+            if kernel.cuda is not None and kernel.has_float_arrays:
+                common.attempt(table, name, lambda kernel=kernel, r=rows, c=columns: one(ops, kernel, r, c))
+
+
+if __name__ == "__main__":
+    common.run("bandwidth", body)

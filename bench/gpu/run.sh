@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Everything a machine with an NVIDIA GPU can tell about gpunn, in less than nine minutes and without a network:
+#
+#     bench/gpu/run.sh                              results into bench/results/
+#     OUT=/tmp/out bench/gpu/run.sh facts steps     some sections, into another folder
+#     GPUNN_BENCH_BACKEND=sim bench/gpu/run.sh      dry run on the stand-in: tiny sizes, no GPU, no figures worth keeping
+#
+# Each section is a process with a limit of its own; one that fails or runs out of time does not stop the others. MNIST is read from
+# GPUNN_DATA, or from .data/ in the checkout. Writes gpu-<section>.json, gpu-tests.txt and gpu-run.log.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+export OUT="${OUT:-$PWD/bench/results}" GPUNN_BENCH_BACKEND="${GPUNN_BENCH_BACKEND:-gpu}"
+export PYTHONUNBUFFERED=1 XLA_PYTHON_CLIENT_PREALLOCATE=false GPUNN_BACKEND=cpu
+export GPUNN_COMMIT="${GPUNN_COMMIT:-$(git rev-parse HEAD 2>/dev/null)}"
+if [ -z "${GPUNN_DATA:-}" ] && [ -d .data ]; then export GPUNN_DATA="$PWD/.data"; fi
+python="${PYTHON:-python3}"
+dry=""; [ "$GPUNN_BENCH_BACKEND" = sim ] && dry="-dry"
+mkdir -p "$OUT"
+log="$OUT/gpu-run$dry.log"
+: > "$log"
+say() { echo "$@" | tee -a "$log"; }
+
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+export GPUNN_CACHE="${GPUNN_CACHE:-$work/cache}"
+# installed, not imported from the checkout: what is measured is what users get
+mkdir "$work/source" "$work/site" && cp -r gpunn kernels pyproject.toml README.md LICENSE "$work/source/"
+if ! "$python" -m pip install --quiet --no-deps --no-build-isolation --no-index --target "$work/site" "$work/source" >> "$log" 2>&1; then
+  say "pip cannot install here (see above): gpunn is laid out as pip would"
+  cp -r gpunn "$work/site/gpunn" && cp -r kernels "$work/site/gpunn/kernels" || exit 1
+fi
+export PYTHONPATH="$work/site${PYTHONPATH:+:$PYTHONPATH}"
+
+tests() {
+  local target="$GPUNN_BENCH_BACKEND" chosen=(tests/gpu)
+  [ -n "$dry" ] && chosen=(tests/gpu/test_training.py)
+  GPUNN_TEST_GPU="$target" "$python" -P -m pytest -m gpu -q -rs -p no:cacheprovider --no-header "${chosen[@]}" > "$OUT/gpu-tests$dry.txt" 2>&1
+  local status=$?
+  tail -n 3 "$OUT/gpu-tests$dry.txt"
+  return $status
+}
+export -f tests
+export python dry
+
+# section and its limit in seconds: 500 in all
+limits="facts 30 tests 110 capture 50 steps 150 parity 25 accuracy 65 bandwidth 50"
+[ $# -gt 0 ] || set -- facts tests capture steps parity accuracy bandwidth
+failed=""
+for section in "$@"; do
+  limit="$(echo "$limits" | tr ' ' '\n' | grep -A1 -x "$section" | tail -n 1)"
+  [ -n "$limit" ] || { say "unknown section: $section"; failed="$failed $section"; continue; }
+  say "--- $section (at most $limit s)"
+  if [ "$section" = tests ]; then timeout "$limit" bash -c tests >> "$log" 2>&1
+  else timeout --kill-after=5 "$limit" "$python" "bench/gpu/$section.py" >> "$log" 2>&1; fi
+  status=$?
+  [ $status -eq 0 ] || { failed="$failed $section"; say "$section ended with status $status"; }
+done
+[ -z "$failed" ] && say "all sections done" || say "failed:$failed"
+[ -z "$failed" ]

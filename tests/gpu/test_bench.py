@@ -1,0 +1,57 @@
+"""bench/gpu/run.sh, whole, on the stand-in: every section runs and writes its file."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+SECTIONS = ("facts", "capture", "steps", "parity", "accuracy", "bandwidth")
+
+
+def errors(value, path=""):
+    """Every "error" in a nest of results, with its place."""
+    if isinstance(value, dict):
+        found = [f"{path}: {value['error']}"] if isinstance(value.get("error"), str) else []
+        return found + [e for k, v in value.items() for e in errors(v, f"{path}/{k}")]
+    return []
+
+
+def run(out, *sections, **variables):
+    environment = os.environ | {"OUT": str(out), "PYTHON": sys.executable, "GPUNN_BENCH_BACKEND": "sim"} | variables
+    return subprocess.run([ROOT / "bench/gpu/run.sh", *sections], env=environment, capture_output=True, text=True, timeout=300)
+
+
+needs_tools = pytest.mark.skipif(
+    any(shutil.which(t) is None for t in ("bash", "timeout", "g++", "gcc")), reason="the dry run needs bash, timeout, g++ and gcc"
+)
+
+
+@needs_tools
+def test_dry_run(tmp_path):
+    done = run(tmp_path)
+    log = (tmp_path / "gpu-run-dry.log").read_text()
+    assert done.returncode == 0 and "all sections done" in done.stdout, log
+    files = sorted(p.name for p in tmp_path.iterdir())
+    assert len(files) <= 8 and all(re.fullmatch(r"[A-Za-z0-9._-]+", f) for f in files)
+    for section in SECTIONS:
+        results = json.loads((tmp_path / f"gpu-{section}-dry.json").read_text())
+        assert not errors(results), section
+    assert "passed" in (tmp_path / "gpu-tests-dry.txt").read_text() or "[100%]" in (tmp_path / "gpu-tests-dry.txt").read_text()
+    facts = json.loads((tmp_path / "gpu-facts-dry.json").read_text())
+    assert facts["where"]["gpunn"] and facts["where"]["backend"] == "sim"
+
+
+@needs_tools
+def test_a_section_that_fails_does_not_stop_the_next(tmp_path):
+    done = run(tmp_path, "nonsense", "parity")
+    assert done.returncode == 1 and "unknown section: nonsense" in done.stdout and "failed: nonsense" in done.stdout
+    assert json.loads((tmp_path / "gpu-parity-dry.json").read_text())["repeats_itself_to_the_bit"] is True
+    broken = run(tmp_path, "facts", "parity", CXX="false", GPUNN_CACHE=str(tmp_path / "cache"))
+    assert broken.returncode == 1 and "failed: facts parity" in broken.stdout
+    assert "error" in json.loads((tmp_path / "gpu-facts-dry.json").read_text())

@@ -1,0 +1,112 @@
+"""Training on the device against the CPU, and that a run repeats itself to the bit."""
+
+import threading
+
+import numpy as np
+import pytest
+
+import gpunn
+from gpunn import layers, models
+
+pytestmark = pytest.mark.gpu
+RNG = np.random.default_rng(3)
+X = RNG.integers(0, 256, (1003, 40)).astype(np.uint8)
+Y = X.astype(int).sum(axis=1) % 10
+
+
+def network(name, normalized=True):
+    with gpunn.device(name):
+        gpunn.utils.set_random_seed(11)
+        model = models.Sequential([layers.Input((40,))])
+        for layer in (
+            layers.Dense(64, activation="relu"), *([layers.BatchNormalization()] if normalized else []), layers.Dropout(0.25),
+            layers.Dense(32, activation="relu"), layers.Dense(10, activation="softmax"),
+        ):  # fmt: skip
+            model.add(layer)
+        model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    return model
+
+
+@pytest.mark.parametrize("fork", [True, False])
+@pytest.mark.parametrize("light", [True, False])
+def test_losses_are_the_cpus(device, fork, light, monkeypatch):
+    monkeypatch.setattr(device, "fork", fork)
+    if not light:
+        monkeypatch.setattr(device, "light", None)
+    ours, cpu = network(device.name), network("cpu")
+    for a, b in zip(ours.get_weights(), cpu.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+    got = ours.fit(X, Y, batch_size=64, epochs=2, verbose=0).history["loss"]
+    np.testing.assert_allclose(got, cpu.fit(X, Y, batch_size=64, epochs=2, verbose=0).history["loss"], rtol=1e-4)
+    np.testing.assert_allclose(ours.predict(X, verbose=0), cpu.predict(X, verbose=0), rtol=1e-2, atol=1e-3)
+
+
+def test_a_run_repeats_itself_to_the_bit(device):
+    results = []
+    for _ in range(2):
+        model = network(device.name)
+        model.fit(X, Y, batch_size=64, epochs=3, verbose=0)
+        results.append(model.get_weights())
+    for a, b in zip(*results, strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_another_thread_trains_too(device):
+    expected, got = network(device.name), network(device.name)
+    expected.fit(X, Y, batch_size=64, epochs=1, verbose=0)
+    thread = threading.Thread(target=got.fit, args=(X, Y), kwargs={"batch_size": 64, "epochs": 1, "verbose": 0})
+    thread.start()
+    thread.join()
+    for a, b in zip(expected.get_weights(), got.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_moving_there_and_back(device):
+    model = network("cpu", normalized=False)
+    before = model.predict(X, verbose=0)
+    np.testing.assert_allclose(model.to(device.name).predict(X, verbose=0), before, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(model.to("cpu").predict(X, verbose=0), before)
+
+
+def test_arrays_of_other_libraries(device):
+    if device.name != "gpu":
+        pytest.skip("needs the device's own arrays")
+    import cupy
+
+    expected = network("gpu").fit(X, Y, batch_size=64, epochs=1, verbose=0).history["loss"]
+    given = [(cupy.asarray(X), cupy.asarray(Y))]
+    try:
+        import torch
+
+        given.append((torch.from_numpy(X).cuda(), torch.from_numpy(Y).cuda()))
+    except ImportError:
+        pass
+    for x, y in given:
+        assert network("gpu").fit(x, y, batch_size=64, epochs=1, verbose=0).history["loss"] == expected
+    nan = cupy.asarray(X, "float32")
+    nan[17, 3] = cupy.nan
+    with pytest.raises(ValueError, match="row 17"):
+        network("gpu").fit(nan, Y, verbose=0)
+
+
+def test_out_of_memory_leaves_the_device_usable(device):
+    from gpunn.backend.errors import DeviceMemoryError
+
+    with pytest.raises(DeviceMemoryError, match="out of memory"):
+        device.empty((1 << 45,), "uint8")
+    network(device.name).fit(X, Y, batch_size=64, epochs=1, verbose=0)
+
+
+def test_a_kernel_that_does_not_compile_is_named(device, monkeypatch):
+    from gpunn.backend.errors import KernelCompileError
+    from gpunn.kernels.cuda_text import SUFFIX, typed
+    from gpunn.kernels.record import REGISTRY, Kernel, parse
+
+    def cuda(dtype):
+        head = f'extern "C" __global__ void broken_{SUFFIX[dtype]}(T* __restrict__ x, long long rows, long long columns)'
+        return typed(head + " {\n  nonsense here;\n}\n", dtype)
+
+    kernel = Kernel(name="broken", operands=parse("x -> x"), extent=len, reference=lambda x: None, cuda=cuda)
+    monkeypatch.setitem(REGISTRY, "broken", kernel)
+    with pytest.raises(KernelCompileError, match=r"(?s)kernel broken_f32, line \d+.*nonsense here;"):
+        device.launch(kernel, device.zeros((3,)))
