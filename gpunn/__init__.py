@@ -14,7 +14,7 @@ _MODULES = {
 }
 _NAMES = {
     "Input": "models", "Model": "models", "Sequential": "models",
-    "device": "backend", "set_backend": "backend", "elementwise": "kernels",
+    "device": "backend", "set_backend": "backend", "set_matmul_precision": "backend", "elementwise": "kernels",
 }
 
 

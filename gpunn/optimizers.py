@@ -81,6 +81,17 @@ class Optimizer:
             self.state[slot] = vector
         self._places = dict(storage.places)
 
+    def move(self, ops: Any) -> None:
+        """Take the state to another device; the model binds again afterwards."""
+        if self._ops is None:
+            return
+        before = self._ops
+        for name in ("_device_rate", "_unused", "_alpha", "step"):
+            if (value := getattr(self, name, None)) is not None:
+                setattr(self, name, ops.asarray(before.to_numpy(value)))
+        self.state = {slot: ops.asarray(before.to_numpy(vector)) for slot, vector in self.state.items()}
+        self._ops = ops
+
     def record(self, ops: Any, parameters: Any, gradients: Any) -> None:
         """Launch the update of the flat vectors, and count the step."""
         self.update(ops, parameters, gradients)

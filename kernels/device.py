@@ -82,7 +82,7 @@ def launch_arguments(kernel: Kernel, arguments: Sequence[Any]) -> tuple[Any, ...
     out = []
     for o, a in zip(kernel.operands, arguments, strict=True):
         if o.kind == "const":
-            a = np.int64(a) if o.dtype == "i8" else dtype.type(a)
+            a = np.int64(a) if o.dtype == "i8" else np.float64(a) if o.dtype == "f8" else dtype.type(a)
         out.append(a)
     rows, columns = shape_of(kernel, arguments)
     if kernel.geometry == "elements":

@@ -53,7 +53,7 @@ def compile_for(architecture: str, text: ModuleText) -> dict[str, Usage]:
 def explain(log: str, text: ModuleText, where: str) -> str:
     """The compiler's errors, each with its kernel and source line."""
     lines = []
-    for number, message in re.findall(r"^\S*\((\d+)\): error: (.*)$", log, re.MULTILINE):
+    for number, message in re.findall(r"^\S*?[(:](\d+)(?:\)|:\d+): error: (.*)$", log, re.MULTILINE):  # NVRTC's form, and GCC's
         at = int(number)
         lines.append(f"{where}: kernel {text.function_at(at)}, line {at}: {message}\n    {text.line(at).strip()[:300]}")
     return "\n".join(lines) or f"{where}: {log.strip()[:2000]}"

@@ -17,8 +17,8 @@ KINDS = ("full", "row", "col", "scalar", "const", "whole")
 REGISTRY: dict[str, "Kernel"] = {}
 
 # On a device a kernel is the function ``<name>_<f32|f64>``. It takes its operands in order: arrays and scalars as pointers (a scalar is
-# double, or long long where it is :i8), a const by value as T (or long long); then ``long long rows, long long columns``. These are the
-# rows and columns of the operand that `shape_of` names, and a geometry is one of:
+# double, or long long where it is :i8), a const by value as T (long long where it is :i8, double where :f8); then ``long long rows,
+# long long columns``. These are the rows and columns of the operand that `shape_of` names, and a geometry is one of:
 GEOMETRIES = (
     "elements",  # a grid of any size strides over all elements; here `rows` counts elements, and element i is in row i / columns
     "rows",  # a block a row, of any number of threads

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from gpunn.backend.foreign import elsewhere, gpu_of
 from gpunn.kernels import Kernel, gemm
 
 
@@ -57,6 +58,19 @@ class Backend:
         """A copy on the host; waits for the device."""
         raise NotImplementedError
 
+    def adopt(self, value: Any, name: str) -> Any | None:
+        """An array that lives on this device already as one of ours, without a copy where it can be; None for what is in host memory.
+
+        Raises ValueError, naming the argument, for an array on another device.
+        """
+        if (number := gpu_of(value)) is not None:
+            raise elsewhere(name, number, self.name)
+        return None
+
+    def first_not_finite(self, rows: Any) -> int | None:
+        """The first row of an array of ours with NaN or infinity in it."""
+        raise NotImplementedError
+
     # ------------------------------------------------------------------ kernels
     def launch(self, kernel: Kernel, *arguments: Any) -> None:
         """Run a kernel, or record it when a program is being recorded."""
@@ -77,6 +91,9 @@ class Backend:
         """``with backend.record() as program:`` launches are recorded and not run."""
         raise NotImplementedError
         yield
+
+    def set_precision(self, tf32: bool) -> None:
+        """Whether products of float32 may be done in TF32, where the device has it."""
 
     def synchronize(self) -> None:
         """Wait until everything launched has run."""

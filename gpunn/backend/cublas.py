@@ -20,13 +20,13 @@ class BlasError(RuntimeError):
     """A cuBLAS call failed; the message names it and its status."""
 
 
-def load() -> Any:
-    """The real library. Raises ImportError with the mending command when it is not installed."""
+def load() -> tuple[Any, Any]:
+    """The real libraries, (cuBLAS, cuBLASLt). Raises ImportError with the mending command when they are not installed."""
     try:
         from cuda.pathfinder import load_nvidia_dynamic_lib
 
-        load_nvidia_dynamic_lib("cublasLt")
-        return c.CDLL(load_nvidia_dynamic_lib("cublas").abs_path)
+        light = c.CDLL(load_nvidia_dynamic_lib("cublasLt").abs_path)
+        return c.CDLL(load_nvidia_dynamic_lib("cublas").abs_path), light
     except Exception as error:
         raise ImportError('cuBLAS was not found. Install it with: pip install "gpunn[cuda13]"') from error
 
@@ -35,14 +35,14 @@ class Blas:
     """A cuBLAS handle on one stream.
 
     Args:
-        library: what `load` returns, or a stand-in.
+        library: cuBLAS as `load` returns it, or a stand-in.
         workspace: an array on the device, kept for ever.
         pointer: ``pointer(array) -> int``, where an array lies.
         stream: the stream's handle.
     """
 
     def __init__(self, library: Any, workspace: Any, pointer: Any, stream: int = 0):
-        self._library, self._workspace, self._pointer = library, workspace, pointer
+        self._library, self.workspace, self._pointer, self.stream = library, workspace, pointer, stream
         self._handle = c.c_void_p()
         self.tf32 = False
         self._call("cublasCreate_v2", c.byref(self._handle))

@@ -1,70 +1,202 @@
 """An NVIDIA GPU through CuPy. Imported only when a GPU is asked for."""
 
+import contextlib
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import cupy
 import numpy as np
 
-from gpunn.backend import cublas
+from gpunn.backend import cublas, cublaslt, lanes
+from gpunn.backend.errors import DeviceMemoryError, compile_error
+from gpunn.backend.foreign import elsewhere, gpu_of
 from gpunn.backend.on_device import DeviceBackend
-from gpunn.backend.schedule import Node
-from gpunn.kernels.device import Properties
+from gpunn.kernels.device import ModuleText, Properties
+
+OPTIONS = ("-std=c++17",)
+TIMED = 20  # launches in a graph by which an algorithm is timed
 
 
 class GpuBackend(DeviceBackend):
-    """CuPy arrays on the current device, one non-blocking stream, steps as CUDA graphs."""
+    """CuPy arrays on the device that was current when this was made, non-blocking streams of our own, steps as CUDA graphs.
+
+    A stream is current in a thread only while a call of ours runs: the user's own CuPy code keeps its stream.
+    """
 
     name = "gpu"
 
     def __init__(self) -> None:
-        facts = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)
+        self.device = cupy.cuda.Device()
+        facts = cupy.cuda.runtime.getDeviceProperties(self.device.id)
         super().__init__(Properties(facts["multiProcessorCount"], facts["maxThreadsPerMultiProcessor"]))
-        self.stream = cupy.cuda.Stream(non_blocking=True)  # never the default stream: it cannot be captured
-        self.stream.use()
-        workspace = cupy.empty(cublas.WORKSPACE, cupy.uint8)
-        self.blas = cublas.Blas(cublas.load(), workspace, lambda a: a.data.ptr, self.stream.ptr)
+        # never the default stream, which cannot be captured; non-blocking, so that nothing on the default stream holds it up
+        self.streams = [cupy.cuda.Stream(non_blocking=True) for _ in (lanes.MAIN, lanes.SIDE)]
+        self.stream = self.streams[lanes.MAIN]
+        self._sent: list[np.ndarray] = []  # host memory that a copy may still be reading
+        self._marks: list[Any] = []  # events live as long as the capture that recorded them
+        library, light = cublas.load()
+        for stream in self.streams:  # a workspace each: products on two streams run at the same time
+            self.blas.append(cublas.Blas(library, self.empty((cublas.WORKSPACE,), "uint8"), self.address, stream.ptr))
+        self.light = cublaslt.Light(light, self.address, cublas.WORKSPACE)
+        name = facts["name"].decode() if isinstance(facts["name"], bytes) else facts["name"]
+        self.tuning = f"{name} cublasLt {self.light.version}"
+
+    @contextlib.contextmanager
+    def _here(self) -> Iterator[None]:
+        """Our device and stream are the current ones: where CuPy allocates, copies and computes."""
+        with self.device, self.stream:
+            yield
 
     # ------------------------------------------------------------------ arrays
     def empty(self, shape: tuple[int, ...], dtype: Any = "float32") -> Any:
-        return cupy.empty(shape, dtype)
+        self._check_allocation(shape)
+        with self._here():
+            try:
+                return cupy.empty(shape, dtype)
+            except cupy.cuda.memory.OutOfMemoryError as error:
+                asked = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+                raise DeviceMemoryError(asked, self.free_memory(), self.name) from error
 
     def zeros(self, shape: tuple[int, ...], dtype: Any = "float32") -> Any:
-        return cupy.zeros(shape, dtype)
+        array = self.empty(shape, dtype)
+        with self._here():
+            array.data.memset_async(0, array.nbytes, self.stream)
+        return array
 
     def asarray(self, values: Any, dtype: Any = None) -> Any:
-        return cupy.ascontiguousarray(cupy.asarray(values, dtype))
+        if isinstance(values, cupy.ndarray):
+            with self._here():
+                return cupy.ascontiguousarray(values, dtype)
+        values = np.ascontiguousarray(values, dtype)
+        array = self.empty(values.shape, values.dtype)
+        self._send(array, values)
+        return array
+
+    def adopt(self, value: Any, name: str) -> Any | None:
+        number = gpu_of(value)
+        if number is None:
+            return None
+        if number != self.device.id:
+            raise elsewhere(name, number, f"gpu {self.device.id}")
+        if isinstance(value, cupy.ndarray):
+            self.stream.wait_event(cupy.cuda.get_current_stream().record())  # whoever made it has finished before we read
+            return value
+        try:
+            with self._here():  # the library that made it is told our stream, and orders the two
+                return cupy.from_dlpack(value) if hasattr(value, "__dlpack__") else cupy.asarray(value)
+        except (TypeError, ValueError, RuntimeError, BufferError) as error:
+            raise ValueError(f"Argument {name}: expected an array of numbers. Received: {type(value).__name__} ({error}).") from error
+
+    def first_not_finite(self, rows: Any) -> int | None:
+        with self._here():
+            if bool(cupy.isfinite(rows.sum())):  # one pass; NaN and infinity stay in a sum
+                return None
+            bad = ~cupy.isfinite(rows.reshape(len(rows), -1)).all(axis=1)
+            return int(cupy.argmax(bad)) if bool(bad.any()) else None
 
     def write(self, target: Any, values: Any) -> None:
         if isinstance(values, cupy.ndarray):
-            target[...] = values
+            with self._here():
+                cupy.copyto(target, values)
         else:
-            target.set(np.ascontiguousarray(np.broadcast_to(np.asarray(values, target.dtype), target.shape)), stream=self.stream)
+            self._send(target, np.ascontiguousarray(np.broadcast_to(np.asarray(values, target.dtype), target.shape)))
+
+    def _send(self, target: Any, values: np.ndarray) -> None:
+        """Copy host memory behind what the stream does already. The memory is kept until the stream was waited for: where a driver
+        reads pageable memory directly, the copy may still be under way when the call returns."""
+        if values.nbytes:
+            target.set(values, stream=self.stream)
+            self._sent.append(values)
+            if sum(v.nbytes for v in self._sent) > 1 << 28:
+                self.synchronize()
 
     def to_numpy(self, array: Any) -> np.ndarray:
         self.reads += 1
-        return cupy.asnumpy(array, stream=self.stream)
+        with self._here():
+            values = cupy.asnumpy(array, stream=self.stream)  # blocks until the stream has come here
+        self._sent.clear()
+        return values
 
     def synchronize(self) -> None:
-        self.stream.synchronize()
+        for stream in self.streams:
+            stream.synchronize()
+        self._sent.clear()
+
+    def free_memory(self) -> int:
+        """Bytes that an allocation could get: free on the device, or kept free by CuPy's pool."""
+        with self.device:
+            return cupy.cuda.runtime.memGetInfo()[0] + cupy.get_default_memory_pool().free_bytes()
+
+    def address(self, array: Any) -> int:
+        return array.data.ptr
 
     # ------------------------------------------------------------------ kernels
-    def compile(self, source: str, names: tuple[str, ...]) -> dict[str, Any]:
-        module = cupy.RawModule(code=source, options=("-std=c++17",))
-        return {name: module.get_function(name) for name in names}
-
-    def capture(self, nodes: list[Node], steps: int) -> Any:
-        self.stream.use()
-        self.prepare(nodes)
-        self.stream.synchronize()
-        self.stream.begin_capture()
+    def compile(self, text: ModuleText) -> dict[str, Any]:
+        module = cupy.RawModule(code=text.source, options=OPTIONS)
         try:
-            for _ in range(steps):
-                for node in nodes:
-                    self.run_node(node)
-        finally:
+            with self._here():
+                functions = {name: module.get_function(name) for name in text.names}
+                for function in functions.values():
+                    _ = function.num_regs  # compiles, and loads: loading a kernel lazily could break a capture
+        except cupy.cuda.compiler.CompileException as error:
+            raise compile_error(str(error), text, f"sm_{self.device.compute_capability}") from error
+        return functions
+
+    def call(self, function: Any, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...], lane: int) -> None:
+        with self.device:
+            function(grid, block, arguments, stream=self.streams[lane])
+
+    def capture(self, body: Callable[[], None]) -> Any:
+        with self._here():
+            self.synchronize()
+            self.stream.begin_capture()  # relaxed: other threads may go on allocating
+            try:
+                with cupy.cuda.using_allocator(_refuse):
+                    body()
+            except BaseException:
+                with contextlib.suppress(Exception):  # the first error is the one to show
+                    self.stream.end_capture()
+                raise
             graph = self.stream.end_capture()
-        graph.upload(self.stream)
+            self._marks.clear()
+            graph.upload(self.stream)
         return graph
 
+    def time(self, launch: Callable[[], None]) -> float:
+        try:
+            with self._here():
+                launch()  # loads the library's kernel, which a capture must not
+
+                def body() -> None:  # eager launches cost more than what they launch
+                    for _ in range(TIMED):
+                        launch()
+
+                graph = self.capture(body)
+                graph.launch(self.stream)
+                begin, end = (cupy.cuda.Event() for _ in range(2))
+                begin.record(self.stream)
+                graph.launch(self.stream)
+                end.record(self.stream)
+                end.synchronize()
+                return cupy.cuda.get_elapsed_time(begin, end) * 1e-3 / TIMED
+        except (cublas.BlasError, cupy.cuda.runtime.CUDARuntimeError):
+            return math.inf  # an algorithm that the library offers and cannot run
+
     def replay(self, graph: Any) -> None:
-        graph.launch(self.stream)
+        with self.device:
+            graph.launch(self.stream)
+
+    def signal(self, lane: int) -> Any:
+        with self.device:
+            event = cupy.cuda.Event(disable_timing=True)
+        event.record(self.streams[lane])
+        self._marks.append(event)
+        return event
+
+    def wait(self, lane: int, mark: Any) -> None:
+        self.streams[lane].wait_event(mark)
+
+
+def _refuse(size: int) -> Any:
+    raise RuntimeError(f"A step allocates {size} bytes while it is captured. Its graph would write to memory that others get.")

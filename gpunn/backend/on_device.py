@@ -1,59 +1,113 @@
 """What the GPU and its stand-in `sim` have in common: kernels of one compiled module, cuBLAS, and steps captured as graphs."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from gpunn.backend import algorithms, fuse_nodes, lanes, products
 from gpunn.backend.base import Backend
 from gpunn.backend.schedule import Node
-from gpunn.kernels import REGISTRY, Kernel, gemm
-from gpunn.kernels.device import Properties, function_name, instances, launch_arguments, launch_geometry, module_text
+from gpunn.kernels import REGISTRY, Kernel
+from gpunn.kernels.device import (
+    ModuleText,
+    Properties,
+    function_name,
+    instances,
+    launch_arguments,
+    launch_geometry,
+    module_text,
+)
 
 STEPS_PER_GRAPH = 16  # steps captured together: the gaps between graphs vanish
-TRANSPOSES = {gemm.GEMM_NN.name: (False, False), gemm.GEMM_NT.name: (False, True), gemm.GEMM_TN.name: (True, False)}
 
 
 class DeviceProgram:
-    """A recorded step: captured at its first run, once alone and once several steps long."""
+    """A recorded step. Its launches are fused once; it is captured at its first run, alone and several steps long.
+
+    ``nodes`` are the launches as they were recorded, ``launches`` those that run. Both keep every array a graph refers to.
+    """
 
     def __init__(self, ops: "DeviceBackend"):
         self._ops = ops
         self.nodes: list[Node] = []
+        self._launches: list[Node] | None = None
+        self._plan: list[lanes.Placed] | None = None
         self._graphs: dict[int, Any] = {}
+
+    @property
+    def launches(self) -> list[Node]:
+        if self._launches is None:
+            program = fuse_nodes.fuse(self.nodes, self._ops)
+            if self._ops.light is not None:
+                products.plan(program)
+            self._launches = program.nodes
+        return self._launches
+
+    @property
+    def plan(self) -> "list[lanes.Placed]":
+        if self._plan is None:
+            self._plan = lanes.place(self.launches, self._ops.address, self._ops.fork)
+        return self._plan
 
     def run(self, steps: int = 1) -> None:
         for size in (STEPS_PER_GRAPH, 1):
             while steps >= size and self.nodes:
                 if size not in self._graphs:
-                    self._graphs[size] = self._ops.capture(self.nodes, size)
+                    self._graphs[size] = self._ops.capture_steps(self.plan, size)
                 self._ops.replay(self._graphs[size])
                 steps -= size
 
     def describe(self) -> list[str]:
-        return [f"node {i}: {n.kernel.name} x {n.extent}" for i, n in enumerate(self.nodes)]
+        path = sum(p.lane == lanes.MAIN for p in self.plan)
+        lines = [f"{'beside, ' if p.lane else ''}node {i}: {p.node.kernel.name} x {p.node.extent}" for i, p in enumerate(self.plan)]
+        return [f"recorded as {len(self.nodes)} launches; {len(self.plan)} run, {path} of them one after another", *lines]
 
 
 class DeviceBackend(Backend):
-    """A backend whose kernels are CUDA text. A subclass says how to compile, capture and replay."""
+    """A backend whose kernels are CUDA text. A subclass says how to allocate, compile, launch, capture and replay.
+
+    Attributes: ``fork``, whether weight gradients run on a stream of their own, beside the input gradients (programs captured from now on);
+    ``tuning``: device and library by name, under which chosen algorithms are kept, or None.
+    """
+
+    tuning: str | None = None
 
     def __init__(self, properties: Properties):
         super().__init__()
         self.properties = properties
+        self.fork = True
         self._functions: dict[str, Any] = {}
         self._recording: DeviceProgram | None = None
-        self.blas: Any = None
+        self.blas: list[Any] = []  # one handle a lane
+        self.light: Any = None  # cuBLASLt, or None: products without plans
+        self._capturing = False
 
     # ------------------------------------------------------------------ what a subclass gives
-    def compile(self, source: str, names: tuple[str, ...]) -> dict[str, Any]:
-        """-> functions by name, each called as ``function(grid, block, arguments)``."""
+    def address(self, array: Any) -> int:
+        """Where an array lies."""
         raise NotImplementedError
 
-    def capture(self, nodes: list[Node], steps: int) -> Any:
+    def compile(self, text: ModuleText) -> dict[str, Any]:
+        """-> functions by name. Raises `KernelCompileError`."""
+        raise NotImplementedError
+
+    def call(self, function: Any, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...], lane: int) -> None:
+        raise NotImplementedError
+
+    def capture(self, body: Callable[[], None]) -> Any:
+        """The graph of what `body` launches."""
         raise NotImplementedError
 
     def replay(self, graph: Any) -> None:
+        raise NotImplementedError
+
+    def signal(self, lane: int) -> Any:
+        """A mark in a lane, for `wait`."""
+        raise NotImplementedError
+
+    def wait(self, lane: int, mark: Any) -> None:
         raise NotImplementedError
 
     # ------------------------------------------------------------------ kernels
@@ -64,37 +118,90 @@ class DeviceBackend(Backend):
         else:
             self.run_node(node)
 
-    def run_node(self, node: Node) -> None:
-        """One launch on the stream, now or into the graph that is being captured."""
+    def run_node(self, node: Node, lane: int = lanes.MAIN) -> None:
+        """One launch, now or into the graph that is being captured."""
         kernel, arguments = node.kernel, node.arguments
-        if kernel.name in TRANSPOSES:
+        if isinstance(node, products.Planned):
+            self.run_plan(node.plan, lane)
+            return
+        if kernel.name in products.TRANSPOSES:
             a, b, add, out = arguments
-            ta, tb = TRANSPOSES[kernel.name]
-            self.blas.gemm(_matrix(a), _matrix(b), _matrix(out), ta, tb, bool(add))
+            ta, tb = products.TRANSPOSES[kernel.name]
+            self.blas[lane].gemm(_matrix(a), _matrix(b), _matrix(out), ta, tb, bool(add))
             return
         geometry = launch_geometry(kernel, arguments, self.properties)
         if geometry is not None:
-            self.function(kernel, kernel.dtype(arguments))(*geometry, launch_arguments(kernel, arguments))
+            grid, block = geometry
+            self.call(self.function(kernel, kernel.dtype(arguments)), grid, block, launch_arguments(kernel, arguments), lane)
 
     def function(self, kernel: Kernel, dtype: Any) -> Any:
         """The compiled kernel. Whatever is registered and not compiled yet is compiled with it, as one module."""
         name = function_name(kernel, dtype)
         if name not in self._functions:
-            text = module_text(kernels=[k for k in REGISTRY.values() if not self._compiled(k)])
-            self._functions |= self.compile(text.source, text.names)
+            have = self._functions
+            fresh = [k for k in REGISTRY.values() if k.cuda and any(function_name(k, d) not in have for _, d in instances(kernels=[k]))]
+            self._functions |= self.compile(module_text(kernels=fresh))
         return self._functions[name]
 
-    def _compiled(self, kernel: Kernel) -> bool:
-        return all(function_name(kernel, d) in self._functions for _, d in instances(kernels=[kernel]))
+    # ------------------------------------------------------------------ planned products
+    def run_plan(self, plan: Any, lane: int, algorithm: bytes | None = None) -> None:
+        blas = self.blas[lane]
+        plan.run(blas.stream, blas.workspace, algorithm)
 
-    def prepare(self, nodes: list[Node]) -> None:
+    def tune(self, plan: Any) -> None:
+        """Choose the plan's algorithm. What it writes meanwhile, a step writes again before it reads it."""
+        algorithms.choose(plan, self.tuning, lambda algorithm: self.time(lambda: self.run_plan(plan, lanes.MAIN, algorithm)))
+
+    def time(self, launch: Callable[[], None]) -> float:
+        """Seconds that one launch takes inside a graph; infinite where it fails."""
+        raise NotImplementedError
+
+    def set_precision(self, tf32: bool) -> None:
+        """Whether products of float32 may use TF32; for programs recorded from now on."""
+        for handle in (*self.blas, self.light):
+            if handle is not None:
+                handle.tf32 = tf32
+
+    # ------------------------------------------------------------------ programs
+    def prepare(self, plan: "list[lanes.Placed]") -> None:
         """Before a capture: compile what the nodes need, and let cuBLAS see every product once, on memory nobody reads."""
-        for node in nodes:
-            if node.kernel.name in TRANSPOSES:
+        for placed in plan:
+            node = placed.node
+            if isinstance(node, products.Planned):
+                self.run_plan(node.plan, placed.lane)  # what it writes, a step writes again before it reads it
+            elif node.kernel.name in products.TRANSPOSES:
                 a, b, _, out = node.arguments
-                self.run_node(Node(node.kernel, [a, b, 0.0, self.empty(out.shape, out.dtype)], node.extent))
+                self.run_node(Node(node.kernel, [a, b, 0.0, self.empty(out.shape, out.dtype)], node.extent), placed.lane)
             else:
                 self.function(node.kernel, node.kernel.dtype(node.arguments))
+
+    def capture_steps(self, plan: "list[lanes.Placed]", steps: int) -> Any:
+        self.prepare(plan)
+
+        def body() -> None:
+            self._capturing = True
+            try:
+                for _ in range(steps):
+                    self._lay(plan)
+            finally:
+                self._capturing = False
+
+        return self.capture(body)
+
+    def _lay(self, plan: "list[lanes.Placed]") -> None:
+        """The launches of one step, lane by lane; afterwards the main lane has waited for the other."""
+        marks: dict[int, Any] = {}
+        forked = any(p.lane == lanes.SIDE for p in plan)
+        if forked:  # what is launched there belongs to the graph only behind a mark of the lane that is captured
+            self.wait(lanes.SIDE, self.signal(lanes.MAIN))
+        for i, placed in enumerate(plan):
+            if placed.after is not None:
+                self.wait(placed.lane, marks[placed.after])
+            self.run_node(placed.node, placed.lane)
+            if placed.marked:
+                marks[i] = self.signal(placed.lane)
+        if forked:
+            self.wait(lanes.MAIN, self.signal(lanes.SIDE))
 
     @contextmanager
     def record(self) -> Iterator[DeviceProgram]:
@@ -105,6 +212,10 @@ class DeviceBackend(Backend):
             yield self._recording
         finally:
             self._recording = None
+
+    def _check_allocation(self, shape: tuple[int, ...]) -> None:
+        if self._capturing:
+            raise RuntimeError(f"A step allocates while it is captured: {shape}. Its graph would write to memory that others get.")
 
 
 def _matrix(a: Any) -> Any:

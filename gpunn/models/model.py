@@ -81,6 +81,39 @@ class Model(Trainer):
             self.storage = Storage(self.backend, self.parameters, self.dtype)
         self._programs.clear()
 
+    def to(self, device: Any) -> "Model":
+        """Move the model, its optimizer's state and its random state to "cpu", "gpu" or "sim"; training goes on there where it was.
+
+        Raises `GpuUnavailable` for a GPU that cannot be used, `DeviceMemoryError` for one that is full; the model then stays where it is.
+        """
+        ops, before = get_backend(device), self.backend
+        if ops is before:
+            return self
+        optimizer = self._setup.optimizer if self._setup else None
+        owned = [self, self.rng, *self.layers, *self.parameters, *([] if optimizer is None else [optimizer])]
+        kept = [dict(vars(o)) for o in owned]
+        try:
+            self.backend = ops
+            self.rng.step = ops.asarray(before.to_numpy(self.rng.step))
+            for layer in self.layers:
+                layer.backend = ops
+            for p in self.parameters:
+                p.value, p.gradient, p.backend = ops.asarray(before.to_numpy(p.value)), None, ops
+            self.storage, self._programs, self._inference = None, {}, None
+            if optimizer is not None:
+                optimizer.move(ops)
+            if self.built:
+                if self._setup is not None:
+                    self._arrange()
+                else:
+                    self.pack()
+        except BaseException:
+            for o, attributes in zip(owned, kept, strict=True):
+                vars(o).clear()
+                vars(o).update(attributes)
+            raise
+        return self
+
     def storage_fits(self) -> bool:
         """Whether what was recorded still holds: the same parameters learn, and no other model has taken a layer of this one."""
         if self.storage is None or any(layer.rng is not self.rng for layer in self.layers):

@@ -29,23 +29,44 @@ def host(value: Any, name: str) -> np.ndarray:
                 value = np.from_dlpack(value)
         except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, a tensor that tracks gradients, ...
             raise ValueError(f"Argument {name}: expected an array of numbers. Received: {type(value).__name__} ({error}).") from error
+    return _numeric(value, name)
+
+
+def from_device(value: Any, name: str, ops: Any) -> Any:
+    """Targets and weights on the device of `ops` as a host array: they are few, and their checks name rows and classes."""
+    here = ops.adopt(value, name)
+    return value if here is None else ops.to_numpy(here)
+
+
+def _numeric(value: Any, name: str) -> Any:
     if value.dtype.kind not in "iubf":
         raise ValueError(f"Argument {name}: expected an array of numbers. Received: dtype {value.dtype} and shape {value.shape}.")
     return value
 
 
-def inputs(x: Any, row_shape: tuple[int, ...] | None, dtype: str, where: str, name: str = "x") -> np.ndarray:
+def not_finite(name: str, where: str, row: int) -> ValueError:
+    return ValueError(f"Argument {name} of {where}: expected finite numbers. Received: NaN or infinity in row {row}.")
+
+
+def inputs(x: Any, row_shape: tuple[int, ...] | None, dtype: str, where: str, name: str = "x", ops: Any = None) -> Any:
     """Input rows: uint8 is kept (a step converts it as it gathers), everything else becomes the model's type.
 
+    What is on the device of `ops` already stays there and is checked there; everything else comes back as an array of the host.
     Raises ValueError for no rows, rows of another shape than the model takes, or a value that is not finite (naming its row).
     """
-    x = host(x, name)
+    here = None if ops is None else ops.adopt(x, name)
+    x = host(x, name) if here is None else _numeric(here, name)
     if x.ndim == 0 or len(x) == 0:
         raise ValueError(f"Argument {name} of {where}: expected at least one row. Received: shape {x.shape}.")
     if x.ndim == 1 and (row_shape is None or row_shape == (1,)):
         x = x.reshape(-1, 1)
     if row_shape is not None and x.shape[1:] != row_shape:
         raise ValueError(f"Argument {name} of {where}: expected shape {(None, *row_shape)}. Received: {x.shape}.")
+    if here is not None:
+        x = ops.asarray(x, np.uint8 if x.dtype == np.uint8 else dtype)
+        if x.dtype != np.uint8 and (row := ops.first_not_finite(x)) is not None:
+            raise not_finite(name, where, row)
+        return x
     if x.dtype == np.uint8:
         return np.ascontiguousarray(x)
     with np.errstate(over="ignore"):  # a float64 too large for float32 becomes infinite, and is refused as such
@@ -63,7 +84,7 @@ def check_finite(x: np.ndarray, name: str, where: str) -> None:
             return
     bad = ~np.isfinite(x.reshape(len(x), -1)).all(axis=1)
     if bad.any():
-        raise ValueError(f"Argument {name} of {where}: expected finite numbers. Received: NaN or infinity in row {int(np.argmax(bad))}.")
+        raise not_finite(name, where, int(np.argmax(bad)))
 
 
 def same_length(x: np.ndarray, y: Any, name: str, where: str) -> None:

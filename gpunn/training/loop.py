@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gpunn import random
+from gpunn.backend.errors import DeviceMemoryError
 from gpunn.logs import LazyLogs, Logs
 from gpunn.training.data import Rows
 from gpunn.training.step import SUMS, Feed, Sums, record_prediction, record_step, run_stages, run_step_eagerly
@@ -51,7 +52,25 @@ class _Pass:
             for _ in range(steps):
                 run_step_eagerly(self.model, self.feed, rows, self.training, self._places(rows))
             return
-        self.record(rows).run(steps)
+        try:
+            self.record(rows).run(steps)
+            return
+        except DeviceMemoryError as error:
+            asked, free = error.asked, error.free
+        # out of the handler: what was recorded so far is free again
+        self._programs.pop(rows, None)
+        raise DeviceMemoryError(asked, free, self.ops.name, f"{self._smaller(rows)} The model is as it was.")
+
+    def _smaller(self, rows: int) -> str:
+        """In words, a batch whose step can be recorded."""
+        wanted, rows = rows, rows // 2
+        while rows:
+            try:
+                record_step(self.model, self.feed, rows, self.training, self._places(rows))
+                return f"A step of {wanted} rows does not fit; a batch_size of {rows} does."
+            except DeviceMemoryError:
+                rows //= 2
+        return f"A step of {wanted} rows does not fit, nor does one of a single row."
 
     def record(self, rows: int) -> Any:
         """The program of a batch of `rows` rows, recorded once."""

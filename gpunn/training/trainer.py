@@ -92,7 +92,9 @@ class Trainer:
         x = self._inputs(x, where)
         if y is None:
             raise ValueError(f"Argument y of {where}: expected targets. Received: None.")
-        y = data.host(y, "y")
+        y = data.host(data.from_device(y, "y", self.backend), "y")  # type: ignore[attr-defined]
+        if sample_weight is not None:
+            sample_weight = data.from_device(sample_weight, "sample_weight", self.backend)  # type: ignore[attr-defined]
         data.same_length(x, y, "y", where)
         output = self.compute_output_shape((None, *x.shape[1:]))  # type: ignore[attr-defined]
         targets = [setup.loss.prepare(y, output, self.dtype)]  # type: ignore[attr-defined]
@@ -108,7 +110,8 @@ class Trainer:
         return data.Rows(x, targets, weights, chosen)
 
     def _inputs(self, x: Any, where: str) -> np.ndarray:
-        return data.inputs(x, self.row_shape, self.dtype, f"{where} of model {self.name!r}")  # type: ignore[attr-defined]
+        where = f"{where} of model {self.name!r}"  # type: ignore[attr-defined]
+        return data.inputs(x, self.row_shape, self.dtype, where, ops=self.backend)  # type: ignore[attr-defined]
 
     def _ready(self, row_shape: tuple[int, ...]) -> None:
         if not self.built:  # type: ignore[attr-defined]

@@ -25,21 +25,9 @@ KERNEL(advance)(long long* __restrict__ position, long long* __restrict__ step, 
   }
 }
 
-// one block, sums in double in a fixed order; sums = (weighted total, weight, first step that was not finite or -1)
+// one block; see add_up
 KERNEL(accumulate)(const T* __restrict__ values, const T* __restrict__ weights, const long long* __restrict__ step,
                    double* __restrict__ sums, long long rows, long long columns) {
   __shared__ double part[32];
-  double total = 0, weight = 0;
-  for (long long i = threadIdx.x; i < rows; i += blockDim.x) {
-    const double w = (double)weights[i];
-    total += (double)values[i] * w;
-    weight += w;
-  }
-  total = block_sum(total, part);
-  weight = block_sum(weight, part);
-  if (threadIdx.x == 0) {
-    sums[0] += total;
-    sums[1] += weight;
-    if (sums[2] < 0 && !isfinite(total)) sums[2] = (double)step[0];
-  }
+  add_up(values, weights, step[0], sums, rows, part);
 }

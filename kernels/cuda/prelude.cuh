@@ -40,14 +40,8 @@ template <class V> __device__ __forceinline__ V warp_max(V v) {
   for (int apart = 16; apart > 0; apart >>= 1) v = maximum(v, __shfl_xor_sync(FULL_WARP, v, apart));
   return v;
 }
-// the largest of a row and its column, the leftmost of equals
-template <class V> __device__ __forceinline__ long long warp_argmax(const V* __restrict__ row, long long columns) {
-  V best = row[0];
-  long long at = 0;
-  for (long long j = threadIdx.x & 31; j < columns; j += 32) {
-    const V v = row[j];
-    if (v > best) { best = v; at = j; }
-  }
+// the column of the largest value that any lane leads with, the leftmost of equals
+template <class V> __device__ __forceinline__ long long warp_leader(V best, long long at) {
   #pragma unroll
   for (int apart = 16; apart > 0; apart >>= 1) {
     const V v = __shfl_xor_sync(FULL_WARP, best, apart);
@@ -55,6 +49,16 @@ template <class V> __device__ __forceinline__ long long warp_argmax(const V* __r
     if (v > best || (v == best && j < at)) { best = v; at = j; }
   }
   return at;
+}
+// the column of the largest value of a row, the leftmost of equals
+template <class V> __device__ __forceinline__ long long warp_argmax(const V* __restrict__ row, long long columns) {
+  V best = row[0];
+  long long at = 0;
+  for (long long j = threadIdx.x & 31; j < columns; j += 32) {
+    const V v = row[j];
+    if (v > best) { best = v; at = j; }
+  }
+  return warp_leader(best, at);
 }
 // the row a warp works on, for kernels of geometry "warps"
 __device__ __forceinline__ long long warp_row() { return blockIdx.x * (long long)(blockDim.x >> 5) + (threadIdx.x >> 5); }
@@ -83,4 +87,21 @@ template <class V> __device__ __forceinline__ V strip_sum(V v, V* __restrict__ p
   v = part[threadIdx.x];
   __syncthreads();  // part may be used again
   return v;
+}
+// Add weighted values to sums = (weighted total, weight, first step that was not finite or -1): in double, in a fixed order. One block.
+template <class V> __device__ __forceinline__ void add_up(const V* __restrict__ values, const V* __restrict__ weights, long long step,
+                                                          double* __restrict__ sums, long long rows, double* __restrict__ part) {
+  double total = 0, weight = 0;
+  for (long long i = threadIdx.x; i < rows; i += blockDim.x) {
+    const double w = (double)weights[i];
+    total += (double)values[i] * w;
+    weight += w;
+  }
+  total = block_sum(total, part);
+  weight = block_sum(weight, part);
+  if (threadIdx.x == 0) {
+    sums[0] += total;
+    sums[1] += weight;
+    if (sums[2] < 0 && !isfinite(total)) sums[2] = (double)step;
+  }
 }

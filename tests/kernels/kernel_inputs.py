@@ -150,7 +150,36 @@ def _logits(m, rows, columns):
     return z
 
 
+def _batch(m, rows, columns, data):
+    order, label = m.order(rows + 5), np.full(rows, -1, np.int32)
+    return [data, m.labels(rows + 5, columns), order, whole(2), m.number(1 / 255), m.blank(rows, columns), label]
+
+
+def _gradient_sum(y):
+    return lambda m, r, c: [m.real(r, c), getattr(m, y)(r, c), _add(r, c), m.real(c)]
+
+
+def _finish(m, rows, columns):
+    sums, more = np.array([1.5, 2.0, -1.0]), np.array([0.5, 4.0, 7.0])
+    counters = [whole(2**40), whole(2**33), whole(rows * 7)]
+    return [m.real(rows), m.positive(rows), m.real(rows), m.positive(rows), sums, more, *counters, rows, columns, 2]
+
+
+def _finish_adam(m, rows, columns):
+    return [*_finish(m, rows, columns), np.array([0.001]), 0.9, 0.999, np.array([np.nan])]
+
+
 MAKERS = {
+    "gather_batch_u8": lambda m, r, c: _batch(m, r, c, _bytes(m, r, c)),
+    "gather_batch_float": lambda m, r, c: _batch(m, r, c, m.real(r + 5, c)),
+    "softmax_ce_sparse_hit": lambda m, r, c: [
+        _logits(m, r, c), m.small(c), m.labels(r, c), m.positive(r), m.number(0.1), m.blank(r), m.blank(r, c), m.blank(r)
+    ],
+    "relu_bwd_sum": _gradient_sum("real"),
+    "sigmoid_bwd_sum": _gradient_sum("probability"),
+    "tanh__bwd_sum": _gradient_sum("probability"),
+    "finish": _finish,
+    "finish_adam": _finish_adam,
     "mean_squared_error": _row_loss,
     "mean_absolute_error": _row_loss,
     "binary_crossentropy": _binary,

@@ -12,6 +12,7 @@ from gpunn.kernels.device import module_text
 # (kernel, operand): why a value that is not finite may leave no trace
 SILENT = {
     ("linear_bwd", "y"): "not used", ("relu_bwd", "y"): "y > 0 is false for NaN, as in NumPy",
+    ("relu_bwd_sum", "y"): "the same",
     **{(n, "p"): "a hit is a comparison" for n in ("hit_sparse", "hit_dense", "hit_binary")},
     **{(n, "target"): "a hit is a comparison" for n in ("hit_dense", "hit_binary")},
 }
@@ -26,17 +27,17 @@ def poisoned(kernel, operand, value):
     """Arguments with `value` in one element that the kernel surely uses."""
     args = arguments(kernel, "float32", 31, 10, seed=3)
     names = [o.name for o in kernel.operands]
-    if kernel.name == "relu_bwd":
+    if kernel.name in ("relu_bwd", "relu_bwd_sum"):
         args[names.index("y")][...] = 1
     if kernel.name == "dropout":
         args[names.index("threshold")] = 0
     if kernel.name in GEMM:
         args[0][args[0] == 0] = 1
         args[names.index("add")] = 1.0
-    if kernel.name == "column_sum":
+    if kernel.name == "column_sum" or kernel.name.endswith("_bwd_sum"):
         args[names.index("add")] = 1.0
     a = args[names.index(operand)]
-    if kernel.name in ("gather_float", "pick_weights"):
+    if kernel.name in ("gather_float", "gather_batch_float", "pick_weights"):
         a[args[names.index("order")][4]] = value
     else:
         a.reshape(-1)[0 if a.ndim == 1 else 5 * a.shape[1] + 2] = value

@@ -6,40 +6,85 @@ import os
 import pathlib
 import shutil
 import subprocess
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from gpunn.backend import cublas
+from gpunn.backend import cublas, cublaslt, lanes
+from gpunn.backend.errors import DeviceMemoryError, compile_error
+from gpunn.backend.foreign import elsewhere, gpu_of
 from gpunn.backend.on_device import DeviceBackend
-from gpunn.backend.schedule import Node
+from gpunn.backend.sim.graph import LaneGraph
 from gpunn.backend.sim.host_module import HostCompileError, HostGraph, HostModule
 from gpunn.kernels import cache
-from gpunn.kernels.device import Properties
+from gpunn.kernels.device import ModuleText, Properties
 
 BLAS_TEXT = pathlib.Path(__file__).with_name("cublas_on_host.c")
+LIGHT_TEXT = pathlib.Path(__file__).with_name("cublaslt_on_host.h")
 
 
 class SimBackend(DeviceBackend):
-    """NumPy arrays, kernels through `HostModule`, cuBLAS's entry points on host memory, steps recorded as `HostGraph`.
+    """NumPy arrays, kernels through `HostModule`, cuBLAS's entry points on host memory, steps recorded as `LaneGraph`.
 
-    Args: ``order`` of the threads and ``guard`` as in `HostModule`. Raises `HostCompileError` without a C++ compiler.
+    Args: ``order`` of the threads and of the lanes, and ``guard``, as in `HostModule`; ``memory``: bytes the device has.
+    Attributes: ``allocated``, bytes in use; ``allocations``, how many arrays were made so far; ``captures``.
+    Raises `HostCompileError` without a C++ compiler.
     """
 
     name = "sim"
 
-    def __init__(self, order: str = "forward", guard: bool = False):
+    def __init__(self, order: str = "forward", guard: bool = False, memory: int = 1 << 40):
         super().__init__(Properties(multiprocessors=4))
-        self._order, self._guard = order, guard
-        self.blas = _RecordedBlas(_blas_library(), np.empty(64, np.uint8), lambda a: a.ctypes.data)
+        self._order, self._guard, self.memory = order, guard, memory
+        self._kept: dict[int, Any] = {}  # the owners of adopted memory
+        self.allocated = self.allocations = self.captures = 0
+        library = _blas_library()
+        self.blas = [_RecordedBlas(library, np.empty(1 << 16, np.uint8), self.address) for _ in (lanes.MAIN, lanes.SIDE)]
+        self.light = cublaslt.Light(library, self.address, 1 << 16)
 
+    # ------------------------------------------------------------------ arrays
     def empty(self, shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
+        self._check_allocation(shape)
+        asked = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
+        if asked > self.free_memory():
+            raise DeviceMemoryError(asked, self.free_memory(), self.name)
         array = np.empty(shape, dtype)
-        array.view(np.uint8).fill(0xFF)  # NaN: what is read before it is written shows
+        array.reshape(-1).view(np.uint8).fill(0xFF)  # NaN: what is read before it is written shows
+        self.allocated, self.allocations = self.allocated + asked, self.allocations + 1
+        weakref.finalize(array, self._freed, asked).atexit = False
         return array
 
+    def _freed(self, size: int) -> None:
+        self.allocated -= size
+
+    def free_memory(self) -> int:
+        return self.memory - self.allocated
+
     def asarray(self, values: Any, dtype: Any = None) -> np.ndarray:
-        return np.array(values, dtype, order="C")  # a copy: a device has memory of its own
+        values = np.asarray(values, dtype)
+        array = self.empty(values.shape, values.dtype)  # a copy: a device has memory of its own
+        array[...] = values
+        return array
+
+    def adopt(self, value: Any, name: str) -> np.ndarray | None:
+        """Its foreign arrays are objects with ``__cuda_array_interface__`` whose pointers are addresses of the host: stand-ins, too."""
+        number = gpu_of(value)
+        if number is None:
+            return None
+        if number:
+            raise elsewhere(name, number, "gpu 0")
+        face = value.__cuda_array_interface__
+        size = int(np.prod(face["shape"])) * np.dtype(face["typestr"]).itemsize
+        array = np.frombuffer((ctypes.c_char * size).from_address(face["data"][0]), face["typestr"]).reshape(face["shape"])
+        self._kept[id(array)] = value
+        weakref.finalize(array, self._kept.pop, id(array)).atexit = False
+        return array
+
+    def first_not_finite(self, rows: np.ndarray) -> int | None:
+        bad = ~np.isfinite(rows.reshape(len(rows), -1)).all(axis=1)
+        return int(np.argmax(bad)) if bad.any() else None
 
     def write(self, target: np.ndarray, values: Any) -> None:
         target[...] = values
@@ -48,20 +93,52 @@ class SimBackend(DeviceBackend):
         self.reads += 1
         return np.array(array)
 
-    def compile(self, source: str, names: tuple[str, ...]) -> dict[str, Any]:
-        module = HostModule(code=source, order=self._order, guard=self._guard)
-        return {name: module.get_function(name) for name in names}
+    def address(self, array: np.ndarray) -> int:
+        return array.ctypes.data
 
-    def capture(self, nodes: list[Node], steps: int) -> HostGraph:
-        self.prepare(nodes)
-        with HostGraph() as graph:
-            for _ in range(steps):
-                for node in nodes:
-                    self.run_node(node)
+    # ------------------------------------------------------------------ kernels
+    def compile(self, text: ModuleText) -> dict[str, Any]:
+        try:
+            module = HostModule(code=text.source, order=self._order, guard=self._guard)
+        except HostCompileError as error:
+            if "refused" not in str(error):
+                raise
+            raise compile_error(str(error), text, "sim") from error
+        return {name: module.get_function(name) for name in text.names}
+
+    def call(self, function: Any, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...], lane: int) -> None:
+        function(grid, block, arguments)
+
+    def run_node(self, node: Any, lane: int = lanes.MAIN) -> None:
+        if isinstance(HostGraph.recording, LaneGraph):
+            HostGraph.recording.lane = lane
+        super().run_node(node, lane)
+
+    def run_plan(self, plan: Any, lane: int, algorithm: bytes | None = None) -> None:
+        if HostGraph.recording is not None:
+            HostGraph.recording.node("plan", lambda: super(SimBackend, self).run_plan(plan, lane, algorithm))
+        else:
+            super().run_plan(plan, lane, algorithm)
+
+    def time(self, launch: Callable[[], None]) -> float:
+        launch()
+        return 1.0  # all alike: the first is taken
+
+    def capture(self, body: Callable[[], None]) -> LaneGraph:
+        self.captures += 1
+        graph = LaneGraph(self._order)
+        with graph:
+            body()
         return graph
 
-    def replay(self, graph: HostGraph) -> None:
+    def replay(self, graph: LaneGraph) -> None:
         graph.launch()
+
+    def signal(self, lane: int) -> Any:
+        return HostGraph.recording.signal(lane)  # type: ignore[union-attr]
+
+    def wait(self, lane: int, mark: Any) -> None:
+        HostGraph.recording.wait(lane, mark)  # type: ignore[union-attr]
 
 
 class _RecordedBlas(cublas.Blas):
@@ -77,7 +154,7 @@ class _RecordedBlas(cublas.Blas):
 def _blas_library() -> ctypes.CDLL:
     """The stand-in library, compiled once and kept in the user's cache folder."""
     compiler = os.environ.get("CC", "gcc")
-    key = hashlib.sha256(BLAS_TEXT.read_bytes()).hexdigest()[:24]
+    key = hashlib.sha256(BLAS_TEXT.read_bytes() + LIGHT_TEXT.read_bytes()).hexdigest()[:24]
     library = cache.folder("sim") / f"cublas-{key}.so"
     if not library.exists():
         if shutil.which(compiler) is None:

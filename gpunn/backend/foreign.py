@@ -1,0 +1,31 @@
+"""Arrays of other libraries that live on a GPU: CuPy's, PyTorch's, JAX's, anything with DLPack or ``__cuda_array_interface__``."""
+
+from typing import Any
+
+CUDA = (2, 13)  # DLPack's device types of CUDA memory: plain and managed
+
+
+def gpu_of(value: Any) -> int | None:
+    """The number of the GPU an array lives on; None for what lives in host memory (or is no array)."""
+    if hasattr(value, "__dlpack_device__"):
+        kind, number = value.__dlpack_device__()
+        return int(number) if int(kind) in CUDA else None
+    if has_cuda_interface(value):
+        device = getattr(value, "device", 0)
+        return int(getattr(device, "id", device if isinstance(device, int) else 0))
+    return None
+
+
+def has_cuda_interface(value: Any) -> bool:
+    try:
+        return hasattr(value, "__cuda_array_interface__")
+    except RuntimeError:  # PyTorch: of a tensor that tracks gradients
+        return True
+
+
+def elsewhere(name: str, number: int, where: str) -> ValueError:
+    """The error for an array on a GPU that the model is not on."""
+    return ValueError(
+        f"Argument {name}: expected an array on the model's device, {where}, or in host memory. Received: an array on gpu {number}. "
+        f"Move the array, or the model with model.to(...)."
+    )
