@@ -169,12 +169,6 @@ class Model(Trainer):
             self._inference = fuse.stages(self.layers)[0]
         return self._inference
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        raise NotImplementedError
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        raise NotImplementedError
-
     # ------------------------------------------------------------------ saying what it is
     def summary(self, line_length: int | None = None, print_fn: Any = None) -> None:
         """Print a table of the layers: output shape, parameters, totals."""

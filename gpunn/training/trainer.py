@@ -2,7 +2,7 @@
 
 import warnings
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -34,10 +34,30 @@ class Setup:
 
 
 class Trainer:
-    """Keras's training face. A model gives `layers`, `parameters`, `backend`, `dtype`, `rng`, `storage` and `ready(row_shape)`."""
+    """Keras's training face. What a model must give is declared here."""
 
+    layers: list[Any]
+    backend: Any
+    dtype: str
+    built: bool
+    row_shape: tuple[int, ...] | None
+    output_shape: tuple[int | None, ...]
+    storage: Any
+    name: str
     _setup: Setup | None = None
     history: cb.History | None = None
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        raise NotImplementedError
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        raise NotImplementedError
+
+    def pack(self) -> None:
+        raise NotImplementedError
+
+    def storage_fits(self) -> bool:
+        raise NotImplementedError
 
     # ------------------------------------------------------------------ compile
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, **unknown: Any) -> None:
@@ -52,11 +72,11 @@ class Trainer:
             raise ValueError("compile needs a loss. Received: loss=None.")
         asked = [] if metrics is None else list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
         setup = Setup(losses.get(loss), optimizers.get(optimizer), asked)
-        setup.resolve(self.output_shape if self.built else (None, 2))  # type: ignore[attr-defined]  # unknown names show here
+        setup.resolve(self.output_shape if self.built else (None, 2))  # unknown names show here
         setup.optimizer.claim(self)
         self._setup = setup
         self._programs: dict[Any, Any] = {}
-        if self.built:  # type: ignore[attr-defined]
+        if self.built:
             self._arrange()
 
     @property
@@ -81,10 +101,10 @@ class Trainer:
         setup = self._setup
         if setup is None:
             return
-        setup.resolve(self.output_shape)  # type: ignore[attr-defined]
-        setup.stages, setup.fused = fuse.stages(self.layers, setup.loss)  # type: ignore[attr-defined]
-        self.pack()  # type: ignore[attr-defined]
-        setup.optimizer.bind(self.backend, self.storage)  # type: ignore[attr-defined]
+        setup.resolve(self.output_shape)
+        setup.stages, setup.fused = fuse.stages(self.layers, setup.loss)
+        self.pack()
+        setup.optimizer.bind(self.backend, self.storage)
 
     def _check(self, x: Any, y: Any, sample_weight: Any, class_weight: Any, where: str) -> data.Rows:
         """Everything that can be refused is refused here, before anything changes."""
@@ -92,31 +112,31 @@ class Trainer:
         x = self._inputs(x, where)
         if y is None:
             raise ValueError(f"Argument y of {where}: expected targets. Received: None.")
-        y = data.host(data.from_device(y, "y", self.backend), "y")  # type: ignore[attr-defined]
+        y = data.host(data.from_device(y, "y", self.backend), "y")
         if sample_weight is not None:
-            sample_weight = data.from_device(sample_weight, "sample_weight", self.backend)  # type: ignore[attr-defined]
+            sample_weight = data.from_device(sample_weight, "sample_weight", self.backend)
         data.same_length(x, y, "y", where)
-        output = self.compute_output_shape((None, *x.shape[1:]))  # type: ignore[attr-defined]
-        targets = [setup.loss.prepare(y, output, self.dtype)]  # type: ignore[attr-defined]
+        output = self.compute_output_shape((None, *x.shape[1:]))
+        targets = [setup.loss.prepare(y, output, self.dtype)]
         setup.resolve(output)
         chosen = []
         for metric in setup.metrics:
-            t = metric.prepare(y, output, self.dtype)  # type: ignore[attr-defined]
+            t = metric.prepare(y, output, self.dtype)
             same = next((i for i, other in enumerate(targets) if other.dtype == t.dtype and np.array_equal(other, t)), None)
             if same is None:
                 targets.append(t)
             chosen.append(len(targets) - 1 if same is None else same)
-        weights = data.row_weights(sample_weight, class_weight, y, len(x), self.dtype, where)  # type: ignore[attr-defined]
+        weights = data.row_weights(sample_weight, class_weight, y, len(x), self.dtype, where)
         return data.Rows(x, targets, weights, chosen)
 
     def _inputs(self, x: Any, where: str) -> np.ndarray:
-        where = f"{where} of model {self.name!r}"  # type: ignore[attr-defined]
-        return data.inputs(x, self.row_shape, self.dtype, where, ops=self.backend)  # type: ignore[attr-defined]
+        where = f"{where} of model {self.name!r}"
+        return data.inputs(x, self.row_shape, self.dtype, where, ops=self.backend)
 
     def _ready(self, row_shape: tuple[int, ...]) -> None:
-        if not self.built:  # type: ignore[attr-defined]
-            self.build((None, *row_shape))  # type: ignore[attr-defined]
-        elif self._setup is not None and (not self._setup.stages or not self.storage_fits()):  # type: ignore[attr-defined]
+        if not self.built:
+            self.build((None, *row_shape))
+        elif self._setup is not None and (not self._setup.stages or not self.storage_fits()):
             self._arrange()
 
     # ------------------------------------------------------------------ fit
@@ -158,7 +178,7 @@ class Trainer:
             size = validation_batch_size or self._held_batch(batch_size, validation_steps, chain.test_batches)
             evaluation = Evaluation(self, held_rows, size, validation_steps)
         self.stop_training = False
-        self.history = chain.history
+        self.history = history = cast(cb.History, chain.history)  # history=True above
         chain.on_train_begin()
         logs: dict[str, Any] = {}
         for epoch in range(initial_epoch, epochs):
@@ -175,7 +195,7 @@ class Trainer:
             if self.stop_training:
                 break
         chain.on_train_end(logs)
-        return self.history  # type: ignore[return-value]  # set above; a callback may not take it away
+        return history
 
     def _held_batch(self, batch_size: int, steps: int | None, watched: bool) -> int:
         """Rows of a batch without training: Keras's number where somebody can tell, else at least 256, which is faster."""
@@ -203,7 +223,7 @@ class Trainer:
         """The model's outputs for all rows, as a NumPy array (rows, ...)."""
         steps, batch_size = _perhaps("steps", steps), _perhaps("batch_size", batch_size)
         x = self._inputs(x, "predict")
-        self.compute_output_shape((None, *x.shape[1:]))  # type: ignore[attr-defined]
+        self.compute_output_shape((None, *x.shape[1:]))
         chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps or -(-len(x) // (batch_size or 32))})
         self._ready(x.shape[1:])
         chain.on_predict_begin()
