@@ -176,6 +176,7 @@ class DeviceBackend(Backend):
                 self.function(node.kernel, node.kernel.dtype(node.arguments))
 
     def capture_steps(self, plan: "list[lanes.Placed]", steps: int) -> Any:
+        self.synchronize()  # steps still under way must not meet what `prepare` writes on the other stream
         self.prepare(plan)
 
         def body() -> None:
