@@ -42,12 +42,21 @@ def network(name):
     return model
 
 
+def arrays_of(model):
+    """Every array of the model and its optimizer; sim's are NumPy's too, so only their identity tells where they are."""
+    owners = [model.optimizer, model.rng, model.storage, *model.parameters]
+    nested = [v for o in owners for v in vars(o).values()] + list(model.optimizer.state.values())
+    return [v for v in nested if isinstance(v, np.ndarray)]
+
+
 def test_training_goes_on_where_it_was(sim_with):
     sim_with()
     stays, moves = network("cpu"), network("cpu")
     for model in (stays, moves):
         model.fit(X, Y, batch_size=16, epochs=1, verbose=0)
+    before = {id(a) for a in arrays_of(moves)}
     assert moves.to("sim") is moves and moves.backend.name == "sim"
+    assert not before & {id(a) for a in arrays_of(moves)}, "an array of the old device is still in use"
     expected = stays.fit(X, Y, batch_size=16, epochs=2, verbose=0).history["loss"]
     np.testing.assert_allclose(moves.fit(X, Y, batch_size=16, epochs=2, verbose=0).history["loss"], expected, rtol=1e-4)
     assert moves.optimizer.iterations == stays.optimizer.iterations == 18

@@ -10,6 +10,7 @@ from gpunn import layers, models
 from gpunn.backend import algorithms
 from gpunn.backend.cublas import BlasError
 from gpunn.backend.cublaslt import Plan, mask_shape
+from gpunn.kernels import REGISTRY
 
 RNG = np.random.default_rng(8)
 
@@ -115,6 +116,22 @@ def test_plans_change_no_result(sim_with, widths, activation):
     np.testing.assert_allclose(results[0][0], results[2][0], rtol=1e-5)
     for planned, plain in zip(results[0][1], results[2][1], strict=True):
         np.testing.assert_allclose(planned, plain, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_the_mask_stands_for_the_output_only_while_that_stays(ops, changed):
+    """Whoever writes y between forward and backward makes relu's gradient another one than the mask's."""
+    x, w, bias, y, dz, w2, dy, db = (ops.asarray(real(*s)) for s in ((5, 6), (6, 4), (4,), (5, 4), (5, 3), (4, 3), (5, 4), (4,)))
+    with ops.record() as program:
+        ops.launch(REGISTRY["gemm_nn"], x, w, 0.0, y)
+        ops.launch(REGISTRY["bias_relu"], y, bias, y)
+        if changed:
+            ops.launch(REGISTRY["tanh_"], y, y)
+        ops.launch(REGISTRY["gemm_nt"], dz, w2, 0.0, dy)
+        ops.launch(REGISTRY["relu_bwd"], dy, y, dy)
+        ops.launch(REGISTRY["column_sum"], dy, 0.0, db)
+    names = [n.kernel.name for n in program.launches]
+    assert ("gemm_nt+drelu_bgrad" in names) is not changed and ("relu_bwd_sum" in names) is changed
 
 
 def test_precision(sim_with):
