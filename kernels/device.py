@@ -11,7 +11,7 @@ from gpunn.kernels.cuda_text import SUFFIX, prelude, typed
 from gpunn.kernels.record import FLOATS, REGISTRY, Kernel, shape_of
 
 WARP = 32
-MAX_THREADS = {"elements": 256, "rows": 256, "warps": 256, "columns": 1024, "one": 1024}  # in a block, by geometry
+MAX_THREADS = {"elements": 256, "rows": 256, "warps": 256, "columns": 1024, "one": 512}  # in a block, by geometry
 _FUNCTION = re.compile(r"(?:__global__ void (?:__launch_bounds__\(\d+\) )?|__device__ __forceinline__ [\w<>]+ )(\w+)\(")
 Launch = tuple[tuple[int, ...], tuple[int, ...]]
 
