@@ -93,7 +93,7 @@ def test_the_grid_follows_the_size():
     assert grid("column_sum", matrix(128, 300), 0.0, np.empty(300, "f4")) == ((38,), (8, 32))
     assert grid("column_sum", matrix(8192, 10_000), 0.0, np.empty(10_000, "f4")) == ((313,), (32, 32))
     assert grid("column_sum", matrix(1, 3), 0.0, np.empty(3, "f4")) == ((1,), (8, 4))
-    assert grid("accumulate", np.empty(8192, "f4"), None, None, None) == ((1,), (1024,))
+    assert grid("accumulate", np.empty(8192, "f4"), None, None, None) == ((1,), (512,))
 
 
 def test_blocks_are_within_the_bounds_that_the_text_states():
