@@ -10,7 +10,7 @@ import numpy as np
 from contest import save
 
 from gpunn.backend.native import Replay
-from gpunn.backend.schedule import Node, Schedule
+from gpunn.backend.schedule import Node, alone
 from gpunn.kernels import REGISTRY
 from gpunn.kernels.record import bytes_moved
 
@@ -49,8 +49,7 @@ def main() -> None:
             continue
         operands = arguments(kernel)
         node = Node(kernel, operands, kernel.extent(*operands))
-        plan = Schedule([node], np.array([[0, 1, 0, node.extent]], np.int64), np.array([0, 1], np.int64), 0.0)
-        replay = Replay(plan, 1)
+        replay = Replay(alone(node), 1)
         moved = bytes_moved(kernel, operands)
         source = np.ones(moved // 8, np.float32)
         target = np.empty_like(source)

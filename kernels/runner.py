@@ -1,18 +1,24 @@
 """Runs a schedule of compiled kernels: the CPU's counterpart of replaying a CUDA graph. No Python and no lock between kernels.
 
-A schedule is phases of independent tasks; a task runs a chain of kernels over a range of their axis. Threads draw tasks from one counter.
-A thread that the operating system has put aside holds up the others only while it holds a task, never at a barrier.
+A schedule is phases of independent tasks; a task runs a chain of kernels over a range of their axis. Every thread has a queue of its own,
+the same part of each matrix in every step, so that what it wrote is still in its cache; when that is empty it takes from the others. A
+thread that the operating system has put aside holds up the others only while it holds a task, never at a barrier.
 """
 
 import numpy as np
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import njit, types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
 SHIFT = 20  # the counter's low bits number a phase's tasks, the others the phase
-COUNTER, DONE = 0, 16  # places in `state`, on cache lines of their own
-SPINS = 60000  # looks at the counter (some 60 us) before a waiting thread sleeps, which takes 100 us at least
+LINE = 16  # words between two counters: cache lines of their own
+PHASE, DONE, COUNTERS = 0, LINE, 2 * LINE  # places in `state`: the phase that runs, tasks done in it, a counter for each queue
+# A waiting thread looks for some 60 us before it sleeps, which takes 100 us at least. On x86 it pauses between two looks (some 20 ns), so
+# that a sibling on the same physical core gets the units: without, the one that works was seen four times slower.
+PAUSES = binding.get_process_triple().startswith(("x86_64", "i686", "i386"))
+SPINS = 3000 if PAUSES else 60000
 
 
 def _at(builder, where, type_):
@@ -45,6 +51,16 @@ def write(typingctx, where, value):
 
 
 @intrinsic
+def pause(typingctx):
+    def codegen(context, builder, signature, args):
+        if PAUSES:
+            builder.call(cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), "llvm.x86.sse2.pause"), [])
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
 def call_kernel(typingctx, function, block, lo, hi, scratch):
     def codegen(context, builder, signature, args):
         kind = ir.FunctionType(ir.VoidType(), [I64.as_pointer(), I64, I64, I64])
@@ -63,38 +79,56 @@ def nap(typingctx, function, duration):
     return types.void(types.int64, types.int64), codegen
 
 
-@njit("void(i8,i8[::1],i8[:,::1],i8[::1],i8[::1],i8,i8,i8,i8,i8)", nogil=True, cache=True)
-def work(state, phases, tasks, functions, blocks, width, last, scratch, sleep, naps):
-    """Draw tasks until phase number `last` is reached.
+@njit("void(i8,i8,i8[:,::1],i8[:,::1],i8[::1],i8[::1],i8,i8,i8,i8,i8)", nogil=True, cache=True)
+def work(state, me, queues, tasks, functions, blocks, width, last, scratch, sleep, naps):
+    """Draw tasks until phase number `last` is reached: first from queue number `me`, then from the others'.
 
-    phases[p]:phases[p+1] are the tasks of phase p; tasks[t] = (first node, one past the last, lo, hi); functions[node] is the kernel's
-    address, blocks[node * width:] its arguments. `state` is the address of the shared counters, `sleep` of a C function for waiting.
+    queues[p, q]:queues[p, q+1] are the tasks of queue q in phase p; tasks[t] = (first node, one past the last, lo, hi); functions[node] is
+    the kernel's address, blocks[node * width:] its arguments. `state` is the address of the shared counters, `sleep` of a C function for
+    waiting. A phase ends when all its tasks are done and whoever opened it has opened it wholly: that is the one more that is counted.
     """
-    counter, done = state + 8 * COUNTER, state + 8 * DONE
-    count = phases.size - 1
+    here, done, counters = state + 8 * PHASE, state + 8 * DONE, state + 8 * COUNTERS
+    count, crew = queues.shape[0], queues.shape[1] - 1
     base = blocks.ctypes.data
     while True:
-        ticket = fetch_add(counter, 1)
-        number = ticket >> SHIFT
-        if number >= last:
+        seen = read(here)
+        if seen >= last:
             return
-        p = number % count
-        k = ticket - (number << SHIFT)
-        n = phases[p + 1] - phases[p]
-        if k < n:
-            t = phases[p] + k
-            for node in range(tasks[t, 0], tasks[t, 1]):
-                call_kernel(functions[node], base + node * width * 8, tasks[t, 2], tasks[t, 3], scratch)
-            if fetch_add(done, 1) + 1 == n:
-                write(done, 0)
-                write(counter, (number + 1) << SHIFT)
-        else:
+        idle = True
+        for turn in range(crew):
+            q = (me + turn) % crew
+            while True:
+                ticket = fetch_add(counters + 8 * LINE * q, 1)
+                number = ticket >> SHIFT
+                p = number % count
+                t = queues[p, q] + ticket - (number << SHIFT)
+                if number >= last or t >= queues[p, q + 1]:
+                    break
+                idle = False
+                for node in range(tasks[t, 0], tasks[t, 1]):
+                    call_kernel(functions[node], base + node * width * 8, tasks[t, 2], tasks[t, 3], scratch)
+                while number < last and fetch_add(done, 1) == queues[p, crew] - queues[p, 0]:
+                    number += 1
+                    p = number % count
+                    write(done, 0)
+                    for other in range(crew):
+                        write(counters + 8 * LINE * other, number << SHIFT)
+                    write(here, number)
+        if idle:
             spins = 0
-            while read(counter) >> SHIFT == number:
+            while read(here) == seen:
+                pause()
                 spins += 1
                 if spins > SPINS:
                     nap(sleep, naps)
 
 
-def make_state() -> np.ndarray:
-    return np.zeros(64, np.int64)
+def make_state(crew: int) -> np.ndarray:
+    """Counters for `crew` queues, on cache lines of their own."""
+    return np.zeros(COUNTERS + LINE * crew, np.int64)
+
+
+def restart(state: np.ndarray) -> None:
+    """Before a run: phase 0 is open, wholly."""
+    state[:] = 0
+    state[DONE] = 1

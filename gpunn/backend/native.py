@@ -3,14 +3,18 @@
 import os
 import queue
 import threading
+import time
 from typing import Any
 
 import numpy as np
 
-from gpunn.backend.schedule import Node, Schedule
+from gpunn.backend.schedule import Node, Schedule, alone
 from gpunn.kernels import native, runner
 
 NAP = 20  # microseconds a waiting thread sleeps once spinning has not helped
+LOOK_EVERY = 0.5  # seconds between two comparisons of all threads with one
+GLANCE = 0.006  # seconds that each side of a comparison may take
+TRIAL = 4  # at most one step in so many is spent on each side
 
 
 class Replay:
@@ -30,33 +34,47 @@ class Replay:
             scratch = max(scratch, node.kernel.scratch(*node.arguments))
         self._width = max(map(len, blocks))
         self._blocks = np.array([b + [0] * (self._width - len(b)) for b in blocks], np.int64).reshape(-1)
-        self._tasks, self._phases = plan.tasks, plan.phases
-        self._state = runner.make_state()
+        self._tasks, self._queues = plan.tasks, plan.queues
+        self._state = runner.make_state(plan.queues.shape[1] - 1)
         self._scratch = [np.empty(scratch + 64, np.uint8) for _ in range(threads)]
         self._nap = native.nap_address()
+        self._chosen, self._look, self._pace = threads, 0.0, GLANCE
 
     def __call__(self, steps: int) -> None:
-        last = steps * (self._phases.size - 1)
-        self._state[:] = 0
-        shared = (self._state.ctypes.data, self._phases, self._tasks, self._functions, self._blocks, self._width, last)
+        """Run steps, on all threads or on one, whichever was seen faster lately: the results are the same to the bit.
+
+        Two cores that share no cache, or that others keep busy, can be slower together than one alone; which it is changes by the minute.
+        """
+        if self.threads > 1 and steps >= TRIAL and time.perf_counter() >= self._look:
+            trial = max(1, min(steps // TRIAL, int(GLANCE / self._pace)))
+            together, single = self._run(trial, self.threads), self._run(trial, 1)
+            self._chosen = self.threads if together <= single else 1
+            self._look = time.perf_counter() + LOOK_EVERY
+            steps -= 2 * trial
+        self._pace = max(self._run(steps, self._chosen) / steps, 1e-7)
+
+    def _run(self, steps: int, threads: int) -> float:
+        """-> seconds it took."""
+        began = time.perf_counter()
+        last = steps * len(self._queues)
+        runner.restart(self._state)
+        shared = (self._queues, self._tasks, self._functions, self._blocks, self._width, last)
 
         def part(thread: int) -> None:
             area = self._scratch[thread].ctypes.data
-            runner.work(*shared, (area + 63) // 64 * 64, self._nap, NAP)
+            runner.work(self._state.ctypes.data, thread, *shared, (area + 63) // 64 * 64, self._nap, NAP)
 
-        if self.threads == 1:
-            part(0)
-            return
-        waiting = [_crew().submit(part, i) for i in range(1, self.threads)]
+        waiting = [_crew().submit(part, i) for i in range(1, threads)]
         part(0)
         for done in waiting:
             done.wait()
+        return time.perf_counter() - began
 
 
 def run_node(node: Node) -> None:
     """One launch, now, on this thread."""
     if node.extent:
-        Replay(Schedule([node], np.array([[0, 1, 0, node.extent]], np.int64), np.array([0, 1], np.int64), 0.0), 1)(1)
+        Replay(alone(node), 1)(1)
 
 
 class _Crew:

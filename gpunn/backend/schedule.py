@@ -91,11 +91,14 @@ def place(nodes: Sequence[Node]) -> None:
 
 @dataclass(frozen=True)
 class Schedule:
-    """``order``: nodes as they are laid out; ``tasks``: (first, end, lo, hi) over that order; ``phases``: offsets into the tasks."""
+    """``order``: nodes as they are laid out; ``tasks``: (first, end, lo, hi) over that order.
+
+    ``queues[p, q]:queues[p, q + 1]`` are the tasks of phase p that thread q takes first: the same part of each axis in every phase.
+    """
 
     order: list[Node]
     tasks: np.ndarray
-    phases: np.ndarray
+    queues: np.ndarray
     cost: float  # nanoseconds of one run on one core, estimated
 
 
@@ -103,22 +106,30 @@ def schedule(nodes: Sequence[Node], threads: int) -> Schedule:
     place(nodes)
     order: list[Node] = []
     tasks: list[tuple[int, int, int, int]] = []
-    phases = [0]
+    queues: list[list[int]] = []
     total = 0.0
     for phase in range(max((n.phase for n in nodes), default=-1) + 1):
-        pieces = []
+        shares: list[list[tuple[float, tuple[int, int, int, int]]]] = [[] for _ in range(threads)]
         for chain in dict.fromkeys(n.chain for n in nodes if n.phase == phase):
             members = [n for n in nodes if n.phase == phase and n.chain == chain]
             first, extent = len(order), members[0].extent
             order += members
             unit = sum(n.cost for n in members)
             total += unit * extent
-            pieces += [(unit * (hi - lo), (first, len(order), lo, hi)) for lo, hi in _cut(members, extent, unit, threads)]
-        pieces.sort(key=lambda p: -p[0])  # the longest first, so that the threads end together
-        tasks += [p[1] for p in pieces]
-        if pieces:  # nobody would end a phase without tasks
-            phases.append(len(tasks))
-    return Schedule(order, np.array(tasks, np.int64).reshape(-1, 4), np.array(phases, np.int64), total)
+            for lo, hi in _cut(members, extent, unit, threads):
+                shares[(lo + hi) * threads // (2 * extent + 1)].append((unit * (hi - lo), (first, len(order), lo, hi)))
+        if any(shares):  # a phase without tasks would be nobody's to end
+            offsets = [len(tasks)]
+            for share in shares:
+                tasks += [task for _, task in sorted(share, key=lambda piece: -piece[0])]  # the longest first: threads end together
+                offsets.append(len(tasks))
+            queues.append(offsets)
+    return Schedule(order, np.array(tasks, np.int64).reshape(-1, 4), np.array(queues, np.int64).reshape(-1, threads + 1), total)
+
+
+def alone(node: Node) -> Schedule:
+    """One launch as one task."""
+    return Schedule([node], np.array([[0, 1, 0, node.extent]], np.int64), np.array([[0, 1]], np.int64), 0.0)
 
 
 def _cut(members: Sequence[Node], extent: int, unit: float, threads: int) -> list[tuple[int, int]]:

@@ -30,7 +30,7 @@ def test_a_row_does_not_depend_on_its_neighbours(kind, dtype):
         for cut in (1, 5, 16, 17, 36):
             parts = out.copy()
             tasks = np.array([[0, 1, 0, cut], [0, 1, cut, 37]], np.int64)
-            native.Replay(Schedule([Node(KINDS[kind], [a, b, add, parts], 37)], tasks, np.array([0, 2], np.int64), 0.0), 1)(1)
+            native.Replay(Schedule([Node(KINDS[kind], [a, b, add, parts], 37)], tasks, np.array([[0, 2]], np.int64), 0.0), 1)(1)
             np.testing.assert_array_equal(parts, whole, err_msg=f"cut at {cut}, add={add}")
 
 
