@@ -14,7 +14,8 @@ from gpunn.kernels import native, runner
 NAP = 20  # microseconds a waiting thread sleeps once spinning has not helped
 LOOK_EVERY = 0.5  # seconds between two comparisons of all threads with one
 GLANCE = 0.006  # seconds that each side of a comparison may take
-TRIAL = 4  # at most one step in so many is spent on each side
+TRIAL = 16  # at most one step in so many is spent on each side
+CLEARLY = 0.75  # one thread is taken when it needs less than this share of the time: a glance may be unlucky
 
 
 class Replay:
@@ -48,8 +49,8 @@ class Replay:
         if self.threads > 1 and steps >= TRIAL and time.perf_counter() >= self._look:
             trial = max(1, min(steps // TRIAL, int(GLANCE / self._pace)))
             together, single = self._run(trial, self.threads), self._run(trial, 1)
-            self._chosen = self.threads if together <= single else 1
-            self._look = time.perf_counter() + LOOK_EVERY
+            self._chosen = 1 if single < CLEARLY * together else self.threads
+            self._look = time.perf_counter() + (LOOK_EVERY if self._chosen > 1 else LOOK_EVERY / 4)
             steps -= 2 * trial
         self._pace = max(self._run(steps, self._chosen) / steps, 1e-7)
 
