@@ -22,7 +22,8 @@ def table() -> str:
     lines = [
         f"Images a second, Fashion-MNIST, 784-300-100-10, Adam, float32; {where['cpu']}, {where['cores']} cores, {where['date']}, "
         f"medians of {quiet['results'][0]['rounds']} rounds; NumPy {versions['numpy']}, Numba {versions['numba']}, JAX {versions['jax']}, "
-        f"PyTorch {versions['torch']}, scikit-learn {versions['scikit-learn']}. In brackets: how many times as fast gpunn is.",
+        f"PyTorch {versions['torch']}, scikit-learn {versions['scikit-learn']}. In brackets how many times as fast gpunn is, the median of "
+        "the rounds' ratios; the rates are medians of their own, and this virtual machine changes its speed by up to 2 within a contest.",
         "",
         "| batch | gpunn | " + " | ".join(names.values()) + " | with a spinning process on each core: gpunn, JAX |",
         "|---:|---:|---:|---:|---:|---:|",
