@@ -16,7 +16,7 @@ SHIFT = 20  # the counter's low bits number a phase's tasks, the others the phas
 LINE = 16  # words between two counters: cache lines of their own
 PHASE, DONE, COUNTERS = 0, LINE, 2 * LINE  # places in `state`: the phase that runs, tasks done in it, a counter for each queue
 # A waiting thread looks for some 60 us before it sleeps, which takes 100 us at least. On x86 it pauses between two looks (some 20 ns), so
-# that a sibling on the same physical core gets the units: without, the one that works was seen four times slower.
+# that it leaves a sibling on the same physical core its units.
 PAUSES = binding.get_process_triple().startswith(("x86_64", "i686", "i386"))
 SPINS = 3000 if PAUSES else 60000
 
