@@ -6,19 +6,10 @@ from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.record import Kernel, columns_of, parse, register, rows_of
 
 
-def _gather_reference(data, order, position, scale, out):
+def gather_reference(data, order, position, scale, out):
     start = int(position.reshape(-1)[0])
     rows = data[order.reshape(-1)[start : start + out.shape[0]]]
     np.multiply(rows.reshape(out.shape), out.dtype.type(scale), out=out, casting="unsafe")
-
-
-def _gather_native(data, order, position, scale, out, lo, hi, scratch):
-    start = position[0]
-    s = out.dtype.type(scale[0])
-    for r in range(lo, hi):
-        source, target = data[order[start + r]], out[r]
-        for j in range(target.size):
-            target[j] = out.dtype.type(source[j]) * s
 
 
 def _pick_reference(data, order, position, out):
@@ -36,7 +27,7 @@ def _gather(name: str, dtype: str, source: str) -> Kernel:
     return register(
         Kernel(
             name=name, operands=parse(f"data:whole:{dtype}, order:row:i4, position:row:i8, scale:const -> out"),
-            extent=lambda *a: rows_of(a[-1]), reference=_gather_reference, native=_gather_native,
+            extent=lambda *a: rows_of(a[-1]), reference=gather_reference, native_text="from gpunn.kernels.gather_native import gather_rows as body",
             cuda=cuda_kernel("data.cu", "gather", name, S=source), geometry="rows", cost=lambda *a: 0.4 * columns_of(a[-1]),
         )
     )

@@ -12,7 +12,7 @@ from gpunn.kernels.record import Kernel, columns_of, matrix, parse, register, ro
 
 BLOCK_ROWS = 128  # rows packed at a time
 BLOCK_K = 1024  # sums longer than this are cut, so that a panel stays in the second-level cache
-BLOCK_K_TN = 256
+BLOCK_K_TN = 64  # and a panel of the right matrix in the first-level one
 BLOCK_N_NT = 512
 
 
@@ -71,6 +71,6 @@ GEMM_NT = _kernel(
 )
 # out = a.T @ b, split over the rows of out, that is the columns of a
 GEMM_TN = _kernel(
-    "gemm_tn", "a:whole, b:whole, add:const, out -> out", _tn_reference, "gemm_tn", lambda a, *r: columns_of(a),
+    "gemm_tn", "a:cols, b:whole, add:const, out -> out", _tn_reference, "gemm_tn", lambda a, *r: columns_of(a),
     lambda a, b, *r: float(rows_of(a)) * columns_of(b) * 0.02, 16,
 )

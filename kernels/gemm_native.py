@@ -157,6 +157,21 @@ def gemm_nn(a, b, add, out, lo, hi, scratch):
 
 
 @njit(**_fast)
+def gemm_parts(a, b, part, parts, lo, hi, scratch):
+    packed, ks, counts, spare, _ = _carve(parts, scratch)
+    lanes = VECTOR // parts.itemsize
+    m, n, size = a.shape[0], b.shape[1], part[0]
+    for p in range(lo // size, (hi + size - 1) // size):
+        k0, k1 = p * size, min((p + 1) * size, b.shape[0])
+        out = carray(pointer(address(parts) + p * m * n * parts.itemsize, parts), (m, n))
+        right = address(b) + k0 * n * parts.itemsize
+        for row in range(0, m, BLOCK_ROWS):
+            end = min(row + BLOCK_ROWS, m)
+            _pack_rows(a, row, end, k0, k1, packed, ks, counts)
+            _panels_n(ROWS_N, VECTORS_N * lanes, packed, ks, counts, k1 - k0, right, n, n, out, row, end, 0, 0, spare)
+
+
+@njit(**_fast)
 def gemm_nt(a, b, add, out, lo, hi, scratch):
     packed, ks, counts, spare, at = _carve(out, scratch)
     flipped = carray(pointer(at, out), (BLOCK_K * BLOCK_N_NT,))

@@ -60,8 +60,19 @@ def pointer(typingctx, at, like):
     return types.CPointer(element)(types.int64, like), codegen
 
 
-def pad(arguments: int) -> int:
-    return 3 * arguments
+@intrinsic
+def prefetch(typingctx, array, index):
+    """Ask for the cache line of element `index` of a flat array, into the second-level cache."""
+
+    def codegen(context, builder, signature, args):
+        data = cgutils.create_struct_proxy(signature.args[0])(context, builder, value=args[0]).data
+        i32 = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), i32, i32, i32])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(function, [builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer()), i32(0), i32(2), i32(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), codegen
 
 
 def cache_folder() -> pathlib.Path:
@@ -128,7 +139,7 @@ def _source(kernel: Kernel, dtype: np.dtype) -> str:
     names = []
     for i, o in enumerate(kernel.operands):
         names.append(f"p{i}")
-        shape = "(a[{0}], a[{1}])" if o.kind in ("full", "whole") else "(a[{0}] * a[{1}],)"
+        shape = "(a[{0}], a[{1}])" if o.kind in ("full", "whole", "cols") else "(a[{0}] * a[{1}],)"
         lines.append(f"    p{i} = carray(pointer(a[{3 * i}], {_type(o)}(0)), {shape.format(3 * i + 1, 3 * i + 2)})")
     lines.append(f"    body({', '.join(names)}, lo, hi, scratch)")
     return "\n".join(lines) + "\n"

@@ -13,7 +13,7 @@ import numpy as np
 
 DTYPES = {"u1": "uint8", "i4": "int32", "i8": "int64", "u4": "uint32", "f8": "float64"}
 FLOATS = ("float32", "float64")
-KINDS = ("full", "row", "col", "scalar", "const", "whole")
+KINDS = ("full", "row", "col", "cols", "scalar", "const", "whole")
 REGISTRY: dict[str, "Kernel"] = {}
 
 # On a device a kernel is the function ``<name>_<f32|f64>``. It takes its operands in order: arrays and scalars as pointers (a scalar is
@@ -26,6 +26,7 @@ GEOMETRIES = (
     "columns",  # a block of (x, y) threads, both powers of two, takes x columns; the results are one value a column
     "one",  # one block of whole warps
     "library",  # no text: a library does it
+    "cpu",  # no text: the CPU's alone
 )
 
 
@@ -34,7 +35,7 @@ class Operand:
     """``name``, ``kind`` and ``dtype`` ("T" is the kernel's floating type).
 
     Kinds: full (rows x columns, aligned), col (one value a row, aligned), row (one value a column), scalar (one float64 on the device),
-    const (a number passed by value), whole (any array, not aligned).
+    const (a number passed by value), whole (any array, not aligned), cols (a matrix whose columns are the axis, aligned with them).
     """
 
     name: str
@@ -45,7 +46,7 @@ class Operand:
 
     @property
     def aligned(self) -> bool:
-        return self.kind in ("full", "col")
+        return self.kind in ("full", "col", "cols")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ class Kernel:
         scratch: ``scratch(*operands) -> int``, bytes of private memory a CPU task needs.
         formula: the `Formula` of an elementwise kernel, so that other formulas may call it.
         formulas: every formula whose device function the CUDA text calls, callee first.
-        grain: rows that a CPU task should take at least, and the multiple it is rounded to.
+        grain: ``grain(*operands) -> int``, or that number: what a CPU task should take at least, and the multiple it is rounded to.
     """
 
     name: str
@@ -79,7 +80,7 @@ class Kernel:
     per_thread: int = 1
     cost: Callable[..., float] = field(default=lambda *a: 1.0)
     scratch: Callable[..., int] = field(default=lambda *a: 0)
-    grain: int = 1
+    grain: int | Callable[..., int] = 1
     formula: Any = None
     formulas: tuple[Any, ...] = ()
 
@@ -91,6 +92,10 @@ class Kernel:
     def has_float_arrays(self) -> bool:
         """Whether an array operand is of type T. A kernel without (counters, a learning rate) exists in float64 only."""
         return any(o.dtype == "T" and o.kind not in ("const", "scalar") for o in self.operands)
+
+    def aligned(self, operand: Operand) -> bool:
+        """Whether index i of the axis touches row i of this operand only; where the axis is a matrix's columns, value i of a row."""
+        return operand.aligned or (operand.kind == "row" and self.geometry == "columns")
 
     @property
     def outputs(self) -> tuple[Operand, ...]:
@@ -174,10 +179,10 @@ def first_rows(*arguments: Any) -> int:
 
 def shape_of(kernel: Kernel, arguments: Sequence[Any]) -> tuple[int, int]:
     """(rows, columns) of a launch on a device: of the first full operand, else the first whole, else the first col or row (one column)."""
-    for kind in ("full", "whole", "col", "row"):
+    for kind in ("full", "whole", "cols", "col", "row"):
         for o, a in zip(kernel.operands, arguments, strict=True):
             if o.kind == kind:
-                return (rows_of(a), columns_of(a)) if kind in ("full", "whole") else (a.size, 1)
+                return (rows_of(a), columns_of(a)) if kind in ("full", "whole", "cols") else (a.size, 1)
     return 1, 1
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend.base import Backend
+from gpunn.backend.flat import cut_flat
 from gpunn.backend.schedule import Node, Schedule, schedule
+from gpunn.backend.split import split_first
 from gpunn.kernels import Kernel
 
 ONE_THREAD = 40_000.0  # nanoseconds: a step shorter than this gains nothing from a second thread
@@ -41,7 +43,7 @@ class CpuProgram:
     @property
     def plan(self) -> Schedule:
         if self._plan is None:
-            self._plan = schedule(self.nodes, self._threads)
+            self._plan = schedule(cut_flat(split_first(self.nodes)), self._threads)
         return self._plan
 
     def run(self, steps: int = 1) -> None:

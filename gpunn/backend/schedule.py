@@ -6,6 +6,7 @@ phase. What comes out for a dense network is what one would write by hand: all r
 the update.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,6 +33,11 @@ class Node:
     def cost(self) -> float:
         return self.kernel.cost(*self.arguments)
 
+    @property
+    def grain(self) -> int:
+        grain = self.kernel.grain
+        return grain if isinstance(grain, int) else grain(*self.arguments)
+
 
 @dataclass(frozen=True)
 class _Access:
@@ -43,7 +49,7 @@ class _Access:
     pitch: float
 
 
-def _root(array: Any) -> int:
+def root_of(array: Any) -> int:
     while isinstance(array.base, np.ndarray):
         array = array.base
     return array.ctypes.data
@@ -58,8 +64,9 @@ def place(nodes: Sequence[Node]) -> None:
         accesses = []
         for o, a in zip(node.kernel.operands, node.arguments, strict=True):
             if o.kind != "const" and a.nbytes:
-                start = a.ctypes.data
-                accesses.append((_root(a), _Access(i, start, start + a.nbytes, o.aligned, o.written, a.nbytes / max(node.extent, 1))))
+                start, aligned = a.ctypes.data, node.kernel.aligned(o)
+                pitch = -a.itemsize if o.kind == "cols" else a.nbytes / max(node.extent, 1)
+                accesses.append((root_of(a), _Access(i, start, start + a.nbytes, aligned, o.written, pitch)))
         phase, partners = 0, set()
         for root, mine in accesses:
             for other in seen.get(root, ()):
@@ -68,6 +75,7 @@ def place(nodes: Sequence[Node]) -> None:
                 before = nodes[other.node]
                 together = mine.aligned and other.aligned and before.extent == node.extent
                 together = together and mine.start == other.start and mine.pitch == other.pitch
+                together = together or before.extent == node.extent == 1
                 phase = max(phase, before.phase + (0 if together else 1))
                 if together:
                     partners.add(other.node)
@@ -135,8 +143,13 @@ def alone(node: Node) -> Schedule:
 def _cut(members: Sequence[Node], extent: int, unit: float, threads: int) -> list[tuple[int, int]]:
     if extent == 0:
         return []
-    grain = max(n.kernel.grain for n in members)
+    grain = max(n.grain for n in members)
     count = max(1, min(int(unit * extent / PIECE), PIECES_PER_THREAD * max(threads, 2)))
-    size = -(-extent // count)
-    size = -(-size // grain) * grain
-    return [(lo, min(lo + size, extent)) for lo in range(0, extent, size)]
+    share = _rounded(extent / min(count, threads), grain)  # of a thread, then cut into pieces that another may take
+    size = _rounded(share / max(1, count // threads), grain)
+    ends = [min(first + share, extent) for first in range(0, extent, share)]
+    return [(lo, min(lo + size, end)) for first, end in zip(range(0, extent, share), ends, strict=True) for lo in range(first, end, size)]
+
+
+def _rounded(size: float, grain: int) -> int:
+    return math.ceil(size / grain) * grain

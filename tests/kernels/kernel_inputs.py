@@ -144,6 +144,12 @@ def _gemm(kind):
     return make
 
 
+def _parts(m, rows, columns):
+    inner = INNER[(rows + columns) % len(INNER)]
+    part = max(8, -(-inner // 3) // 8 * 8)
+    return [_sparse(m, rows, inner), m.real(inner, columns), part, m.blank(-(-inner // part), rows, columns)]
+
+
 def _logits(m, rows, columns):
     z = m.small(rows, columns) * m.dtype.type(4)
     z[::3] += m.dtype.type(500)
@@ -197,6 +203,10 @@ MAKERS = {
     "pick_weights": lambda m, r, c: [m.positive(r + 5), m.order(r + 5), whole(2), m.blank(r)],
     "advance": lambda m, r, c: [whole(2**40), whole(2**33), r, c],
     "accumulate": lambda m, r, c: [m.real(r), m.positive(r), whole(9), np.array([1.5, 2.0, -1.0])],
+    "gather_columns_u8": lambda m, r, c: _gather(m, r, c, _bytes(m, r, c)),
+    "gather_columns_float": lambda m, r, c: _gather(m, r, c, m.real(r + 5, c)),
+    "gemm_parts": _parts,
+    "sum_parts": lambda m, r, c: [m.real(3, r, c), m.blank(r, c)],
     "gemm_nn": _gemm("nn"),
     "gemm_nt": _gemm("nt"),
     "gemm_tn": _gemm("tn"),

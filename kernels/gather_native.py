@@ -1,0 +1,35 @@
+"""The CPU's gather: rows of a large data set lie anywhere in memory, so those that come next are asked for ahead. Imported only with Numba."""
+
+import numpy as np
+from numba import njit
+
+from gpunn.kernels.native import prefetch
+
+AHEAD = 8192  # bytes under way: as many cache lines as a core can wait for
+LINE = 64
+
+
+@njit(nogil=True, error_model="numpy")
+def _copy(data, order, start, s, out, first, end, left, right):
+    """Columns left..right of rows first..end of the batch."""
+    wide = data.shape[1]
+    flat, lines = data.reshape(data.size), LINE // data.itemsize
+    ahead = AHEAD // ((right - left) * data.itemsize + 1) + 1
+    for r in range(first, end):
+        if r + ahead < end:
+            at = np.int64(order[start + r + ahead]) * wide
+            for j in range(at + left, at + right, lines):
+                prefetch(flat, j)
+        source, target = data[order[start + r], left:right], out[r, left:right]
+        for j in range(target.size):
+            target[j] = out.dtype.type(source[j]) * s
+
+
+@njit(nogil=True, error_model="numpy")
+def gather_rows(data, order, position, scale, out, lo, hi, scratch):
+    _copy(data, order, position[0], out.dtype.type(scale[0]), out, lo, hi, 0, out.shape[1])
+
+
+@njit(nogil=True, error_model="numpy")
+def gather_columns(data, order, position, scale, out, lo, hi, scratch):
+    _copy(data, order, position[0], out.dtype.type(scale[0]), out, 0, out.shape[0], lo, hi)
