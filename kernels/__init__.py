@@ -6,6 +6,6 @@ from gpunn.kernels.formula import FormulaError
 from gpunn.kernels.record import REGISTRY, Kernel
 
 __all__ = [
-    "REGISTRY", "FormulaError", "Kernel", "activations", "categorical", "data", "elementwise", "gemm", "optimizers", "philox",
-    "reductions", "row_losses", "softmax", "step",
+    "REGISTRY", "FormulaError", "Kernel", "activations", "categorical", "data", "elementwise", "gemm", "gemm_parts", "optimizers",
+    "philox", "reductions", "row_losses", "softmax", "step",
 ]

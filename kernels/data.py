@@ -27,7 +27,8 @@ def _gather(name: str, dtype: str, source: str) -> Kernel:
     return register(
         Kernel(
             name=name, operands=parse(f"data:whole:{dtype}, order:row:i4, position:row:i8, scale:const -> out"),
-            extent=lambda *a: rows_of(a[-1]), reference=gather_reference, native_text="from gpunn.kernels.gather_native import gather_rows as body",
+            extent=lambda *a: rows_of(a[-1]), reference=gather_reference,
+            native_text="from gpunn.kernels.gather_native import gather_rows as body",
             cuda=cuda_kernel("data.cu", "gather", name, S=source), geometry="rows", cost=lambda *a: 0.4 * columns_of(a[-1]),
         )
     )

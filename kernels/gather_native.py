@@ -1,4 +1,4 @@
-"""The CPU's gather: rows of a large data set lie anywhere in memory, so those that come next are asked for ahead. Imported only with Numba."""
+"""The CPU's gather. Rows of a batch lie anywhere in memory: those that come next are asked for ahead. Imported only with Numba."""
 
 import numpy as np
 from numba import njit

@@ -63,7 +63,7 @@ def pause(typingctx):
 
 @intrinsic
 def flush_tiny(typingctx):
-    """From here on this thread takes numbers too small for a normal float as zero -> its mode before. Only on x86, where they cost 150 cycles each."""
+    """From here on this thread takes denormal numbers as zero; -> its mode before. On x86 only, where each costs some 150 cycles."""
 
     def codegen(context, builder, signature, args):
         if not X86:
@@ -91,7 +91,8 @@ def restore_mode(typingctx, mode):
 def _control(builder, action, place):
     """Load or store the word that holds the rounding mode and its like -> what is at `place` then."""
     kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer()])
-    builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.sse.{action}"), [builder.bitcast(place, ir.IntType(8).as_pointer())])
+    function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.sse.{action}")
+    builder.call(function, [builder.bitcast(place, ir.IntType(8).as_pointer())])
     return builder.load(place)
 
 
@@ -120,8 +121,9 @@ def work(state, me, queues, tasks, functions, blocks, width, last, scratch, slee
 
     queues[p, q]:queues[p, q+1] are the tasks of queue q in phase p; tasks[t] = (first node, one past the last, lo, hi); functions[node] is
     the kernel's address, blocks[node * width:] its arguments. `state` is the address of the shared counters, `sleep` of a C function for
-    waiting. Denormal numbers count as zero meanwhile: Adam's moments of a pixel that is seldom lit become denormal, and a step with them took
-    five times as long. A phase ends when all its tasks are done and whoever opened it has opened it wholly: that is the one more that is counted.
+    waiting. A phase ends when all its tasks are done and whoever opened it has opened it wholly: that is the one more that is counted.
+
+    Denormal numbers count as zero meanwhile: Adam's moments for a pixel that is seldom lit become so, and steps took five times as long.
     """
     here, done, counters = state + 8 * PHASE, state + 8 * DONE, state + 8 * COUNTERS
     count, crew = queues.shape[0], queues.shape[1] - 1
