@@ -28,11 +28,12 @@ def write(path: pathlib.Path, config: dict[str, Any], arrays: dict[str, np.ndarr
 def read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The configuration and the arrays of a file. Raises ValueError when it is damaged or something else."""
     try:
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError("a single array, not an archive")
-        with file:
-            arrays = {name: file[name] for name in file.files}
+        with open(path, "rb") as opened:  # NumPy leaves a damaged file open
+            file = np.load(opened, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("a single array, not an archive")
+            with file:
+                arrays = {name: file[name] for name in file.files}
         config = json.loads(arrays.pop("config").tobytes().decode())
         if not isinstance(config, dict):
             raise ValueError("the configuration is not an object")

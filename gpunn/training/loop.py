@@ -36,6 +36,7 @@ class _Pass:
         self.sums = self.ops.zeros((places, SUMS), "float64")
         self._fresh = np.tile([0.0, 0.0, -1.0], (places, 1))
         self._programs: dict[int, Any] = {}
+        self._home: Any = None  # the model's storage when they were recorded
         self.bad_step: int | None = None
 
     def pieces(self, first: int, steps: int) -> list[tuple[int, int]]:
@@ -47,7 +48,9 @@ class _Pass:
     def step(self, rows: int, steps: int) -> None:
         if not self.model.storage_fits():  # a callback has frozen a layer, or trained another model that shares one
             self.model._arrange()
+        if self._home is not self.model.storage:  # moved here or, in the meantime, by another pass or a callback
             self._programs.clear()
+            self._home = self.model.storage
         if not self.model.recordable:
             for _ in range(steps):
                 run_step_eagerly(self.model, self.feed, rows, self.training, self._places(rows))
