@@ -27,11 +27,11 @@ class Broken(BaseException):
 
 
 class BreakAt(callbacks.Callback):
-    """Breaks off after so many train batches in all."""
+    """Breaks off after so many train batches in all, before or after a backup of that batch."""
 
-    def __init__(self, batches):
+    def __init__(self, batches, after=False):
         super().__init__()
-        self.left = batches
+        self.left, self.last = batches, after
 
     def on_train_batch_end(self, batch, logs=None):
         self.left -= 1
@@ -82,12 +82,12 @@ def undisturbed(folder, options=OPTIONS, seed=1, optimizer="adam"):
     return end_of(model, model.fit(X, Y, callbacks=chain(folder, "epoch")[1:], **options), folder)
 
 
-def disturbed(folder, freq, breaks, options=OPTIONS, optimizer="adam", **given):
+def disturbed(folder, freq, breaks, options=OPTIONS, optimizer="adam", after=False, **given):
     """The same, broken off after so many batches each time; every start that finds a backup is a fresh model of another seed."""
     folder.mkdir()
     for i, batches in enumerate([*breaks, None]):
         model = model_of(100 + i if (folder / "backup" / "backup.npz").exists() else 1, optimizer)
-        more = [] if batches is None else [BreakAt(batches)]
+        more = [] if batches is None else [BreakAt(batches, after)]
         try:
             history = model.fit(X, Y, callbacks=chain(folder, freq, *more, **given), **options)
         except Broken:
@@ -96,13 +96,36 @@ def disturbed(folder, freq, breaks, options=OPTIONS, optimizer="adam", **given):
     raise AssertionError("never reached the end")
 
 
-@pytest.mark.parametrize("freq", ["epoch", 1, 3])
-def test_every_batch_is_a_place_to_break_off(cpu, tmp_path, freq):
+@pytest.mark.parametrize(("freq", "after"), [("epoch", False), (1, False), (1, True), (5, True)])
+def test_every_batch_is_a_place_to_break_off(cpu, tmp_path, freq, after):
     expected = undisturbed(tmp_path / "whole")
     steps = len(expected["epoch"]) * 5  # 72 rows, 16 a batch
     assert 2 < len(expected["epoch"]) <= OPTIONS["epochs"] and len(set(json.loads(expected["history"])["learning_rate"])) > 2
     for batches in range(1, steps + 1):
-        assert disturbed(tmp_path / f"at {batches}", freq, [batches]) == expected, batches
+        assert disturbed(tmp_path / f"at {batches}", freq, [batches], after=after) == expected, batches
+
+
+class StopAt(callbacks.Callback):
+    """Ends the training in the midst of the third epoch."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 2 and len(self.model.history.epoch) == 2:
+            self.model.stop_training = True
+
+
+def test_stopped_within_an_epoch_and_broken_off_there(cpu, tmp_path):
+    options = OPTIONS | {"epochs": 9}
+    (tmp_path / "whole").mkdir()
+    model = model_of(1)
+    history = model.fit(X, Y, callbacks=chain(tmp_path / "whole", "epoch", StopAt())[1:], **options)
+    expected = end_of(model, history, tmp_path / "whole")
+    assert expected["epoch"] == [0, 1, 2] and expected["steps"] == 13
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    with pytest.raises(Broken):
+        model_of(1).fit(X, Y, callbacks=chain(folder, 1, StopAt(), BreakAt(13, True)), **options)
+    model = model_of(2)
+    assert end_of(model, model.fit(X, Y, callbacks=chain(folder, 1, StopAt()), **options), folder) == expected
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
