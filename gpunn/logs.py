@@ -8,7 +8,7 @@ _SPELLINGS = {name: other for pair in _PAIRS for name, other in (pair, pair[::-1
 
 
 class Logs(dict):
-    """Logs in which ``acc`` and ``accuracy`` name the same entry, whichever was asked for; likewise ``val_acc``, ``lr``, ``learning_rate``."""
+    """Logs in which ``acc`` and ``accuracy`` name the same entry, whichever was asked for; likewise ``val_acc``; and ``lr``."""
 
     def _spelling(self, key: Any) -> Any:
         other = _SPELLINGS.get(key)

@@ -35,7 +35,7 @@ class BackupAndRestore(Callback):
     and a backup within an epoch goes on at its batch. The file is written beside the old one and takes its place in one operation, so a
     process may be killed at any moment. Callbacks see `on_train_begin` and, within an epoch, its `on_epoch_begin` again.
 
-    Arguments: ``backup_dir``, for this training alone; ``save_freq``, "epoch" or a number of batches; ``double_checkpoint``, keep the backup
+    Arguments: ``backup_dir``, for this training alone; ``save_freq``, "epoch" or a number of batches; ``double_checkpoint``, keep the one
     before the last too, for a file that is damaged later; ``delete_checkpoint`` when training has ended.
 
     Raises ValueError for an empty `backup_dir`, another `save_freq`, and, when `fit` begins, for a backup that is damaged or belongs to
@@ -54,9 +54,8 @@ class BackupAndRestore(Callback):
         self.backup_dir = pathlib.Path(backup_dir)
         self.save_freq, every = save_freq, frequency("save_freq", save_freq, "BackupAndRestore")
         self.double_checkpoint, self.delete_checkpoint = bool(double_checkpoint), bool(delete_checkpoint)
-        self._every: Every | None = None
-        if isinstance(every, Every):
-            self._every = every
+        self._every = every if isinstance(every, Every) else None
+        if self._every is not None:
             self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
         self._epoch = 0
         self._training: Any = None

@@ -21,8 +21,8 @@ class Callback:
     ``last``: whether its hooks run after those of all other callbacks.
 
     Beyond Keras's hooks a subclass may give `check(model)`, which refuses what cannot work before `fit` has changed anything; `close()`,
-    called at the end of `fit` even where an error ended it; and `get_state()` and `set_state(state)`, by which `BackupAndRestore` keeps what
-    a callback must remember from epoch to epoch: a dict of numbers, strings, lists and NumPy arrays.
+    called at the end of `fit` even where an error ended it; and `get_state()` and `set_state(state)`, by which `BackupAndRestore` keeps
+    what a callback must remember from epoch to epoch: a dict of numbers, strings, lists and NumPy arrays.
     """
 
     every_batch = True

@@ -31,12 +31,10 @@ class Every:
         self._since, self._seen = state
 
 
-def frequency(name: str, value: Any, where: str, words: tuple[str, ...] = ("epoch",)) -> Any:
-    """One of the words, or an `Every` for a number of batches. Raises ValueError for anything else."""
-    if value in words:
+def frequency(name: str, value: Any, where: str) -> Any:
+    """"epoch", or an `Every` for a number of batches. Raises ValueError for anything else."""
+    if value == "epoch":
         return value
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(
-            f"Unrecognized {name} of {where}: {value!r}. Expected {' or '.join(repr(w) for w in words)} or a number of batches of at least 1."
-        )
+        raise ValueError(f"Unrecognized {name} of {where}: {value!r}. Expected 'epoch' or a number of batches of at least 1.")
     return Every(value)

@@ -50,7 +50,7 @@ class CSVLogger(Callback):
 
     def _open(self) -> Any:
         if self._file is None:
-            self._file = open(self.filename, "a" if self.append or self._begun else "w", newline="")  # noqa: SIM115
+            self._file = open(self.filename, "a" if self.append or self._begun else "w", newline="")
             self._begun = True
         return self._file
 
@@ -75,6 +75,6 @@ class CSVLogger(Callback):
 
 def _cell(value: Any) -> Any:
     """A list or array in one cell, as Keras writes it."""
-    if isinstance(value, Iterable) and not isinstance(value, str) and np.ndim(value) > 0:
+    if isinstance(value, Iterable) and not isinstance(value, str) and np.ndim(value) > 0:  # type: ignore[arg-type]
         return f'"[{", ".join(map(str, value))}]"'
     return value

@@ -84,8 +84,8 @@ class DeadNeuronMonitor(_Watch):
 class GradientNormMonitor(_Watch):
     """At the end of every epoch, the L2 norm of each layer's gradient: of the last batch (one read), or of the sample `data` = (x, y).
 
-    The last batch's gradient is what the optimizer was given, after any clipping it does in place. Arguments: ``data``; ``log``;
-    ``verbose``, 1 for a line an epoch. See `gpunn.training.health.gradient_norms`.
+    Norms are those before any clipping. Arguments: ``data``; ``log``; ``verbose``, 1 for a line an epoch. See
+    `gpunn.training.health.gradient_norms`.
     """
 
     prefix = "gradient_norm"

@@ -9,7 +9,7 @@ from gpunn.callbacks.monitor import Monitor, number, refuse_schedule, whole
 
 
 class LearningRateScheduler(Callback):
-    """Sets the learning rate at the beginning of every epoch to ``schedule(epoch, rate)``, or ``schedule(epoch)`` where it takes one argument.
+    """Sets the learning rate at the beginning of every epoch to ``schedule(epoch, rate)``, or ``schedule(epoch)`` if it takes one argument.
 
     Epochs count from 0. The rate of each epoch goes into its logs as ``learning_rate``. Raises ValueError for a schedule that cannot be
     called or gives no number, and for an optimizer whose rate follows a schedule already.
@@ -45,9 +45,9 @@ class LearningRateScheduler(Callback):
 class ReduceLROnPlateau(Monitor):
     """Multiplies the learning rate by `factor` after `patience` epochs without an improvement of `monitor`. Keras's arguments and rules.
 
-    Arguments: ``monitor``; ``factor``, in (0, 1); ``patience``, epochs; ``verbose``, 1 for a message; ``mode``; ``min_delta``, less than which
-    is no improvement; ``cooldown``, epochs after a cut in which none is counted; ``min_lr``, below which the rate never goes. The rate of
-    each epoch goes into its logs as ``learning_rate``.
+    Arguments: ``monitor``; ``factor``, in (0, 1); ``patience``, epochs; ``verbose``, 1 for a message; ``mode``; ``min_delta``, less than
+    which is no improvement; ``cooldown``, epochs after a cut in which none is counted; ``min_lr``, below which the rate never goes.
+    The rate of each epoch goes into its logs as ``learning_rate``.
 
     Raises ValueError for arguments outside these bounds, for an optimizer whose rate follows a schedule already, and see `Monitor`.
     """

@@ -12,9 +12,9 @@ class ModelCheckpoint(Monitor):
     """Saves the model (`Model.save`) or its weights (`Model.save_weights`). Keras's arguments and rules; a file is the old or the new one.
 
     Arguments: ``filepath``, a name in which ``{epoch}`` (from 1), ``{batch}`` (from 1) and entries of the logs are filled in, as in
-    "{epoch:02d}-{val_loss:.2f}.keras" (any ending will do); ``monitor`` and ``mode``; ``verbose``, 1 for a message; ``save_best_only``, only
-    when the monitored value has improved; ``save_weights_only``; ``save_freq``, "epoch" or a number of batches; ``initial_value_threshold``,
-    the value that counts as the best before the first epoch.
+    "{epoch:02d}-{val_loss:.2f}.keras" (any ending will do); ``monitor`` and ``mode``; ``verbose``, 1 for a message; ``save_best_only``,
+    when the monitored value has improved; ``save_weights_only``; ``save_freq``, "epoch" or a number of batches;
+    ``initial_value_threshold``, the value that counts as the best before the first epoch.
 
     Raises ValueError for another `save_freq`, KeyError for a name in the path that is not in the logs, and see `Monitor`.
     """
@@ -33,11 +33,9 @@ class ModelCheckpoint(Monitor):
         self.save_best_only, self.save_weights_only = bool(save_best_only), bool(save_weights_only)
         self.save_freq, every = save_freq, frequency("save_freq", save_freq, "ModelCheckpoint")
         self._epoch = 0
-        if isinstance(every, Every):
-            self._every = every
+        self._every = every if isinstance(every, Every) else None
+        if self._every is not None:
             self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
-        else:
-            self._every = None
 
     def check(self, model: Any) -> None:
         if self.save_best_only:
@@ -78,7 +76,8 @@ class ModelCheckpoint(Monitor):
             return self.filepath.format_map(fields)  # type: ignore[arg-type]
         except KeyError as error:
             names = ", ".join([*fields.own, *logs])
-            raise KeyError(f"Failed to format this callback filepath: {self.filepath!r}. There is no {error}. Names are: {names}.") from error
+            words = f"Failed to format this callback filepath: {self.filepath!r}. There is no {error}. Names are: {names}."
+            raise KeyError(words) from error
 
     def _wanted(self, epoch: int, logs: Any, path: str) -> bool:
         """Whether to save now; says why where `verbose` asks for it."""

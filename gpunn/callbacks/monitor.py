@@ -23,7 +23,7 @@ class Monitor(Callback):
         super().__init__()
         name = type(self).__name__
         if not isinstance(monitor, str):
-            raise ValueError(f"{name}: monitor must be the name of an entry of the logs, such as 'val_loss'. Received: monitor={monitor!r}.")
+            raise ValueError(f"{name}: monitor must be the name of an entry of the logs, like 'val_loss'. Received: monitor={monitor!r}.")
         if mode not in MODES:
             raise ValueError(f"{name}: mode must be one of {', '.join(MODES)}. Received: mode={mode!r}.")
         self.monitor, self.mode, self.best = monitor, mode, best
@@ -76,7 +76,9 @@ def rises(monitor: str, model: Any, where: str) -> bool:
     return direction == "up"
 
 
-_UP = ("accuracy", "auc", "precision", "recall", "f1", "fbeta", "iou", "r2", "cosine", "pearson", "concordance", "sensitivity", "specificity")
+_UP = (
+    "accuracy", "auc", "precision", "recall", "f1", "fbeta", "iou", "r2", "cosine", "pearson", "concordance", "sensitivity", "specificity",
+)
 _DOWN = ("error", "crossentropy", "hinge", "poisson", "divergence", "cosh", "loss", "huber", "tversky", "dice")
 
 
@@ -112,8 +114,8 @@ def whole(name: str, value: Any, where: str, least: int = 0) -> int:
 
 def refuse_schedule(model: Any, where: str) -> None:
     """Raises ValueError where the optimizer's rate follows a schedule of its own, which a callback cannot set."""
-    optimizer = getattr(model, "optimizer", None)
-    schedule = getattr(optimizer, "schedule", None)
+    optimizer: Any = getattr(model, "optimizer", None)
+    schedule = getattr(getattr(optimizer, "rate", optimizer), "schedule", None)
     if schedule is not None:
         raise ValueError(
             f"{where} sets the learning rate, but the optimizer {optimizer.name!r} follows a schedule ({type(schedule).__name__}). "

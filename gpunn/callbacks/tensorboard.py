@@ -18,10 +18,10 @@ class TensorBoard(Callback):
     ``evaluation_loss_vs_iterations`` after every evaluation; ``batch_loss`` with an `update_freq`. Look at them with
     ``tensorboard --logdir logs``. Needs ``pip install "gpunn[tensorboard]"``.
 
-    Arguments: ``log_dir``; ``histogram_freq``, every how many epochs the weights are written (0: never); ``write_images``, weights also as
-    pictures then; ``write_steps_per_second``; ``update_freq``, "epoch", "batch", or a number of batches between two entries of a batch's
-    logs (each costs a read from the device). ``write_graph`` is taken and has no effect, as in Keras 3; profiling and embeddings are refused
-    with a ValueError.
+    Arguments: ``log_dir``; ``histogram_freq``, every how many epochs the weights are written (0: never); ``write_images``, weights also
+    as pictures then; ``write_steps_per_second``; ``update_freq``, "epoch", "batch", or a number of batches between two entries of a batch's
+    logs (each costs a read from the device). ``write_graph`` is taken and has no effect, as in Keras 3; profiling and embeddings are
+    refused with a ValueError.
     """
 
     every_batch = False
@@ -32,7 +32,8 @@ class TensorBoard(Callback):
         embeddings_metadata: Any = None,
     ):
         super().__init__()
-        for name, value in (("profile_batch", profile_batch), ("embeddings_freq", embeddings_freq), ("embeddings_metadata", embeddings_metadata)):
+        absent = {"profile_batch": profile_batch, "embeddings_freq": embeddings_freq, "embeddings_metadata": embeddings_metadata}
+        for name, value in absent.items():
             if value:
                 raise ValueError(f"TensorBoard: {name} is not available. Received: {name}={value!r}.")
         self.log_dir, self.write_graph, self.write_images = os.fspath(log_dir), write_graph, bool(write_images)
@@ -128,7 +129,8 @@ class _Parts:
             from tensorboard.plugins.scalar.summary_v2 import scalar_pb
             from tensorboard.summary.writer.event_file_writer import EventFileWriter
         except ImportError as error:
-            raise ImportError(f'TensorBoard needs the library tensorboard ({error}). Install it with: pip install "gpunn[tensorboard]"') from error
+            mend = 'pip install "gpunn[tensorboard]"'
+            raise ImportError(f"TensorBoard needs the library tensorboard ({error}). Install it with: {mend}") from error
         self.Event, self.Summary, self.EventFileWriter = Event, Summary, EventFileWriter
         self.histogram_pb, self.scalar_pb = histogram_pb, scalar_pb
 
@@ -152,7 +154,7 @@ def _picture(values: np.ndarray) -> np.ndarray | None:
         return None
     values = values.T if values.shape[0] > values.shape[1] else values
     low, high = float(values.min()), float(values.max())
-    return np.uint8(np.round(255 * (values - low) / (high - low if high > low else 1.0)))
+    return np.round(255 * (values - low) / (high - low if high > low else 1.0)).astype(np.uint8)
 
 
 def _image(tag: str, picture: np.ndarray) -> Any:

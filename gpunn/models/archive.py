@@ -16,7 +16,8 @@ def write(path: pathlib.Path, config: dict[str, Any], arrays: dict[str, np.ndarr
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with open(temporary, "wb") as file:
-            np.savez(file, **arrays, config=np.frombuffer(json.dumps(config).encode(), np.uint8))
+            text = np.frombuffer(json.dumps(config).encode(), np.uint8)
+            np.savez(file, **(arrays | {"config": text}))  # type: ignore[arg-type]
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

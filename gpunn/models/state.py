@@ -71,7 +71,7 @@ def put_optimizer(model: Any, state: dict[str, Any]) -> None:
     """Moments, step count and rate of the optimizer, as `take` took them."""
     optimizer, ops, parameters = model.optimizer, model.backend, model.parameters
     for slot, vector in optimizer.state.items():
-        places = {name: view for name, view in model.storage.split(vector).items()}
+        places = model.storage.split(vector)
         for index, values in state["slots"].get(slot, {}).items():
             if (view := places.get(parameters[int(index)].name)) is not None:
                 ops.write(view, values)

@@ -18,7 +18,8 @@ def dead_neurons(model: Any, x: Any, batch_size: int = 1024) -> dict[str, float]
     """
     x = model._inputs(x, "dead_neurons")
     model._ready(x.shape[1:])
-    ops, sums = model.backend, {}
+    ops = model.backend
+    sums: dict[str, Any] = {}
     for start in range(0, len(x), batch_size):
         y = ops.asarray(x[start : start + batch_size], model.dtype)
         for stage in model.inference_stages():
@@ -40,14 +41,14 @@ def _is_relu(stage: Any) -> bool:
 
 
 def last_gradient_norms(model: Any) -> dict[str, float]:
-    """The L2 norm of each layer's gradient in the last train step, over the layer's weights that learn: one read from the device."""
-    values = model.backend.to_numpy(model.storage.gradients)
+    """The L2 norm of each layer's gradient in the last train step, before any clipping, over the layer's weights that learn: one read."""
+    values = model.backend.to_numpy(model.storage.gradients).astype(np.float64) / (getattr(model.optimizer, "loss_scale_factor", None) or 1)
     squares: dict[str, float] = {}
     parts = model.storage.split(values)
     for layer in model.layers:
         names = [p.name for p in layer.parameters if p.name in parts]
         if names:
-            squares[layer.name] = sum(float(np.square(parts[name], dtype=np.float64).sum()) for name in names)
+            squares[layer.name] = sum(float(np.square(parts[name]).sum()) for name in names)
     return {name: float(np.sqrt(total)) for name, total in squares.items()}
 
 
@@ -64,7 +65,7 @@ def gradient_norms(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dic
     setup, ops = model._setup, model.backend
     moving = [(p, p.numpy()) for p in model.parameters if not p.learns]  # running statistics follow a train step
     step = ops.to_numpy(model.rng.step)
-    model._setup = replace(setup, optimizer=_Resting())
+    model._setup = replace(setup, optimizer=_Resting(setup.optimizer))
     try:
         Training(model, rows, len(rows), False).step(len(rows), 1)
         return last_gradient_norms(model)
@@ -76,7 +77,21 @@ def gradient_norms(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dic
 
 
 class _Resting:
-    """In place of an optimizer: updates nothing."""
+    """In place of an optimizer for one step: updates nothing, counts nothing."""
+
+    loss_scale_factor = None
+
+    def __init__(self, optimizer: Any):
+        self._optimizer = optimizer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._optimizer, name)
 
     def record(self, ops: Any, parameters: Any, gradients: Any) -> None:
         """Leave the parameters alone."""
+
+    def scale_loss(self, loss: Any) -> Any:
+        return loss
+
+    def portions(self, steps: int) -> Any:
+        yield steps

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from gpunn import backend, callbacks
-from gpunn.backend.cpu import CpuBackend
 from gpunn.layers import BatchNormalization, Dense, Dropout, Input
 from gpunn.models import Sequential
 from gpunn.models.state import take
@@ -294,7 +293,7 @@ def test_logs_that_cannot_be_written(cpu, tmp_path):
 
 def test_arguments():
     for wrong in ({"backup_dir": ""}, {"backup_dir": "x", "save_freq": "batch"}, {"backup_dir": "x", "save_freq": 0}):
-        with pytest.raises(ValueError, match="backup_dir must name a folder|Unrecognized save_freq of BackupAndRestore"):
+        with pytest.raises(ValueError, match=r"backup_dir must name a folder|Unrecognized save_freq of BackupAndRestore"):
             callbacks.BackupAndRestore(**wrong)
 
 
@@ -322,11 +321,15 @@ folder, freq = sys.argv[1], sys.argv[2]
 rng = np.random.default_rng(0)
 x = rng.standard_normal((400, 10)).astype("float32"); y = rng.integers(0, 4, 400)
 layers = gpunn.layers
-model = gpunn.Sequential([gpunn.Input((10,)), layers.Dense(32, activation="relu"), layers.BatchNormalization(), layers.Dropout(0.2), layers.Dense(4, activation="softmax")])
+model = gpunn.Sequential([
+    gpunn.Input((10,)), layers.Dense(32, activation="relu"), layers.BatchNormalization(), layers.Dropout(0.2),
+    layers.Dense(4, activation="softmax"),
+])
 model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
 if sys.argv[3] == "first":
     model.rng.seed = 11
-    model.set_weights([np.random.default_rng(i).standard_normal(w.shape) * 0.3 if w.ndim == 2 else w for i, w in enumerate(model.get_weights())])
+    drawn = (np.random.default_rng(i).standard_normal(w.shape) * 0.3 if w.ndim == 2 else w for i, w in enumerate(model.get_weights()))
+    model.set_weights(list(drawn))
 class Slow(callbacks.Callback):
     def on_train_begin(self, logs=None):
         print("begun", flush=True)
@@ -334,8 +337,10 @@ class Slow(callbacks.Callback):
         time.sleep(0.004)
 history = model.fit(x, y, batch_size=32, epochs=8, validation_split=0.1, verbose=0, callbacks=[
     callbacks.BackupAndRestore(folder + "/backup", save_freq=freq if freq == "epoch" else int(freq)), Slow(),
-    callbacks.CSVLogger(folder + "/log.csv"), callbacks.ReduceLROnPlateau(patience=1), callbacks.EarlyStopping(patience=30, restore_best_weights=True)])
-digest = hashlib.sha256(b"".join(a.tobytes() for a in model.get_weights() + [model.backend.to_numpy(v) for v in model.optimizer.state.values()]))
+    callbacks.CSVLogger(folder + "/log.csv"), callbacks.ReduceLROnPlateau(patience=1),
+    callbacks.EarlyStopping(patience=30, restore_best_weights=True)])
+moments = [model.backend.to_numpy(v) for v in model.optimizer.state.values()]
+digest = hashlib.sha256(b"".join(a.tobytes() for a in model.get_weights() + moments))
 digest.update(json.dumps(history.history).encode() + open(folder + "/log.csv", "rb").read())
 print("end", digest.hexdigest(), len(history.epoch), model.optimizer.iterations, flush=True)
 """

@@ -120,7 +120,8 @@ def test_reduce_lr_on_plateau(seed, capsys):
 def test_model_checkpoint(seed, freq, capsys, tmp_path):
     rng = np.random.default_rng(seed)
     weights = bool(rng.integers(2))
-    path = str(tmp_path / ("at-{epoch:02d}" + ("-{batch}-{loss:.3f}" if freq != "epoch" else "") + (".weights.h5" if weights else ".keras")))
+    ending = ".weights.h5" if weights else ".keras"
+    path = str(tmp_path / ("at-{epoch:02d}" + ("-{batch}-{loss:.3f}" if freq != "epoch" else "") + ending))
     options = {
         "save_best_only": bool(rng.integers(2)) and freq == "epoch", "mode": str(rng.choice(["min", "max"])), "save_freq": freq,
         "save_weights_only": weights, "verbose": 1, "initial_value_threshold": [None, 0.9][rng.integers(2)],
