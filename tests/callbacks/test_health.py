@@ -63,7 +63,7 @@ def test_dead_neurons_of_an_image(cpu):
     x = np.zeros((3, 2, 5), "float32")
     x[1, 1] = 1.0
     model.set_weights([np.tile([1.0, -1.0, 1.0, 0.0], (5, 1)).astype("float32"), np.zeros(4, "float32")])
-    assert dead_neurons(model, x) == {"d": 0.5}
+    assert dead_neurons(model, x) == dead_neurons(model, x, batch_size=1) == {"d": 0.5}
 
 
 def test_the_monitor_warns_once_and_logs(cpu, capsys):
