@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-_SPELLINGS = {"acc": "accuracy", "accuracy": "acc", "val_acc": "val_accuracy", "val_accuracy": "val_acc"}
+_PAIRS = (("acc", "accuracy"), ("val_acc", "val_accuracy"), ("lr", "learning_rate"))
+_SPELLINGS = {name: other for pair in _PAIRS for name, other in (pair, pair[::-1])}
 
 
 class Logs(dict):
-    """Logs in which ``acc`` and ``accuracy`` name the same entry, whichever was asked for; likewise ``val_acc``."""
+    """Logs in which ``acc`` and ``accuracy`` name the same entry, whichever was asked for; likewise ``val_acc``; and ``lr``."""
 
     def _spelling(self, key: Any) -> Any:
         other = _SPELLINGS.get(key)

@@ -190,6 +190,22 @@ class Model(Trainer):
 
         save(self, path, overwrite)
 
+    def save_weights(self, path: Any, overwrite: bool = True) -> None:
+        """Write the weights, and the state of the optimizer where the model is compiled, to one file; `load_weights` reads it."""
+        from gpunn.models.state import save_weights
+
+        save_weights(self, path, overwrite)
+
+    def load_weights(self, path: Any) -> None:
+        """Read the weights (and the optimizer's state) that `save_weights` wrote, or the weights of a file of `save`.
+
+        Raises FileNotFoundError for no file; ValueError, changing nothing, for one that is not whole or has weights of other shapes. Warns
+        where the file holds the state of another kind of optimizer, which stays out.
+        """
+        from gpunn.models.state import load_weights
+
+        load_weights(self, path)
+
     def __call__(self, x: Any, training: bool = False) -> np.ndarray:
         """The outputs for these rows, in one batch; with `training`, dropout and batch normalization act as in a train step."""
         if not training:

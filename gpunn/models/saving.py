@@ -1,15 +1,12 @@
 """A model in one .npz file: arrays, and a JSON text of the architecture. Loading never runs code from the file."""
 
-import json
-import os
 import pathlib
-import zipfile
-import zlib
 from typing import Any
 
 import numpy as np
 
 from gpunn import losses, metrics, optimizers
+from gpunn.models import archive
 
 FORMAT = "gpunn-1"
 
@@ -36,18 +33,7 @@ def save(model: Any, path: Any, overwrite: bool = True) -> None:
         for slot, vector in optimizer.state.items():
             for name, view in model.storage.split(vector).items():
                 arrays[f"optimizer/{slot}/{name}"] = model.backend.to_numpy(view)
-    arrays["config"] = np.frombuffer(json.dumps(config).encode(), np.uint8)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    archive.write(path, config, arrays)
 
 
 def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Any:
@@ -60,7 +46,7 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
     path = pathlib.Path(path)
     if not path.exists():
         raise FileNotFoundError(f"No model file at {path}.")
-    config, arrays = _read(path)
+    config, arrays = archive.read(path)
     if config.get("format") != FORMAT or config.get("class_name") != "Sequential":
         raise ValueError(
             f"{path}: expected a Sequential in the format {FORMAT}. Received: {config.get('class_name')!r} in {config.get('format')!r}."
@@ -78,22 +64,6 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     return model
-
-
-def _read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The configuration and the arrays of a file. Raises ValueError when it is damaged or something else."""
-    try:
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError("a single array, not an archive")
-        with file:
-            arrays = {name: file[name] for name in file.files}
-        config = json.loads(arrays.pop("config").tobytes().decode())
-        if not isinstance(config, dict):
-            raise ValueError("the configuration is not an object")
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, NotImplementedError, SyntaxError) as error:
-        raise ValueError(f"{path} is not a whole gpunn model file: {error}") from error
-    return config, arrays
 
 
 def _compile(model: Any, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:

@@ -36,18 +36,21 @@ class _Pass:
         self.sums = self.ops.zeros((places, SUMS), "float64")
         self._fresh = np.tile([0.0, 0.0, -1.0], (places, 1))
         self._programs: dict[int, Any] = {}
+        self._home: Any = None  # the model's storage when they were recorded
         self.bad_step: int | None = None
 
     def pieces(self, first: int, steps: int) -> list[tuple[int, int]]:
         """Batches `first` to `first + steps` as (rows a batch, how many)."""
         whole = max(0, min(steps, self.whole - first))
-        short = self.rest and first + steps > self.whole
+        short = self.rest and first <= self.whole < first + steps
         return [(self.batch, whole)] * bool(whole) + [(self.rest, 1)] * bool(short)
 
     def step(self, rows: int, steps: int) -> None:
         if not self.model.storage_fits():  # a callback has frozen a layer, or trained another model that shares one
             self.model._arrange()
+        if self._home is not self.model.storage:  # moved here or, in the meantime, by another pass or a callback
             self._programs.clear()
+            self._home = self.model.storage
         if not self.model.recordable:
             for _ in range(steps):
                 run_step_eagerly(self.model, self.feed, rows, self.training, self._places(rows))
@@ -129,42 +132,70 @@ class Training(_Pass):
         super().__init__(model, rows, batch_size)
         self.shuffle, self.rows = bool(shuffle), len(rows)
         self.steps = steps or self.count
-        self._next = 0  # batch of the data set that comes next
+        self._next = 0  # batch of the data set with which the epoch begins
+        self.done = 0  # batches of the epoch that have run
         self._labels = rows.targets[0] if rows.targets[0].dtype == np.int32 else None
 
     def epoch(self, chain: Any) -> Logs:
         """One epoch; -> its mean loss and metrics. Batch callbacks are called after each step only when there are any."""
-        model, first = self.model, self._next
-        if first == 0:
-            if self.shuffle:
-                order = random.permutation(self.rows, model.rng.seed, random.ORDER, model.epochs_seen)
-                self.ops.write(self.feed.order, order if self._labels is None else grouped(order, self._labels, self.batch))
-            model.epochs_seen += 1
-            self.ops.write(self.feed.position, 0)
-        self.reset()
-        done, chunk = 0, 1
-        for rows, left in self.pieces(first, self.steps):
+        model = self.model
+        if self.done == 0:  # else a backup from within an epoch was put back
+            if self._next == 0:
+                self._arrange_rows(model.epochs_seen)
+                model.epochs_seen += 1
+                self.ops.write(self.feed.position, 0)
+            self.reset()
+        chunk = 1
+        for rows, left in self.pieces(self._next + self.done, self.steps - self.done):
             while left and not model.stop_training:
-                n = min(left, 1 if chain.every_batch else chunk)
+                n = chain.batches_left(min(left, chunk))
                 if chain.every_batch:
-                    chain.on_train_batch_begin(done)
+                    chain.on_train_batch_begin(self.done)
                 began = time.perf_counter()
                 self.step(rows, n)
                 took = time.perf_counter() - began
-                done, left = done + n, left - n
+                self.done, left = self.done + n, left - n
                 if chain.every_batch or chain.every_chunk:
-                    _offer(self.logs, partial(chain.on_train_batch_end, done - 1))
+                    _offer(self.logs, partial(chain.on_train_batch_end, self.done - 1))
                 chunk = max(1, min(4 * chunk, int(n * CHUNK / max(took, 1e-6))))
-        if done < self.steps and not model.stop_training:
+        if self.done < self.steps and not model.stop_training:
             warnings.warn(
-                f"Your input ran out of data: this epoch has {done} batches. Expected steps_per_epoch * epochs batches in all. "
-                f"Received: steps_per_epoch={self.steps} and {self.count} batches of {self.batch} rows.", stacklevel=3,
+                f"Your input ran out of data: this epoch has {self.done} batches. Expected steps_per_epoch * epochs batches in all. "
+                f"Received: steps_per_epoch={self.steps} and {self.count} batches of {self.batch} rows.", stacklevel=4,
             )
-        self._next = (first + done) % self.count
         logs = self.logs()
         if self.bad_step is not None:
-            self.bad_step -= int(self.ops.to_numpy(model.rng.step)[0]) - done
+            self.bad_step -= int(self.ops.to_numpy(model.rng.step)[0]) - self.done
+        self._next, self.done = (self._next + self.done) % self.count, 0
         return logs
+
+    def _arrange_rows(self, number: int) -> None:
+        """The order of the rows in pass `number` over the data."""
+        if self.shuffle:
+            order = random.permutation(self.rows, self.model.rng.seed, random.ORDER, number)
+            self.ops.write(self.feed.order, order if self._labels is None else grouped(order, self._labels, self.batch))
+
+    # ------------------------------------------------------------------ for a backup
+    def place(self) -> dict[str, Any]:
+        """Where the training stands: its batch in the data, and the sums of the epoch so far."""
+        return {
+            "next": self._next, "done": self.done, "position": int(self.ops.to_numpy(self.feed.position)[0]),
+            "sums": self.ops.to_numpy(self.sums), "data": [self.rows, self.batch, self.steps, self.shuffle],
+        }
+
+    def check_place(self, place: dict[str, Any]) -> None:
+        """Raises ValueError where a place in the midst of a pass over the data belongs to another `fit`."""
+        data = [self.rows, self.batch, self.steps, self.shuffle]
+        if (place["next"] or place["done"]) and (place["data"] != data or place["sums"].shape != self.sums.shape):
+            raise ValueError(f"expected a fit with rows, batch_size, steps an epoch and shuffle {place['data']}. Received: {data}.")
+
+    def set_place(self, place: dict[str, Any]) -> None:
+        """Go on from a place; the model's random state is that of then."""
+        self._next, self.done = place["next"], place["done"]
+        if self._next or self.done:
+            self._arrange_rows(self.model.epochs_seen - 1)
+            self.ops.write(self.feed.position, place["position"])
+            self.ops.write(self.sums, place["sums"])
 
     def once(self, rows: Rows) -> Logs:
         """One step on other rows of the same shapes."""

@@ -179,23 +179,36 @@ class Trainer:
             evaluation = Evaluation(self, held_rows, size, validation_steps)
         self.stop_training = False
         self.history = history = cast(cb.History, chain.history)  # history=True above
+        try:
+            self._epochs(chain, training, evaluation, range(initial_epoch, epochs), validation_freq)
+        finally:
+            chain.close()
+        return history
+
+    def _epochs(self, chain: cb.CallbackList, training: Training, evaluation: Evaluation | None, numbers: range, freq: int) -> None:
+        """The epochs of these numbers, each with its validation, after every `freq`; callbacks in Keras's order."""
         chain.on_train_begin()
         logs: dict[str, Any] = {}
-        for epoch in range(initial_epoch, epochs):
+        resumed = chain.resume(training)
+        if resumed is not None:
+            numbers, logs = range(resumed.epoch, resumed.epoch if resumed.ended else numbers.stop), resumed.logs
+        for epoch in numbers:
             chain.on_epoch_begin(epoch)
+            if resumed is not None and resumed.again is not None:
+                resumed.again()
+            resumed = None
             logs = training.epoch(chain)
-            if evaluation is not None and (epoch + 1) % validation_freq == 0:
+            if evaluation is not None and (epoch + 1) % freq == 0:
                 chain.on_test_begin()
                 held_logs = evaluation.run(chain)
                 chain.on_test_end(held_logs)
                 logs.update({f"val_{k}": v for k, v in held_logs.items()})
             if (bad := training.bad_step) is not None:
-                warnings.warn(f"The loss became NaN or infinite at step {bad + 1} of epoch {epoch + 1}.", RuntimeWarning, stacklevel=2)
+                warnings.warn(f"The loss became NaN or infinite at step {bad + 1} of epoch {epoch + 1}.", RuntimeWarning, stacklevel=3)
             chain.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
         chain.on_train_end(logs)
-        return history
 
     def _held_batch(self, batch_size: int, steps: int | None, watched: bool) -> int:
         """Rows of a batch without training: Keras's number where somebody can tell, else at least 256, which is faster."""

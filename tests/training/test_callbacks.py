@@ -241,3 +241,20 @@ def test_a_callback_may_use_the_model():
     model.fit(X, Y, verbose=0)
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("where", ["training", "callback"])
+def test_validation_after_freezing_is_of_the_weights_there_are(where):
+    """The parameters move when a layer is frozen: nothing may go on with the old ones, whoever moves them."""
+    found = []
+
+    class Freeze(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            found.append((logs["val_loss"], self.model.evaluate(X[40:], Y[40:])[0]))
+            self.model.layers[1].trainable = epoch != 0
+            if where == "callback":
+                self.model.evaluate(X, Y)
+
+    model = model_of(optimizer="adam")
+    model.fit(X[:40], Y[:40], batch_size=8, epochs=4, validation_data=(X[40:], Y[40:]), callbacks=[Freeze()], verbose=0)
+    assert all(told == measured for told, measured in found) and len({told for told, _ in found}) == 4

@@ -1,0 +1,72 @@
+"""One .npz file of arrays beside a JSON text: written whole or not at all, read without running code from it."""
+
+import json
+import os
+import pathlib
+import zipfile
+import zlib
+from typing import Any
+
+import numpy as np
+
+
+def write(path: pathlib.Path, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Write atomically: a file of that name is either the old one or the whole new one, whenever the process ends."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            text = np.frombuffer(json.dumps(config).encode(), np.uint8)
+            np.savez(file, **(arrays | {"config": text}))  # type: ignore[arg-type]
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The configuration and the arrays of a file. Raises ValueError when it is damaged or something else."""
+    try:
+        with open(path, "rb") as opened:  # NumPy leaves a damaged file open
+            file = np.load(opened, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise ValueError("a single array, not an archive")
+            with file:
+                arrays = {name: file[name] for name in file.files}
+        config = json.loads(arrays.pop("config").tobytes().decode())
+        if not isinstance(config, dict):
+            raise ValueError("the configuration is not an object")
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, OSError, NotImplementedError, SyntaxError) as error:
+        raise ValueError(f"{path} is not a whole gpunn model file: {error}") from error
+    return config, arrays
+
+
+def flatten(value: Any, arrays: dict[str, np.ndarray], where: str) -> Any:
+    """A tree of dicts, lists, numbers, strings and arrays as JSON; its arrays (and NumPy's numbers) go into `arrays`.
+
+    Raises ValueError naming the place of anything else.
+    """
+    if value is None or isinstance(value, (bool, str)) or type(value) in (int, float):
+        return value
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biufSU":
+        name = f"array/{len(arrays)}"
+        arrays[name] = np.asarray(value)
+        return {"array": name, "scalar": isinstance(value, np.generic)}
+    if isinstance(value, (list, tuple)):
+        return [flatten(v, arrays, f"{where}[{i}]") for i, v in enumerate(value)]
+    if isinstance(value, dict) and all(isinstance(k, str) for k in value):
+        return {"dict": {k: flatten(v, arrays, f"{where}[{k!r}]") for k, v in value.items()}}
+    raise ValueError(f"{where}: expected numbers, strings, arrays, or lists and dicts of them. Received: {value!r}.")
+
+
+def unflatten(value: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """The tree that `flatten` took apart; tuples come back as lists."""
+    if isinstance(value, list):
+        return [unflatten(v, arrays) for v in value]
+    if not isinstance(value, dict):
+        return value
+    if "dict" in value:
+        return {k: unflatten(v, arrays) for k, v in value["dict"].items()}
+    return arrays[value["array"]][()] if value["scalar"] else arrays[value["array"]]

@@ -1,0 +1,123 @@
+"""Everything about a model that training changes, taken out and put back, in memory or in a file.
+
+Parameters go by their place in the model, not by name: the same layers made again may be called otherwise.
+"""
+
+import pathlib
+import warnings
+from typing import Any
+
+import numpy as np
+
+from gpunn.models import archive
+
+FORMAT = "gpunn-weights-1"
+
+
+def take(model: Any) -> dict[str, Any]:
+    """Weights, which layers learn, random state, and the optimizer's moments, step count and rate: a tree of numbers and NumPy arrays."""
+    state: dict[str, Any] = {
+        "weights": model.get_weights(), "trainable": [bool(layer.trainable) for layer in model.layers],
+        "seed": int(model.rng.seed), "step": int(model.backend.to_numpy(model.rng.step)[0]), "epochs": int(model.epochs_seen),
+    }
+    if model.optimizer is not None:
+        if model._setup is not None:
+            model._ready(model.row_shape)
+        state["optimizer"] = _take_optimizer(model)
+    return state
+
+
+def _take_optimizer(model: Any) -> dict[str, Any]:
+    optimizer, ops, names = model.optimizer, model.backend, [p.name for p in model.parameters]
+    slots = {}
+    for slot, vector in optimizer.state.items():
+        views = model.storage.split(ops.to_numpy(vector))
+        slots[slot] = {str(names.index(name)): view for name, view in views.items()}
+    out = {"class_name": type(optimizer).__name__, "step": optimizer.iterations, "slots": slots}
+    if getattr(optimizer, "schedule", None) is None:
+        out["learning_rate"] = float(optimizer.learning_rate)
+    return out
+
+
+def put(model: Any, state: dict[str, Any]) -> None:
+    """Make the model as it was when `state` was taken. Raises ValueError, and changes nothing, when it is another model's."""
+    problem = _differs(model, state)
+    if problem:
+        raise ValueError(f"Model {model.name!r} is not the one this state was taken from: {problem}")
+    for layer, trainable in zip(model.layers, state["trainable"], strict=True):
+        layer.trainable = trainable
+    if model._setup is not None and not model.storage_fits():
+        model._arrange()
+    model.set_weights(state["weights"])
+    model.rng.seed, model.epochs_seen = state["seed"], state["epochs"]
+    model.backend.write(model.rng.step, state["step"])
+    if model.optimizer is not None and "optimizer" in state:
+        put_optimizer(model, state["optimizer"])
+
+
+def _differs(model: Any, state: dict[str, Any]) -> str | None:
+    """What does not fit, in words."""
+    shapes, given = [p.shape for p in model.parameters], [np.shape(w) for w in state["weights"]]
+    if shapes != given:
+        return f"expected weights of the shapes {shapes}. Received: {given}."
+    if len(state["trainable"]) != len(model.layers):
+        return f"expected {len(model.layers)} layers. Received: {len(state['trainable'])}."
+    kind = None if model.optimizer is None else type(model.optimizer).__name__
+    saved = state.get("optimizer", {}).get("class_name")
+    return None if kind == saved else f"expected the optimizer {kind}. Received: {saved}."
+
+
+def put_optimizer(model: Any, state: dict[str, Any]) -> None:
+    """Moments, step count and rate of the optimizer, as `take` took them."""
+    optimizer, ops, parameters = model.optimizer, model.backend, model.parameters
+    for slot, vector in optimizer.state.items():
+        places = model.storage.split(vector)
+        for index, values in state["slots"].get(slot, {}).items():
+            if (view := places.get(parameters[int(index)].name)) is not None:
+                ops.write(view, values)
+    ops.write(optimizer.step, state["step"])
+    if "learning_rate" in state and getattr(optimizer, "schedule", None) is None:
+        optimizer.learning_rate = state["learning_rate"]
+
+
+def save_weights(model: Any, path: Any, overwrite: bool = True) -> None:
+    """Write the weights, and the optimizer's state where there is one, to one file."""
+    model._need_built("save_weights")
+    path = pathlib.Path(path)
+    if path.exists() and not overwrite:
+        raise ValueError(f"The file {path} exists, and overwrite=False.")
+    arrays: dict[str, np.ndarray] = {}
+    state = take(model)
+    kept = {name: state[name] for name in ("weights", "optimizer") if name in state}
+    archive.write(path, {"format": FORMAT, "state": archive.flatten(kept, arrays, "state")}, arrays)
+
+
+def load_weights(model: Any, path: Any) -> None:
+    """Read what `save_weights` wrote, or the weights of a whole model's file."""
+    model._need_built("load_weights")
+    path = pathlib.Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"No weights file at {path}.")
+    config, arrays = archive.read(path)
+    try:
+        if config.get("format") == FORMAT:
+            state = archive.unflatten(config["state"], arrays)
+            weights, optimizer = state["weights"], state.get("optimizer")
+        else:
+            weights, optimizer = [arrays[f"weight/{i}"] for i in range(sum(n.startswith("weight/") for n in arrays))], None
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} is not a whole gpunn weights file: {type(error).__name__} {error}") from error
+    try:
+        model.set_weights(weights)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    if optimizer is None or model.optimizer is None:
+        return
+    if optimizer["class_name"] != type(model.optimizer).__name__:
+        warnings.warn(
+            f"{path} holds the state of the optimizer {optimizer['class_name']}, which {type(model.optimizer).__name__} cannot use: only "
+            "the weights were loaded.", stacklevel=3,
+        )
+        return
+    model._ready(model.row_shape)
+    put_optimizer(model, optimizer)
