@@ -1,11 +1,14 @@
 """The fused kernels, each written once: see `record.Kernel`, `formula` and the registry `REGISTRY`."""
 
-from gpunn.kernels import activations, categorical, data, gemm, optimizers, philox, reductions, row_losses, softmax, step
+from gpunn.kernels import (
+    activations, categorical, constraints, data, gemm, optimizers, penalties, philox, reductions, row_losses, softmax, step,
+    unit,
+)
 from gpunn.kernels.elementwise import elementwise
 from gpunn.kernels.formula import FormulaError
 from gpunn.kernels.record import REGISTRY, Kernel
 
 __all__ = [
-    "REGISTRY", "FormulaError", "Kernel", "activations", "categorical", "data", "elementwise", "gemm", "optimizers", "philox",
-    "reductions", "row_losses", "softmax", "step",
+    "REGISTRY", "FormulaError", "Kernel", "activations", "categorical", "constraints", "data", "elementwise", "gemm", "optimizers",
+    "penalties", "philox", "reductions", "row_losses", "softmax", "step", "unit",
 ]
