@@ -9,8 +9,8 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = {
-    "activations", "backend", "callbacks", "config", "datasets", "initializers", "kernels", "layers", "losses",
-    "metrics", "models", "optimizers", "random", "training", "utils",
+    "activations", "backend", "callbacks", "config", "constraints", "datasets", "initializers", "kernels", "layers", "losses",
+    "metrics", "models", "optimizers", "random", "regularizers", "training", "utils",
 }
 _NAMES = {
     "Input": "models", "Model": "models", "Sequential": "models",

@@ -1,6 +1,21 @@
 """Finding a class by the string, class, object or configuration a user gives, as Keras's ``get`` functions do."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
+
+_own: ContextVar[dict[str, Any]] = ContextVar("objects of the user's", default={})  # noqa: B039  never changed in place
+
+
+@contextmanager
+def custom_objects(objects: dict[str, Any] | None) -> Iterator[None]:
+    """Names of the user's that are found within the ``with`` block, whatever is looked for."""
+    token = _own.set(_own.get() | (objects or {}))
+    try:
+        yield
+    finally:
+        _own.reset(token)
 
 
 def snake(name: str) -> str:
@@ -10,6 +25,7 @@ def snake(name: str) -> str:
 
 def find(kind: str, identifier: Any, table: dict[str, Any]) -> Any:
     """The entry a string names. Raises ValueError listing the valid names."""
+    table = table | _own.get()
     for name in (identifier, identifier.lower(), snake(identifier)):
         if name in table:
             return table[name]
@@ -28,3 +44,25 @@ def from_identifier(kind: str, identifier: Any, table: dict[str, Any], base: typ
     if isinstance(identifier, dict) and "class_name" in identifier:
         return find(kind, identifier["class_name"], table)(**identifier.get("config", {}))
     raise ValueError(f"Could not interpret {kind}. Expected a name, a {base.__name__} or its configuration. Received: {identifier!r}.")
+
+
+def optional(kind: str, identifier: Any, table: dict[str, Any], base: type, wrap: Callable[[Any], Any]) -> Any:
+    """The same, or None. What is neither a class nor a configuration goes to `wrap`; a configuration may name a function of the user's."""
+    if identifier is None:
+        return None
+    if isinstance(identifier, dict) and identifier.get("class_name") == "function":  # Keras's way to write one
+        name = identifier.get("config")
+        if name not in _own.get():
+            raise ValueError(f"Unknown {kind} function: {name!r}. Pass custom_objects={{{name!r}: the_function}}.")
+        identifier = _own.get()[name]
+    found = find(kind, identifier, table) if isinstance(identifier, str) else identifier
+    return from_identifier(kind, found, table, base) if isinstance(found, (base, type, dict)) else wrap(found)
+
+
+def serialize(thing: Any) -> dict[str, Any] | None:
+    """``{"class_name": ..., "config": ...}``, for `from_identifier`; None of None, and a function by its name."""
+    if thing is None:
+        return None
+    if (function := getattr(thing, "function", None)) is not None:
+        return {"class_name": "function", "config": getattr(function, "__name__", None) or function.name}
+    return {"class_name": type(thing).__name__, "config": thing.get_config()}

@@ -44,6 +44,11 @@ class Optimizer:
     lr = learning_rate
 
     @property
+    def rate(self) -> Any:
+        """The learning rate of the step that runs, a scalar of the device."""
+        return self._device_rate
+
+    @property
     def iterations(self) -> int:
         """Steps taken so far (a read from the device)."""
         return 0 if self.step is None else int(self._ops.to_numpy(self.step)[0])

@@ -7,9 +7,12 @@ from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.dense import Dense
 from gpunn.layers.dropout import Dropout
 from gpunn.layers.normalization import BatchNormalization
+from gpunn.layers.regularization import ActivityRegularization
 from gpunn.layers.shape import Flatten, InputLayer, Reshape
 
-NAMES: dict[str, type[Layer]] = {c.__name__: c for c in (Activation, BatchNormalization, Dense, Dropout, Flatten, InputLayer, Reshape)}
+NAMES: dict[str, type[Layer]] = {
+    c.__name__: c for c in (Activation, ActivityRegularization, BatchNormalization, Dense, Dropout, Flatten, InputLayer, Reshape)
+}
 
 
 def Input(
@@ -19,4 +22,7 @@ def Input(
     return InputLayer(shape, batch_size, dtype, name, batch_shape)
 
 
-__all__ = ["Activation", "BatchNormalization", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer", "Parameter", "Reshape"]
+__all__ = [
+    "Activation", "ActivityRegularization", "BatchNormalization", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer",
+    "Parameter", "Reshape",
+]

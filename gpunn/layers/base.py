@@ -11,20 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from gpunn import config, initializers, random
+from gpunn import config, constraints, initializers, random, regularizers
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
 from gpunn.lookup import snake
 
 Pullback = Callable[..., Any]
 _counts: dict[str, int] = {}
+_KINDS: tuple[tuple[str, Any], ...] = (("initializer", initializers), ("regularizer", regularizers), ("constraint", constraints))
 
 
 class Parameter:
     """A named array of a layer.
 
     Attributes: ``name``, ``shape``, ``trainable`` (False for running statistics), ``value`` and ``gradient`` (views of the model's flat
-    vectors once a model owns the layer).
+    vectors once a model owns the layer), ``regularizer`` and ``constraint`` (objects, or None).
     """
 
     def __init__(self, name: str, value: np.ndarray, trainable: bool, backend: Backend):
@@ -32,6 +33,8 @@ class Parameter:
         self.backend = backend
         self.value = backend.asarray(value)
         self.gradient: Any = None
+        self.regularizer: regularizers.Regularizer | None = None
+        self.constraint: constraints.Constraint | None = None
         self.home: Any = None  # the model's storage that holds it
         self.frozen = False
         self._written = False
@@ -100,7 +103,8 @@ class Layer:
     """Base class of all layers.
 
     Arguments: ``name``; ``trainable``; ``dtype``, "float32" or "float64" (default `gpunn.config.floatx`); and, on a model's first layer,
-    ``input_shape``, ``input_dim`` or ``batch_input_shape``.
+    ``input_shape``, ``input_dim`` or ``batch_input_shape``; ``activity_regularizer``, which adds to the loss for the size of the output,
+    divided by the number of rows.
 
     A subclass gives `build(input_shape)`, `compute_output_shape(input_shape)`, `forward(x, training)` and `config()`, the constructor's own
     arguments. Shapes in these have the batch axis first, as None. A pullback takes the output's gradient, writes those of the layer's
@@ -112,7 +116,7 @@ class Layer:
 
     def __init__(
         self, name: str | None = None, trainable: bool = True, dtype: Any = None, input_shape: Any = None, input_dim: int | None = None,
-        batch_input_shape: Any = None, **unknown: Any,
+        batch_input_shape: Any = None, activity_regularizer: Any = None, **unknown: Any,
     ):
         if unknown:
             raise TypeError(f"{type(self).__name__} got unknown arguments: {', '.join(sorted(unknown))}.")
@@ -122,8 +126,10 @@ class Layer:
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f"Layer {self.name!r}: dtype must be float32 or float64. Received: {dtype!r}.")
         self.given_shape = one_shape(input_shape, input_dim, batch_input_shape)
+        self.activity_regularizer = regularizers.of_output(activity_regularizer, self.name)
         self.parameters: list[Parameter] = []
         self.built = False
+        self._options: dict[str, dict[str, Any]] = {}
         self.backend: Backend = get_backend()
         self.rng: Any = None  # an `Rng`, once a model or a call gives one
 
@@ -142,9 +148,27 @@ class Layer:
         return {}
 
     # ------------------------------------------------------------------ common
-    def add_weight(self, name: str, shape: Sequence[int], initializer: Any, trainable: bool = True) -> Parameter:
-        values = initializers.get(initializer)(tuple(shape), self.dtype)
+    def weight_options(self, name: str, initializer: Any, *more: Any) -> None:
+        """Keep a constructor's options of one weight, ``<name>_initializer`` and perhaps ``<name>_regularizer`` and ``<name>_constraint``:
+        `add_weight` and `get_config` know them then."""
+        given = zip(_KINDS, (initializer, *more), strict=False)  # a weight that is never optimised has an initializer only
+        self._options[name] = {kind: module.get(value) for (kind, module), value in given}
+        for kind, option in self._options[name].items():
+            setattr(self, f"{name}_{kind}", option)
+
+    def add_weight(
+        self, name: str, shape: Sequence[int], initializer: Any = None, trainable: bool = True, regularizer: Any = None,
+        constraint: Any = None,
+    ) -> Parameter:
+        """A new parameter. Raises ValueError when a regularizer or a constraint cannot be applied to it."""
+        known = self._options.get(name, {})
+        values = initializers.get(initializer or known.get("initializer", "glorot_uniform"))(tuple(shape), self.dtype)
         parameter = Parameter(f"{self.name}/{name}", values, trainable, self.backend)
+        parameter.regularizer = known.get("regularizer") if regularizer is None else regularizers.get(regularizer)
+        parameter.constraint = known.get("constraint") if constraint is None else constraints.get(constraint)
+        for option in (parameter.regularizer, parameter.constraint):
+            if option is not None:
+                option.check(parameter.name, parameter.value)
         self.parameters.append(parameter)
         return parameter
 
@@ -166,8 +190,14 @@ class Layer:
         return self.forward(x, training)[0]
 
     def get_config(self) -> dict[str, Any]:
-        common = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
-        return common | ({"input_shape": self.given_shape} if self.given_shape is not None else {}) | self.config()
+        common: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        if self.given_shape is not None:
+            common["input_shape"] = self.given_shape
+        if self.activity_regularizer is not None:
+            common["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
+        for name, options in self._options.items():
+            common |= {f"{name}_{kind}": module.serialize(options[kind]) for kind, module in _KINDS if kind in options}
+        return common | self.config()
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Layer":
@@ -195,6 +225,11 @@ class Layer:
             raise ValueError(f"Layer {self.name!r}: weights do not fit. Expected shapes {expected}. Received: {received}.")
         for p, w in zip(self.parameters, weights, strict=True):
             p.assign(w)
+
+    @property
+    def losses(self) -> list[float]:
+        """What the regularizers of the weights that learn add to the loss now, one number each."""
+        return [regularizers.value_of(p.regularizer, p.numpy()) for p in self.trainable_weights if p.regularizer is not None]
 
     def count_params(self) -> int:
         return sum(int(np.prod(p.shape)) for p in self.parameters)

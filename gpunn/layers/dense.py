@@ -2,32 +2,36 @@
 
 from typing import Any
 
-import numpy as np
-
-from gpunn import activations, initializers
+from gpunn import activations
 from gpunn.kernels.reductions import COLUMN_SUM
-from gpunn.layers.base import Layer, Pullback, alias, positive
+from gpunn.layers.base import Layer, Pullback, positive
+from gpunn.layers.spelling import old_names
 
 
 class Dense(Layer):
     """Fully connected layer on the last axis: (..., in) -> (..., units).
 
-    Arguments: ``units``; ``activation`` (name or None); ``use_bias``; ``kernel_initializer`` and ``bias_initializer`` (names, objects or
-    callables). Kernel (in, units), bias (units,). ``output_dim`` is Keras 1's name of ``units``.
+    Arguments: ``units``; ``activation`` (name or None); ``use_bias``; initializer, regularizer and constraint of kernel and bias (names,
+    objects or callables). Kernel (in, units), bias (units,). Keras 1's names are understood (``output_dim``, ``init``, ``W_regularizer`` ...).
     Raises ValueError for units that are not a positive integer, or inputs of another width than the layer was built for.
     """
 
     recordable = True
 
+    @old_names(
+        output_dim="units", init="kernel_initializer", bias="use_bias", W_regularizer="kernel_regularizer",
+        b_regularizer="bias_regularizer", W_constraint="kernel_constraint", b_constraint="bias_constraint",
+    )
     def __init__(
         self, units: int | None = None, activation: Any = None, use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
-        bias_initializer: Any = "zeros", output_dim: int | None = None, **common: Any,
+        bias_initializer: Any = "zeros", kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None,
+        kernel_constraint: Any = None, bias_constraint: Any = None, **common: Any,
     ):
-        super().__init__(**common)
-        self.units = positive("units", alias(units, output_dim, "units", "output_dim"), self.name)
+        super().__init__(activity_regularizer=activity_regularizer, **common)
+        self.units = positive("units", units, self.name)
         self.activation, self.use_bias = activations.get(activation), use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
+        self.weight_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
+        self.weight_options("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.kernel: Any = None
         self.bias: Any = None
 
@@ -35,9 +39,9 @@ class Dense(Layer):
         width = input_shape[-1]
         if width is None:
             raise ValueError(f"Layer {self.name!r}: the last axis of the input must be known. Received: input_shape={input_shape}.")
-        self.kernel = self.add_weight("kernel", (width, self.units), self.kernel_initializer)
+        self.kernel = self.add_weight("kernel", (width, self.units))
         if self.use_bias:
-            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer)
+            self.bias = self.add_weight("bias", (self.units,))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         if self.built and self.kernel is not None and input_shape[-1] != self.kernel.shape[0]:
@@ -66,14 +70,4 @@ class Dense(Layer):
         return y.reshape(*x.shape[:-1], self.units), pullback
 
     def config(self) -> dict[str, Any]:
-        return {
-            "units": self.units, "activation": self.activation.name, "use_bias": self.use_bias,
-            "kernel_initializer": _initializer(self.kernel_initializer), "bias_initializer": _initializer(self.bias_initializer),
-        }
-
-
-def _initializer(i: initializers.Initializer) -> Any:
-    """The configuration of an initializer; one that cannot be written down is left out, as the weights themselves are saved."""
-    if isinstance(i, initializers.FromFunction) or isinstance(getattr(i, "value", None), np.ndarray):
-        return "zeros"
-    return {"class_name": type(i).__name__, "config": i.get_config()}
+        return {"units": self.units, "activation": self.activation.name, "use_bias": self.use_bias}

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn import activations, initializers
+from gpunn import activations
 from gpunn.kernels import reductions
 from gpunn.layers.base import Layer, Pullback
 
@@ -23,7 +23,8 @@ class BatchNormalization(Layer):
     def __init__(
         self, axis: int = -1, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
         beta_initializer: Any = "zeros", gamma_initializer: Any = "ones", moving_mean_initializer: Any = "zeros",
-        moving_variance_initializer: Any = "ones", **common: Any,
+        moving_variance_initializer: Any = "ones", beta_regularizer: Any = None, gamma_regularizer: Any = None,
+        beta_constraint: Any = None, gamma_constraint: Any = None, **common: Any,
     ):
         super().__init__(**common)
         if not 0 <= momentum <= 1 or epsilon <= 0:
@@ -31,9 +32,10 @@ class BatchNormalization(Layer):
                 f"Layer {self.name!r}: expected momentum in [0, 1] and epsilon > 0. Received: momentum={momentum!r}, epsilon={epsilon!r}."
             )
         self.axis, self.momentum, self.epsilon, self.center, self.scale = axis, float(momentum), float(epsilon), center, scale
-        self._initializers = [
-            initializers.get(i) for i in (gamma_initializer, beta_initializer, moving_mean_initializer, moving_variance_initializer)
-        ]
+        self.weight_options("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
+        self.weight_options("beta", beta_initializer, beta_regularizer, beta_constraint)
+        self.weight_options("moving_mean", moving_mean_initializer)
+        self.weight_options("moving_variance", moving_variance_initializer)
         self.gamma: Any = None
         self.beta: Any = None
         self.moving_mean: Any = None
@@ -43,11 +45,10 @@ class BatchNormalization(Layer):
         if self.axis not in (-1, len(input_shape) - 1):
             raise ValueError(f"Layer {self.name!r}: the axis must be the last one (channels-last). Received: axis={self.axis}.")
         shape = (input_shape[-1] or 0,)
-        gamma, beta, mean, variance = self._initializers
-        self.gamma = self.add_weight("gamma", shape, gamma) if self.scale else None
-        self.beta = self.add_weight("beta", shape, beta) if self.center else None
-        self.moving_mean = self.add_weight("moving_mean", shape, mean, trainable=False)
-        self.moving_variance = self.add_weight("moving_variance", shape, variance, trainable=False)
+        self.gamma = self.add_weight("gamma", shape) if self.scale else None
+        self.beta = self.add_weight("beta", shape) if self.center else None
+        self.moving_mean = self.add_weight("moving_mean", shape, trainable=False)
+        self.moving_variance = self.add_weight("moving_variance", shape, trainable=False)
 
     def forward(self, x: Any, training: bool = False, activation: Any = None) -> tuple[Any, Pullback]:
         ops, width = self.backend, x.shape[-1]

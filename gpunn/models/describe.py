@@ -52,7 +52,10 @@ def explain(model: Any, batch_size: int) -> str:
         out += [f"    {note}" for note in stage.notes]
     if not setup.fused:
         out.append(f"  loss {setup.loss.name}: on the model's output, not fused")
+    out += [f"  {note}" for note in setup.penalties.notes()]
     out.append(f"  optimizer {setup.optimizer.name}: one pass over {model.storage.trainable_size:,} elements")
+    if not setup.penalties.recordable:
+        return "\n".join([*out, "", "Not recorded: what is called from Python, above, makes every step run launch by launch."])
     if not model.recordable:
         own = [stage.layer.name for stage in setup.stages if not stage.recordable]
         return "\n".join([*out, "", f"Not recorded: {', '.join(own)} do not say recordable = True, so every step runs launch by launch."])

@@ -56,6 +56,11 @@ class Model(Trainer):
         return [p for layer in self.layers for p in layer.non_trainable_weights]
 
     @property
+    def losses(self) -> list[float]:
+        """What the regularizers of the weights that learn add to the loss now, one number each."""
+        return [value for layer in self.layers for value in layer.losses]
+
+    @property
     def trainable(self) -> bool:
         """Whether the model's weights learn; setting it sets every layer's."""
         return self._trainable

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from gpunn import lookup
 from gpunn.layers import InputLayer
 from gpunn.layers.base import Layer, fresh_name
 from gpunn.models.model import Model
@@ -127,7 +128,8 @@ class Sequential(Model):
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "Sequential":
-        """A fresh model of this configuration. Raises ValueError for an unknown layer class, saying how to pass custom_objects."""
+        """A fresh model of this configuration; `custom_objects` holds classes and functions of the user's by name. Raises ValueError for an
+        unknown layer class, saying how to pass it."""
         from gpunn.layers import NAMES
 
         table = NAMES | (custom_objects or {})
@@ -138,7 +140,8 @@ class Sequential(Model):
                     f"Unknown layer class {entry['class_name']!r}. Pass custom_objects={{{entry['class_name']!r}: the_class}}. "
                     f"Known: {', '.join(sorted(table))}."
                 )
-            model.add(table[entry["class_name"]].from_config(dict(entry["config"])))
+            with lookup.custom_objects(custom_objects):
+                model.add(table[entry["class_name"]].from_config(dict(entry["config"])))
         if not model.built and config.get("build_input_shape"):
             model.build(tuple(config["build_input_shape"]))
         return model

@@ -42,6 +42,13 @@ class Storage:
         layout = self.places if places is None else places
         return {name: vector[at : at + int(np.prod(shape))].reshape(shape) for name, (at, shape) in layout.items()}
 
+    def pieces(self, name: str, length: int) -> np.ndarray:
+        """A learning parameter's part of the flat vector cut into pieces of at most `length`: (pieces, 2) of first element and count."""
+        at, shape = self.places[name]
+        size = int(np.prod(shape))
+        first = np.arange(0, size, length)
+        return np.stack([at + first, np.minimum(length, size - first)], axis=1)
+
 
 def _padded(p: Parameter) -> int:
     n = int(np.prod(p.shape))

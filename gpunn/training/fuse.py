@@ -5,6 +5,7 @@ from typing import Any
 
 from gpunn import activations
 from gpunn.layers import Activation, BatchNormalization, Dense, InputLayer
+from gpunn.training.penalties import output_penalty
 
 
 @dataclass
@@ -27,13 +28,14 @@ class Stage:
 
 
 def stages(layers: list[Any], loss: Any = None) -> tuple[list[Stage], bool]:
-    """-> (stages, whether the loss takes over the last activation)."""
+    """-> (stages, whether the loss takes over the last activation). Penalties of outputs are stages where there is a loss to add them to."""
     out: list[Stage] = []
     for layer in layers:
         if isinstance(layer, InputLayer):
             continue
         before = out[-1] if out else None
-        if type(layer) is Activation and before is not None and _open(before):
+        penalised = loss is not None and layer.activity_regularizer is not None
+        if type(layer) is Activation and before is not None and _open(before) and not penalised:
             before.activation = layer.activation
             before.notes.append(f"{layer.name} ({layer.activation.name}) in the same pass")
             continue
@@ -41,6 +43,10 @@ def stages(layers: list[Any], loss: Any = None) -> tuple[list[Stage], bool]:
         if type(layer) is Dense and layer.activation is not activations.linear and layer.activation is not activations.softmax:
             stage.notes.append(f"bias + {layer.activation.name} in one pass, their gradients in one pass")
         out.append(stage)
+        if penalised:
+            penalty = output_penalty(layer)
+            how = "values and gradient in the rows' passes" if penalty.recordable else "called from Python in every step"
+            out.append(Stage(penalty, notes=[f"{layer.activity_regularizer!r}, {how}"]))
     fused = bool(out) and loss is not None and loss.fuses is not None and not getattr(loss, "from_logits", False)
     if fused:
         last = out[-1]

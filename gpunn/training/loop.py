@@ -21,7 +21,7 @@ CHUNK = 0.1  # seconds of steps between two looks at callbacks and signals
 class _Pass:
     """One data set, cut into whole batches and a short last one, with its sums on the device.
 
-    Rows of ``sums``: the loss; each metric; the loss of the short batch, where batches are summed; the number of rows.
+    Rows of ``sums``: the loss; each metric; penalties; the loss of the short batch, where batches are summed; the number of rows.
     """
 
     training = False
@@ -32,7 +32,7 @@ class _Pass:
         self.batch = min(batch_size, len(rows))
         self.whole, self.rest = divmod(len(rows), self.batch)
         self.count = self.whole + bool(self.rest)
-        places = len(model._setup.names) + 2
+        places = len(model._setup.names) + 3
         self.sums = self.ops.zeros((places, SUMS), "float64")
         self._fresh = np.tile([0.0, 0.0, -1.0], (places, 1))
         self._programs: dict[int, Any] = {}
@@ -50,8 +50,12 @@ class _Pass:
             self.model._arrange()
         if self._home is not self.model.storage:  # moved here or, in the meantime, by another pass or a callback
             self._programs.clear()
+<<<<<<< HEAD
             self._home = self.model.storage
         if not self.model.recordable:
+=======
+        if not (self.model.recordable and self.model._setup.penalties.recordable):
+>>>>>>> reg
             for _ in range(steps):
                 run_step_eagerly(self.model, self.feed, rows, self.training, self._places(rows))
             return
@@ -84,7 +88,7 @@ class _Pass:
     def _places(self, rows: int) -> Sums:
         summed = self.model._setup.loss.reduction == "sum"
         loss = self.sums[-2] if summed and rows != self.batch else self.sums[0]
-        return Sums(loss, self.sums[1:-2], self.sums[-1] if summed or self.feed.weights is not None else None)
+        return Sums(loss, self.sums[1:-3], self.sums[-3], self.sums[-1] if summed or self.feed.weights is not None else None)
 
     def reset(self) -> None:
         self.ops.write(self.sums, self._fresh)
@@ -98,10 +102,11 @@ class _Pass:
             total, weight = total * self.batch + sums[-2, 0] * self.rest, sums[-1, 1]
         elif self.feed.weights is not None:  # Keras divides by the number of rows, whatever their weights
             weight = sums[-1, 1]
-        out = Logs(loss=float(total / weight) if weight else 0.0)
-        for name, (value, rows, _) in zip(setup.names[1:], sums[1:-2], strict=True):
+        penalty = sums[-3, 0] / sums[-3, 1] if sums[-3, 1] else 0.0
+        out = Logs(loss=float(total / weight if weight else 0.0) + float(penalty))
+        for name, (value, rows, _) in zip(setup.names[1:], sums[1:-3], strict=True):
             out[name] = float(value / rows) if rows else 0.0
-        bad = [int(s) for s in (sums[0, 2], sums[-2, 2]) if s >= 0]
+        bad = [int(s) for s in (sums[0, 2], sums[-2, 2], sums[-3, 2]) if s >= 0]
         self.bad_step = min(bad) if bad else None
         return out
 

@@ -14,10 +14,11 @@ SUMS = 3  # weighted total, weight, first bad step: see kernels.data.ACCUMULATE
 
 @dataclass
 class Sums:
-    """Where a step adds up: its loss, each metric, and the number of rows (None where it is not asked for)."""
+    """Where a step adds up: its loss, each metric, penalties, and the number of rows (None where it is not asked for)."""
 
     loss: Any
     metrics: Any
+    penalties: Any
     rows: Any
 
 
@@ -89,6 +90,7 @@ def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Su
     x = feed.gather(ops, rows, dtype)
     y = feed.gather_target(ops, 0, rows)
     weight = feed.gather_weights(ops, rows, dtype)
+    setup.penalties.begin(rows)
     z, pullbacks = run_stages(setup.stages, x, training)
     scale = setup.loss.scale(rows)
     if setup.fused:
@@ -109,8 +111,12 @@ def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Su
             gradient = pullbacks[i](gradient, need_dx=i > first) if setup.stages[i].recordable else pullbacks[i](gradient)
         for p in model.parameters:
             p.end_step()
+    setup.penalties.weights(training)
+    setup.penalties.add_up(rows, model.rng.step, sums.penalties)
+    if training:
         size = model.storage.trainable_size
         setup.optimizer.record(ops, model.storage.values[:size], model.storage.gradients[:size])
+        setup.penalties.settle(setup.optimizer.rate)
     ops.launch(feeding.ADVANCE, feed.position, model.rng.step, rows, int(training))
 
 

@@ -12,6 +12,7 @@ from gpunn import metrics as measures
 from gpunn.layers.base import alias
 from gpunn.training import data, fuse
 from gpunn.training.loop import Evaluation, Prediction, Training
+from gpunn.training.penalties import Penalties
 
 
 @dataclass
@@ -23,6 +24,7 @@ class Setup:
     asked: list[Any]
     stages: list[fuse.Stage] = field(default_factory=list)
     fused: bool = False
+    penalties: Any = None  # a `Penalties`, once the model is built
     metrics: list[measures.Metric] = field(default_factory=list)
 
     def resolve(self, output_shape: tuple[int | None, ...]) -> None:
@@ -43,6 +45,7 @@ class Trainer:
     row_shape: tuple[int, ...] | None
     output_shape: tuple[int | None, ...]
     storage: Any
+    parameters: Any
     name: str
     _setup: Setup | None = None
     history: cb.History | None = None
@@ -104,6 +107,7 @@ class Trainer:
         setup.resolve(self.output_shape)
         setup.stages, setup.fused = fuse.stages(self.layers, setup.loss)
         self.pack()
+        setup.penalties = Penalties(self.backend, self.storage, self.parameters, setup.stages)
         setup.optimizer.bind(self.backend, self.storage)
 
     def _check(self, x: Any, y: Any, sample_weight: Any, class_weight: Any, where: str) -> data.Rows:

@@ -81,6 +81,13 @@ ELEMENTWISE = {
     "normalize": {"inverse": "positive"},
     "normalize_bwd": {"inverse": "positive", "share": 0.125},
     "normalize_fixed_bwd": {"inverse": "positive"},
+    "l1_l2": {"l1": 0.25, "l2": 0.5, "pull": 0.25},
+    "l1_l2_gradient": {"l1": 0.25, "l2": 0.5, "pull": 0.125},
+    "l1_l2__l1_l2_gradient_rows_bwd": {"scale": 0.75, "c0": 0.25, "c1": 0.5, "c2": 0.125},
+    "shrink": {"rate": 0.5, "l1": 2.0},
+    "cleared": {},
+    "non_negative": {},
+    "norm_factor": {"norm": "positive", "low": 0.5, "high": 2.0, "rate": 0.75},
 }
 
 
@@ -175,7 +182,29 @@ def _finish_adam(m, rows, columns):
     return [*_finish(m, rows, columns), np.array([0.001]), 0.9, 0.999, np.array([np.nan])]
 
 
+def _pieces(m, rows, columns):
+    """Pieces of a vector that do not touch, of all lengths, with coefficients."""
+    lengths = np.where(np.arange(rows) % 4 == 2, m.rng.integers(0, columns + 1, rows), columns)
+    first = np.arange(rows) * (columns + 3)
+    size = rows * (columns + 3) + 7
+    return np.stack([first, lengths], axis=1), m.positive(rows, 3), m.small(size), m.real(size), m.blank(rows)
+
+
+def _norm(m, rows, columns):
+    return [m.small(rows, columns) * m.positive(1, columns), m.number(0.5), m.number(2.0), m.number(0.75)]
+
+
 MAKERS = {
+    "l1_l2__l1_l2_gradient_both": lambda m, r, c: list(_pieces(m, r, c)),
+    "l1_l2__l1_l2_gradient_value": lambda m, r, c: [a for k, a in enumerate(_pieces(m, r, c)) if k != 3],
+    "l1_l2__l1_l2_gradient_rows": lambda m, r, c: [m.small(r, c), *map(m.number, (0.75, 0.25, 0.5, 0.125)), m.blank(r)],
+    "add_penalty": lambda m, r, c: [m.real(r), float(c), whole(9), np.array([1.5, 2.0, -1.0])],
+    "norm_columns": lambda m, r, c: [*_norm(m, r, c), m.blank(c)],
+    "norm_rows": _norm,
+    "unit_rows": lambda m, r, c: [m.small(r, c), m.number(1e3), m.blank(r, c), m.blank(r)],
+    "unit_rows_bwd": lambda m, r, c: [m.real(r, c), m.small(r, c), m.positive(r), m.number(4.0), m.blank(r, c)],
+    "angles": lambda m, r, c: [m.real(r, r), m.number(0.25), m.blank(r, r), m.blank(r)],
+    "transpose": lambda m, r, c: [m.real(r, c), _add(r, c), m.real(c, r)],
     "gather_batch_u8": lambda m, r, c: _batch(m, r, c, _bytes(m, r, c)),
     "gather_batch_float": lambda m, r, c: _batch(m, r, c, m.real(r + 5, c)),
     "softmax_ce_sparse_hit": lambda m, r, c: [

@@ -12,7 +12,8 @@ from gpunn.kernels.device import module_text
 # (kernel, operand): why a value that is not finite may leave no trace
 SILENT = {
     ("linear_bwd", "y"): "not used", ("relu_bwd", "y"): "y > 0 is false for NaN, as in NumPy",
-    ("relu_bwd_sum", "y"): "the same",
+    ("relu_bwd_sum", "y"): "the same", ("cleared", "g"): "the point of it",
+    ("l1_l2__l1_l2_gradient_value", "coefficients"): "the one that is poisoned is for the gradient",
     **{(n, "p"): "a hit is a comparison" for n in ("hit_sparse", "hit_dense", "hit_binary")},
     **{(n, "target"): "a hit is a comparison" for n in ("hit_dense", "hit_binary")},
 }

@@ -1,0 +1,224 @@
+"""Regularization: the value and the gradient of sums over elements, for all parameters of a model in one launch.
+
+A penalty is two formulas of one element and its coefficients, ``value(w, c0, c1, ...)`` and ``gradient(w, c0, c1, ...)``. Parameters are
+cut into *pieces* of the flat vector, (first element, how many), each with coefficients of its own and a value of its own.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gpunn.kernels.cuda_text import SUFFIX, cuda_kernel, typed
+from gpunn.kernels.elementwise import composed, elementwise
+from gpunn.kernels.formula import Formula
+from gpunn.kernels.record import REGISTRY, Kernel, columns_of, first_rows, matrix, parse, register
+
+PIECE = 1024  # elements of a piece at most: a warp's work, and short enough to be summed in float32
+
+
+@dataclass(frozen=True)
+class Penalty:
+    """The kernels of one pair of formulas.
+
+    Attributes:
+        both: ``pieces, coefficients, p, g -> g, value:col``: g += gradient, and the value of each piece.
+        value: ``pieces, coefficients, p -> value:col``.
+        rows: ``y, scale:const, c0:const ... -> value:col``, for a layer's output: scale times the value of each row.
+        rows_gradient: ``dy, y, scale:const, c0:const ... -> dy``: dy += scale * gradient.
+        coefficients: how many of them.
+    """
+
+    both: Kernel
+    value: Kernel
+    rows: Kernel
+    rows_gradient: Kernel
+    coefficients: int
+
+
+def penalty(value: Kernel, gradient: Kernel) -> Penalty:
+    """The kernels for two elementwise kernels, ``w, c0, c1, ... -> value`` and the same ``-> gradient``, made once a pair.
+
+    Raises ValueError when they are no formulas with one result, or take different arguments.
+    """
+    f, g = (getattr(kernel, "formula", None) for kernel in (value, gradient))
+    fits = isinstance(f, Formula) and isinstance(g, Formula) and f.outputs == g.outputs == 1 and len(f.parameters) == len(g.parameters)
+    if not fits or not f.parameters:
+        raise ValueError(
+            "A penalty takes two elementwise kernels with one result and the same arguments: the value and the gradient of one element, "
+            f"and its coefficients. Received: {value!r} and {gradient!r}."
+        )
+    names = [f"c{k}" for k in range(len(f.parameters) - 1)]
+    name = f"{f.name}__{g.name}"
+    arguments = ", ".join(["dy", "y", "scale:const", *(f"{c}:const" for c in names)])
+    rows_gradient = composed(
+        f"{name}_rows_bwd", f"{arguments} -> dy", ", ".join(["dy", "y", "scale", *names]),
+        f"dy + scale * {g.name}({', '.join(['y', *names])})", {g.name: gradient},
+    )
+    return Penalty(_kernel(name, f, g, True), _kernel(name, f, None, True), _kernel(name, f, None, False), rows_gradient, len(names))
+
+
+def _kernel(name: str, f: Formula, g: Formula | None, pieces: bool) -> Kernel:
+    """Over pieces of the flat vector (with their gradient), or over the rows of an array."""
+    name += "_both" if g else "_value" if pieces else "_rows"
+    if name in REGISTRY:
+        return REGISTRY[name]
+    text = _Texts(name, f, g, pieces)
+    return register(
+        Kernel(
+            name=name, operands=parse(text.signature), extent=first_rows, reference=text.reference(), native_text=text.numba(),
+            cuda=text.cuda, geometry="warps", formulas=tuple(text.formulas),
+            cost=(lambda *a: 0.3 * PIECE) if pieces else (lambda y, *a: 0.3 * columns_of(y)),
+        )
+    )
+
+
+class _Texts:
+    """The implementations of one kernel."""
+
+    def __init__(self, name: str, f: Formula, g: Formula | None, pieces: bool):
+        self.name, self.f, self.g, self.pieces = name, f, g, pieces
+        self.formulas = [*f.closure(), *(h for h in (g.closure() if g else ()) if h not in f.closure())]
+        self.count = len(f.parameters) - 1
+        if pieces:
+            self.signature = "pieces:full:i8, coefficients, p:whole" + (", g:whole -> g:whole, value:col" if g else " -> value:col")
+        else:
+            self.signature = ", ".join(["p", "scale:const", *(f"c{k}:const" for k in range(self.count))]) + " -> value:col"
+
+    def reference(self) -> Any:
+        space: dict[str, Any] = {"np": np}
+        for formula in self.formulas:
+            exec(formula.python("numpy"), space)
+        f, g = space[self.f.name], space[self.g.name] if self.g else None
+
+        def over_pieces(pieces: Any, coefficients: Any, p: Any, *rest: Any) -> None:
+            p, value = p.reshape(-1), rest[-1].reshape(-1)
+            for i, (first, count) in enumerate(pieces):
+                w, c = p[first : first + count], coefficients[i, : self.count]
+                value[i] = np.sum(f(w, *c))
+                if g is not None:
+                    rest[0].reshape(-1)[first : first + count] += g(w, *c)
+
+        def over_rows(p: Any, *rest: Any) -> None:
+            scale, *c = (p.dtype.type(x) for x in rest[:-1])
+            values = np.broadcast_to(f(matrix(p), *c), matrix(p).shape)
+            rest[-1].reshape(-1)[...] = values.sum(axis=1) * scale
+
+        def reference(*arguments: Any) -> None:
+            with np.errstate(all="ignore"):
+                (over_pieces if self.pieces else over_rows)(*arguments)
+
+        return reference
+
+    def numba(self) -> str:
+        c = [f"c{k}" for k in range(self.count)]
+        call = ", ".join(["w", *c])
+        if self.pieces:
+            head = ["p = p.reshape(p.size)", *(["g = g.reshape(g.size)"] if self.g else [])]
+            take = ["first = pieces[i, 0]", "part = p[first:first + pieces[i, 1]]"]
+            take += ["slope = g[first:first + pieces[i, 1]]"] if self.g else []
+            take += [f"c{k} = coefficients[i, {k}]" for k in range(self.count)]
+            arguments = ["pieces", "coefficients", "p", *(["g"] if self.g else []), "value"]
+        else:
+            head = [f"{x} = T({x}[0])" for x in ("scale", *c)]
+            take, arguments = ["part = p[i]"], ["p", "scale", *c, "value"]
+        return "\n".join(
+            [
+                *("@inlined\n" + h.python("numba") for h in self.formulas),
+                f"def body({', '.join(arguments)}, lo, hi, scratch):",
+                *(f"    {line}" for line in head),
+                "    for i in range(lo, hi):",
+                *(f"        {line}" for line in take),
+                "        total = T(0)",
+                "        for j in range(part.size):",
+                "            w = part[j]",
+                f"            total += {self.f.name}({call})",
+                *([f"            slope[j] += {self.g.name}({call})"] if self.g else []),
+                f"        value[i] = total{'' if self.pieces else ' * scale'}",
+            ]
+        )
+
+    def cuda(self, dtype: str) -> str:
+        c = [f"c{k}" for k in range(self.count)]
+        call = ", ".join(["w", *c])
+        if self.pieces:
+            parameters = ["const long long* __restrict__ pieces", "const T* __restrict__ coefficients", "const T* __restrict__ p"]
+            parameters += ["T* __restrict__ g"] if self.g else []
+            take = "  const long long first = pieces[2 * row], count = pieces[2 * row + 1];\n"
+            take += "".join(f"  const T c{k} = coefficients[{max(self.count, 1)} * row + {k}];\n" for k in range(self.count))
+        else:
+            parameters = ["const T* __restrict__ p", *(f"T {x}" for x in ("scale", *c))]
+            take = "  const long long first = row * columns, count = columns;\n"
+        parameters += ["T* __restrict__ value", "long long rows", "long long columns"]
+        return typed(
+            f'extern "C" __global__ void {self.name}_{SUFFIX[dtype]}({", ".join(parameters)}) {{\n'
+            "  const long long row = warp_row();\n"
+            "  if (row >= rows) return;\n"
+            "  const int lane = threadIdx.x & 31;\n"
+            f"{take}"
+            "  T total = T(0);\n"
+            "  for (long long j = lane; j < count; j += 32) {\n"
+            "    const T w = p[first + j];\n"
+            f"    total += {self.f.name}({call});\n"
+            + (f"    g[first + j] += {self.g.name}({call});\n" if self.g else "")
+            + "  }\n"
+            "  total = warp_sum(total);\n"
+            f"  if (lane == 0) value[row] = total{'' if self.pieces else ' * scale'};\n"
+            "}\n",
+            dtype,
+        )
+
+
+@elementwise("w, l1:const, l2:const, pull:const -> value")
+def l1_l2(w, l1, l2, pull):
+    return l1 * abs(w) + l2 * w * w
+
+
+@elementwise("w, l1:const, l2:const, pull:const -> slope")
+def l1_l2_gradient(w, l1, l2, pull):
+    """`pull` is l1, or 0 where the proximal step does the absolute value's part; |w| has the slope 0 at 0, as in Keras."""
+    return 2.0 * l2 * w + (pull if w > 0.0 else (-pull if w < 0.0 else 0.0))
+
+
+L1_L2 = penalty(l1_l2, l1_l2_gradient)
+
+
+@elementwise("p, rate:scalar, l1:const -> p")
+def shrink(p, rate, l1):
+    """Soft threshold: the proximal step of rate * l1 * |p|, which ends at exact zeros (Daubechies, Defrise & De Mol 2004)."""
+    step = rate * l1
+    return 0.0 if abs(p) <= step else (p - step if p > 0.0 else p + step)
+
+
+@elementwise("g -> g")
+def cleared(g):
+    return 0.0
+
+
+def _add_penalty_reference(values, rows, step, sums):
+    total = float(values.sum(dtype=np.float64)) * rows
+    flat = sums.reshape(-1)
+    flat[0] += total
+    flat[1] += rows
+    if flat[2] < 0 and not np.isfinite(total):
+        flat[2] = float(step.reshape(-1)[0])
+
+
+def _add_penalty_native(values, rows, step, sums, lo, hi, scratch):
+    total = 0.0
+    for i in range(values.size):
+        total += np.float64(values[i])
+    total *= rows[0]
+    sums[0] += total
+    sums[1] += rows[0]
+    if sums[2] < 0 and not np.isfinite(total):
+        sums[2] = np.float64(step[0])
+
+
+# sums as in data.ACCUMULATE: a batch's penalty counts once for each of its rows, as its loss does
+ADD_PENALTY = register(
+    Kernel(
+        name="add_penalty", operands=parse("values:row, rows:const:f8, step:row:i8, sums:row:f8 -> sums:row:f8"), extent=lambda *a: 1,
+        reference=_add_penalty_reference, native=_add_penalty_native, cuda=cuda_kernel("penalties.cu", "add_penalty"), geometry="one",
+    )
+)
