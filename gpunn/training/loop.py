@@ -50,12 +50,8 @@ class _Pass:
             self.model._arrange()
         if self._home is not self.model.storage:  # moved here or, in the meantime, by another pass or a callback
             self._programs.clear()
-<<<<<<< HEAD
             self._home = self.model.storage
-        if not self.model.recordable:
-=======
         if not (self.model.recordable and self.model._setup.penalties.recordable):
->>>>>>> reg
             for _ in range(steps):
                 run_step_eagerly(self.model, self.feed, rows, self.training, self._places(rows))
             return
