@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.kernels import vector_math
 from gpunn.kernels.cuda_text import CTYPES, SUFFIX, typed
 from gpunn.kernels.formula import Formula
 from gpunn.kernels.record import REGISTRY, Kernel, Operand, columns_of, parse, register, rows_of
@@ -78,7 +79,7 @@ class _Texts:
         return 1 if self.full is None else columns_of(arguments[self.full])
 
     def reference(self) -> Callable[..., None]:
-        space: dict[str, Any] = {"np": np}
+        space: dict[str, Any] = {"np": np, "vector_math": vector_math}
         for f in self.formula.closure():
             exec(f.python("numpy"), space)
         function = space[self.formula.name]
@@ -98,7 +99,8 @@ class _Texts:
     def numba(self) -> str:
         lines = [f.python("numba").replace("def ", "@inlined\ndef ", 1) for f in self.formula.closure()]
         names = [o.name for o in self.operands]
-        lines.append(f"def body({', '.join(names)}, lo_, hi_, scratch_):")
+        wide = any("vector_math." in line for line in lines)  # twice the arithmetic a second; where memory is the limit it would cost
+        lines += [f"def body({', '.join(names)}, lo_, hi_, scratch_):", *(["    widest()"] if wide else [])]
         lines += [f"    {_value(o)} = T({o.name}[0])" for o in self.inputs if o.kind in ("scalar", "const")]
         at = {}
         for o in self.operands:
