@@ -128,6 +128,10 @@ def written_in_order(kernel):
 IN_PLACE = {
     "softmax": [("z", "y")],
     "softmax_bwd": [("dy", "dx"), ("y", "dx")],
+    "log_softmax": [("z", "y")],
+    "log_softmax_bwd": [("dy", "dx"), ("y", "dx")],
+    "sparsemax": [("z", "y")],
+    "sparsemax_bwd": [("dy", "dx"), ("y", "dx")],
     "softmax_ce_sparse": [("z", "p"), ("z", "dz")],
     "softmax_ce_dense": [("z", "p"), ("z", "dz"), ("target", "dz")],
     "crossentropy_sparse": [("p", "dp")],
