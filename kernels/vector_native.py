@@ -218,7 +218,7 @@ def _atan(kind: Kind) -> Callable:
         t = above / below
         z = t * t
         y = base + (polynomial(z) * z * t + t)
-        return y if x > zero else -y
+        return -y if x < zero else y
 
     return atan
 
