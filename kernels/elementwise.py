@@ -5,26 +5,30 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.kernels import vector_math
 from gpunn.kernels.cuda_text import CTYPES, SUFFIX, typed
 from gpunn.kernels.formula import Formula
 from gpunn.kernels.record import REGISTRY, Kernel, Operand, columns_of, parse, register, rows_of
 
 
-def elementwise(signature: str, name: str | None = None) -> Callable[[Callable], Kernel]:
+def elementwise(signature: str, name: str | None = None, family: str = "") -> Callable[[Callable], Kernel]:
     """Make a kernel of a scalar function: ``@elementwise("dy, y -> dx")``.
 
     The signature names the operands in the order of the function's arguments, then the outputs. A kind may follow a name: ``b:row`` one
     value a column, ``w:col`` one value a row, ``lr:scalar`` a float64 that lives on the device, ``eps:const`` a number passed by value.
-    Raises `FormulaError` when the function is not in the formula language, ValueError when signature and function disagree.
+    `name` is the kernel's if not the function's; kernels of a `family` are compiled together on a device. The same formula again (a cell
+    of a notebook run twice) gives the kernel that is there.
+    Raises `FormulaError` when the function is not in the formula language, ValueError when signature and function disagree, or the name is
+    another kernel's.
     """
 
     def wrap(function: Callable) -> Kernel:
-        return from_formula(Formula(function, name), signature)
+        return from_formula(Formula(function, name), signature, family)
 
     return wrap
 
 
-def from_formula(formula: Formula, signature: str) -> Kernel:
+def from_formula(formula: Formula, signature: str, family: str = "") -> Kernel:
     operands = parse(signature)
     inputs = [o for o in operands if o.read]
     outputs = [p.strip().split(":")[0] for p in signature.partition("->")[2].split(",")]
@@ -36,9 +40,14 @@ def from_formula(formula: Formula, signature: str) -> Kernel:
     text = _Texts(formula, operands, outputs)
     kernel = Kernel(
         name=formula.name, operands=operands, extent=text.extent, reference=text.reference(), native_text=text.numba(), cuda=text.cuda,
-        cost=lambda *a: 0.3 * text.columns(a), formula=formula, formulas=tuple(formula.closure()),
+        cost=lambda *a: 0.3 * text.columns(a), formula=formula, formulas=tuple(formula.closure()), family=family,
     )
-    return register(kernel)
+    there = REGISTRY.get(kernel.name)
+    if there is None:
+        return register(kernel)
+    if there.operands != operands or [f.cuda() for f in there.formulas] != [f.cuda() for f in kernel.formulas]:
+        raise ValueError(f"A kernel named {kernel.name!r} is there already, with another formula. Give this one another name (`name=`).")
+    return there
 
 
 def composed(name: str, signature: str, arguments: str, expression: str, scope: dict[str, Any]) -> Kernel:
@@ -49,7 +58,33 @@ def composed(name: str, signature: str, arguments: str, expression: str, scope: 
     if name in REGISTRY:
         return REGISTRY[name]
     source = f"def {name}({arguments}):\n    return {expression}\n"
-    return from_formula(_text_formula(name, source, scope), signature)
+    family = next((k.family for k in scope.values() if getattr(k, "family", "")), "")
+    return from_formula(_text_formula(name, source, scope), signature, family)
+
+
+def chained(name: str, outer: Kernel, operand: str, inner: Kernel) -> Kernel:
+    """`outer` with its `operand` made by `inner`, an elementwise kernel with one output: one pass, made once a name.
+
+    Operands are outer's, with inner's inputs in the place of `operand`.
+    """
+    taken = {o.name for o in outer.operands}
+    signature, arguments, parts, renamed = [], [], [], []
+    for o in inner.operands:
+        if o.read:
+            own = o.name
+            while own in taken:
+                own += "0"
+            renamed.append((own, o))
+    for o in (o for o in outer.operands if o.read):
+        for own, p in renamed if o.name == operand else [(o.name, o)]:
+            signature.append(f"{own}:{p.kind}:{p.dtype}")
+            arguments.append(own)
+        parts.append(f"{inner.name}({', '.join(own for own, _ in renamed)})" if o.name == operand else o.name)
+    outputs = ", ".join(f"{o.name}:{o.kind}:{o.dtype}" for o in outer.outputs)
+    expression = f"{outer.name}({', '.join(parts)})"
+    return composed(
+        name, f"{', '.join(signature)} -> {outputs}", ", ".join(arguments), expression, {outer.name: outer, inner.name: inner}
+    )
 
 
 def _text_formula(name: str, source: str, scope: dict[str, Any]) -> Formula:
@@ -78,7 +113,7 @@ class _Texts:
         return 1 if self.full is None else columns_of(arguments[self.full])
 
     def reference(self) -> Callable[..., None]:
-        space: dict[str, Any] = {"np": np}
+        space: dict[str, Any] = {"np": np, "vector_math": vector_math}
         for f in self.formula.closure():
             exec(f.python("numpy"), space)
         function = space[self.formula.name]
@@ -98,7 +133,8 @@ class _Texts:
     def numba(self) -> str:
         lines = [f.python("numba").replace("def ", "@inlined\ndef ", 1) for f in self.formula.closure()]
         names = [o.name for o in self.operands]
-        lines.append(f"def body({', '.join(names)}, lo_, hi_, scratch_):")
+        wide = any("vector_math." in line for line in lines)  # twice the arithmetic a second; where memory is the limit it would cost
+        lines += [f"def body({', '.join(names)}, lo_, hi_, scratch_):", *(["    widest()"] if wide else [])]
         lines += [f"    {_value(o)} = T({o.name}[0])" for o in self.inputs if o.kind in ("scalar", "const")]
         at = {}
         for o in self.operands:

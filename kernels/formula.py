@@ -15,14 +15,16 @@ from typing import Any
 # name in a formula: (CUDA, Numba, NumPy); maximum and minimum let a NaN through on each
 FUNCTIONS = {
     "exp": ("exp", "vector_math.exp", "np.exp"),
-    "expm1": ("expm1", "math.expm1", "np.expm1"),
-    "log": ("log", "math.log", "np.log"),
-    "log1p": ("log1p", "math.log1p", "np.log1p"),
+    "expm1": ("expm1", "vector_math.expm1", "np.expm1"),
+    "log": ("log", "vector_math.log", "np.log"),
+    "log1p": ("log1p", "vector_math.log1p", "np.log1p"),
+    "log1pexp": ("log1pexp", "vector_math.log1pexp", "vector_math.log1pexp"),  # log(1 + exp(x)) for any x
     "sqrt": ("sqrt", "math.sqrt", "np.sqrt"),
     "tanh": ("tanh", "vector_math.tanh", "np.tanh"),
     "sin": ("sin", "math.sin", "np.sin"),
     "cos": ("cos", "math.cos", "np.cos"),
-    "atan": ("atan", "math.atan", "np.arctan"),
+    "erfcx": ("erfcx", "vector_math.erfcx", "vector_math.erfcx"),  # exp(x^2) erfc(x), for x >= 0
+    "atan": ("atan", "vector_math.atan", "np.arctan"),
     "pow": ("pow", "math.pow", "np.power"),
     "abs": ("fabs", "abs", "np.abs"),
     "floor": ("floor", "math.floor", "np.floor"),

@@ -75,6 +75,17 @@ def prefetch(typingctx, array, index):
     return types.void(array, types.int64), codegen
 
 
+@intrinsic
+def widest(typingctx):
+    """Loops of the function that calls this use the widest vectors there are: LLVM would halve them on many CPUs that have AVX-512."""
+
+    def codegen(context, builder, signature, args):
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # llvmlite's own `add` knows no attributes with values
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
 def cache_folder() -> pathlib.Path:
     """Where compiled kernels are kept: ``GPUNN_CACHE`` or the user's cache folder; a temporary one when neither can be written."""
     return cache.folder(f"kernels-{_digest()}")
@@ -120,8 +131,8 @@ def _source(kernel: Kernel, dtype: np.dtype) -> str:
     lines = [
         f'"""{kernel.name}, {dtype.name}: written by gpunn.kernels.native."""', "import math", "import numpy as np",
         "from numba import carray, cfunc, njit, types", "from gpunn.kernels import vector_math, vector_native",
-        "from gpunn.kernels.native import Apart, pointer", f"T = np.{dtype.name}",
-        f"inlined = njit(nogil=True, error_model='numpy', fastmath={FAST}, inline='never')",
+        "from gpunn.kernels.native import Apart, pointer, widest", f"T = np.{dtype.name}",
+        f"inlined = njit(nogil=True, error_model='numpy', fastmath={FAST}, forceinline=True)",
         # same index in, same index out: an output that is an input may be treated as if it were not, and loops stay vectors
         f"apart = njit(nogil=True, error_model='numpy', fastmath={FAST}, pipeline_class=Apart)",
     ]

@@ -67,6 +67,7 @@ class Kernel:
         formula: the `Formula` of an elementwise kernel, so that other formulas may call it.
         formulas: every formula whose device function the CUDA text calls, callee first.
         grain: ``grain(*operands) -> int``, or that number: what a CPU task should take at least, and the multiple it is rounded to.
+        family: kernels that a device compiles together; "" are those that most steps need.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Kernel:
     grain: int | Callable[..., int] = 1
     formula: Any = None
     formulas: tuple[Any, ...] = ()
+    family: str = ""
 
     def __post_init__(self) -> None:
         if self.geometry not in GEOMETRIES:

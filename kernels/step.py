@@ -50,23 +50,41 @@ SOFTMAX_CE_SPARSE_HIT = register(
 
 
 def _gradient_sum_reference(gradient: Kernel) -> Callable[..., None]:
-    def reference(d, y, add, out):
-        gradient.reference(d, y, d)
+    def reference(d, *others):
+        *values, add, out = others
+        gradient.reference(d, *values, d)
         COLUMN_SUM.reference(d, add, out)
 
     return reference
 
 
+def sums(gradient: Kernel) -> bool:
+    """Whether `gradient_sum` can be made: for the gradient of an activation, perhaps with the bias in it."""
+    read = [o for o in gradient.operands if o.read]
+    kinds = [o.kind for o in read]
+    if gradient.formula is None or len(gradient.outputs) != 1 or gradient.outputs[0].read or kinds[:2] != ["full", "full"]:
+        return False
+    few = kinds.count("full") == 2 and kinds.count("row") <= 1 and set(kinds) <= {"full", "row", "const"}
+    return few and gradient.name.endswith("_bwd")
+
+
 def gradient_sum(gradient: Kernel) -> Kernel:
-    """d = gradient(d, y); out (+)= the sum of d over its rows. For an activation's gradient, made once."""
+    """d = gradient(d, ...); out (+)= the sum of d over its rows. For an activation's gradient, made once."""
     name = f"{gradient.name}_sum"
     if name in REGISTRY:
         return REGISTRY[name]
+    others = [o for o in gradient.operands if o.read][1:]
+    whole = [f"{o.name}:{'whole' if o.kind == 'full' else o.kind}" for o in others]
+    at = {"full": "{}[r * columns + c]", "row": "{}[c]", "const": "{}"}
     return register(
         Kernel(
-            name=name, operands=parse("d:whole, y:whole, add:const, out:row -> d:whole, out:row"), extent=lambda *a: columns_of(a[0]),
-            reference=_gradient_sum_reference(gradient), cuda=cuda_kernel("step.cu", "gradient_sum", name, GRADIENT=gradient.name),
-            geometry="columns", formulas=gradient.formulas,
+            name=name, operands=parse(f"d:whole, {', '.join(whole)}, add:const, out:row -> d:whole, out:row"),
+            extent=lambda *a: columns_of(a[0]), reference=_gradient_sum_reference(gradient), geometry="columns",
+            formulas=gradient.formulas, family=gradient.family,
+            cuda=cuda_kernel(
+                "step.cu", "gradient_sum", name, GRADIENT=gradient.name, VALUES=", ".join(at[o.kind].format(o.name) for o in others),
+                OPERANDS=", ".join(f"T {o.name}" if o.kind == "const" else f"const T* __restrict__ {o.name}" for o in others),
+            ),
         )
     )
 

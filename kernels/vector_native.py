@@ -1,98 +1,252 @@
 """`vector_math` for Numba: polynomials and selections only, so that LLVM turns a loop over them into vectors. Imported only with Numba.
 
-Method and coefficients of tanh: Cephes (S. L. Moshier, 1992), tanhf.c and tanh.c. exp: reduction by multiples of ln 2 in two parts (Cody &
-Waite 1980), Taylor's polynomial on the rest, 2^n made from its bits in two factors, so that overflow, underflow and subnormals come out as
-the C library's. Errors: below 2 units in the last place for exp, 4 for tanh (tested).
+exp and expm1: x is brought near 0 by multiples of ln 2 in two parts (Cody & Waite 1980); 2^n is made from its bits, which adding a large
+number leaves in the sum's lowest places. log and log1p: exponent and mantissa from the bits (as in fdlibm, Sun 1993), with what 1 + x has
+lost added back. atan: of x, (x - 1) / (x + 1) or -1 / x. The polynomials stand in `coefficients`; errors, a few units in the last place,
+are tested. Comparisons are written so that a NaN comes through.
 """
 
-import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
-from numba.extending import overload
+from numba.extending import intrinsic, overload, register_jitable
 
-from gpunn.kernels import vector_math
+from gpunn.kernels import coefficients, vector_math
 
-_OPTIONS: Any = {"fastmath": {"contract"}, "error_model": "numpy"}  # not reassoc: it would undo the two-part reduction
-_TAYLOR = tuple(1.0 / math.factorial(k) for k in range(14))
-_SINGLE = tuple(np.float32(c) for c in _TAYLOR[:8])
-_HALF = np.float32(0.5)
+_OPTIONS: Any = {"fastmath": {"contract"}, "error_model": "numpy", "forceinline": True}  # not reassoc: it would undo the two-part reduction
 
 
-def _exp_single(x):
-    y = min(max(x, np.float32(-104.0)), np.float32(89.0))
-    n = np.floor(y * np.float32(1.44269504088896341) + _HALF)
-    r = y - n * np.float32(0.693359375)
-    r = r - n * np.float32(-2.12194440e-4)
-    p = _SINGLE[7]
-    p = p * r + _SINGLE[6]
-    p = p * r + _SINGLE[5]
-    p = p * r + _SINGLE[4]
-    p = p * r + _SINGLE[3]
-    p = p * r + _SINGLE[2]
-    p = p * r + _SINGLE[1]
-    p = p * r + _SINGLE[0]
-    whole = np.int32(n)
-    half = whole >> np.int32(1)
-    a = np.int32((half + np.int32(127)) << np.int32(23)).view(np.float32)
-    b = np.int32((whole - half + np.int32(127)) << np.int32(23)).view(np.float32)
-    return p * a * b if x == x else x
+class Kind(NamedTuple):
+    """A floating type, with its place in the pairs of `coefficients`."""
+
+    place: int
+    real: Any
+    whole: Any  # the integer of its size
+    places: int  # of the mantissa
+    bias: int  # of the exponent
+    ln2: tuple[float, float]  # in two parts, the first with zeros at its end
+    low: float  # exp is 0 below
+    high: float  # exp is infinite above
+
+    def bits(self, value: float) -> Any:
+        return self.real(value).view(self.whole)
+
+    def magic(self, bias: int) -> Any:
+        """Added to a small number it leaves the nearest integer, plus `bias`, in the lowest bits."""
+        return self.real(1.5 * 2.0**self.places + bias)
 
 
-def _exp_double(x):
-    y = min(max(x, -746.0), 710.0)
-    n = np.floor(y * 1.4426950408889634 + 0.5)
-    r = y - n * 6.93145751953125e-1
-    r = r - n * 1.42860682030941723212e-6
-    p = _TAYLOR[13]
-    p = p * r + _TAYLOR[12]
-    p = p * r + _TAYLOR[11]
-    p = p * r + _TAYLOR[10]
-    p = p * r + _TAYLOR[9]
-    p = p * r + _TAYLOR[8]
-    p = p * r + _TAYLOR[7]
-    p = p * r + _TAYLOR[6]
-    p = p * r + _TAYLOR[5]
-    p = p * r + _TAYLOR[4]
-    p = p * r + _TAYLOR[3]
-    p = p * r + _TAYLOR[2]
-    p = p * r + _TAYLOR[1]
-    p = p * r + _TAYLOR[0]
-    whole = np.int64(n)
-    half = whole >> 1
-    a = np.int64((half + 1023) << 52).view(np.float64)
-    b = np.int64((whole - half + 1023) << 52).view(np.float64)
-    return p * a * b if x == x else x
+KINDS = {
+    types.float32: Kind(0, np.float32, np.int32, 23, 127, (0.693359375, -2.12194440e-4), -104.0, 89.0),
+    types.float64: Kind(1, np.float64, np.int64, 52, 1023, (6.93145751953125e-1, 1.42860682030941723212e-6), -746.0, 710.0),
+}
 
 
-@overload(vector_math.exp, jit_options=_OPTIONS)
-def _exp(x):
-    return {types.float32: _exp_single, types.float64: _exp_double}.get(x)
+@intrinsic
+def recast(typingctx, value, like):
+    """The bits of `value` as a number of the type of `like`."""
+
+    def codegen(context, builder, signature, args):
+        return builder.bitcast(args[0], context.get_value_type(like))
+
+    return like(value, like), codegen
 
 
-def _tanh_single(x):
-    z = x * x
-    p = np.float32(-5.70498872745e-3)
-    p = p * z + np.float32(2.06390887954e-2)
-    p = p * z + np.float32(-5.37397155531e-2)
-    p = p * z + np.float32(1.33314422036e-1)
-    p = p * z + np.float32(-3.33332819422e-1)
-    near = p * z * x + x
-    e = vector_math.exp(np.float32(2.0) * abs(x))
-    far = np.float32(1.0) - np.float32(2.0) / (e + np.float32(1.0))
-    return near if abs(x) < np.float32(0.625) else (far if x > np.float32(0.0) else -far)
+def _polynomial(kind: Kind, pairs: Any) -> Callable:
+    """x -> c0 + c1 x + ...: one expression."""
+    names = [f"c{i}" for i in range(len(pairs[kind.place]))]
+    text = names[-1]
+    for name in reversed(names[:-1]):
+        text = f"({text}) * x + {name}"
+    space = {name: kind.real(c) for name, c in zip(names, pairs[kind.place], strict=True)}
+    exec(f"def polynomial(x):\n    return {text}\n", space)
+    return register_jitable(**_OPTIONS)(space["polynomial"])
 
 
-def _tanh_double(x):
-    z = x * x
-    p = (-9.64399179425052238628e-1 * z - 9.92877231001918586564e1) * z - 1.61468768441708447952e3
-    q = ((z + 1.12811678491632931402e2) * z + 2.23548839060100448583e3) * z + 4.84406305325125486048e3
-    near = x + x * z * (p / q)
-    far = 1.0 - 2.0 / (vector_math.exp(2.0 * abs(x)) + 1.0)
-    return near if abs(x) < 0.625 else (far if x > 0.0 else -far)
+def _exp(kind: Kind) -> Callable:
+    """x = 2 h ln 2 + r, exp(x) = exp(r) 2^h 2^h: infinity, 0 and the numbers below the smallest normal one come out as they should."""
+    real, whole, places = kind.real, kind.whole, kind.whole(kind.places)
+    one, low, high, magic = real(1), real(kind.low), real(kind.high), kind.magic(kind.bias)
+    half, first, second = real(0.5 / np.log(2)), real(2 * kind.ln2[0]), real(2 * kind.ln2[1])
+    polynomial = _polynomial(kind, coefficients.EXP)
+
+    def exp(x):
+        y = low if x < low else x  # a NaN stays one
+        y = high if y > high else y
+        shifted = y * half + magic
+        h = shifted - magic
+        r = y - h * first
+        r = r - h * second
+        p = (polynomial(r) * r + one) * r + one
+        factor = recast(whole(recast(shifted, places) << places), one)
+        return p * factor * factor
+
+    return exp
 
 
-@overload(vector_math.tanh, jit_options=_OPTIONS)
-def _tanh(x):
-    return {types.float32: _tanh_single, types.float64: _tanh_double}.get(x)
+def _expm1(kind: Kind) -> Callable:
+    """x = n ln 2 + r, expm1(x) = 2^n expm1(r) + (2^n - 1); half of it first, so that 2^n does not overflow before the result does."""
+    real, whole, places = kind.real, kind.whole, kind.whole(kind.places)
+    one, two, half, low, high = real(1), real(2), real(0.5), real(-60), real(kind.high)
+    magic, n_of, first, second = kind.magic(kind.bias - 1), real(1 / np.log(2)), real(kind.ln2[0]), real(kind.ln2[1])
+    polynomial = _polynomial(kind, coefficients.EXPM1)
+
+    def expm1(x):
+        y = low if x < low else x
+        y = high if y > high else y
+        shifted = y * n_of + magic
+        n = shifted - magic
+        r = y - n * first
+        r = r - n * second
+        p = polynomial(r) * r * r + r
+        factor = recast(whole(recast(shifted, places) << places), one)
+        return (p * factor + (factor - half)) * two
+
+    return expm1
+
+
+def _tanh(kind: Kind) -> Callable:
+    """expm1(2 x) / (expm1(2 x) + 2), which is accurate near 0 too."""
+    real, whole, places = kind.real, kind.whole, kind.whole(kind.places)
+    one, two, limit = real(1), real(2), real(10 if kind.place == 0 else 20)
+    magic, n_of, first, second = kind.magic(kind.bias), real(2 / np.log(2)), real(kind.ln2[0] / 2), real(kind.ln2[1] / 2)
+    polynomial = _polynomial(kind, coefficients.EXPM1)
+
+    def tanh(x):
+        y = -limit if x < -limit else x
+        y = limit if y > limit else y
+        shifted = y * n_of + magic
+        n = shifted - magic
+        r = y - n * first
+        r = r - n * second
+        r = r + r
+        p = polynomial(r) * r * r + r
+        factor = recast(whole(recast(shifted, places) << places), one)
+        e = p * factor + (factor - one)
+        return e / (e + two)
+
+    return tanh
+
+
+def _log_parts(kind: Kind) -> tuple[Callable, Callable]:
+    """(u -> k, f with u = 2^k (1 + f) and 1 + f from sqrt(1/2) to sqrt(2)), (k, f -> log u)."""
+    real, whole = kind.real, kind.whole
+    root, one, two, half = kind.bits(0.5**0.5), kind.bits(1.0), real(2), real(0.5)
+    places, mantissa, bias = whole(kind.places), whole(2**kind.places - 1), whole(kind.bias)
+    first, second = real(kind.ln2[0]), real(kind.ln2[1])
+    polynomial = _polynomial(kind, coefficients.LOG)
+
+    def split(u):
+        shifted = whole(recast(u, bias) + (one - root))
+        return whole(shifted >> places) - bias, recast(whole(whole(shifted & mantissa) + root), two) - real(1)
+
+    def single(k, f):
+        n, z = real(k), f * f
+        return (f + (polynomial(f) * f * z + n * second - half * z)) + n * first
+
+    def double(k, f):
+        n, s = real(k), f / (two + f)
+        z = s * s
+        return n * first + (s * two + (polynomial(z) * z * s + n * second))
+
+    return register_jitable(**_OPTIONS)(split), register_jitable(**_OPTIONS)(single if kind.place == 0 else double)
+
+
+def _log(kind: Kind) -> Callable:
+    real = kind.real
+    zero, tiny, up, down = real(0), real(np.finfo(real).smallest_normal), real(2.0**54), real(54 * np.log(2))
+    infinite, none = real(np.inf), real(np.nan)
+    split, join = _log_parts(kind)
+
+    def log(x):
+        k, f = split(x * up if x < tiny else x)
+        y = join(k, f) - (down if x < tiny else zero)
+        y = y if x > zero else (-infinite if x == zero else none)
+        return y if x < infinite else x
+
+    return log
+
+
+def _log1p(kind: Kind) -> Callable:
+    real, whole, places, bias = kind.real, kind.whole, kind.whole(kind.places), kind.whole(kind.bias)
+    one, infinite, none = real(1), real(np.inf), real(np.nan)
+    split, join = _log_parts(kind)
+
+    def log1p(x):
+        u = one + x
+        v = u - x
+        lost = (x - (u - v)) + (one - v)  # exactly 1 + x - u
+        k, f = split(u)
+        y = join(k, f + lost * recast(whole(max(whole(bias - k), whole(0)) << places), one))
+        y = y if x > -one else (-infinite if x == -one else none)
+        return y if x < infinite else x
+
+    return log1p
+
+
+def _log1pexp(kind: Kind) -> Callable:
+    """max(x, 0) + log(1 + u), u = exp(-|x|)."""
+    real, exp = kind.real, register_jitable(**_OPTIONS)(_exp(kind))
+    zero, two = real(0), real(2)
+    polynomial = _polynomial(kind, coefficients.LOG1P_UNIT)
+
+    def single(x):
+        u = exp(-abs(x))
+        return (zero if x < zero else x) + polynomial(u) * u
+
+    def double(x):
+        u = exp(-abs(x))
+        s = u / (two + u)
+        z = s * s
+        return (zero if x < zero else x) + (polynomial(z) * z * s + two * s)
+
+    return single if kind.place == 0 else double
+
+
+def _atan(kind: Kind) -> Callable:
+    real = kind.real
+    zero, one, low, high = real(0), real(1), real(np.tan(np.pi / 8)), real(np.tan(3 * np.pi / 8))
+    quarter, right = real(np.pi / 4), real(np.pi / 2)
+    polynomial = _polynomial(kind, coefficients.ATAN)
+
+    def atan(x):
+        a = abs(x)
+        above, below = (-one, a) if a > high else ((a - one, a + one) if a > low else (a, one))
+        base = right if a > high else (quarter if a > low else zero)
+        t = above / below
+        z = t * t
+        y = base + (polynomial(z) * z * t + t)
+        return -y if x < zero else y
+
+    return atan
+
+
+def _erfcx(kind: Kind) -> Callable:
+    real = kind.real
+    one, two, scale = real(1), real(2), real(coefficients.ERFCX_SCALE[kind.place])
+    polynomial = _polynomial(kind, coefficients.ERFCX)
+
+    def erfcx(x):
+        t = one / (one + scale * x)
+        return t * polynomial(two * t - one)
+
+    return erfcx
+
+
+def _offer(function: Callable, make: Callable) -> None:
+    """Let compiled code call `function` for both floating types."""
+    made = {numba_type: make(kind) for numba_type, kind in KINDS.items()}
+
+    def typed(x):
+        return made.get(x)
+
+    overload(function, jit_options=_OPTIONS)(typed)
+
+
+for _function, _make in (
+    (vector_math.exp, _exp), (vector_math.expm1, _expm1), (vector_math.log, _log), (vector_math.log1p, _log1p), (vector_math.tanh, _tanh),
+    (vector_math.log1pexp, _log1pexp), (vector_math.atan, _atan), (vector_math.erfcx, _erfcx),
+):
+    _offer(_function, _make)

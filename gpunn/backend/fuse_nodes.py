@@ -108,15 +108,15 @@ def _writer_before(program: Program, array: Any, node: int) -> int:
 
 def activation_with_bias_gradient(program: Program) -> Replacement | None:
     for i, gradient in enumerate(program.nodes):
-        if f"{gradient.kernel.name}_sum" not in REGISTRY:
+        if not fused.sums(gradient.kernel):
             continue
-        dy, y, dx = gradient.arguments
-        if not program.same(dy, dx) or program.same(y, dx) or dx.ndim != 2:
+        dy, *others, dx = gradient.arguments
+        if not program.same(dy, dx) or program.same(others[0], dx) or dx.ndim != 2:
             continue
         for j, total in program.find(COLUMN_SUM):
             x, add, out = total.arguments
             if j > i and program.same(x, dx) and x.shape == dx.shape and program.may_move(j, i, (i,)):
-                return (i, j), i, node_of(fused.gradient_sum(gradient.kernel), dx, y, add, out)
+                return (i, j), i, node_of(fused.gradient_sum(gradient.kernel), dx, *others, add, out)
     return None
 
 

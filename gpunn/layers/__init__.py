@@ -2,16 +2,20 @@
 
 from typing import Any
 
-from gpunn.layers.activation import Activation
+from gpunn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.dense import Dense
 from gpunn.layers.dropout import Dropout
 from gpunn.layers.normalization import BatchNormalization
+from gpunn.layers.prelu import PReLU
 from gpunn.layers.regularization import ActivityRegularization
 from gpunn.layers.shape import Flatten, InputLayer, Reshape
 
 NAMES: dict[str, type[Layer]] = {
-    c.__name__: c for c in (Activation, ActivityRegularization, BatchNormalization, Dense, Dropout, Flatten, InputLayer, Reshape)
+    c.__name__: c for c in (
+        ELU, Activation, ActivityRegularization, BatchNormalization, Dense, Dropout, Flatten, InputLayer, LeakyReLU, PReLU, ReLU, Reshape,
+        Softmax,
+    )
 }
 
 
@@ -23,6 +27,6 @@ def Input(
 
 
 __all__ = [
-    "Activation", "ActivityRegularization", "BatchNormalization", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer",
-    "Parameter", "Reshape",
+    "ELU", "Activation", "ActivityRegularization", "BatchNormalization", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer",
+    "LeakyReLU", "PReLU", "Parameter", "ReLU", "Reshape", "Softmax",
 ]

@@ -49,14 +49,16 @@ class Dense(Layer):
                 f"Input of layer {self.name!r} is incompatible with the layer: expected axis -1 of input shape to have value "
                 f"{self.kernel.shape[0]}. Received: input of shape {input_shape}."
             )
-        return (*input_shape[:-1], self.units)
+        return self.activation.compute_output_shape((*input_shape[:-1], self.units))
 
     def forward(self, x: Any, training: bool = False, activation: Any = None) -> tuple[Any, Pullback]:
         ops, kernel, bias = self.backend, self.kernel, self.bias
         self.compute_output_shape(x.shape)
         rows = x.reshape(-1, x.shape[-1])
         z = ops.matmul(rows, kernel.value)
-        y, activation_pullback = (activation or self.activation).apply(ops, z, None if bias is None else bias.value, inplace=True)
+        shape = (*x.shape[:-1], self.units)
+        chosen = activation or self.activation
+        y, activation_pullback = chosen.apply(ops, z, None if bias is None else bias.value, inplace=True, shape=shape)
 
         def pullback(dy: Any, need_dx: bool = True) -> Any:
             dz = activation_pullback(dy.reshape(y.shape))
@@ -67,7 +69,7 @@ class Dense(Layer):
                 ops.matmul(rows, dz, kernel.gradient, ta=True, add=add)
             return ops.matmul(dz, kernel.value, tb=True).reshape(x.shape) if need_dx else None
 
-        return y.reshape(*x.shape[:-1], self.units), pullback
+        return y.reshape(chosen.compute_output_shape(shape)), pullback
 
     def config(self) -> dict[str, Any]:
-        return {"units": self.units, "activation": self.activation.name, "use_bias": self.use_bias}
+        return {"units": self.units, "activation": activations.serialize(self.activation), "use_bias": self.use_bias}

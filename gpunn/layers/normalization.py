@@ -68,10 +68,10 @@ class BatchNormalization(Layer):
         beta = self.beta.value if self.beta else ops.asarray(np.zeros(width, x.dtype))
         y = ops.empty(rows.shape, x.dtype)
         fixed = (rows, mean, inverse, gamma)
-        activation_pullback = (activation or activations.linear).after(ops, reductions.normalize, (*fixed, beta), y)
+        y, activation_pullback = (activation or activations.linear).after(ops, reductions.normalize, (*fixed, beta), y, x.shape)
 
         def pullback(dy: Any, need_dx: bool = True) -> Any:
-            dz = activation_pullback(dy.reshape(rows.shape))
+            dz = activation_pullback(dy.reshape(y.shape)).reshape(rows.shape)
             dbeta, dgamma = ops.empty((width,), x.dtype), ops.empty((width,), x.dtype)
             ops.launch(reductions.NORMALIZE_SUMS, dz, rows, mean, inverse, dbeta, dgamma)
             for parameter, gradient in ((self.beta, dbeta), (self.gamma, dgamma)):
@@ -85,7 +85,7 @@ class BatchNormalization(Layer):
                 ops.launch(reductions.normalize_fixed_bwd, dz, inverse, gamma, dz)
             return dz.reshape(x.shape)
 
-        return y.reshape(x.shape), pullback
+        return y.reshape((activation or activations.linear).compute_output_shape(x.shape)), pullback
 
     def _batch_statistics(self, rows: Any) -> tuple[Any, Any]:
         ops, width = self.backend, rows.shape[1]

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gpunn import activations
-from gpunn.layers import Activation, BatchNormalization, Dense, InputLayer
+from gpunn.layers import BatchNormalization, Dense, InputLayer
+from gpunn.layers.activation import ALONE
 from gpunn.training.penalties import output_penalty
 
 
@@ -35,12 +36,12 @@ def stages(layers: list[Any], loss: Any = None) -> tuple[list[Stage], bool]:
             continue
         before = out[-1] if out else None
         penalised = loss is not None and layer.activity_regularizer is not None
-        if type(layer) is Activation and before is not None and _open(before) and not penalised:
+        if type(layer) in ALONE and before is not None and _open(before) and not penalised:
             before.activation = layer.activation
             before.notes.append(f"{layer.name} ({layer.activation.name}) in the same pass")
             continue
         stage = Stage(layer)
-        if type(layer) is Dense and layer.activation is not activations.linear and layer.activation is not activations.softmax:
+        if type(layer) is Dense and layer.activation is not activations.linear and layer.activation.elementwise:
             stage.notes.append(f"bias + {layer.activation.name} in one pass, their gradients in one pass")
         out.append(stage)
         if penalised:
@@ -51,7 +52,7 @@ def stages(layers: list[Any], loss: Any = None) -> tuple[list[Stage], bool]:
     if fused:
         last = out[-1]
         own = last.activation or getattr(last.layer, "activation", None)
-        fused = own is not None and own.name == loss.fuses and type(last.layer) in (Dense, Activation, BatchNormalization)
+        fused = own is activations.get(loss.fuses) and type(last.layer) in (Dense, BatchNormalization, *ALONE)
         if fused:
             last.activation = activations.linear
             last.notes.append(f"{loss.fuses} + {loss.name}: value and gradient in one pass, from the logits")

@@ -58,3 +58,32 @@ KERNEL(normalize_sums)(const T* __restrict__ dy, const T* __restrict__ x, const 
     dgamma[c] = second;
   }
 }
+
+KERNEL(prelu_sum)(const T* __restrict__ dy, const T* __restrict__ x, T add, T* __restrict__ out, long long rows, long long columns) {
+  __shared__ T part[1024];
+  const long long c = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+  T total = T(0);
+  if (c < columns) {
+    #pragma unroll 4
+    for (long long r = threadIdx.y; r < rows; r += blockDim.y) total += prelu_alpha(dy[r * columns + c], x[r * columns + c]);
+  }
+  total = strip_sum(total, part);
+  if (threadIdx.y == 0 && c < columns) out[c] = add != T(0) ? out[c] + total : total;
+}
+
+// a parameter shared by columns: (outer, inner) -> (outer, shared, inner), and back as a sum; see shared_axes.py
+KERNEL(spread)(const T* __restrict__ a, long long shared, long long inner, T* __restrict__ out, long long elements, long long columns) {
+  for (long long j = blockIdx.x * (long long)blockDim.x + threadIdx.x; j < elements; j += (long long)gridDim.x * blockDim.x) {
+    out[j] = a[quotient(j, shared * inner) * inner + j - quotient(j, inner) * inner];
+  }
+}
+
+KERNEL(group_sum)(const T* __restrict__ x, long long shared, long long inner, T add, T* __restrict__ out, long long elements,
+                  long long columns) {
+  for (long long j = blockIdx.x * (long long)blockDim.x + threadIdx.x; j < elements; j += (long long)gridDim.x * blockDim.x) {
+    const long long o = quotient(j, inner), first = o * shared * inner + j - o * inner;
+    T total = add != T(0) ? out[j] : T(0);
+    for (long long k = 0; k < shared; ++k) total += x[first + k * inner];
+    out[j] = total;
+  }
+}

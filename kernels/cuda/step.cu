@@ -40,14 +40,14 @@ KERNEL(softmax_ce_sparse_hit)(const T* __restrict__ z, const T* __restrict__ bia
 }
 
 // an activation's gradient in place, and its sum over the rows: the bias gradient. A strip of columns a block, as in reductions.cu
-KERNEL(gradient_sum)(T* __restrict__ d, const T* __restrict__ y, T add, T* __restrict__ out, long long rows, long long columns) {
+KERNEL(gradient_sum)(T* __restrict__ d, OPERANDS, T add, T* __restrict__ out, long long rows, long long columns) {
   __shared__ T part[1024];
   const long long c = blockIdx.x * (long long)blockDim.x + threadIdx.x;
   T total = T(0);
   if (c < columns) {
     #pragma unroll 4
     for (long long r = threadIdx.y; r < rows; r += blockDim.y) {
-      const T v = GRADIENT(d[r * columns + c], y[r * columns + c]);
+      const T v = GRADIENT(d[r * columns + c], VALUES);
       d[r * columns + c] = v;
       total += v;
     }

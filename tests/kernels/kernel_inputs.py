@@ -71,6 +71,25 @@ ELEMENTWISE = {
     **{name: {} for name in ("bias_linear", "bias_relu", "bias_sigmoid", "bias_tanh")},
     "sigmoid_bwd": {"y": "probability"},
     "tanh__bwd": {"y": "probability"},
+    **{name: {} for name in ("step", "step_bwd", "bipolar_sigmoid", "hard_sigmoid", "sparse_sigmoid", "hard_tanh", "log_sigmoid")},
+    **{name: {} for name in ("arctan", "arctan_bwd", "softsign", "gelu", "gelu_bwd", "gelu_tanh", "gelu_tanh_bwd", "silu", "silu_bwd")},
+    **{name: {} for name in ("mish", "mish_bwd", "hard_silu", "hard_silu_bwd", "softplus", "sparse_plus", "tanh_shrink")},
+    "tanh_shrink_bwd": {},
+    **{name: {"y": "probability"} for name in ("bipolar_sigmoid_bwd", "hard_sigmoid_bwd", "sparse_sigmoid_bwd", "hard_tanh_bwd")},
+    **{name: {"y": "probability"} for name in ("softsign_bwd", "exponential_bwd", "log_sigmoid_bwd")},
+    **{name: {"y": "positive"} for name in ("softplus_bwd", "sparse_plus_bwd")},
+    "exponential": {"x": "small"},
+    "clipped_relu": {"top": 2.0, "threshold": 0.5},
+    "clipped_relu_bwd": {"top": 2.0},
+    "rectifier": {"slope": 0.2, "top": 2.0, "threshold": -0.5},
+    "rectifier_bwd": {"slope": 0.2, "top": 2.0, "threshold": -0.5},
+    **{name: {"slope": 0.2} for name in ("leaky_relu", "leaky_relu_bwd")},
+    **{name: {} for name in ("prelu", "prelu_bwd", "prelu_alpha", "selu", "selu_bwd", "shrink_bwd")},
+    **{name: {"alpha": 1.5} for name in ("elu", "elu_bwd", "celu", "celu_bwd")},
+    "squareplus": {"smoothness": 4.0},
+    "squareplus_bwd": {"y": "positive", "smoothness": 4.0},
+    **{name: {"limit": 0.5} for name in ("soft_shrink", "hard_shrink", "threshold_bwd")},
+    "threshold": {"limit": 0.5, "value": -3.0},
     "sgd": {"rate": 0.01},
     "sgd_momentum": {"rate": 0.01, "momentum": 0.9},
     "sgd_nesterov": {"rate": 0.01, "momentum": 0.9},
@@ -247,6 +266,16 @@ MAKERS = {
     "normalize_sums": lambda m, r, c: [m.real(r, c), m.real(r, c), m.small(c), m.positive(c), m.blank(c), m.blank(c)],
     "softmax": lambda m, r, c: [_logits(m, r, c), m.blank(r, c)],
     "softmax_bwd": lambda m, r, c: [m.real(r, c), m.distribution(r, c), m.blank(r, c)],
+    "log_softmax": lambda m, r, c: [_logits(m, r, c), m.blank(r, c)],
+    "log_softmax_bwd": lambda m, r, c: [m.real(r, c), -m.positive(r, c), m.blank(r, c)],
+    "sparsemax": lambda m, r, c: [m.small(r, c), m.blank(r, c)],
+    "sparsemax_bwd": lambda m, r, c: [m.real(r, c), m.unnormalized(r, c), m.blank(r, c)],
+    "glu": lambda m, r, c: [m.real(r, 2 * c), m.blank(r, c)],
+    "glu_bwd": lambda m, r, c: [m.real(r, c), m.real(r, 2 * c), m.blank(r, 2 * c)],
+    "turn": lambda m, r, c: [m.real(r, 6 * c), 3 if c % 2 else 2, m.blank(r, 6 * c)],
+    "spread": lambda m, r, c: [m.real(r * c), 7, c, m.blank(r * 7 * c)],
+    "group_sum": lambda m, r, c: [m.real(r * 7 * c), 7, c, _add(r, c), m.real(r * c)],
+    "prelu_sum": lambda m, r, c: [m.real(r, c), m.real(r, c), _add(r, c), m.real(c)],
     "softmax_ce_sparse": lambda m, r, c: [
         _logits(m, r, c), m.labels(r, c), m.positive(r), m.number(0.1), m.blank(r, c), m.blank(r), m.blank(r, c)
     ],
@@ -255,7 +284,10 @@ MAKERS = {
     ],
 }
 NEEDS_ROWS = {"moments"}  # a mean over no rows is no number
-MORE_SHAPES = {"softmax": [(2, 5000)], "softmax_ce_sparse": [(2, 5000)], "softmax_ce_dense": [(2, 5000)], "column_sum": [(5000, 2)]}
+MORE_SHAPES = {
+    **{name: [(2, 5000)] for name in ("softmax", "softmax_ce_sparse", "softmax_ce_dense", "log_softmax", "sparsemax")},
+    "column_sum": [(5000, 2)],
+}
 NAMES = tuple(REGISTRY)  # what gpunn itself registers: tests of other files may add to the registry later
 
 

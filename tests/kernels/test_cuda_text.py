@@ -105,4 +105,4 @@ def test_no_section_of_a_file_is_left_over():
         assert len(sections) == file.read_text().count("KERNEL(") == len({name for name, _ in sections})
         for name, body in sections:
             filled = typed(body, "float64").replace("EPSILON", repr(EPSILON)).replace("GRADIENT", "relu_bwd")
-            assert filled in used, f"{name} of {file.name} is in no record"
+            assert filled.replace("VALUES", "y[r * columns + c]") in used, f"{name} of {file.name} is in no record"

@@ -7,7 +7,7 @@ import pytest
 from kernel_targets import needs_gxx, needs_numba, run_numba, run_numpy, run_sim
 
 from gpunn.backend.sim import HostModule
-from gpunn.kernels import REGISTRY, FormulaError, elementwise
+from gpunn.kernels import REGISTRY, FormulaError, elementwise, vector_math
 from gpunn.kernels.device import module_text
 from gpunn.kernels.elementwise import composed
 from gpunn.kernels.formula import FUNCTIONS, RESERVED, Formula
@@ -193,6 +193,12 @@ def test_logic_of_each_target():
     assert "((a > 0.0) & np.logical_not(((b > 0.0) | (a == b))))" in formula.python("numpy")
 
 
+def numpy_function(text):
+    """The function that a formula's NumPy text calls."""
+    module, _, name = text.partition(".")
+    return getattr({"np": np, "vector_math": vector_math}[module], name)
+
+
 def run_everywhere(kernel, args):
     library = HostModule(code=module_text(kernels=[kernel]).source)
     out = []
@@ -263,7 +269,7 @@ def test_every_function_of_the_language():
     a, b = np.linspace(0.1, 3, 33, dtype="f4").reshape(11, 3), np.full((11, 3), 1.5, "f4")
     for got in run_everywhere(kernel, [a, b, *(np.empty_like(a) for _ in names)]):
         for (name, (_, _, numpy)), y in zip(FUNCTIONS.items(), got[2:], strict=True):
-            function = getattr(np, numpy.removeprefix("np."))
+            function = numpy_function(numpy)
             np.testing.assert_allclose(y, function(a, b) if name in two else function(a), rtol=1e-6, err_msg=name)
 
 

@@ -10,12 +10,20 @@ from gpunn.kernels import REGISTRY, elementwise
 from gpunn.kernels.device import module_text
 
 # (kernel, operand): why a value that is not finite may leave no trace
+PIECEWISE = tuple(f"{n}_bwd" for n in ("hard_sigmoid", "sparse_sigmoid", "hard_tanh", "clipped_relu", "leaky_relu", "squareplus", "shrink"))
 SILENT = {
+    ("step_bwd", "dy"): "0 everywhere", ("step_bwd", "y"): "0 everywhere",
+    **{(n, "y"): "a comparison; the output itself shows it" for n in (*PIECEWISE, "sparsemax_bwd")},
+    **{(n, "x"): "the same" for n in ("rectifier_bwd", "prelu_bwd", "threshold_bwd")},
     ("linear_bwd", "y"): "not used", ("relu_bwd", "y"): "y > 0 is false for NaN, as in NumPy",
     ("relu_bwd_sum", "y"): "the same", ("cleared", "g"): "the point of it",
     ("l1_l2__l1_l2_gradient_value", "coefficients"): "the one that is poisoned is for the gradient",
     **{(n, "p"): "a hit is a comparison" for n in ("hit_sparse", "hit_dense", "hit_binary")},
     **{(n, "target"): "a hit is a comparison" for n in ("hit_dense", "hit_binary")},
+}
+OPEN = {  # a second operand with which the gradient is not 0
+    "relu_bwd": 1, "clipped_relu_bwd": 1, "threshold_bwd": 1, "rectifier_bwd": 1, "hard_tanh_bwd": 0.5, "hard_sigmoid_bwd": 0.5,
+    "sparse_sigmoid_bwd": 0.5, "shrink_bwd": 1, "hard_silu_bwd": 1, "prelu_alpha": -1, "prelu_sum": -1, "sparsemax_bwd": 1,
 }
 CASES = [
     (n, o.name) for n in NAMES for o in REGISTRY[n].operands
@@ -28,14 +36,15 @@ def poisoned(kernel, operand, value):
     """Arguments with `value` in one element that the kernel surely uses."""
     args = arguments(kernel, "float32", 31, 10, seed=3)
     names = [o.name for o in kernel.operands]
-    if kernel.name in ("relu_bwd", "relu_bwd_sum"):
-        args[names.index("y")][...] = 1
+    for piecewise, slope in OPEN.items():
+        if kernel.name.removesuffix("_sum") == piecewise:
+            args[1][...] = slope
     if kernel.name == "dropout":
         args[names.index("threshold")] = 0
     if kernel.name in GEMM:
         args[0][args[0] == 0] = 1
         args[names.index("add")] = 1.0
-    if kernel.name == "column_sum" or kernel.name.endswith("_bwd_sum"):
+    if kernel.name in ("column_sum", "group_sum", "prelu_sum") or kernel.name.endswith("_bwd_sum"):
         args[names.index("add")] = 1.0
     a = args[names.index(operand)]
     if kernel.name in ("gather_float", "gather_batch_float", "pick_weights"):

@@ -7,7 +7,7 @@ import pytest
 from kernel_inputs import CASES, ELEMENTWISE, MAKERS, NAMES, arguments, dtypes, shapes
 from kernel_targets import H200, MARKED, TARGETS, copies, needs_gxx, on_device, outputs, run_sim, with_targets
 
-from gpunn.kernels import REGISTRY
+from gpunn.kernels import REGISTRY, vector_math
 from gpunn.kernels.formula import FUNCTIONS, Formula
 
 RTOL = {"float32": 2e-5, "float64": 1e-12}  # of the value
@@ -92,7 +92,8 @@ def test_thread_orders_agree_to_the_bit(name, dtype):
 # ------------------------------------------------------------------ the Python function itself
 def plain(formula: Formula):
     """The function as it was written, on scalars, with the functions of the formula language in its scope."""
-    scope = {name: getattr(np, numpy.removeprefix("np.")) for name, (_, _, numpy) in FUNCTIONS.items()}
+    modules = {"np": np, "vector_math": vector_math}
+    scope = {name: getattr(modules[numpy.split(".")[0]], numpy.split(".")[1]) for name, (_, _, numpy) in FUNCTIONS.items()}
     scope.update({f.name: plain(f) for f in formula.calls})
     return types.FunctionType(formula.function.__code__, {**formula.function.__globals__, **scope})
 
@@ -127,6 +128,10 @@ def written_in_order(kernel):
 IN_PLACE = {
     "softmax": [("z", "y")],
     "softmax_bwd": [("dy", "dx"), ("y", "dx")],
+    "log_softmax": [("z", "y")],
+    "log_softmax_bwd": [("dy", "dx"), ("y", "dx")],
+    "sparsemax": [("z", "y")],
+    "sparsemax_bwd": [("dy", "dx"), ("y", "dx")],
     "softmax_ce_sparse": [("z", "p"), ("z", "dz")],
     "softmax_ce_dense": [("z", "p"), ("z", "dz"), ("target", "dz")],
     "crossentropy_sparse": [("p", "dp")],

@@ -1,0 +1,90 @@
+// Activations over a row; see row_activations.py. A warp a row, as in softmax.cu, whose outputs may share the input's memory; and others.
+
+KERNEL(log_softmax)(const T* __restrict__ z, T* __restrict__ y, long long rows, long long columns) {
+  const long long row = warp_row(), at = row * columns;
+  if (row >= rows) return;
+  const int lane = threadIdx.x & 31;
+  T top = z[at], total = T(0);
+  for (long long j = lane; j < columns; j += 32) top = maximum(top, z[at + j]);
+  top = warp_max(top);
+  for (long long j = lane; j < columns; j += 32) total += exp(z[at + j] - top);
+  top += log(warp_sum(total));
+  for (long long j = lane; j < columns; j += 32) y[at + j] = z[at + j] - top;
+}
+
+KERNEL(log_softmax_bwd)(const T* __restrict__ dy, const T* __restrict__ y, T* __restrict__ dx, long long rows, long long columns) {
+  const long long row = warp_row(), at = row * columns;
+  if (row >= rows) return;
+  const int lane = threadIdx.x & 31;
+  T total = T(0);
+  for (long long j = lane; j < columns; j += 32) total += dy[at + j];
+  total = warp_sum(total);
+  for (long long j = lane; j < columns; j += 32) dx[at + j] = dy[at + j] - exp(y[at + j]) * total;
+}
+
+// what lies below the level goes, and the level rises, until nothing goes
+KERNEL(sparsemax)(const T* __restrict__ z, T* __restrict__ y, long long rows, long long columns) {
+  const long long row = warp_row(), at = row * columns;
+  if (row >= rows) return;
+  const int lane = threadIdx.x & 31;
+  T top = z[at], total = T(0);
+  for (long long j = lane; j < columns; j += 32) top = maximum(top, z[at + j]);
+  top = warp_max(top);
+  for (long long j = lane; j < columns; j += 32) total += z[at + j] - top;
+  T count = (T)columns, level = (warp_sum(total) - T(1)) / count;
+  while (true) {
+    T left = T(0);
+    total = T(0);
+    for (long long j = lane; j < columns; j += 32) {
+      const T v = z[at + j] - top;
+      if (v > level) { total += v; left += T(1); }
+    }
+    total = warp_sum(total);
+    left = warp_sum(left);
+    if (left >= count || left == T(0)) break;
+    count = left;
+    level = (total - T(1)) / count;
+  }
+  for (long long j = lane; j < columns; j += 32) y[at + j] = maximum(z[at + j] - top - level, T(0));
+}
+
+KERNEL(sparsemax_bwd)(const T* __restrict__ dy, const T* __restrict__ y, T* __restrict__ dx, long long rows, long long columns) {
+  const long long row = warp_row(), at = row * columns;
+  if (row >= rows) return;
+  const int lane = threadIdx.x & 31;
+  T total = T(0), count = T(0);
+  for (long long j = lane; j < columns; j += 32) {
+    if (y[at + j] > T(0)) { total += dy[at + j]; count += T(1); }
+  }
+  total = warp_sum(total);
+  const T mean = total / maximum(warp_sum(count), T(1));
+  for (long long j = lane; j < columns; j += 32) dx[at + j] = y[at + j] > T(0) ? dy[at + j] - mean : T(0);
+}
+
+// a block a row; `columns` are the input's, twice the output's
+KERNEL(glu)(const T* __restrict__ x, T* __restrict__ y, long long rows, long long columns) {
+  const long long row = blockIdx.x, half = columns / 2;
+  if (row >= rows) return;
+  for (long long j = threadIdx.x; j < half; j += blockDim.x) y[row * half + j] = gated(x[row * columns + j], x[row * columns + j + half]);
+}
+
+// a block a row; `columns` are those of dy, half of dx's
+KERNEL(glu_bwd)(const T* __restrict__ dy, const T* __restrict__ x, T* __restrict__ dx, long long rows, long long columns) {
+  const long long row = blockIdx.x, at = 2 * row * columns;
+  if (row >= rows) return;
+  for (long long j = threadIdx.x; j < columns; j += blockDim.x) {
+    T a, b;
+    gated_bwd(dy[row * columns + j], x[at + j], x[at + j + columns], a, b);
+    dx[at + j] = a;
+    dx[at + j + columns] = b;
+  }
+}
+
+// (n, inner) of each row becomes (inner, n)
+KERNEL(turn)(const T* __restrict__ x, long long inner, T* __restrict__ y, long long elements, long long columns) {
+  const long long stride = (long long)gridDim.x * blockDim.x, n = quotient(columns, inner);
+  for (long long e = blockIdx.x * (long long)blockDim.x + threadIdx.x; e < elements; e += stride) {
+    const long long row = quotient(e, columns), j = e - row * columns, k = quotient(j, inner), i = j - k * inner;
+    y[row * columns + i * n + k] = x[e];
+  }
+}
