@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 
 _MODULES = {
     "activations", "backend", "callbacks", "config", "constraints", "datasets", "initializers", "kernels", "layers", "losses",
-    "metrics", "models", "optimizers", "random", "regularizers", "training", "utils",
+    "metrics", "models", "optimizers", "random", "regularizers", "training", "tuning", "utils",
 }
 _NAMES = {
     "Input": "models", "Model": "models", "Sequential": "models",
