@@ -94,7 +94,8 @@ class Search:
             if number < len(known):
                 if known[number]["params"] != params:
                     raise ValueError(f"{self.journal}: expected trial {number} of {params}. Received: {known[number]['params']}.")
-                self.trials.append(Trial(**known[number] | {"score": float(known[number]["score"] or math.nan)}))
+                score = known[number]["score"]
+                self.trials.append(Trial(**known[number] | {"score": math.nan if score is None else score}))
                 continue
             trial, model = self._try(number, params, x, y, fit)
             better = trial.status == OK and not any(_rank(t) <= _rank(trial) for t in self.trials)

@@ -166,6 +166,14 @@ def test_a_journal_is_gone_on_with(tmp_path, monkeypatch, torn):
     assert done.best_model().optimizer.learning_rate == 0.5
 
 
+def test_a_score_of_zero_is_a_score(tmp_path):
+    tell = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: logs.update(val_loss=0.0))
+    for _ in range(2):
+        search = GridSearch(build, {"units": [2]}, journal=tmp_path / "j").run(X, Y, callbacks=tell, **FIT)
+        assert search.best.score == 0.0
+    assert len(built) == 1
+
+
 def test_a_journal_of_something_else(tmp_path):
     journal = tmp_path / "j"
     GridSearch(build, {"units": [2, 3]}, journal=journal).run(X, Y, **FIT)
