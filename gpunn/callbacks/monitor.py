@@ -115,7 +115,7 @@ def whole(name: str, value: Any, where: str, least: int = 0) -> int:
 def refuse_schedule(model: Any, where: str) -> None:
     """Raises ValueError where the optimizer's rate follows a schedule of its own, which a callback cannot set."""
     optimizer: Any = getattr(model, "optimizer", None)
-    schedule = getattr(getattr(optimizer, "rate", optimizer), "schedule", None)
+    schedule = getattr(optimizer, "schedule", None) or getattr(getattr(optimizer, "rate", None), "schedule", None)
     if schedule is not None:
         raise ValueError(
             f"{where} sets the learning rate, but the optimizer {optimizer.name!r} follows a schedule ({type(schedule).__name__}). "
