@@ -53,7 +53,9 @@ def last_gradient_norms(model: Any) -> dict[str, float]:
 
 
 def gradient_norms(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dict[str, float]:
-    """The L2 norm of each layer's gradient of the loss over all rows of `x` and `y`, as one batch of a training; the model stays as it is.
+    """The L2 norm of each layer's gradient of the loss (penalties included) over all rows of `x` and `y`, as one batch of a training.
+
+    The model stays as it is.
 
     First layers with norms far below the last ones' learn next to nothing (vanishing gradients), far above they explode.
     Raises ValueError for a model that is not compiled, or data that do not fit it.
@@ -63,8 +65,10 @@ def gradient_norms(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dic
     rows = model._check(x, y, sample_weight, None, "gradient_norms")
     model._ready(rows.x.shape[1:])
     setup, ops = model._setup, model.backend
-    moving = [(p, p.numpy()) for p in model.parameters if not p.learns]  # running statistics follow a train step
-    step = ops.to_numpy(model.rng.step)
+    if not model.storage_fits():
+        model._arrange()
+    storage, step = model.storage, ops.to_numpy(model.rng.step)
+    values = ops.to_numpy(storage.values)  # running statistics follow a train step, constraints settle weights behind it
     model._setup = replace(setup, optimizer=_Resting(setup.optimizer))
     try:
         Training(model, rows, len(rows), False).step(len(rows), 1)
@@ -72,8 +76,7 @@ def gradient_norms(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dic
     finally:
         model._setup = setup
         ops.write(model.rng.step, step)
-        for p, values in moving:
-            p.assign(values)
+        ops.write(storage.values, values)
 
 
 class _Resting:

@@ -115,8 +115,14 @@ def test_gradient_norms_leave_the_model_as_it_is(cpu):
         from gpunn.random import set_random_seed
 
         set_random_seed(3)
-        model = Sequential([Input((6,)), Dense(8, activation="relu"), BatchNormalization(), Dropout(0.4), Dense(3, activation="softmax")])
+        hidden = Dense(8, activation="relu", kernel_constraint="max_norm", kernel_regularizer="l2")
+        model = Sequential([Input((6,)), hidden, BatchNormalization(), Dropout(0.4), Dense(3, activation="softmax")])
         model.compile("adam", "sparse_categorical_crossentropy")
+        hidden.set_weights([9 * hidden.get_weights()[0], hidden.get_weights()[1]])  # beyond the constraint until the first step
+        if watched:
+            before = model.get_weights()
+            gradient_norms(model, X, Y)
+            assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
         watch = callbacks.GradientNormMonitor((X, Y))
         model.fit(X, Y, epochs=3, callbacks=[watch] if watched else [], verbose=0)
         ends.append(model.get_weights())
