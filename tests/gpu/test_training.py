@@ -52,6 +52,29 @@ def test_a_run_repeats_itself_to_the_bit(device):
         assert np.array_equal(a, b)
 
 
+@pytest.mark.parametrize("freq", ["epoch", 5])
+def test_a_run_broken_off_and_started_again_ends_the_same(device, tmp_path, freq):
+    class Broken(BaseException):
+        """Stands for the end of the process."""
+
+    def break_off(batch, logs):
+        count.append(batch)
+        if len(count) == 23:  # 16 batches an epoch
+            raise Broken
+
+    expected, count = network(device.name), []
+    history = expected.fit(X, Y, batch_size=64, epochs=3, verbose=0).history
+    backup = gpunn.callbacks.BackupAndRestore(tmp_path / "b", save_freq=freq)
+    stop = gpunn.callbacks.LambdaCallback(on_train_batch_end=break_off)
+    with pytest.raises(Broken):
+        network(device.name).fit(X, Y, batch_size=64, epochs=3, callbacks=[backup, stop], verbose=0)
+    model = network(device.name)
+    model.rng.seed = 5
+    assert model.fit(X, Y, batch_size=64, epochs=3, callbacks=[backup], verbose=0).history == history
+    for a, b in zip(expected.get_weights(), model.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+
+
 def test_another_thread_trains_too(device):
     expected, got = network(device.name), network(device.name)
     expected.fit(X, Y, batch_size=64, epochs=1, verbose=0)
