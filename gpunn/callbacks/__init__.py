@@ -8,6 +8,7 @@ from gpunn.callbacks.base import HOOKS, Callback
 from gpunn.callbacks.callback_list import CallbackList
 from gpunn.callbacks.csv_logger import CSVLogger
 from gpunn.callbacks.early_stopping import EarlyStopping
+from gpunn.callbacks.ema import SwapEMAWeights
 from gpunn.callbacks.health import DeadNeuronMonitor, GradientNormMonitor
 from gpunn.callbacks.history import History
 from gpunn.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
@@ -19,5 +20,5 @@ from gpunn.callbacks.tensorboard import TensorBoard
 __all__ = [
     "HOOKS", "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "DeadNeuronMonitor", "EarlyStopping", "EpochLines",
     "GradientNormMonitor", "History", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint", "ProgbarLogger", "ReduceLROnPlateau",
-    "TensorBoard", "TerminateOnNaN",
+    "SwapEMAWeights", "TensorBoard", "TerminateOnNaN",
 ]
