@@ -8,9 +8,9 @@ from gpunn.callbacks.base import Callback
 
 
 class SwapEMAWeights(Callback):
-    """Puts the optimizer's moving average of the weights into the model before every evaluation and prediction, and takes it out afterwards.
+    """Puts the optimizer's moving average of the weights into the model for every evaluation and prediction, and takes it out behind them.
 
-    With `swap_on_epoch` the average is also in the model from the end of every epoch to the beginning of the next: a `ModelCheckpoint` behind
+    With `swap_on_epoch` the average is in the model from the end of every epoch to the next, too: a `ModelCheckpoint` behind
     this callback saves it. For an optimizer with ``use_ema=True``; raises ValueError for another. The average itself is never changed, so
     that it is right wherever the training ends.
     """
