@@ -56,6 +56,24 @@ class Optimizer:
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "learning_rate": self._rate}
 
+    # ------------------------------------------------------------------ state
+    @property
+    def steps(self) -> int:
+        """Batches seen so far (a read from the device)."""
+        return self.iterations
+
+    def export(self, storage: Any) -> dict[str, np.ndarray]:
+        """The whole state: ``slot/parameter`` -> host array. (The number of steps is `steps`.)"""
+        views = ((slot, name, view) for slot, vector in self.state.items() for name, view in storage.split(vector).items())
+        return {f"{slot}/{name}": self._ops.to_numpy(view) for slot, name, view in views}
+
+    def restore(self, storage: Any, steps: int, arrays: dict[str, np.ndarray]) -> None:
+        """Go on from a state that `export` gave. Raises KeyError for what is missing."""
+        for slot, vector in self.state.items():
+            for name, view in storage.split(vector).items():
+                self._ops.write(view, arrays[f"{slot}/{name}"])
+        self._ops.write(self.step, int(steps))
+
     # ------------------------------------------------------------------ for the train step
     def claim(self, model: Any) -> None:
         """Say that `model` uses this optimizer. Raises ValueError when another one does: its moments and step count are not for sharing."""

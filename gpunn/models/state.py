@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.callbacks.monitor import schedule_of
 from gpunn.models import archive
 
 FORMAT = "gpunn-weights-1"
@@ -28,15 +29,16 @@ def take(model: Any) -> dict[str, Any]:
 
 
 def _take_optimizer(model: Any) -> dict[str, Any]:
-    optimizer, ops, names = model.optimizer, model.backend, [p.name for p in model.parameters]
-    slots = {}
-    for slot, vector in optimizer.state.items():
-        views = model.storage.split(ops.to_numpy(vector))
-        slots[slot] = {str(names.index(name)): view for name, view in views.items()}
-    out = {"class_name": type(optimizer).__name__, "step": optimizer.iterations, "slots": slots}
-    if getattr(optimizer, "schedule", None) is None:
-        out["learning_rate"] = float(optimizer.learning_rate)
-    return out
+    optimizer, places = model.optimizer, {p.name: i for i, p in enumerate(model.parameters)}
+    arrays = {_renamed(key, places): array for key, array in optimizer.export(model.storage).items()}
+    out = {"class_name": type(optimizer).__name__, "steps": optimizer.steps, "arrays": arrays}
+    return out if schedule_of(optimizer) is not None else out | {"learning_rate": float(optimizer.learning_rate)}
+
+
+def _renamed(key: str, names: dict[Any, Any]) -> str:
+    """``slot/parameter`` with the parameter's place for its name, or the other way; ``scalar/...`` stays."""
+    slot, _, name = key.partition("/")
+    return key if slot == "scalar" else f"{slot}/{names[name]}"
 
 
 def put(model: Any, state: dict[str, Any]) -> None:
@@ -68,15 +70,11 @@ def _differs(model: Any, state: dict[str, Any]) -> str | None:
 
 
 def put_optimizer(model: Any, state: dict[str, Any]) -> None:
-    """Moments, step count and rate of the optimizer, as `take` took them."""
-    optimizer, ops, parameters = model.optimizer, model.backend, model.parameters
-    for slot, vector in optimizer.state.items():
-        places = model.storage.split(vector)
-        for index, values in state["slots"].get(slot, {}).items():
-            if (view := places.get(parameters[int(index)].name)) is not None:
-                ops.write(view, values)
-    ops.write(optimizer.step, state["step"])
-    if "learning_rate" in state and getattr(optimizer, "schedule", None) is None:
+    """Moments, step count and rate of the optimizer, as `take` took them; what they lack stays as it is."""
+    optimizer, names = model.optimizer, {str(i): p.name for i, p in enumerate(model.parameters)}
+    arrays = {_renamed(key, names): array for key, array in state["arrays"].items()}
+    optimizer.restore(model.storage, state["steps"], optimizer.export(model.storage) | arrays)
+    if "learning_rate" in state and schedule_of(optimizer) is None:
         optimizer.learning_rate = state["learning_rate"]
 
 

@@ -66,8 +66,8 @@ def chain(folder, freq, *more, **options):
 
 def end_of(model, history, folder):
     """Everything a training leaves behind, as bytes."""
-    slots = take(model)["optimizer"]["slots"]  # after a layer was frozen the flat vectors may be laid out anew or not yet
-    arrays = model.get_weights() + [slots[slot][index] for slot in sorted(slots) for index in sorted(slots[slot])]
+    moments = take(model)["optimizer"]["arrays"]  # after a layer was frozen the flat vectors may be laid out anew or not yet
+    arrays = model.get_weights() + [moments[name] for name in sorted(moments)]
     return {
         "arrays": [a.tobytes() for a in arrays], "history": json.dumps(dict(history.history)), "epoch": history.epoch,
         "steps": model.optimizer.iterations, "rate": model.optimizer.learning_rate, "orders": model.epochs_seen,
