@@ -1,7 +1,7 @@
 """Regularizers: what is added to the loss for the size of weights or outputs. Names, defaults and sums are Keras 3's.
 
-`L1`, `L2` and `L1L2` sum over the elements; `Lasso`, `Ridge` and `ElasticNet` take means, as statistics courses write them. A regularizer of
-your own is one of three things:
+`L1`, `L2` and `L1L2` sum over the elements; `Lasso`, `Ridge` and `ElasticNet` take means, as statistics courses write them. A regularizer
+of your own is one of three things:
 
 * two formulas (`FromFormula`), for a sum over elements: fused with the others, and recorded;
 * a subclass of `Regularizer` whose ``__call__(w)`` returns ``(value, gradient)`` of the weight array ``w``;

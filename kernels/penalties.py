@@ -41,9 +41,9 @@ def penalty(value: Kernel, gradient: Kernel) -> Penalty:
 
     Raises ValueError when they are no formulas with one result, or take different arguments.
     """
-    f, g = (getattr(kernel, "formula", None) for kernel in (value, gradient))
-    fits = isinstance(f, Formula) and isinstance(g, Formula) and f.outputs == g.outputs == 1 and len(f.parameters) == len(g.parameters)
-    if not fits or not f.parameters:
+    f, g = getattr(value, "formula", None), getattr(gradient, "formula", None)
+    formulas = isinstance(f, Formula) and isinstance(g, Formula)
+    if f is None or g is None or not formulas or not f.outputs == g.outputs == 1 or not len(f.parameters) == len(g.parameters) > 0:
         raise ValueError(
             "A penalty takes two elementwise kernels with one result and the same arguments: the value and the gradient of one element, "
             f"and its coefficients. Received: {value!r} and {gradient!r}."
