@@ -223,8 +223,8 @@ class OrthogonalRegularizer(Regularizer):
                 f"OrthogonalRegularizer of {name}: expected a matrix with at least two {self.mode}. Received: shape {w.shape}."
             )
 
-    def record(self, ops: Any, w: Any, gradient: Any, value: Any) -> None:
-        """Launch value (one a row, or column, into `value`) and gradient, which is added; `gradient` None: the value alone."""
+    def record(self, ops: Any, w: Any, gradient: Any, value: Any, scale: float = 1.0) -> None:
+        """Launch value (one a row, or column, into `value`) and `scale` times the gradient, added to `gradient` (None: the value alone)."""
         size = self.slots(w.shape)
         columns = self.mode == "columns"
         if columns:
@@ -233,7 +233,7 @@ class OrthogonalRegularizer(Regularizer):
             w = turned
         rows, inverse, slope = ops.empty(w.shape, w.dtype), ops.empty((size,), w.dtype), ops.empty((size, size), w.dtype)
         ops.launch(unit.UNIT_ROWS, w, STEEPEST, rows, inverse)
-        ops.launch(unit.ANGLES, ops.matmul(rows, rows, tb=True), self.factor / (size * (size - 1) / 2), slope, value)
+        ops.launch(unit.ANGLES, ops.matmul(rows, rows, tb=True), self.factor / (size * (size - 1) / 2), scale, slope, value)
         if gradient is None:
             return
         d = ops.matmul(slope, rows)

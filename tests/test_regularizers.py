@@ -93,12 +93,12 @@ def launched(regularizer, w, ops):
         regularizer.record(ops, w, gradient, values)
         return float(values.sum()), gradient
     cut = flat.size // 2
-    pieces = np.array([[0, cut], [cut, flat.size - cut]])
+    bounds = np.array([[0, cut], [cut, flat.size]])
     c = regularizer.coefficients(w.size)
     values = np.full(2, np.nan)
-    ops.launch(regularizer.penalty.both, pieces, np.array([c, c]), flat, gradient.reshape(-1), values)
+    ops.launch(regularizer.penalty.both, bounds, np.array([c, c]), flat, 1.0, gradient.reshape(-1), values)
     alone = np.full(2, np.nan)
-    ops.launch(regularizer.penalty.value, pieces, np.array([c, c]), flat, alone)
+    ops.launch(regularizer.penalty.value, bounds, np.array([c, c]), flat, alone)
     np.testing.assert_allclose(alone, values, rtol=1e-14)
     return float(values.sum()), gradient
 

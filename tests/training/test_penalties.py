@@ -450,3 +450,20 @@ def test_threads_give_the_same_bits(monkeypatch):
         model.compile("adam", SPARSE)
         results.append((model.fit(X, LABELS, epochs=2, verbose=0).history["loss"], model.get_weights()[0].tobytes()))
     assert results[0] == results[1] == results[2]
+
+
+def test_a_loss_scaled_for_its_gradient_scales_the_penalties_gradients_only(either_cpu):
+    """As optimizers with a loss_scale_factor ask for: gradients times the factor, values as they are."""
+    results = []
+    for factor in (1.0, 64.0):
+        gpunn.random.set_random_seed(4)
+        model = stack()
+        model.layers[1].bias.regularizer = Quartic()
+        model.compile("sgd", "mse")
+        model.optimizer.learning_rate = 0.0
+        begin, scale = model._setup.penalties.begin, model._setup.loss.scale
+        model._setup.penalties.begin = lambda rows, begin=begin, factor=factor: begin(rows, factor)
+        model._setup.loss.scale = lambda rows, scale=scale, factor=factor: scale(rows) * factor
+        results.append((model.train_on_batch(X[:9], X[:9, :3]), model.storage.gradients.copy()))
+    assert results[0][0] == results[1][0]
+    np.testing.assert_allclose(64 * results[0][1], results[1][1], rtol=1e-10, atol=1e-12)
