@@ -117,8 +117,8 @@ class STFT(Initializer):
 
 
 class RandomInitializer(Initializer):
-    """A given `seed` makes it repeat itself; without one each call draws from a fresh stream of the global seed. Raises ValueError for a seed
-    that is no integer."""
+    """A given `seed` makes it repeat itself; without one each call draws from a fresh stream of the global seed. Raises ValueError for a
+    seed that is no integer."""
 
     def __init__(self, seed: int | None = None):
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
@@ -280,8 +280,9 @@ NAMES: dict[str, Any] = {  # Keras 1 called some otherwise
     "zero": Zeros, "one": Ones, "uniform": RandomUniform, "normal": RandomNormal, "IdentityInitializer": Identity,
     "OrthogonalInitializer": Orthogonal, "STFTInitializer": STFT,
 }
+_BASES = (Initializer, RandomInitializer, _Named, FromFunction)
 for _name, _class in list(globals().items()):
-    if isinstance(_class, type) and issubclass(_class, Initializer) and _class not in (Initializer, RandomInitializer, _Named, FromFunction):
+    if isinstance(_class, type) and issubclass(_class, Initializer) and _class not in _BASES:
         NAMES[_name] = _class
 
 
@@ -302,7 +303,7 @@ def _wrapped(thing: Any) -> Initializer:
 
 
 def serialize(initializer: Initializer) -> dict[str, Any]:
-    """Its configuration, for `deserialize`. A function or an array is not written down: zeros stand for it, as weights are saved themselves."""
+    """Its configuration, for `deserialize`. A function or an array is not written down: zeros stand for it, as weights are saved anyway."""
     return lookup.serialize(Zeros() if isinstance(initializer, FromFunction) else initializer)  # type: ignore[return-value]
 
 

@@ -1,7 +1,7 @@
 """Regularizers: what is added to the loss for the size of weights or outputs. Names, defaults and sums are Keras 3's.
 
-`L1`, `L2` and `L1L2` sum over the elements; `Lasso`, `Ridge` and `ElasticNet` take means, as statistics courses write them. A regularizer of
-your own is one of three things:
+`L1`, `L2` and `L1L2` sum over the elements; `Lasso`, `Ridge` and `ElasticNet` take means, as statistics courses write them. A regularizer
+of your own is one of three things:
 
 * two formulas (`FromFormula`), for a sum over elements: fused with the others, and recorded;
 * a subclass of `Regularizer` whose ``__call__(w)`` returns ``(value, gradient)`` of the weight array ``w``;
@@ -223,8 +223,8 @@ class OrthogonalRegularizer(Regularizer):
                 f"OrthogonalRegularizer of {name}: expected a matrix with at least two {self.mode}. Received: shape {w.shape}."
             )
 
-    def record(self, ops: Any, w: Any, gradient: Any, value: Any) -> None:
-        """Launch value (one a row, or column, into `value`) and gradient, which is added; `gradient` None: the value alone."""
+    def record(self, ops: Any, w: Any, gradient: Any, value: Any, scale: float = 1.0) -> None:
+        """Launch value (one a row, or column, into `value`) and `scale` times the gradient, added to `gradient` (None: the value alone)."""
         size = self.slots(w.shape)
         columns = self.mode == "columns"
         if columns:
@@ -233,7 +233,7 @@ class OrthogonalRegularizer(Regularizer):
             w = turned
         rows, inverse, slope = ops.empty(w.shape, w.dtype), ops.empty((size,), w.dtype), ops.empty((size, size), w.dtype)
         ops.launch(unit.UNIT_ROWS, w, STEEPEST, rows, inverse)
-        ops.launch(unit.ANGLES, ops.matmul(rows, rows, tb=True), self.factor / (size * (size - 1) / 2), slope, value)
+        ops.launch(unit.ANGLES, ops.matmul(rows, rows, tb=True), self.factor / (size * (size - 1) / 2), scale, slope, value)
         if gradient is None:
             return
         d = ops.matmul(slope, rows)

@@ -1,7 +1,7 @@
 """Regularization: the value and the gradient of sums over elements, for all parameters of a model in one launch.
 
 A penalty is two formulas of one element and its coefficients, ``value(w, c0, c1, ...)`` and ``gradient(w, c0, c1, ...)``. Parameters are
-cut into *pieces* of the flat vector, (first element, how many), each with coefficients of its own and a value of its own.
+cut into *pieces* of the flat vector, by their bounds (start, end), each with coefficients of its own and a value of its own.
 """
 
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ class Penalty:
     """The kernels of one pair of formulas.
 
     Attributes:
-        both: ``pieces, coefficients, p, g -> g, value:col``: g += gradient, and the value of each piece.
-        value: ``pieces, coefficients, p -> value:col``.
+        both: ``bounds, coefficients, p, scale:const, g -> g, value:col``: g += scale * gradient, and the value of each piece.
+        value: ``bounds, coefficients, p -> value:col``.
         rows: ``y, scale:const, c0:const ... -> value:col``, for a layer's output: scale times the value of each row.
         rows_gradient: ``dy, y, scale:const, c0:const ... -> dy``: dy += scale * gradient.
         coefficients: how many of them.
@@ -41,9 +41,9 @@ def penalty(value: Kernel, gradient: Kernel) -> Penalty:
 
     Raises ValueError when they are no formulas with one result, or take different arguments.
     """
-    f, g = (getattr(kernel, "formula", None) for kernel in (value, gradient))
-    fits = isinstance(f, Formula) and isinstance(g, Formula) and f.outputs == g.outputs == 1 and len(f.parameters) == len(g.parameters)
-    if not fits or not f.parameters:
+    f, g = getattr(value, "formula", None), getattr(gradient, "formula", None)
+    formulas = isinstance(f, Formula) and isinstance(g, Formula)
+    if f is None or g is None or not formulas or not f.outputs == g.outputs == 1 or not len(f.parameters) == len(g.parameters) > 0:
         raise ValueError(
             "A penalty takes two elementwise kernels with one result and the same arguments: the value and the gradient of one element, "
             f"and its coefficients. Received: {value!r} and {gradient!r}."
@@ -81,7 +81,9 @@ class _Texts:
         self.formulas = [*f.closure(), *(h for h in (g.closure() if g else ()) if h not in f.closure())]
         self.count = len(f.parameters) - 1
         if pieces:
-            self.signature = "pieces:full:i8, coefficients, p:whole" + (", g:whole -> g:whole, value:col" if g else " -> value:col")
+            self.signature = "bounds:full:i8, coefficients, p:whole" + (
+                ", scale:const, g:whole -> g:whole, value:col" if g else " -> value:col"
+            )
         else:
             self.signature = ", ".join(["p", "scale:const", *(f"c{k}:const" for k in range(self.count))]) + " -> value:col"
 
@@ -91,13 +93,13 @@ class _Texts:
             exec(formula.python("numpy"), space)
         f, g = space[self.f.name], space[self.g.name] if self.g else None
 
-        def over_pieces(pieces: Any, coefficients: Any, p: Any, *rest: Any) -> None:
+        def over_pieces(bounds: Any, coefficients: Any, p: Any, *rest: Any) -> None:
             p, value = p.reshape(-1), rest[-1].reshape(-1)
-            for i, (first, count) in enumerate(pieces):
-                w, c = p[first : first + count], coefficients[i, : self.count]
+            for i, (start, end) in enumerate(bounds):
+                w, c = p[start:end], coefficients[i, : self.count]
                 value[i] = np.sum(f(w, *c))
                 if g is not None:
-                    rest[0].reshape(-1)[first : first + count] += g(w, *c)
+                    rest[1].reshape(-1)[start:end] += p.dtype.type(rest[0]) * g(w, *c)
 
         def over_rows(p: Any, *rest: Any) -> None:
             scale, *c = (p.dtype.type(x) for x in rest[:-1])
@@ -114,11 +116,10 @@ class _Texts:
         c = [f"c{k}" for k in range(self.count)]
         call = ", ".join(["w", *c])
         if self.pieces:
-            head = ["p = p.reshape(p.size)", *(["g = g.reshape(g.size)"] if self.g else [])]
-            take = ["first = pieces[i, 0]", "part = p[first:first + pieces[i, 1]]"]
-            take += ["slope = g[first:first + pieces[i, 1]]"] if self.g else []
+            head = ["p = p.reshape(p.size)", *(["scale = T(scale[0])", "g = g.reshape(g.size)"] if self.g else [])]
+            take = ["part = p[bounds[i, 0]:bounds[i, 1]]", *(["slope = g[bounds[i, 0]:bounds[i, 1]]"] if self.g else [])]
             take += [f"c{k} = coefficients[i, {k}]" for k in range(self.count)]
-            arguments = ["pieces", "coefficients", "p", *(["g"] if self.g else []), "value"]
+            arguments = ["bounds", "coefficients", "p", *(["scale", "g"] if self.g else []), "value"]
         else:
             head = [f"{x} = T({x}[0])" for x in ("scale", *c)]
             take, arguments = ["part = p[i]"], ["p", "scale", *c, "value"]
@@ -133,7 +134,7 @@ class _Texts:
                 "        for j in range(part.size):",
                 "            w = part[j]",
                 f"            total += {self.f.name}({call})",
-                *([f"            slope[j] += {self.g.name}({call})"] if self.g else []),
+                *([f"            slope[j] += scale * {self.g.name}({call})"] if self.g else []),
                 f"        value[i] = total{'' if self.pieces else ' * scale'}",
             ]
         )
@@ -142,13 +143,13 @@ class _Texts:
         c = [f"c{k}" for k in range(self.count)]
         call = ", ".join(["w", *c])
         if self.pieces:
-            parameters = ["const long long* __restrict__ pieces", "const T* __restrict__ coefficients", "const T* __restrict__ p"]
-            parameters += ["T* __restrict__ g"] if self.g else []
-            take = "  const long long first = pieces[2 * row], count = pieces[2 * row + 1];\n"
+            parameters = ["const long long* __restrict__ bounds", "const T* __restrict__ coefficients", "const T* __restrict__ p"]
+            parameters += ["T scale", "T* __restrict__ g"] if self.g else []
+            take = "  const long long start = bounds[2 * row], count = bounds[2 * row + 1] - start;\n"
             take += "".join(f"  const T c{k} = coefficients[{max(self.count, 1)} * row + {k}];\n" for k in range(self.count))
         else:
             parameters = ["const T* __restrict__ p", *(f"T {x}" for x in ("scale", *c))]
-            take = "  const long long first = row * columns, count = columns;\n"
+            take = "  const long long start = row * columns, count = columns;\n"
         parameters += ["T* __restrict__ value", "long long rows", "long long columns"]
         return typed(
             f'extern "C" __global__ void {self.name}_{SUFFIX[dtype]}({", ".join(parameters)}) {{\n'
@@ -158,9 +159,9 @@ class _Texts:
             f"{take}"
             "  T total = T(0);\n"
             "  for (long long j = lane; j < count; j += 32) {\n"
-            "    const T w = p[first + j];\n"
+            "    const T w = p[start + j];\n"
             f"    total += {self.f.name}({call});\n"
-            + (f"    g[first + j] += {self.g.name}({call});\n" if self.g else "")
+            + (f"    g[start + j] += scale * {self.g.name}({call});\n" if self.g else "")
             + "  }\n"
             "  total = warp_sum(total);\n"
             f"  if (lane == 0) value[row] = total{'' if self.pieces else ' * scale'};\n"

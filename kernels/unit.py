@@ -45,22 +45,22 @@ def _unit_bwd_native(dy, y, inverse, most, dx, lo, hi, scratch):
             dx[i, j] = inverse[i] * (dy[i, j] - y[i, j] * inner)
 
 
-def _angles_reference(product, factor, slope, value):
+def _angles_reference(product, factor, scale, slope, value):
     off = product * (1 - np.eye(product.shape[0], dtype=product.dtype))
     f = product.dtype.type(factor)
     value[...] = (0.5 * f * np.abs(off).sum(axis=1)).reshape(value.shape)
-    slope[...] = f * np.sign(off)
+    slope[...] = product.dtype.type(factor * scale) * np.sign(off)
 
 
-def _angles_native(product, factor, slope, value, lo, hi, scratch):
+def _angles_native(product, factor, scale, slope, value, lo, hi, scratch):
     T = product.dtype.type
-    f = T(factor[0])
+    f, s = T(factor[0]), T(factor[0] * scale[0])
     for i in range(lo, hi):
         total = -abs(product[i, i])
         for j in range(product.shape[1]):
             p = product[i, j]
             total += abs(p)
-            slope[i, j] = f if p > T(0) else (-f if p < T(0) else p)
+            slope[i, j] = s if p > T(0) else (-s if p < T(0) else p)
         slope[i, i] = T(0)
         value[i] = T(0.5) * f * total
 
@@ -87,8 +87,8 @@ def _record(name: str, signature: str, reference, native, cost: float, **options
 # y = x * inverse, inverse = min(1 / norm of the row, most)
 UNIT_ROWS = _record("unit_rows", "x, most:const -> y, inverse:col", _unit_reference, _unit_native, 0.4)
 UNIT_ROWS_BWD = _record("unit_rows_bwd", "dy, y, inverse:col, most:const -> dx", _unit_bwd_reference, _unit_bwd_native, 0.5)
-# of a matrix of cosines: half of factor * sum |cosine| of each row without its diagonal, and the slopes factor * sign
-ANGLES = _record("angles", "product, factor:const -> slope, value:col", _angles_reference, _angles_native, 0.5)
+# of a matrix of cosines: half of factor * sum |cosine| of each row without its diagonal, and the slopes factor * scale * sign
+ANGLES = _record("angles", "product, factor:const, scale:const -> slope, value:col", _angles_reference, _angles_native, 0.5)
 # out (+)= x transposed
 TRANSPOSE = _record(
     "transpose", "x:whole, add:const, out -> out", _transpose_reference, _transpose_native, 1.0, extent=lambda *a: first_rows(a[-1]),

@@ -8,8 +8,22 @@ import pytest
 
 from gpunn import initializers
 from gpunn.initializers import (
-    STFT, Constant, GlorotNormal, GlorotUniform, HeNormal, HeUniform, Identity, Initializer, LecunNormal, LecunUniform, Orthogonal,
-    RandomNormal, RandomUniform, TruncatedNormal, VarianceScaling, fans,
+    STFT,
+    Constant,
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+    Identity,
+    Initializer,
+    LecunNormal,
+    LecunUniform,
+    Orthogonal,
+    RandomNormal,
+    RandomUniform,
+    TruncatedNormal,
+    VarianceScaling,
+    fans,
 )
 from gpunn.layers import Dense
 from gpunn.models import Sequential
@@ -171,7 +185,8 @@ def test_callables():
     asked = []
     Sequential([Dense(3, kernel_initializer=lambda shape, dtype=None: asked.append((shape, dtype)) or np.ones(shape), input_dim=2)])
     assert asked == [((2, 3), "float32")]
-    assert Sequential([Dense(2, kernel_initializer=lambda shape: np.eye(*shape), input_dim=2)]).get_weights()[0].tolist() == np.eye(2).tolist()
+    plain = Sequential([Dense(2, kernel_initializer=lambda shape: np.eye(*shape), input_dim=2)])
+    np.testing.assert_array_equal(plain.get_weights()[0], np.eye(2))
     given = np.arange(6.0).reshape(2, 3)
     np.testing.assert_array_equal(Sequential([Dense(3, kernel_initializer=given, input_dim=2)]).get_weights()[0], given)
     with pytest.raises(ValueError, match=r"given_array returned the wrong shape. Expected \(2, 4\). Received: \(2, 3\)"):
@@ -197,7 +212,7 @@ def test_subclasses():
     config = layer.get_config()["kernel_initializer"]
     assert config == {"class_name": "Ramp", "config": {"slope": 0.5}}
     assert initializers.deserialize(config, {"Ramp": Ramp}).slope == 0.5
-    with pytest.raises(ValueError, match="Unknown initializer: 'Ramp'. Expected one of: .*he_normal"):
+    with pytest.raises(ValueError, match=r"Unknown initializer: 'Ramp'. Expected one of: .*he_normal"):
         initializers.deserialize(config)
     with pytest.raises(NotImplementedError, match="Initializer gives neither"):
         Initializer()((2,))
@@ -224,8 +239,8 @@ def test_names_are_keras(name):
 @pytest.mark.parametrize(
     "thing",
     [
-        VarianceScaling(2.0, "fan_out", "uniform", 3), Constant(0.5), Constant([1.0, 2.0]), HeNormal(seed=4), Identity(2.0), Orthogonal(1.5, 2),
-        RandomUniform(-1.0, 1.0, 3), TruncatedNormal(0.5, 0.1), STFT("imag", None), GlorotUniform(1, [0], [1]),
+        VarianceScaling(2.0, "fan_out", "uniform", 3), Constant(0.5), Constant([1.0, 2.0]), HeNormal(seed=4), Identity(2.0),
+        Orthogonal(1.5, 2), RandomUniform(-1.0, 1.0, 3), TruncatedNormal(0.5, 0.1), STFT("imag", None), GlorotUniform(1, [0], [1]),
     ],
     ids=repr,
 )
@@ -238,12 +253,12 @@ def test_configurations(thing):
 
 
 def test_unknown_things():
-    with pytest.raises(ValueError, match="Unknown initializer: 'he'. Expected one of: .*glorot_uniform.*he_normal.*zeros"):
+    with pytest.raises(ValueError, match=r"Unknown initializer: 'he'. Expected one of: .*glorot_uniform.*he_normal.*zeros"):
         Dense(2, kernel_initializer="he")
     for nothing in (None, 3):
-        with pytest.raises(ValueError, match="Could not interpret initializer. Expected a name, an Initializer, an array or a callable"):
+        with pytest.raises(ValueError, match=r"Could not interpret initializer. Expected a name, an Initializer, an array or a callable"):
             initializers.get(nothing)
     with pytest.raises(ValueError, match="Expected scale > 0 and mode"):
         VarianceScaling(0.0)
-    with pytest.raises(ValueError, match="Expected distribution uniform.*Received: 'cauchy'"):
+    with pytest.raises(ValueError, match=r"Expected distribution uniform.*Received: 'cauchy'"):
         VarianceScaling(distribution="cauchy")

@@ -12,7 +12,7 @@ class Dense(Layer):
     """Fully connected layer on the last axis: (..., in) -> (..., units).
 
     Arguments: ``units``; ``activation`` (name or None); ``use_bias``; initializer, regularizer and constraint of kernel and bias (names,
-    objects or callables). Kernel (in, units), bias (units,). Keras 1's names are understood (``output_dim``, ``init``, ``W_regularizer`` ...).
+    objects or callables). Kernel (in, units), bias (units,). Keras 1's names are understood: ``output_dim``, ``init``, ``W_regularizer``.
     Raises ValueError for units that are not a positive integer, or inputs of another width than the layer was built for.
     """
 

@@ -43,11 +43,11 @@ class Storage:
         return {name: vector[at : at + int(np.prod(shape))].reshape(shape) for name, (at, shape) in layout.items()}
 
     def pieces(self, name: str, length: int) -> np.ndarray:
-        """A learning parameter's part of the flat vector cut into pieces of at most `length`: (pieces, 2) of first element and count."""
+        """A learning parameter's part of the flat vector cut into pieces of at most `length`: (pieces, 2), the start and end of each."""
         at, shape = self.places[name]
-        size = int(np.prod(shape))
-        first = np.arange(0, size, length)
-        return np.stack([at + first, np.minimum(length, size - first)], axis=1)
+        end = at + int(np.prod(shape))
+        starts = np.arange(at, end, length)
+        return np.stack([starts, np.minimum(starts + length, end)], axis=1)
 
 
 def _padded(p: Parameter) -> int:

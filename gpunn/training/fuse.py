@@ -29,7 +29,7 @@ class Stage:
 
 
 def stages(layers: list[Any], loss: Any = None) -> tuple[list[Stage], bool]:
-    """-> (stages, whether the loss takes over the last activation). Penalties of outputs are stages where there is a loss to add them to."""
+    """-> (stages, whether the loss takes over the last activation). Where there is a loss to add it to, an output's penalty is a stage."""
     out: list[Stage] = []
     for layer in layers:
         if isinstance(layer, InputLayer):

@@ -23,15 +23,16 @@ class OutputPenalty:
         self.regularizer, self.name, self.backend = regularizer, f"{layer.name}'s output", layer.backend
         self.parameters: list[Any] = []
         self.values: Any = None  # where the step that is being recorded wants the value of each row
+        self.factor = 1.0  # of the loss whose gradient it takes
 
     def forward(self, y: Any, training: bool = False) -> tuple[Any, Any]:
-        ops, kernels, scale = self.backend, self.regularizer.penalty, 1.0 / max(y.shape[0], 1)
+        ops, kernels, scale, factor = self.backend, self.regularizer.penalty, 1.0 / max(y.shape[0], 1), self.factor
         coefficients = self.regularizer.coefficients(y.size)
         ops.launch(kernels.rows, y, scale, *coefficients, self.values)  # type: ignore[union-attr]
 
         def pullback(dy: Any, need_dx: bool = True) -> Any:
             if need_dx:
-                ops.launch(kernels.rows_gradient, dy, y, scale, *coefficients)  # type: ignore[union-attr]
+                ops.launch(kernels.rows_gradient, dy, y, factor * scale, *coefficients)  # type: ignore[union-attr]
             return dy
 
         return y, pullback
@@ -43,13 +44,13 @@ class CalledOutputPenalty(OutputPenalty):
     recordable = False
 
     def forward(self, y: Any, training: bool = False) -> tuple[Any, Any]:
-        ops, rows = self.backend, max(y.shape[0], 1)
+        ops, rows, factor = self.backend, max(y.shape[0], 1), self.factor
         value, gradient = value_and_gradient(self.regularizer, y, self.name)
         ops.write(self.values, 0)
         ops.write(self.values[:1], value / rows)
 
         def pullback(dy: Any, need_dx: bool = True) -> Any:
-            ops.launch(REGISTRY["add"], dy, ops.asarray(gradient / rows, dy.dtype))
+            ops.launch(REGISTRY["add"], dy, ops.asarray(gradient * (factor / rows), dy.dtype))
             return dy
 
         return y, pullback
@@ -65,22 +66,23 @@ class _Group:
 
     def __init__(self, ops: Any, kernels: Penalty, parameters: Sequence[Any], storage: Any):
         self.kernels, self.parameters = kernels, parameters
-        pieces, coefficients = [], []
+        bounds, coefficients = [], []
         for p in parameters:
             own = storage.pieces(p.name, PIECE)
-            pieces.append(own)
+            bounds.append(own)
             coefficients += [p.regularizer.coefficients(int(np.prod(p.shape)))] * len(own)
-        self.pieces = ops.asarray(np.concatenate(pieces).astype(np.int64))
+        self.bounds = ops.asarray(np.concatenate(bounds).astype(np.int64))
         table = np.zeros((len(coefficients), max(kernels.coefficients, 1)))
         table[:, : kernels.coefficients] = coefficients
         self.coefficients = ops.asarray(table.astype(storage.values.dtype))
 
-    def record(self, ops: Any, storage: Any, training: bool, values: Any) -> None:
+    def record(self, ops: Any, storage: Any, factor: float | None, values: Any) -> None:
+        """The values, and the gradients times `factor` if it is given."""
         p = storage.values[: storage.trainable_size]
-        if training:
-            ops.launch(self.kernels.both, self.pieces, self.coefficients, p, storage.gradients, values)
+        if factor is None:
+            ops.launch(self.kernels.value, self.bounds, self.coefficients, p, values)
         else:
-            ops.launch(self.kernels.value, self.pieces, self.coefficients, p, values)
+            ops.launch(self.kernels.both, self.bounds, self.coefficients, p, factor, storage.gradients, values)
 
 
 class Penalties:
@@ -110,16 +112,17 @@ class Penalties:
         """Whether anything is added to the loss."""
         return bool(self._regularized or self._outputs)
 
-    def begin(self, rows: int) -> None:
-        """Before a step's forward pass: a vector for its values."""
+    def begin(self, rows: int, factor: float = 1.0) -> None:
+        """Before a step's forward pass: a vector for its values. Gradients are those of the loss times `factor`."""
+        self._factor = factor
         if not self:
             return
-        sizes = [len(g.pieces) for g in self._groups] + [_slots(p) for p in self._apart] + [rows] * len(self._outputs)
+        sizes = [len(g.bounds) for g in self._groups] + [_slots(p) for p in self._apart] + [rows] * len(self._outputs)
         self._values = self._ops.empty((sum(sizes),), self._storage.values.dtype)
         ends = np.cumsum(sizes)
         self._parts = [self._values[end - size : end] for size, end in zip(sizes, ends, strict=True)]
         for output, part in zip(self._outputs, self._parts[len(sizes) - len(self._outputs) :], strict=True):
-            output.values = part
+            output.values, output.factor = part, factor
 
     def weights(self, training: bool) -> None:
         """The values of the weights' penalties; with `training`, their gradients are added to those that the pullbacks have written."""
@@ -129,16 +132,16 @@ class Penalties:
                 if not p.claim():  # nobody wrote it in this step
                     ops.launch(cleared, p.gradient)
         for group in self._groups:
-            group.record(ops, self._storage, training, next(parts))
+            group.record(ops, self._storage, self._factor if training else None, next(parts))
         for p in self._apart:
             gradient, values = p.gradient if training else None, next(parts)
             if p.regularizer.recordable:
-                p.regularizer.record(ops, p.value, gradient, values)
+                p.regularizer.record(ops, p.value, gradient, values, self._factor)
                 continue
             value, slope = value_and_gradient(p.regularizer, p.value, p.name)
             ops.write(values, value)
             if gradient is not None:
-                ops.launch(REGISTRY["add"], gradient, ops.asarray(slope, gradient.dtype))
+                ops.launch(REGISTRY["add"], gradient, ops.asarray(slope * self._factor, gradient.dtype))
 
     def add_up(self, rows: int, step: Any, sums: Any) -> None:
         """Add this step's values, once for each of its rows, to the sums of an epoch."""
@@ -157,7 +160,7 @@ class Penalties:
         out = []
         for group in self._groups:
             names = ", ".join(f"{p.name} {p.regularizer!r}" for p in group.parameters)
-            out.append(f"penalties, values and gradients in one launch over {len(group.pieces)} pieces: {names}")
+            out.append(f"penalties, values and gradients in one launch over {len(group.bounds)} pieces: {names}")
         for p in self._apart:
             how = "in launches of its own" if p.regularizer.recordable else "called from Python in every step"
             out.append(f"penalty of {p.name}: {p.regularizer!r}, {how}")

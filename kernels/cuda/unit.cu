@@ -24,15 +24,17 @@ KERNEL(unit_rows_bwd)(const T* __restrict__ dy, const T* __restrict__ y, const T
   for (long long j = lane; j < columns; j += 32) dx[at + j] = factor * (dy[at + j] - y[at + j] * inner);
 }
 
-KERNEL(angles)(const T* __restrict__ product, T factor, T* __restrict__ slope, T* __restrict__ value, long long rows, long long columns) {
+KERNEL(angles)(const T* __restrict__ product, T factor, T scale, T* __restrict__ slope, T* __restrict__ value, long long rows,
+               long long columns) {
   const long long row = warp_row(), at = row * columns;
   if (row >= rows) return;
   const int lane = threadIdx.x & 31;
+  const T step = factor * scale;
   T total = T(0);
   for (long long j = lane; j < columns; j += 32) {
     const T p = product[at + j];
     if (j != row) total += fabs(p);
-    slope[at + j] = j == row ? T(0) : p > T(0) ? factor : p < T(0) ? -factor : p;
+    slope[at + j] = j == row ? T(0) : p > T(0) ? step : p < T(0) ? -step : p;
   }
   total = warp_sum(total);
   if (lane == 0) value[row] = T(0.5) * factor * total;

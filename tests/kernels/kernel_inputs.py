@@ -201,12 +201,13 @@ def _finish_adam(m, rows, columns):
     return [*_finish(m, rows, columns), np.array([0.001]), 0.9, 0.999, np.array([np.nan])]
 
 
-def _pieces(m, rows, columns):
+def _pieces(m, rows, columns, gradient=True):
     """Pieces of a vector that do not touch, of all lengths, with coefficients."""
     lengths = np.where(np.arange(rows) % 4 == 2, m.rng.integers(0, columns + 1, rows), columns)
     first = np.arange(rows) * (columns + 3)
     size = rows * (columns + 3) + 7
-    return np.stack([first, lengths], axis=1), m.positive(rows, 3), m.small(size), m.real(size), m.blank(rows)
+    bounds, slopes = np.stack([first, first + lengths], axis=1), [m.number(0.75), m.real(size)] if gradient else []
+    return [bounds, m.positive(rows, 3), m.small(size), *slopes, m.blank(rows)]
 
 
 def _norm(m, rows, columns):
@@ -214,15 +215,15 @@ def _norm(m, rows, columns):
 
 
 MAKERS = {
-    "l1_l2__l1_l2_gradient_both": lambda m, r, c: list(_pieces(m, r, c)),
-    "l1_l2__l1_l2_gradient_value": lambda m, r, c: [a for k, a in enumerate(_pieces(m, r, c)) if k != 3],
+    "l1_l2__l1_l2_gradient_both": _pieces,
+    "l1_l2__l1_l2_gradient_value": lambda m, r, c: _pieces(m, r, c, False),
     "l1_l2__l1_l2_gradient_rows": lambda m, r, c: [m.small(r, c), *map(m.number, (0.75, 0.25, 0.5, 0.125)), m.blank(r)],
     "add_penalty": lambda m, r, c: [m.real(r), float(c), whole(9), np.array([1.5, 2.0, -1.0])],
     "norm_columns": lambda m, r, c: [*_norm(m, r, c), m.blank(c)],
     "norm_rows": _norm,
     "unit_rows": lambda m, r, c: [m.small(r, c), m.number(1e3), m.blank(r, c), m.blank(r)],
     "unit_rows_bwd": lambda m, r, c: [m.real(r, c), m.small(r, c), m.positive(r), m.number(4.0), m.blank(r, c)],
-    "angles": lambda m, r, c: [m.real(r, r), m.number(0.25), m.blank(r, r), m.blank(r)],
+    "angles": lambda m, r, c: [m.real(r, r), m.number(0.25), m.number(4.0), m.blank(r, r), m.blank(r)],
     "transpose": lambda m, r, c: [m.real(r, c), _add(r, c), m.real(c, r)],
     "gather_batch_u8": lambda m, r, c: _batch(m, r, c, _bytes(m, r, c)),
     "gather_batch_float": lambda m, r, c: _batch(m, r, c, m.real(r + 5, c)),

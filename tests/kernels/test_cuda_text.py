@@ -14,7 +14,7 @@ KERNELS = [REGISTRY[n] for n in NAMES]
 TEXTS = {function_name(k, d): k.cuda(d) for k, d in instances(kernels=KERNELS)}
 TEXTS |= {f"{f.name} ({d})": typed(f.cuda(), d) for k, d in instances(kernels=KERNELS) for f in k.formulas}
 TEXTS["prelude"] = prelude()
-DOUBLE_SUMS = {"accumulate_f32", "add_penalty_f32", "finish_f32", "finish_adam_f32"}  # sums over an epoch are kept in double, whatever the arrays are
+SUMMING = ("accumulate", "add_penalty", "finish", "finish_adam")  # sums over an epoch are kept in double, whatever the arrays are
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _TYPED = re.compile(r"\b(?:float|double|V)\(-?[\d.]+(?:e[-+]?\d+)?\)")  # float(0.5): a constant that says its type
@@ -44,7 +44,7 @@ def reserved_names(text):
 
 def doubles(name, text):
     """Uses of double in the text of a float kernel, apart from pointers to scalars."""
-    if not re.search(r"f32|float32", name) or name in DOUBLE_SUMS:
+    if not re.search(r"f32|float32", name) or name.removesuffix("_f32") in SUMMING:
         return []
     return re.findall(r"\bdouble\b(?!\* __restrict__)", _COMMENT.sub("", text))
 
@@ -92,7 +92,7 @@ def test_a_rule_refuses_what_it_is_for(rule, example, good):
 
 def test_float_and_double_come_from_one_text():
     for kernel in KERNELS:
-        if kernel.cuda is not None and kernel.has_float_arrays and kernel.name not in ("accumulate", "add_penalty", "finish", "finish_adam"):
+        if kernel.cuda is not None and kernel.has_float_arrays and kernel.name not in SUMMING:
             narrow, wide = kernel.cuda("float32"), kernel.cuda("float64")
             assert re.sub(r"\bfloat\b", "double", narrow).replace("_f32", "_f64") == wide
 

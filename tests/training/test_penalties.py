@@ -59,13 +59,19 @@ CASES = {
     "batch norm's gamma and beta, momentum": (
         [
             dense(8, use_bias=False, kernel_regularizer="l2"),
-            norm(gamma_regularizer=L1L2_MIX, beta_regularizer="l2", gamma_constraint="non_neg", beta_constraint=bound("MaxNorm", max_value=0.1)),
+            norm(
+                gamma_regularizer=L1L2_MIX, beta_regularizer="l2", gamma_constraint="non_neg",
+                beta_constraint=bound("MaxNorm", max_value=0.1),
+            ),
             ("Activation", {"activation": "relu"}), dense(3, "softmax"),
         ],
         MOMENTUM, SPARSE,
     ),
     "outputs, SGD": (
-        [dense(8, "relu", activity_regularizer=L1L2_MIX), dense(5, activity_regularizer="l2"), dense(3, "softmax", activity_regularizer="l2")],
+        [
+            dense(8, "relu", activity_regularizer=L1L2_MIX), dense(5, activity_regularizer="l2"),
+            dense(3, "softmax", activity_regularizer="l2"),
+        ],
         SGD_, SPARSE,
     ),
     "outputs of other layers, Adam": (
@@ -92,8 +98,8 @@ CASES = {
     ),
     "penalties and constraints together, momentum": (
         [
-            dense(8, "relu", kernel_regularizer="l1", kernel_constraint="unit_norm", activity_regularizer="l2"), norm(gamma_regularizer="l2"),
-            dense(2, bias_regularizer="l2", bias_constraint="non_neg"),
+            dense(8, "relu", kernel_regularizer="l1", kernel_constraint="unit_norm", activity_regularizer="l2"),
+            norm(gamma_regularizer="l2"), dense(2, bias_regularizer="l2", bias_constraint="non_neg"),
         ],
         MOMENTUM, "mse",
     ),
@@ -332,8 +338,9 @@ def test_three_ways_to_write_ones_own(formulas, either_cpu):
     results = {}
     for way, (regularizer, constraint) in ways.items():
         library = keras if way == "keras" else gpunn
-        first = library.layers.Dense(4, "tanh", kernel_regularizer=regularizer, activity_regularizer=regularizer, bias_constraint=constraint)
-        model = library.Sequential([library.layers.Input((6,)), first, library.layers.Dense(2, kernel_constraint=constraint)])
+        layers, both = library.layers, {"kernel_regularizer": regularizer, "activity_regularizer": regularizer}
+        first, last = layers.Dense(4, "tanh", bias_constraint=constraint, **both), layers.Dense(2, kernel_constraint=constraint)
+        model = library.Sequential([layers.Input((6,)), first, last])
         model.compile(optimizer=library.optimizers.SGD(0.1), loss="mse")
         model.set_weights([0.5 * np.random.default_rng(k).standard_normal(w.shape) for k, w in enumerate(model.get_weights())])
         history = model.fit(X, NUMBERS, **FIT).history["loss"]
@@ -389,7 +396,8 @@ def test_explain_names_constraints_and_what_python_does():
     text = model.explain(print_fn=str)
     assert "constraint of d/kernel after the update: MaxNorm(max_value=2, axis=0)" in text
     assert "proximal step of d/kernel after the update: shrunk by the learning rate times 0.5" in text and "norm_columns" in text
-    model = Sequential([Input((6,)), Dense(2, name="d", kernel_regularizer=quartic, bias_constraint=Shrunk(), activity_regularizer=quartic)])
+    own = {"kernel_regularizer": quartic, "bias_constraint": Shrunk(), "activity_regularizer": quartic}
+    model = Sequential([Input((6,)), Dense(2, name="d", **own)])
     model.compile("sgd", "mse")
     text = model.explain(print_fn=str)
     assert "penalty of d/kernel: quartic, called from Python in every step" in text and "quartic, called from Python" in text
@@ -421,7 +429,8 @@ def test_sim_takes_the_same_steps(dtype, monkeypatch):
         gpunn.random.set_random_seed(4)
         with gpunn.device(device):
             model = stack()
-            model.add(Dense(3, "softmax", kernel_constraint="unit_norm", kernel_regularizer=L1(0.02, proximal=True), bias_constraint="non_neg"))
+            last = {"kernel_constraint": "unit_norm", "kernel_regularizer": L1(0.02, proximal=True), "bias_constraint": "non_neg"}
+            model.add(Dense(3, "softmax", **last))
         model.compile("adam", SPARSE, ["accuracy"])
         losses = model.fit(X, LABELS, epochs=2, batch_size=16, verbose=0).history["loss"]
         results.append([losses, model.evaluate(X, LABELS), *model.get_weights()])
@@ -441,3 +450,20 @@ def test_threads_give_the_same_bits(monkeypatch):
         model.compile("adam", SPARSE)
         results.append((model.fit(X, LABELS, epochs=2, verbose=0).history["loss"], model.get_weights()[0].tobytes()))
     assert results[0] == results[1] == results[2]
+
+
+def test_a_loss_scaled_for_its_gradient_scales_the_penalties_gradients_only(either_cpu):
+    """As optimizers with a loss_scale_factor ask for: gradients times the factor, values as they are."""
+    results = []
+    for factor in (1.0, 64.0):
+        gpunn.random.set_random_seed(4)
+        model = stack()
+        model.layers[1].bias.regularizer = Quartic()
+        model.compile("sgd", "mse")
+        model.optimizer.learning_rate = 0.0
+        begin, scale = model._setup.penalties.begin, model._setup.loss.scale
+        model._setup.penalties.begin = lambda rows, begin=begin, factor=factor: begin(rows, factor)
+        model._setup.loss.scale = lambda rows, scale=scale, factor=factor: scale(rows) * factor
+        results.append((model.train_on_batch(X[:9], X[:9, :3]), model.storage.gradients.copy()))
+    assert results[0][0] == results[1][0]
+    np.testing.assert_allclose(64 * results[0][1], results[1][1], rtol=1e-10, atol=1e-12)
