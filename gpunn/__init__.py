@@ -9,7 +9,7 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = {
-    "activations", "backend", "callbacks", "config", "constraints", "datasets", "initializers", "kernels", "layers", "losses",
+    "activations", "backend", "callbacks", "compat", "config", "constraints", "datasets", "initializers", "kernels", "layers", "losses",
     "metrics", "models", "optimizers", "random", "regularizers", "training", "utils",
 }
 _NAMES = {
