@@ -1,6 +1,5 @@
 """``gpunn run``: a script written for Keras, tf.keras or scikit-learn's networks, run on gpunn without a change."""
 
-import os
 import runpy
 import sys
 import traceback
@@ -61,13 +60,10 @@ def _own_options(arguments: Sequence[str], backend: str) -> tuple[list[str], str
 
 @contextmanager
 def _as_main(script: Path, arguments: Sequence[str]) -> Iterator[None]:
-    """The arguments, the import path and the warnings that the script would have by itself; and windows only where there is a screen."""
+    """The arguments, the import path and the warnings that the script would have by itself."""
     argv, path = sys.argv, sys.path[:]
-    if sys.platform.startswith("linux") and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-        os.environ.setdefault("MPLBACKEND", "Agg")
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
-        warnings.filterwarnings("ignore", message=".*is non-interactive, and thus cannot be shown")  # plt.show() without a screen
         sys.argv = [str(script), *arguments]
         sys.path.insert(0, str(script.resolve().parent))
         try:

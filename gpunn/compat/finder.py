@@ -8,7 +8,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from gpunn.compat.tree import NETWORKS, ROOTS, TREE, Place, there
+from gpunn.compat.tree import NETWORKS, NO_TENSORFLOW, ROOTS, TREE, Place, there
 
 
 class Served(ModuleType):
@@ -42,6 +42,8 @@ class Finder(MetaPathFinder, Loader):
     """Finds the modules of `tree.TREE`; a module of the same package that gpunn does not have raises, whatever is installed."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if fullname == NO_TENSORFLOW:
+            return ModuleSpec(fullname, self)
         if fullname.partition(".")[0] not in ROOTS:
             return None
         parent, _, name = fullname.rpartition(".")

@@ -110,6 +110,8 @@ TREE: dict[str, Place] = {
     **_under("tensorflow.python.keras", KERAS), **_under("sklearn", _SKLEARN),
 }
 ROOTS = frozenset(path.partition(".")[0] for path in TREE)
+# The tensorboard library asks for an (empty) module of this name to learn that the TensorFlow around is not for writing its files.
+TREE[NO_TENSORFLOW := "tensorboard.compat.notf"] = Place()
 REPLACED = ("keras", "tf_keras", "tensorflow", NETWORKS)  # with all below them: put aside while gpunn serves them
 
 
