@@ -6,6 +6,7 @@ import pytest
 from gpunn import layers
 from gpunn.models import Sequential
 from gpunn.spellings import LAYERS, accepting
+from gpunn.utils import to_categorical
 
 pytestmark = pytest.mark.usefixtures("cpu")
 
@@ -58,6 +59,13 @@ def test_a_function():
     with old("subsample is an old spelling of strides"):
         assert g(1, subsample=2) == (1, 2)
     assert accepting(LAYERS, len) is len
+
+
+def test_one_hot():
+    with old("nb_classes is an old spelling of num_classes"):
+        np.testing.assert_array_equal(to_categorical([0, 2], nb_classes=3), np.eye(3)[[0, 2]])
+    with old("y is an old spelling of x"):
+        np.testing.assert_array_equal(to_categorical(y=[1]), [[0, 1]])
 
 
 def test_calls():
