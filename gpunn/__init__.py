@@ -9,8 +9,25 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = {
-    "activations", "backend", "callbacks", "config", "constraints", "datasets", "initializers", "kernels", "layers", "losses",
-    "metrics", "models", "optimizers", "random", "regularizers", "training", "tuning", "utils",
+    "activations",
+    "backend",
+    "callbacks",
+    "compat",
+    "config",
+    "constraints",
+    "datasets",
+    "initializers",
+    "kernels",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "optimizers",
+    "random",
+    "regularizers",
+    "training",
+    "tuning",
+    "utils",
 }
 _NAMES = {
     "Input": "models", "Model": "models", "Sequential": "models",

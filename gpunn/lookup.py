@@ -26,7 +26,7 @@ def snake(name: str) -> str:
 def find(kind: str, identifier: Any, table: dict[str, Any]) -> Any:
     """The entry a string names. Raises ValueError listing the valid names."""
     table = table | _own.get()
-    for name in (identifier, identifier.lower(), snake(identifier)):
+    for name in (identifier, identifier.lower().replace(" ", "_"), snake(identifier)):
         if name in table:
             return table[name]
     raise ValueError(f"Unknown {kind}: {identifier!r}. Expected one of: {', '.join(sorted(table))}.")

@@ -4,11 +4,13 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.layers.spelling import old_names
 from gpunn.random import set_random_seed
 
 __all__ = ["set_random_seed", "to_categorical"]
 
 
+@old_names(y="x", nb_classes="num_classes")
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """Integer labels (any shape) as float64 one-hot rows. Raises ValueError for labels that are negative or not below `num_classes`."""
     labels = np.asarray(x)

@@ -28,6 +28,7 @@ def gpunn(context: click.Context) -> None:
 
     \b
     Start here:   gpunn train digits      seconds, no download
+                  gpunn run script.py     a script written for Keras, unchanged
                   gpunn doctor            what this machine has, and what mends the gaps
     """
     if context.invoked_subcommand is None:
@@ -64,6 +65,27 @@ def train(**options: Any) -> int:
     from gpunn.cli.train import Options, run
 
     return run(Options(**options))
+
+
+@gpunn.command(short_help="Run a script written for Keras, tf.keras or scikit-learn's networks on gpunn.",
+               context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("script", type=click.Path(path_type=Path))
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.option("--backend", type=click.Choice(["auto", "cpu", "gpu", "sim"]), default="auto", show_default=True, envvar="GPUNN_BACKEND",
+              show_envvar=True, help="Where its models live; auto takes a GPU that works, else the CPU.")
+def run(script: Path, arguments: tuple[str, ...], backend: str) -> int:
+    """Run SCRIPT, a Python file, as ``python SCRIPT ARGUMENTS`` would, with gpunn in the place of keras, tensorflow and
+    sklearn.neural_network. No line of it changes; other modules stay what they are.
+
+    --backend may also follow the script; what follows a bare -- is the script's, whatever it looks like.
+
+    \b
+    Exit codes:    the script's own; 1 after an error in it
+                   2  bad usage, or a backend that cannot be used
+    """
+    from gpunn.cli.script import run
+
+    return run(script, arguments, backend)
 
 
 @gpunn.command(short_help="Show what this machine has, and what mends the gaps.")

@@ -252,7 +252,7 @@ def alias(value: Any, old: Any, name: str, old_name: str) -> Any:
     """An argument under its old spelling, with a warning."""
     if old is None:
         return value
-    warnings.warn(f"{old_name} is an old spelling of {name}.", DeprecationWarning, stacklevel=4)
+    warnings.warn(f"{old_name} is an old spelling of {name}.", DeprecationWarning, stacklevel=3)
     return old
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from gpunn import random
 from gpunn.kernels.philox import DROPOUT
 from gpunn.layers.base import Layer, Pullback
+from gpunn.layers.spelling import old_names
 
 
 class Dropout(Layer):
@@ -15,6 +16,7 @@ class Dropout(Layer):
 
     recordable = True
 
+    @old_names(p="rate")
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **common: Any):
         super().__init__(**common)
         if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:

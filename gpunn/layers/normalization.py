@@ -8,6 +8,7 @@ import numpy as np
 from gpunn import activations
 from gpunn.kernels import reductions
 from gpunn.layers.base import Layer, Pullback
+from gpunn.layers.spelling import old_names
 
 
 class BatchNormalization(Layer):
@@ -20,6 +21,7 @@ class BatchNormalization(Layer):
 
     recordable = True
 
+    @old_names(gamma_init="gamma_initializer", beta_init="beta_initializer")
     def __init__(
         self, axis: int = -1, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
         beta_initializer: Any = "zeros", gamma_initializer: Any = "ones", moving_mean_initializer: Any = "zeros",

@@ -7,9 +7,10 @@ from gpunn import lookup
 from gpunn.layers import InputLayer
 from gpunn.layers.base import Layer, fresh_name
 from gpunn.models.model import Model
+from gpunn.training.old_calls import OldCalls
 
 
-class Sequential(Model):
+class Sequential(OldCalls, Model):
     """A stack of layers, given as a list or by `add`.
 
     With an `Input` (or ``input_shape=``, ``input_dim=`` on the first layer) weights are made at once; without, at the first data.

@@ -1,0 +1,61 @@
+"""The few names of ``tensorflow`` itself that scripts for tf.keras use around a model."""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import gpunn.backend
+import gpunn.random
+
+float32, float64 = "float32", "float64"
+
+
+@dataclass(frozen=True)
+class PhysicalDevice:
+    """A device, as ``tf.config.list_physical_devices`` lists it."""
+
+    name: str
+    device_type: str
+
+
+def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice]:
+    """The CPU, and a GPU if gpunn can use one."""
+    from gpunn.backend.probe import prefer_gpu
+
+    kinds = ["CPU", *(["GPU"] if prefer_gpu() else [])]
+    return [PhysicalDevice(f"/physical_device:{kind}:0", kind) for kind in kinds if device_type in (None, kind)]
+
+
+def is_gpu_available(cuda_only: bool = False, min_cuda_compute_capability: Any = None) -> bool:
+    """Whether gpunn can use a GPU here."""
+    return bool(list_physical_devices("GPU"))
+
+
+def set_memory_growth(device: Any, enable: bool) -> None:
+    """Nothing to do: gpunn takes device memory as it needs it."""
+
+
+@contextlib.contextmanager
+def device(name: str) -> Iterator[None]:
+    """``with tf.device("/GPU:0"):`` models made inside live there. Raises ValueError for what is neither a CPU nor the first GPU."""
+    kind, _, number = name.lower().rpartition("/")[2].removeprefix("device:").partition(":")
+    if kind not in ("cpu", "gpu") or number not in ("", "0"):
+        raise ValueError(f"tf.device: expected '/CPU:0' or '/GPU:0'. Received: {name!r}.")
+    with gpunn.backend.device(kind):
+        yield
+
+
+def get_logger() -> logging.Logger:
+    """TensorFlow's logger; gpunn writes nothing to it."""
+    return logging.getLogger("tensorflow")
+
+
+def set_seed(seed: int) -> None:
+    """`gpunn.random.set_random_seed`, but NumPy's own generator stays as it is, as with TensorFlow."""
+    state = np.random.get_state()
+    gpunn.random.set_random_seed(seed)
+    np.random.set_state(state)

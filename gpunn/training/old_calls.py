@@ -1,0 +1,40 @@
+"""Calls that Keras had before version 3, under their names of that time."""
+
+from typing import Any
+
+import numpy as np
+
+_WORKERS = ("max_queue_size", "max_q_size", "nb_worker", "pickle_safe", "use_multiprocessing", "workers")  # nothing to set here
+
+
+class OldCalls:
+    """`predict_classes`, `predict_proba` and the ``*_generator`` calls of Keras 1 and 2, for a model that has `fit` and its kin."""
+
+    fit: Any
+    evaluate: Any
+    predict: Any
+
+    def predict_proba(self, x: Any, batch_size: int | None = None, verbose: Any = 0) -> np.ndarray:
+        """`predict`."""
+        return self.predict(x, batch_size=batch_size, verbose=verbose)
+
+    def predict_classes(self, x: Any, batch_size: int | None = None, verbose: Any = 0) -> np.ndarray:
+        """The class of each row: the largest of several outputs, shape (rows,); whether a single one exceeds 0.5, shape (rows, 1)."""
+        p = self.predict(x, batch_size=batch_size, verbose=verbose)
+        return p.argmax(axis=-1) if p.shape[-1] > 1 else (p > 0.5).astype("int32")
+
+    def fit_generator(self, generator: Any, steps_per_epoch: int | None = None, epochs: int = 1, **named: Any) -> Any:
+        """`fit` with a generator as `x`."""
+        return self.fit(generator, steps_per_epoch=steps_per_epoch, epochs=epochs, **_without(named))
+
+    def evaluate_generator(self, generator: Any, steps: int | None = None, **named: Any) -> Any:
+        """`evaluate` with a generator as `x`."""
+        return self.evaluate(generator, steps=steps, **_without(named))
+
+    def predict_generator(self, generator: Any, steps: int | None = None, **named: Any) -> Any:
+        """`predict` with a generator as `x`."""
+        return self.predict(generator, steps=steps, **_without(named))
+
+
+def _without(named: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in named.items() if name not in _WORKERS}
