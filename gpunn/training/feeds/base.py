@@ -84,11 +84,11 @@ def whole_batches(order: np.ndarray, batch: int, rows: int) -> np.ndarray:
     return out[:rows].astype(np.int32)
 
 
-def grouped(order: np.ndarray, labels: Any, batch: int) -> Any:
+def grouped(order: Any, labels: Any, batch: int, classes: int | None = None) -> Any:
     """The same batches, with the rows of each in order of their label: rows of a class are zero in the same places, which products skip.
 
-    Sorted where the labels are: on a device, with an order that is there, too."""
+    Sorted where the labels are: on a device, with an order that is there, too. `classes`: more than the largest label."""
     place = np.arange(len(order), dtype=np.int64, like=labels) // batch
-    keys = (place * (int(labels.max()) + 1) + labels[order]) << 32 | order
+    keys = (place * (int(labels.max()) + 1 if classes is None else classes) + labels[order]) << 32 | order
     keys.sort()
     return (keys & 0xFFFFFFFF).astype(np.int32)

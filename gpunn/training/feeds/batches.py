@@ -1,6 +1,7 @@
 """Batches that somebody else makes, taken ahead of the steps, checked one by one, and brought to the device as they are."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any
 
@@ -24,9 +25,14 @@ class GivenBatches:
 
     def __init__(self, source: Batched, check: Callable[[Any], Rows], where: str, seed: int, epoch: int, shuffle: Any):
         self.source, self.check, self.where = source, check, where
-        self.passing: Iterator[Any] | None = source.begin(order_of(seed, epoch, shuffle))
+        self.passing: Iterator[Any] | None = None
         self.first: Any = None
-        first = self.take(1, 1)
+
+        def begin() -> Rows | None:
+            self.passing = source.begin(order_of(seed, epoch, shuffle))
+            return self.take(1, 1)
+
+        first = _apart(begin) if source.beside else begin()
         if first is None:
             raise ValueError(f"Argument x of {where}: expected at least one batch. Received: {source.kind} without any.")
         self.first = first
@@ -47,10 +53,10 @@ class GivenBatches:
         try:
             item = END if self.passing is None else next(self.passing, END)
         except Exception as error:
-            self.passing = None
+            self.leave()
             raise DataError(f"{name} could not be made. {type(error).__name__}: {error}") from error
         if item is END:
-            self.passing = None
+            self.leave()
             return None
         try:
             rows = self.check(item)
@@ -59,6 +65,21 @@ class GivenBatches:
             return rows
         except ValueError as error:
             raise ValueError(f"{name} does not fit. {error}") from error
+
+
+    def leave(self) -> None:
+        """This pass is over."""
+        passing, self.passing = self.passing, None
+        ends = getattr(passing, "_shutdown_workers", None)  # PyTorch watches its workers until they are told to go
+        if ends is not None:
+            ends()
+
+
+def _apart(call: Callable[[], Any]) -> Any:
+    """The result of a call in a thread of its own. PyTorch answers the death of a loader's worker, where the loader was begun by the main
+    thread, with an exception anywhere in that thread; otherwise with one where the batch is asked for."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
 
 
 def _alike(first: Rows, rows: Rows) -> None:

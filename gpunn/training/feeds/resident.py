@@ -26,13 +26,16 @@ class Resident(Feed):
         self.order = ops.asarray(np.arange(self.rows, dtype=np.int32))
         self.position = ops.zeros((1,), "int64")
         self._labels = rows.labels
+        with ops.here():
+            self._classes = 0 if self._labels is None else int(self._labels.max()) + 1
 
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
         if shuffle:
             order = shuffled(self.rows, self.batch, seed, epoch, shuffle)
             if self._labels is not None:
+                there = order if isinstance(self._labels, np.ndarray) else self.ops.asarray(order)
                 with self.ops.here():
-                    order = grouped(order if isinstance(self._labels, np.ndarray) else self.ops.asarray(order), self._labels, self.batch)
+                    order = grouped(there, self._labels, self.batch, self._classes)
             self.ops.write(self.order, order)
 
     def pieces(self, first: int, steps: int | None) -> Handout:
