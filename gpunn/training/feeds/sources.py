@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.backend.memory import available_memory
 from gpunn.training.feeds.errors import DataError
+from gpunn.training.feeds.files import file_rows
 from gpunn.training.finite import first_not_finite, not_finite
 
-MAPPED = 256 << 20  # bytes of a file that may be mapped into this process at a time
-AROUND = 64 << 10  # bytes that the system maps around one that was touched
-AHEAD = 1 << 20  # of a chunked file: bytes worth reading to save another read
+SMALL = 0.25  # of the free memory: as much of a file may be mapped into this process
+SPAN = 64 << 20  # of a chunked file: bytes that are read at a time, at most
+AHEAD = 1 << 20  # bytes worth reading to save another read
 
 
 class Source:
@@ -70,31 +72,31 @@ class Source:
 
 
 class ArraySource(Source):
-    """An array of the host; of a mapped one no more than `MAPPED` bytes stay mapped."""
+    """An array of the host. A mapped one is read from its file, where that is possible: all but scattered rows of a file that is small
+    beside what memory is free, which are faster through the map."""
 
     def __init__(self, array: np.ndarray, dtype: Any, name: str = "x", where: str = "fit"):
         super().__init__(array.shape, array.dtype, dtype, name, where)
+        self._map = _map_of(array)
+        self._file = None if self._map is None else file_rows(array)
         self._array = np.asarray(array)
-        self._map, self._end, self._droppable = _mapping(array)
-        self._touched = 0
+        free = available_memory()
+        self._small = free is not None and self._array.nbytes < SMALL * free
+
+    def expect(self, scattered: bool) -> None:
+        if self._file is not None:
+            self._file.expect(scattered)
 
     def copy_rows(self, rows: Any, out: np.ndarray) -> None:
-        if self._map is None:
-            _take(self._array, rows, out)
+        if self._file is not None and (isinstance(rows, slice) or not self._small):
+            raw = out if out.dtype == self.raw and out.flags.c_contiguous else np.empty(out.shape, self.raw)
+            self._file.read(rows, raw)
+            if raw is not out:
+                out[...] = raw
             return
-        row = max(1, self._array.nbytes // len(self))
-        touch = row if isinstance(rows, slice) else row + AROUND
-        step = max(1, MAPPED // (4 * touch))
-        start = (rows.start or 0) if isinstance(rows, slice) else 0
-        for lo in range(0, len(out), step):
-            hi = min(lo + step, len(out))
-            if self._map.size() < self._end:  # touching what is no longer there would kill the process
-                raise OSError(f"The file has become shorter: {self._end} bytes are needed, {self._map.size()} are there.")
-            _take(self._array, slice(start + lo, start + hi) if isinstance(rows, slice) else rows[lo:hi], out[lo:hi])
-            self._touched += (hi - lo) * touch
-            if self._touched > MAPPED and self._droppable:
-                self._map.madvise(mmap.MADV_DONTNEED)
-                self._touched = 0
+        if self._map is not None and self._map.size() < len(self._map):  # touching what is no longer there would kill the process
+            raise OSError(f"the file has become shorter: {len(self._map)} bytes are needed, {self._map.size()} are there")
+        _take(self._array, rows, out)
 
 
 class Part:
@@ -119,7 +121,7 @@ class Hdf5Source(Source):
         self._dataset, self._first = part.dataset, part.first
         wide = max(1, part.dtype.itemsize * int(np.prod(part.shape[1:], dtype=np.int64)))
         self._gap = max(part.dataset.chunks[0] if part.dataset.chunks else 1, AHEAD // wide)
-        self._most = max(1, MAPPED // wide)
+        self._most = max(1, SPAN // wide)
 
     def copy_rows(self, rows: Any, out: np.ndarray) -> None:
         out = out.reshape(len(out), *self._dataset.shape[1:])  # a row of one number may have come without an axis of its own
@@ -146,23 +148,16 @@ def _take(array: np.ndarray, rows: Any, out: np.ndarray) -> None:
         out[...] = array[rows]
 
 
-def _mapping(array: Any) -> tuple[mmap.mmap | None, int, bool]:
-    """The mapping an array lies in or None, the file's length that it needs, and whether mapped pages may be dropped."""
-    droppable = False
-    while True:
-        if isinstance(array, np.memmap):
-            droppable = droppable or getattr(array, "mode", None) in ("r", "r+")
-        if isinstance(array, mmap.mmap):
-            return array, len(array), droppable and hasattr(mmap, "MADV_DONTNEED")
-        base = getattr(array, "base", None) if isinstance(array, np.ndarray) else getattr(array, "obj", None)
-        if base is None:
-            return None, 0, False
-        array = base
+def _map_of(array: Any) -> mmap.mmap | None:
+    """The mapping that an array lies in."""
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "base", None) if isinstance(array, np.ndarray) else getattr(array, "obj", None)
+    return array
 
 
 def mapped(value: Any) -> bool:
     """Whether an array lies in a mapped file."""
-    return isinstance(value, np.ndarray) and _mapping(value)[0] is not None
+    return isinstance(value, np.ndarray) and _map_of(value) is not None
 
 
 def is_hdf5(value: Any) -> bool:
