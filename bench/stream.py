@@ -184,7 +184,8 @@ def main() -> None:
         ratios = [b / a for a, b in zip(c.seconds, against.seconds, strict=True)] if against else [float("nan")]
         result["contestants"][c.name] = {
             "rows_per_second": round(rows / statistics.median(c.seconds)), "best": round(rows / min(c.seconds)),
-            "ratio": round(statistics.median(ratios), 3), "loss": c.loss, **dict(zip(("anon_mb", "file_mb", "rss_mb"), c.peak, strict=True)),
+            "ratio": round(statistics.median(ratios), 3), "loss": c.loss,
+            "anon_mb": c.peak[0], "file_backed_mb": c.peak[1], "rss_mb": c.peak[2],
         }
         print(f"{c.name:36}", result["contestants"][c.name])
     if options.save:

@@ -26,6 +26,7 @@ class GivenBatches:
     def __init__(self, source: Batched, check: Callable[[Any], Rows], where: str, seed: int, epoch: int, shuffle: Any):
         self.source, self.check, self.where = source, check, where
         self.passing: Iterator[Any] | None = None
+        self.begun: int | None = epoch  # the epoch whose order the first pass has
         self.first: Any = None
 
         def begin() -> Rows | None:
@@ -122,9 +123,16 @@ class Batches(Feed):
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
         self._epoch, self._number = self._epoch + 1, 0
         self._order = order_of(seed, epoch, shuffle)
+        given, self.given.begun, begun = self.given, None, self.given.begun
+        if shuffle and begun not in (None, epoch) and given.source.passes:  # a backup was put back, of another epoch
+            given.leave()
+            given.waiting = None
 
     def pieces(self, first: int, steps: int | None) -> Handout:
-        self._left = steps
+        self._left = None if steps is None else first + steps
+        for _ in range(first):
+            self._number += self._next() is not None
+            self._left = None if self._left is None else self._left - 1
         while True:
             try:
                 with closing(self.ring.stream(self._fill, self.given.source.beside)) as halves:

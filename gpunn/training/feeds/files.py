@@ -8,7 +8,7 @@ import functools
 import os
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class FileRows:
     def read(self, rows: Any, out: np.ndarray) -> None:
         """Rows, a slice or int32 numbers, into an array of so many times `width` bytes. Raises OSError for what is not there."""
         if isinstance(rows, slice) and self._stride == self._width:
-            self._piece(memoryview(out.reshape(-1).view(np.uint8)), self._start + (rows.start or 0) * self._width)
+            self._piece(_bytes(out), self._start + (rows.start or 0) * self._width)
             return
         numbers = np.arange(rows.start or 0, rows.stop, dtype=np.int32) if isinstance(rows, slice) else np.ascontiguousarray(rows, np.int32)
         if self._pool is None:
@@ -56,7 +56,7 @@ class FileRows:
             if bad < 0:
                 return
             numbers, out = numbers[bad:], out[bad:]  # said by what follows
-        view = memoryview(out.reshape(-1).view(np.uint8))
+        view = _bytes(out)
         for i, row in enumerate(numbers.tolist()):
             self._piece(view[i * self._width : (i + 1) * self._width], self._start + row * self._stride)
 
@@ -66,6 +66,10 @@ class FileRows:
             if n == 0:
                 raise OSError(f"the file ends at byte {os.fstat(self.file).st_size}, byte {offset} is needed")
             view, offset = view[n:], offset + n
+
+
+def _bytes(array: np.ndarray) -> memoryview:
+    return memoryview(cast(Any, array.reshape(-1).view(np.uint8)))
 
 
 @functools.cache

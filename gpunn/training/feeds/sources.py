@@ -1,5 +1,6 @@
 """Rows that stay where they are, in a mapped file, an HDF5 file or an array too large to convert, and are read a block at a time."""
 
+import itertools
 import mmap
 import sys
 from typing import Any
@@ -131,7 +132,7 @@ class Hdf5Source(Source):
         order = np.argsort(rows, kind="stable")
         ascending = rows[order].astype(np.int64) + self._first
         cuts = [0, *(np.flatnonzero(np.diff(ascending) > self._gap) + 1).tolist(), len(rows)]
-        for begin, end in zip(cuts, cuts[1:], strict=False):
+        for begin, end in itertools.pairwise(cuts):
             while begin < end:  # neighbours are read together, chunk by chunk, but not without bound
                 stop = begin + int(np.searchsorted(ascending[begin:end], ascending[begin] + self._most))
                 span = ascending[begin:stop]
