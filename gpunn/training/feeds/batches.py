@@ -110,6 +110,7 @@ class Batches(Feed):
         self.metric_targets = list(given.first.metric_targets)
         self._epoch = self._number = 0
         self._left: int | None = None
+        self._failed: Exception | None = None
         self._order: Callable[[int], Any] = range
         self._make_ring(self.batch)
 
@@ -121,7 +122,7 @@ class Batches(Feed):
         self.order, self.position = self.ring.order, self.ring.position
 
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
-        self._epoch, self._number = self._epoch + 1, 0
+        self._epoch, self._number, self._failed = self._epoch + 1, 0, None
         self._order = order_of(seed, epoch, shuffle)
         given, self.given.begun, begun = self.given, None, self.given.begun
         if shuffle and begun not in (None, epoch) and given.source.passes:  # a backup was put back, of another epoch
@@ -145,7 +146,18 @@ class Batches(Feed):
 
     def _fill(self, half: Half) -> Pieces:
         size = at = steps = 0
-        while (rows := self._next()) is not None:
+        if self._failed is not None:
+            raise self._failed
+        while True:
+            try:
+                rows = self._next()
+            except Exception as error:
+                if not steps:
+                    raise
+                self._failed = error  # after the batches before it
+                break
+            if rows is None:
+                break
             if steps == 0 and len(rows) > half.rows:
                 self.given.waiting = rows
                 raise _TooSmall(len(rows))

@@ -118,7 +118,7 @@ class Hdf5Source(Source):
     """Rows of an HDF5 file that are chunked, perhaps compressed."""
 
     def __init__(self, part: Part, dtype: Any, name: str = "x", where: str = "fit"):
-        super().__init__(part.shape, part.dtype, dtype, name, where)
+        super().__init__(part.shape if part.ndim > 1 else (len(part), 1), part.dtype, dtype, name, where)
         self._dataset, self._first = part.dataset, part.first
         wide = max(1, part.dtype.itemsize * int(np.prod(part.shape[1:], dtype=np.int64)))
         self._gap = max(part.dataset.chunks[0] if part.dataset.chunks else 1, AHEAD // wide)
@@ -180,9 +180,11 @@ def part(value: Any, first: int, end: int) -> Any:
 
 
 def source(value: Any, dtype: Any, name: str, where: str) -> Source:
-    """The source of a value that is `in_file`, or of an array in memory."""
+    """The source of a value that is `in_file`, or of an array in memory. Rows that are single numbers get an axis of their own."""
     value = _in_place(value)
-    return Hdf5Source(value, dtype, name, where) if isinstance(value, Part) else ArraySource(value, dtype, name, where)
+    if isinstance(value, Part):
+        return Hdf5Source(value, dtype, name, where)
+    return ArraySource(value.reshape(-1, 1) if value.ndim == 1 else value, dtype, name, where)
 
 
 def _in_place(value: Any) -> Any:
