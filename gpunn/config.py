@@ -1,5 +1,7 @@
 """Settings of the whole library, under Keras's names."""
 
+import os
+
 _floatx = "float32"
 
 
@@ -14,3 +16,27 @@ def set_floatx(value: str) -> None:
     if value not in ("float32", "float64"):
         raise ValueError(f"Unknown floatx. Expected 'float32' or 'float64'. Received: {value!r}.")
     _floatx = value
+
+
+STREAMING = ("auto", "always", "never")
+_streaming: str | None = None
+
+
+def streaming() -> str:
+    """When `fit`, `evaluate` and `predict` bring data to the device block by block: see `set_streaming`."""
+    value = _streaming or os.environ.get("GPUNN_STREAMING", "auto")
+    if value not in STREAMING:
+        raise ValueError(f"Unknown value of GPUNN_STREAMING. Expected one of {STREAMING}. Received: {value!r}.")
+    return value
+
+
+def set_streaming(value: str) -> None:
+    """Choose when data is not put on the device whole, but block by block beside the steps: "auto" (the default: on a GPU what would take
+    more than half of its free memory; on a CPU what lies in a mapped or an HDF5 file), "always" or "never".
+
+    ``GPUNN_STREAMING`` says the same from outside. The results are the same to the bit. Raises ValueError for any other word.
+    """
+    global _streaming
+    if value not in STREAMING:
+        raise ValueError(f"Unknown streaming. Expected one of {STREAMING}. Received: {value!r}.")
+    _streaming = value

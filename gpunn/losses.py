@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend import get_backend
+from gpunn.backend.foreign import as_array
 from gpunn.kernels import categorical, row_losses, softmax
 from gpunn.kernels.record import REGISTRY
 from gpunn.lookup import from_identifier, snake
@@ -30,7 +31,7 @@ class Loss:
 
     def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
         """Targets as the kernels take them, checked. Raises ValueError for a shape that does not fit the model's output."""
-        y = np.asarray(y)
+        y = as_array(y)
         width = tuple(output_shape[1:])
         if len(width) > 1 and (self.fuses == "softmax" or self.reduction == "sum"):
             raise ValueError(f"Loss {self.name}: expected a model whose output has two axes, (rows, columns). Received: {(None, *width)}.")
@@ -140,7 +141,7 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
 
 def labels(y: Any, output_shape: tuple[int | None, ...], where: str) -> np.ndarray:
     """Integer labels as int32, checked against the number of classes, the model's outputs."""
-    y, classes = np.asarray(y), int(output_shape[-1] or 0)
+    y, classes = as_array(y), int(output_shape[-1] or 0)
     if len(output_shape) != 2:
         raise ValueError(f"{where}: expected a model whose output has two axes, (rows, classes). Received: {output_shape}.")
     if y.ndim == 2 and y.shape[1] == 1:

@@ -51,6 +51,29 @@ PICK_WEIGHTS = register(
 )
 
 
+def _store_reference(values, position, out):
+    start = int(position.reshape(-1)[0])
+    out[start : start + values.shape[0]] = values.reshape(values.shape[0], *out.shape[1:])
+
+
+def _store_native(values, position, out, lo, hi, scratch):
+    start = position[0]
+    for r in range(lo, hi):
+        source, target = values[r], out[start + r]
+        for j in range(source.size):
+            target[j] = source[j]
+
+
+# a batch's outputs, behind those of the batches before
+STORE = register(
+    Kernel(
+        name="store", operands=parse("values, position:row:i8 -> out:whole"), extent=lambda *a: rows_of(a[0]),
+        reference=_store_reference, native=_store_native, cuda=cuda_kernel("data.cu", "store"), geometry="rows",
+        cost=lambda *a: 0.2 * columns_of(a[0]),
+    )
+)
+
+
 def _advance_reference(position, step, rows, steps):
     position += int(rows)
     step += int(steps)

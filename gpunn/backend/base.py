@@ -5,7 +5,7 @@ differs from step to step (position in the epoch, step number, learning rate) is
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,9 +33,18 @@ class Backend:
     """
 
     name = "base"
+    block = 4 << 20  # bytes of data that are brought here at a time, where not all of it is
 
     def __init__(self) -> None:
         self.reads = 0
+
+    def here(self) -> AbstractContextManager:
+        """Where library code that computes with our arrays runs."""
+        return nullcontext()
+
+    def free_memory(self) -> int | None:
+        """Bytes that an allocation could get; None where arrays are in memory of the host."""
+        return None
 
     # ------------------------------------------------------------------ arrays
     def empty(self, shape: tuple[int, ...], dtype: Any = "float32") -> Any:
@@ -70,6 +79,24 @@ class Backend:
     def first_not_finite(self, rows: Any) -> int | None:
         """The first row of an array of ours with NaN or infinity in it."""
         raise NotImplementedError
+
+    # ------------------------------------------------------------------ uploads beside the steps; see training.feeds.ring
+    def staging(self, array: Any) -> np.ndarray:
+        """Memory of the host from which `upload` fills an array of ours: the array itself, where that is memory of the host."""
+        return array
+
+    def upload(self, target: Any, staged: np.ndarray) -> None:
+        """Start a copy of staging memory, in the lane of copies. May be called from any thread, as the three that follow."""
+
+    def mark(self, lane: int) -> Any:
+        """A mark behind what a lane has been given so far, outside of any program; None where nothing ever waits."""
+        return None
+
+    def follow(self, lane: int, mark: Any) -> None:
+        """What a lane is given from now on waits for a mark."""
+
+    def reached(self, mark: Any) -> None:
+        """Wait here until a mark has been passed."""
 
     # ------------------------------------------------------------------ kernels
     def launch(self, kernel: Kernel, *arguments: Any) -> None:

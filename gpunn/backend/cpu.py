@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -79,7 +80,16 @@ class CpuBackend(Backend):
         super().__init__()
         self.threads = threads or int(os.environ.get("GPUNN_THREADS", 0)) or min(cores(), MAX_THREADS)
         self.compiled = has_numba() if compiled is None else compiled
-        self._recording: CpuProgram | None = None
+        self._threads_own = threading.local()
+
+    @property
+    def _recording(self) -> CpuProgram | None:
+        """The program that this thread records: others, which make data meanwhile, launch at once."""
+        return getattr(self._threads_own, "program", None)
+
+    @_recording.setter
+    def _recording(self, program: CpuProgram | None) -> None:
+        self._threads_own.program = program
 
     def empty(self, shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
         return np.empty(shape, dtype)

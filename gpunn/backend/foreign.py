@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 CUDA = (2, 13)  # DLPack's device types of CUDA memory: plain and managed
 
 
@@ -21,6 +23,11 @@ def has_cuda_interface(value: Any) -> bool:
         return hasattr(value, "__cuda_array_interface__")
     except RuntimeError:  # PyTorch: of a tensor that tracks gradients
         return True
+
+
+def as_array(value: Any) -> Any:
+    """A NumPy array of a value of the host; an array of ours on a GPU as it is: NumPy's functions then work on it where it is."""
+    return value if isinstance(value, np.ndarray) or has_cuda_interface(value) else np.asarray(value)
 
 
 def elsewhere(name: str, number: int, where: str) -> ValueError:

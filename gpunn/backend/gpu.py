@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import cupy
+import cupyx
 import numpy as np
 
 from gpunn.backend import cublas, cublaslt, lanes
@@ -31,19 +32,19 @@ class GpuBackend(DeviceBackend):
         facts = cupy.cuda.runtime.getDeviceProperties(self.device.id)
         super().__init__(Properties(facts["multiProcessorCount"], facts["maxThreadsPerMultiProcessor"]))
         # never the default stream, which cannot be captured; non-blocking, so that nothing on the default stream holds it up
-        self.streams = [cupy.cuda.Stream(non_blocking=True) for _ in (lanes.MAIN, lanes.SIDE)]
+        self.streams = [cupy.cuda.Stream(non_blocking=True) for _ in (lanes.MAIN, lanes.SIDE, lanes.COPY)]
         self.stream = self.streams[lanes.MAIN]
         self._sent: list[np.ndarray] = []  # host memory that a copy may still be reading
         self._marks: list[Any] = []  # events live as long as the capture that recorded them
         library, light = cublas.load()
-        for stream in self.streams:  # a workspace each: products on two streams run at the same time
+        for stream in self.streams[: lanes.COPY]:  # a workspace each: products on two streams run at the same time
             self.blas.append(cublas.Blas(library, self.empty((cublas.WORKSPACE,), "uint8"), self.address, stream.ptr))
         self.light = cublaslt.Light(light, self.address, cublas.WORKSPACE)
         name = facts["name"].decode() if isinstance(facts["name"], bytes) else facts["name"]
         self.tuning = f"{name} cublasLt {self.light.version}"
 
     @contextlib.contextmanager
-    def _here(self) -> Iterator[None]:
+    def here(self) -> Iterator[None]:
         """Our device and stream are the current ones: where CuPy allocates, copies and computes."""
         with self.device, self.stream:
             yield
@@ -51,7 +52,7 @@ class GpuBackend(DeviceBackend):
     # ------------------------------------------------------------------ arrays
     def empty(self, shape: tuple[int, ...], dtype: Any = "float32") -> Any:
         self._check_allocation(shape)
-        with self._here():
+        with self.here():
             try:
                 return cupy.empty(shape, dtype)
             except cupy.cuda.memory.OutOfMemoryError as error:
@@ -60,13 +61,13 @@ class GpuBackend(DeviceBackend):
 
     def zeros(self, shape: tuple[int, ...], dtype: Any = "float32") -> Any:
         array = self.empty(shape, dtype)
-        with self._here():
+        with self.here():
             array.data.memset_async(0, array.nbytes, self.stream)
         return array
 
     def asarray(self, values: Any, dtype: Any = None) -> Any:
         if isinstance(values, cupy.ndarray):
-            with self._here():
+            with self.here():
                 return cupy.ascontiguousarray(values, dtype)
         values = np.ascontiguousarray(values, dtype)
         array = self.empty(values.shape, values.dtype)
@@ -83,13 +84,13 @@ class GpuBackend(DeviceBackend):
             self.stream.wait_event(cupy.cuda.get_current_stream().record())  # whoever made it has finished before we read
             return value
         try:
-            with self._here():  # the library that made it is told our stream, and orders the two
+            with self.here():  # the library that made it is told our stream, and orders the two
                 return cupy.from_dlpack(value) if hasattr(value, "__dlpack__") else cupy.asarray(value)
         except (TypeError, ValueError, RuntimeError, BufferError) as error:
             raise ValueError(f"Argument {name}: expected an array of numbers. Received: {type(value).__name__} ({error}).") from error
 
     def first_not_finite(self, rows: Any) -> int | None:
-        with self._here():
+        with self.here():
             if bool(cupy.isfinite(rows.sum())):  # one pass; NaN and infinity stay in a sum
                 return None
             bad = ~cupy.isfinite(rows.reshape(len(rows), -1)).all(axis=1)
@@ -97,7 +98,7 @@ class GpuBackend(DeviceBackend):
 
     def write(self, target: Any, values: Any) -> None:
         if isinstance(values, cupy.ndarray):
-            with self._here():
+            with self.here():
                 cupy.copyto(target, values)
         else:
             self._send(target, np.ascontiguousarray(np.broadcast_to(np.asarray(values, target.dtype), target.shape)))
@@ -113,7 +114,7 @@ class GpuBackend(DeviceBackend):
 
     def to_numpy(self, array: Any) -> np.ndarray:
         self.reads += 1
-        with self._here():
+        with self.here():
             values = cupy.asnumpy(array, stream=self.stream)  # blocks until the stream has come here
         self._sent.clear()
         return values
@@ -131,11 +132,34 @@ class GpuBackend(DeviceBackend):
     def address(self, array: Any) -> int:
         return array.data.ptr
 
+    # ------------------------------------------------------------------ uploads beside the steps
+    def staging(self, array: Any) -> np.ndarray:
+        with self.device:
+            return cupyx.empty_pinned(array.shape, array.dtype)
+
+    def upload(self, target: Any, staged: np.ndarray) -> None:
+        with self.device:
+            target.set(staged, stream=self.streams[lanes.COPY])
+
+    def mark(self, lane: int) -> Any:
+        with self.device:
+            event = cupy.cuda.Event(block=True, disable_timing=True)  # a thread that waits for it sleeps
+            event.record(self.streams[lane])
+        return event
+
+    def follow(self, lane: int, mark: Any) -> None:
+        with self.device:
+            self.streams[lane].wait_event(mark)
+
+    def reached(self, mark: Any) -> None:
+        with self.device:
+            mark.synchronize()
+
     # ------------------------------------------------------------------ kernels
     def compile(self, text: ModuleText) -> dict[str, Any]:
         module = cupy.RawModule(code=text.source, options=OPTIONS)
         try:
-            with self._here():
+            with self.here():
                 functions = {name: module.get_function(name) for name in text.names}
                 for function in functions.values():
                     _ = function.num_regs  # compiles, and loads: loading a kernel lazily could break a capture
@@ -148,7 +172,7 @@ class GpuBackend(DeviceBackend):
             function(grid, block, arguments, stream=self.streams[lane])
 
     def capture(self, body: Callable[[], None]) -> Any:
-        with self._here():
+        with self.here():
             self.synchronize()
             self.stream.begin_capture()  # relaxed: other threads may go on allocating
             try:
@@ -165,7 +189,7 @@ class GpuBackend(DeviceBackend):
 
     def time(self, launch: Callable[[], None]) -> float:
         try:
-            with self._here():
+            with self.here():
                 launch()  # loads the library's kernel, which a capture must not
 
                 def body() -> None:  # eager launches cost more than what they launch

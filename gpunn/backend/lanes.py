@@ -12,6 +12,7 @@ from gpunn.backend.schedule import Node
 from gpunn.kernels.gemm import GEMM_TN
 
 MAIN, SIDE = 0, 1
+COPY = 2  # uploads beside the steps: never part of one
 BESIDE = {GEMM_TN.name, "column_sum", "accumulate", "finish", "finish_adam"}  # what nothing on the chain of gradients needs
 
 

@@ -1,5 +1,6 @@
 """What the GPU and its stand-in `sim` have in common: kernels of one compiled module, cuBLAS, and steps captured as graphs."""
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -73,16 +74,26 @@ class DeviceBackend(Backend):
     """
 
     tuning: str | None = None
+    block = 32 << 20
 
     def __init__(self, properties: Properties):
         super().__init__()
         self.properties = properties
         self.fork = True
         self._functions: dict[str, Any] = {}
-        self._recording: DeviceProgram | None = None
+        self._threads_own = threading.local()
         self.blas: list[Any] = []  # one handle a lane
         self.light: Any = None  # cuBLASLt, or None: products without plans
         self._capturing = False
+
+    @property
+    def _recording(self) -> DeviceProgram | None:
+        """The program that this thread records: others, which make data meanwhile, launch at once."""
+        return getattr(self._threads_own, "program", None)
+
+    @_recording.setter
+    def _recording(self, program: DeviceProgram | None) -> None:
+        self._threads_own.program = program
 
     # ------------------------------------------------------------------ what a subclass gives
     def address(self, array: Any) -> int:

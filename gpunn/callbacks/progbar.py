@@ -45,7 +45,7 @@ class ProgbarLogger(Callback):
             return
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        count = TextColumn("{task.completed:.0f}/{task.total:.0f}")
+        count = TextColumn("{task.fields[count]}")  # of how many is not always known
         self._bar = Progress(TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn(), auto_refresh=False,
             transient=True)
         self._bar.start()
@@ -53,12 +53,12 @@ class ProgbarLogger(Callback):
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._began = time.perf_counter()
         if self._bar is not None:
-            self._task = self._bar.add_task(f"Epoch {epoch + 1}/{self.params['epochs']}", total=self.params["steps"])
+            self._task = self._bar.add_task(f"Epoch {epoch + 1}/{self.params['epochs']}", total=self.params["steps"], count="")
             self._bar.refresh()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, completed=batch + 1, refresh=True)
+            self._bar.update(self._task, completed=batch + 1, count=f"{batch + 1}/{self.params['steps'] or '?'}", refresh=True)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self._bar is not None:

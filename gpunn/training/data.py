@@ -5,18 +5,51 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.backend.memory import available_memory
+from gpunn.training.feeds import sources
+from gpunn.training.feeds.iterables import batched
+from gpunn.training.finite import check_finite, not_finite
+
+SMALL = 64 << 20  # bytes of targets in a file that are read at once
+
 
 @dataclass
 class Rows:
-    """Checked host arrays of one data set: inputs, targets (the loss's first), row weights or None, and the target each metric takes."""
+    """A checked data set: inputs, targets (the loss's first), row weights or None, and the target each metric takes.
 
-    x: np.ndarray
-    targets: list[np.ndarray]
-    weights: np.ndarray | None
+    Each is an array of the host or of the device; inputs may be a `Source`, read a block at a time, and so may `later`, from which
+    `makes` (see `Targets`) makes targets block by block; `targets` then are those of the first rows.
+    """
+
+    x: Any
+    targets: list[Any]
+    weights: Any
     metric_targets: list[int] = field(default_factory=list)
+    later: Any = None
+    makes: Any = None
+    divisible: bool = False  # whether it may be brought to the device block by block
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def steps(self, batch: int) -> int:
+        """Batches in a pass."""
+        return -(-len(self) // batch)
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        return tuple(self.x.shape[1:])
+
+    @property
+    def labels(self) -> Any:
+        """Class numbers, one a row, or None."""
+        return self.targets[0] if self.targets and self.later is None and self.targets[0].dtype == np.int32 else None
+
+    @property
+    def nbytes(self) -> int:
+        """What it would take in memory of the device."""
+        each = sum(t.nbytes / max(1, len(t)) for t in (*self.targets, *([] if self.weights is None else [self.weights])))
+        return int(self.x.nbytes + len(self) * (each + 4))
 
 
 def host(value: Any, name: str) -> np.ndarray:
@@ -32,10 +65,17 @@ def host(value: Any, name: str) -> np.ndarray:
     return _numeric(value, name)
 
 
-def from_device(value: Any, name: str, ops: Any) -> Any:
-    """Targets and weights on the device of `ops` as a host array: they are few, and their checks name rows and classes."""
+def targets(value: Any, name: str, ops: Any, lazy: bool = False) -> Any:
+    """Targets or weights as an array where they are: of the device of `ops`, or of the host. With `lazy`, large ones in a file stay there;
+    one number a row is always read, because checks and the order of an epoch want it."""
     here = ops.adopt(value, name)
-    return value if here is None else ops.to_numpy(here)
+    if here is not None:
+        return _numeric(here, name)
+    if lazy and sources.in_file(value) and value.ndim > 1 and value.dtype.kind in "iubf":
+        wide = int(np.prod(value.shape[1:], dtype=np.int64))
+        if wide > 1 and len(value) * wide * value.dtype.itemsize > SMALL:
+            return sources.source(value, value.dtype, name, "fit")
+    return host(value, name)
 
 
 def _numeric(value: Any, name: str) -> Any:
@@ -44,24 +84,28 @@ def _numeric(value: Any, name: str) -> Any:
     return value
 
 
-def not_finite(name: str, where: str, row: int) -> ValueError:
-    return ValueError(f"Argument {name} of {where}: expected finite numbers. Received: NaN or infinity in row {row}.")
-
-
-def inputs(x: Any, row_shape: tuple[int, ...] | None, dtype: str, where: str, name: str = "x", ops: Any = None) -> Any:
+def inputs(
+    x: Any, row_shape: tuple[int, ...] | None, dtype: str, where: str, name: str = "x", ops: Any = None, lazy: bool = False
+) -> Any:
     """Input rows: uint8 is kept (a step converts it as it gathers), everything else becomes the model's type.
 
-    What is on the device of `ops` already stays there and is checked there; everything else comes back as an array of the host.
+    What is on the device of `ops` already stays there and is checked there; with `lazy`, what is in a file, or too large to be converted in
+    memory, becomes a `Source`, checked as it is read; everything else comes back as an array of the host.
     Raises ValueError for no rows, rows of another shape than the model takes, or a value that is not finite (naming its row).
     """
     here = None if ops is None else ops.adopt(x, name)
-    x = host(x, name) if here is None else _numeric(here, name)
+    in_file = lazy and here is None and sources.in_file(x)
+    x = _numeric(x if in_file else here, name) if in_file or here is not None else host(x, name)
     if x.ndim == 0 or len(x) == 0:
         raise ValueError(f"Argument {name} of {where}: expected at least one row. Received: shape {x.shape}.")
-    if x.ndim == 1 and (row_shape is None or row_shape == (1,)):
+    flat = x.ndim == 1 and (row_shape is None or row_shape == (1,))
+    if flat and not in_file:
         x = x.reshape(-1, 1)
-    if row_shape is not None and x.shape[1:] != row_shape:
-        raise ValueError(f"Argument {name} of {where}: expected shape {(None, *row_shape)}. Received: {x.shape}.")
+    found = (len(x), 1) if flat else tuple(x.shape)
+    if row_shape is not None and found[1:] != row_shape:
+        raise ValueError(f"Argument {name} of {where}: expected shape {(None, *row_shape)}. Received: {found}.")
+    if in_file or (lazy and here is None and x.dtype not in (np.uint8, dtype) and _too_large(x.size * np.dtype(dtype).itemsize)):
+        return sources.source(x, dtype, name, where)
     if here is not None:
         x = ops.asarray(x, np.uint8 if x.dtype == np.uint8 else dtype)
         if x.dtype != np.uint8 and (row := ops.first_not_finite(x)) is not None:
@@ -75,35 +119,30 @@ def inputs(x: Any, row_shape: tuple[int, ...] | None, dtype: str, where: str, na
     return x
 
 
-def check_finite(x: np.ndarray, name: str, where: str) -> None:
-    """Raises ValueError naming the first row with NaN or infinity."""
-    if x.dtype.kind != "f":
-        return
-    with np.errstate(all="ignore"):
-        if np.isfinite(x.sum()):  # one pass at memory speed; NaN and infinity stay in a sum
-            return
-    bad = ~np.isfinite(x.reshape(len(x), -1)).all(axis=1)
-    if bad.any():
-        raise not_finite(name, where, int(np.argmax(bad)))
+def _too_large(size: int) -> bool:
+    """Whether a converted copy would take more than half of what memory is left."""
+    free = available_memory()
+    return free is not None and size > free // 2
 
 
-def same_length(x: np.ndarray, y: Any, name: str, where: str) -> None:
-    n = np.shape(y)[0] if np.shape(y) else None
+def same_length(x: Any, y: Any, name: str, where: str) -> None:
+    n = y.shape[0] if y.shape else None
     if n != len(x):
         raise ValueError(f"Argument {name} of {where}: expected as many rows as x, {len(x)}. Received: {n}.")
 
 
-def row_weights(sample_weight: Any, class_weight: Any, y: Any, rows: int, dtype: str, where: str) -> np.ndarray | None:
-    """sample_weight times the class weight of each row, or None. Raises ValueError for weights that do not fit."""
+def row_weights(sample_weight: Any, class_weight: Any, y: Any, rows: int, dtype: str, where: str, ops: Any) -> Any:
+    """sample_weight times the class weight of each row, or None; on the device where one of the two comes from there.
+
+    Raises ValueError for weights that do not fit."""
     weights = None
     if sample_weight is not None:
-        weights = host(sample_weight, "sample_weight").astype(dtype)
+        weights = targets(sample_weight, "sample_weight", ops)
         if weights.shape not in ((rows,), (rows, 1)):
             raise ValueError(f"Argument sample_weight of {where}: expected shape ({rows},). Received: {weights.shape}.")
-        weights = np.ascontiguousarray(weights.reshape(rows))
+        weights = _contiguous(weights.reshape(rows), dtype, ops)
         check_finite(weights, "sample_weight", where)
     if class_weight is not None:
-        y = np.asarray(y)
         if y.ndim > 2:
             raise ValueError(f"Argument class_weight of {where}: expected one label a row. Received: targets of shape {y.shape}.")
         classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else np.rint(y.reshape(-1).astype(np.float64))
@@ -112,32 +151,64 @@ def row_weights(sample_weight: Any, class_weight: Any, y: Any, rows: int, dtype:
             raise ValueError(
                 f"Argument class_weight of {where}: expected a dict from integer classes to weights. Received: {class_weight!r}."
             )
-        factor = np.ones(rows, dtype)  # Keras: a class that is not named weighs 1
+        factor = np.ones_like(classes, dtype)  # Keras: a class that is not named weighs 1
         for c, w in class_weight.items():
             factor[classes == c] = w
+        if weights is not None and isinstance(weights, np.ndarray) != isinstance(factor, np.ndarray):
+            weights, factor = ops.asarray(weights), ops.asarray(factor)
         weights = factor if weights is None else weights * factor
     return weights
 
 
-def split(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+def _contiguous(array: Any, dtype: str, ops: Any) -> Any:
+    return np.ascontiguousarray(array, dtype) if isinstance(array, np.ndarray) else ops.asarray(array, dtype)
+
+
+def split(x: Any, y: Any, sample_weight: Any, share: float, ops: Any) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
     """The last `share` of the rows, before any shuffling, for validation (Keras's rule). Raises ValueError when a part would be empty."""
     if isinstance(share, bool) or not isinstance(share, (int, float, np.number)) or not 0 < share < 1:
         raise ValueError(f"Argument validation_split of fit: expected a share between 0 and 1. Received: {share!r}.")
-    x, y = host(x, "x"), host(y, "y")
+    given = {"x": x, "y": y, "sample_weight": sample_weight}
+    for name, value in given.items():
+        there = None if value is None and name == "sample_weight" else ops.adopt(value, name)
+        if there is not None:
+            given[name] = there
+        elif value is not None or name != "sample_weight":
+            given[name] = value if sources.in_file(value) else host(value, name)
+    x = given["x"]
     if x.ndim == 0:
         raise ValueError(f"Argument x of fit: expected at least one row. Received: shape {x.shape}.")
-    same_length(x, y, "y", "fit")
-    cut = int(np.floor(len(x) * (1.0 - share)))
-    if cut == 0 or cut == len(x):
-        raise ValueError(f"Argument validation_split of fit: {share} of {len(x)} rows leaves a part empty.")
-    w = None if sample_weight is None else host(sample_weight, "sample_weight")
-    if w is not None:
-        same_length(x, w, "sample_weight", "fit")
-    return (x[:cut], y[:cut], None if w is None else w[:cut]), (x[cut:], y[cut:], None if w is None else w[cut:])
+    for name in ("y", "sample_weight"):
+        if given[name] is not None:
+            same_length(x, given[name], name, "fit")
+    rows = len(x)
+    cut = int(np.floor(rows * (1.0 - share)))
+    if cut == 0 or cut == rows:
+        raise ValueError(f"Argument validation_split of fit: {share} of {rows} rows leaves a part empty.")
+    first, last = (tuple(None if v is None else part(v, lo, hi) for v in given.values()) for lo, hi in ((0, cut), (cut, rows)))
+    return first, last  # type: ignore[return-value]
 
 
-def validation(data: Any) -> tuple[Any, Any, Any]:
-    """(x, y, sample_weight or None) from validation_data. Raises ValueError for anything but a tuple of two or three."""
-    if not isinstance(data, (tuple, list)) or len(data) not in (2, 3):
-        raise ValueError(f"Argument validation_data of fit: expected (x, y) or (x, y, sample_weight). Received: {type(data).__name__}.")
-    return data[0], data[1], data[2] if len(data) == 3 else None
+def part(value: Any, first: int, end: int) -> Any:
+    return sources.part(value, first, end) if sources.in_file(value) else value[first:end]
+
+
+def validation(value: Any) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight or None) from validation_data; what makes batches is x. Raises ValueError for anything else but a tuple of two
+    or three."""
+    if batched(value) is not None:
+        return value, None, None
+    if not isinstance(value, (tuple, list)) or len(value) not in (2, 3):
+        raise ValueError(f"Argument validation_data of fit: expected (x, y) or (x, y, sample_weight). Received: {type(value).__name__}.")
+    return value[0], value[1], value[2] if len(value) == 3 else None
+
+
+def unpack(item: Any, ops: Any) -> tuple[Any, Any, Any]:
+    """x, y and sample weights of a batch; None for what it has not. Arrays of the device come to the host: batches are brought there
+    together. Raises ValueError for anything but an array, or a tuple of one to three."""
+    parts = item if isinstance(item, tuple) or (isinstance(item, list) and all(hasattr(v, "shape") for v in item)) else (item,)
+    if isinstance(item, dict) or not 1 <= len(parts) <= 3:
+        what = "a dict" if isinstance(item, dict) else f"{len(parts)} of them"
+        raise ValueError(f"A batch is (x, y) or (x, y, sample_weight). Received: {what}.")
+    found = [None if v is None else v if (here := ops.adopt(v, "x")) is None else ops.to_numpy(here) for v in parts]
+    return tuple([*found, None, None][:3])  # type: ignore[return-value]

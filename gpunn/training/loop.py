@@ -4,16 +4,17 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from gpunn import random
 from gpunn.backend.errors import DeviceMemoryError
 from gpunn.logs import LazyLogs, Logs
 from gpunn.training.data import Rows
-from gpunn.training.step import SUMS, Feed, Sums, record_prediction, record_step, run_stages, run_step_eagerly
+from gpunn.training.feeds.choice import make
+from gpunn.training.step import SUMS, Sums, record_step, run_step_eagerly
 
 CHUNK = 0.1  # seconds of steps between two looks at callbacks and signals
 
@@ -26,31 +27,24 @@ class _Pass:
 
     training = False
 
-    def __init__(self, model: Any, rows: Rows, batch_size: int):
+    def __init__(self, model: Any, rows: Any, batch_size: int):
         self.model, self.ops = model, model.backend
-        self.feed = Feed.of(self.ops, rows)
-        self.batch = min(batch_size, len(rows))
-        self.whole, self.rest = divmod(len(rows), self.batch)
-        self.count = self.whole + bool(self.rest)
+        self.feed = make(self.ops, rows, batch_size)
+        self.batch, self.rest, self.count = self.feed.batch, self.feed.rest, self.feed.count
         places = len(model._setup.names) + 3
         self.sums = self.ops.zeros((places, SUMS), "float64")
         self._fresh = np.tile([0.0, 0.0, -1.0], (places, 1))
         self._programs: dict[int, Any] = {}
         self._home: Any = None  # the model's storage when they were recorded
+        self._fed: Any = None  # the feed's arrays then
         self.bad_step: int | None = None
-
-    def pieces(self, first: int, steps: int) -> list[tuple[int, int]]:
-        """Batches `first` to `first + steps` as (rows a batch, how many)."""
-        whole = max(0, min(steps, self.whole - first))
-        short = self.rest and first <= self.whole < first + steps
-        return [(self.batch, whole)] * bool(whole) + [(self.rest, 1)] * bool(short)
 
     def step(self, rows: int, steps: int) -> None:
         if not self.model.storage_fits():  # a callback has frozen a layer, or trained another model that shares one
             self.model._arrange()
-        if self._home is not self.model.storage:  # moved here or, in the meantime, by another pass or a callback
-            self._programs.clear()
-            self._home = self.model.storage
+        if self._home is not self.model.storage or self._fed is not self.feed.position:
+            self._programs.clear()  # moved here or, in the meantime, by another pass or a callback; or the feed has other arrays now
+            self._home, self._fed = self.model.storage, self.feed.position
         if not (self.model.recordable and self.model._setup.penalties.recordable):
             for _ in range(steps):
                 run_step_eagerly(self.model, self.feed, rows, self.training, self._places(rows))
@@ -83,6 +77,11 @@ class _Pass:
 
     def _places(self, rows: int) -> Sums:
         summed = self.model._setup.loss.reduction == "sum"
+        if summed and rows not in (self.batch, self.rest):
+            if self.rest:
+                sizes = f"{self.batch}, {self.rest} and {rows}"
+                raise ValueError(f"A loss that is summed over batches takes batches of two sizes at most. Received: {sizes} rows.")
+            self.rest = rows
         loss = self.sums[-2] if summed and rows != self.batch else self.sums[0]
         return Sums(loss, self.sums[1:-3], self.sums[-3], self.sums[-1] if summed or self.feed.weights is not None else None)
 
@@ -108,20 +107,8 @@ class _Pass:
 
     def refill(self, rows: Rows) -> None:
         """Other rows of the same shapes, from the start."""
-        self.ops.write(self.feed.x, rows.x)
-        for target, new in zip(self.feed.targets, rows.targets, strict=True):
-            self.ops.write(target, new)
-        if rows.weights is not None:
-            self.ops.write(self.feed.weights, rows.weights)
-        self.ops.write(self.feed.position, 0)
+        self.feed.refill(rows)
         self.reset()
-
-
-def grouped(order: np.ndarray, labels: np.ndarray, batch: int) -> np.ndarray:
-    """The same batches, with the rows of each in order of their label: rows of a class are zero in the same places, which products skip."""
-    keys = (np.arange(len(order), dtype=np.int64) // batch * (int(labels.max(initial=0)) + 1) + labels[order]) << 32 | order
-    keys.sort()
-    return (keys & 0xFFFFFFFF).astype(np.int32)
 
 
 class Training(_Pass):
@@ -129,37 +116,37 @@ class Training(_Pass):
 
     training = True
 
-    def __init__(self, model: Any, rows: Rows, batch_size: int, shuffle: bool, steps: int | None = None):
+    def __init__(self, model: Any, rows: Any, batch_size: int, shuffle: Any, steps: int | None = None):
         super().__init__(model, rows, batch_size)
-        self.shuffle, self.rows = bool(shuffle), len(rows)
-        self.steps = steps or self.count
+        self.shuffle, self.steps = shuffle, steps or self.count
         self._next = 0  # batch of the data set with which the epoch begins
         self.done = 0  # batches of the epoch that have run
-        self._labels = rows.targets[0] if rows.targets[0].dtype == np.int32 else None
 
     def epoch(self, chain: Any) -> Logs:
         """One epoch; -> its mean loss and metrics. Batch callbacks are called after each step only when there are any."""
         model = self.model
         if self.done == 0:  # else a backup from within an epoch was put back
             if self._next == 0:
-                self._arrange_rows(model.epochs_seen)
+                self.feed.begin(model.rng.seed, model.epochs_seen, self.shuffle)
                 model.epochs_seen += 1
-                self.ops.write(self.feed.position, 0)
             self.reset()
         chunk = 1
-        for rows, left in self.pieces(self._next + self.done, self.steps - self.done):
-            while left and not model.stop_training:
-                n = chain.batches_left(min(left, chunk))
-                if chain.every_batch:
-                    chain.on_train_batch_begin(self.done)
-                began = time.perf_counter()
-                self.step(rows, n)
-                took = time.perf_counter() - began
-                self.done, left = self.done + n, left - n
-                if chain.every_batch or chain.every_chunk:
-                    _offer(self.logs, partial(chain.on_train_batch_end, self.done - 1))
-                chunk = max(1, min(4 * chunk, int(n * CHUNK / max(took, 1e-6))))
-        if self.done < self.steps and not model.stop_training:
+        with closing(self.feed.pieces(self._next + self.done, None if self.steps is None else self.steps - self.done)) as pieces:
+            for rows, left in pieces:
+                while left and not model.stop_training:
+                    n = chain.batches_left(min(left, chunk))
+                    if chain.every_batch:
+                        chain.on_train_batch_begin(self.done)
+                    began = time.perf_counter()
+                    self.step(rows, n)
+                    took = time.perf_counter() - began
+                    self.done, left = self.done + n, left - n
+                    if chain.every_batch or chain.every_chunk:
+                        _offer(self.logs, partial(chain.on_train_batch_end, self.done - 1))
+                    chunk = max(1, min(4 * chunk, int(n * CHUNK / max(took, 1e-6))))
+                if model.stop_training:
+                    break
+        if self.steps is not None and self.done < self.steps and not model.stop_training:
             warnings.warn(
                 f"Your input ran out of data: this epoch has {self.done} batches. Expected steps_per_epoch * epochs batches in all. "
                 f"Received: steps_per_epoch={self.steps} and {self.count} batches of {self.batch} rows.", stacklevel=4,
@@ -167,26 +154,20 @@ class Training(_Pass):
         logs = self.logs()
         if self.bad_step is not None:
             self.bad_step -= int(self.ops.to_numpy(model.rng.step)[0]) - self.done
-        self._next, self.done = (self._next + self.done) % self.count, 0
+        self._next, self.done = 0 if self.count is None else (self._next + self.done) % self.count, 0
         return logs
-
-    def _arrange_rows(self, number: int) -> None:
-        """The order of the rows in pass `number` over the data."""
-        if self.shuffle:
-            order = random.permutation(self.rows, self.model.rng.seed, random.ORDER, number)
-            self.ops.write(self.feed.order, order if self._labels is None else grouped(order, self._labels, self.batch))
 
     # ------------------------------------------------------------------ for a backup
     def place(self) -> dict[str, Any]:
         """Where the training stands: its batch in the data, and the sums of the epoch so far."""
-        return {
-            "next": self._next, "done": self.done, "position": int(self.ops.to_numpy(self.feed.position)[0]),
-            "sums": self.ops.to_numpy(self.sums), "data": [self.rows, self.batch, self.steps, self.shuffle],
-        }
+        return {"next": self._next, "done": self.done, "sums": self.ops.to_numpy(self.sums), "data": self._data()}
+
+    def _data(self) -> list[Any]:
+        return [self.feed.rows, self.batch, self.steps, self.shuffle]
 
     def check_place(self, place: dict[str, Any]) -> None:
         """Raises ValueError where a place in the midst of a pass over the data belongs to another `fit`."""
-        data = [self.rows, self.batch, self.steps, self.shuffle]
+        data = self._data()
         if (place["next"] or place["done"]) and (place["data"] != data or place["sums"].shape != self.sums.shape):
             raise ValueError(f"expected a fit with rows, batch_size, steps an epoch and shuffle {place['data']}. Received: {data}.")
 
@@ -194,8 +175,7 @@ class Training(_Pass):
         """Go on from a place; the model's random state is that of then."""
         self._next, self.done = place["next"], place["done"]
         if self._next or self.done:
-            self._arrange_rows(self.model.epochs_seen - 1)
-            self.ops.write(self.feed.position, place["position"])
+            self.feed.begin(self.model.rng.seed, self.model.epochs_seen - 1, self.shuffle)
             self.ops.write(self.sums, place["sums"])
 
     def once(self, rows: Rows) -> Logs:
@@ -208,23 +188,24 @@ class Training(_Pass):
 class Evaluation(_Pass):
     """Loss and metrics over a data set, without training; over the first `steps` batches where given."""
 
-    def __init__(self, model: Any, rows: Rows, batch_size: int, steps: int | None = None):
+    def __init__(self, model: Any, rows: Any, batch_size: int, steps: int | None = None):
         super().__init__(model, rows, batch_size)
-        self.steps = min(steps or self.count, self.count)
+        self.steps = steps if self.count is None else min(steps or self.count, self.count)
 
     def run(self, chain: Any = None) -> Logs:
-        self.ops.write(self.feed.position, 0)
+        self.feed.begin(0, 0, False)
         self.reset()
         done = 0
-        for rows, steps in self.pieces(0, self.steps):
-            if chain is None or not chain.test_batches:
-                self.step(rows, steps)
-                continue
-            for _ in range(steps):
-                chain.on_test_batch_begin(done)
-                self.step(rows, 1)
-                _offer(self.logs, partial(chain.on_test_batch_end, done))
-                done += 1
+        with closing(self.feed.pieces(0, self.steps)) as pieces:
+            for rows, steps in pieces:
+                if chain is None or not chain.test_batches:
+                    self.step(rows, steps)
+                    continue
+                for _ in range(steps):
+                    chain.on_test_batch_begin(done)
+                    self.step(rows, 1)
+                    _offer(self.logs, partial(chain.on_test_batch_end, done))
+                    done += 1
         return self.logs()
 
     def once(self, rows: Rows) -> Logs:
@@ -241,39 +222,3 @@ def _offer(read: Callable[[], Logs], hook: Callable[[Logs], None]) -> None:
     del logs
     if (still := kept()) is not None:
         still.fill()
-
-
-class Prediction:
-    """Outputs of a model over rows."""
-
-    def __init__(self, model: Any, x: np.ndarray, batch_size: int, steps: int | None):
-        self.model, self.ops, self.rows = model, model.backend, len(x)
-        self.batch = min(batch_size, len(x))
-        self.limit = len(x) if steps is None else min(len(x), steps * self.batch)
-        self.x = self.ops.asarray(x)
-        self.order = self.ops.asarray(np.arange(len(x), dtype=np.int32))
-        self.position = self.ops.zeros((1,), "int64")
-
-    def run(self, chain: Any) -> np.ndarray:
-        programs: dict[int, Any] = {}
-        parts = []
-        for step, start in enumerate(range(0, self.limit, self.batch)):
-            rows = min(self.batch, self.limit - start)
-            if chain.predict_batches:
-                chain.on_predict_batch_begin(step)
-            if not self.model.recordable:
-                out, _ = _eager(self, start, rows)
-            else:
-                if rows not in programs:
-                    programs[rows] = record_prediction(self.model, self.x, rows, self.position, self.order)
-                program, out = programs[rows]
-                program.run(1)
-            parts.append(self.ops.to_numpy(out))
-            if chain.predict_batches:
-                chain.on_predict_batch_end(step, {"outputs": parts[-1]})
-        return np.concatenate(parts)
-
-
-def _eager(run: Prediction, start: int, rows: int) -> tuple[Any, Any]:
-    x = run.ops.asarray(run.x[start : start + rows], run.model.dtype)
-    return run_stages(run.model.inference_stages(), x, False)

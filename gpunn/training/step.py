@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.kernels import data as feeding
-from gpunn.training.data import Rows
+from gpunn.training.feeds.base import Feed
 
 SUMS = 3  # weighted total, weight, first bad step: see kernels.data.ACCUMULATE
 
@@ -20,46 +20,6 @@ class Sums:
     metrics: Any
     penalties: Any
     rows: Any
-
-
-@dataclass
-class Feed:
-    """A data set on the device: rows, targets and which of them each metric takes, weights, an order, and the position in it."""
-
-    x: Any
-    targets: list[Any]
-    metric_targets: list[int]
-    weights: Any
-    order: Any
-    position: Any
-
-    @classmethod
-    def of(cls, ops: Any, rows: Rows) -> "Feed":
-        order = ops.asarray(np.arange(len(rows), dtype=np.int32))
-        weights = None if rows.weights is None else ops.asarray(rows.weights)
-        targets = [ops.asarray(t) for t in rows.targets]
-        return cls(ops.asarray(rows.x), targets, list(rows.metric_targets), weights, order, ops.zeros((1,), "int64"))
-
-    def gather(self, ops: Any, rows: int, dtype: Any) -> Any:
-        out = ops.empty((rows, *self.x.shape[1:]), dtype)
-        kernel = feeding.GATHER["uint8" if self.x.dtype == np.uint8 else "float"]
-        ops.launch(kernel, self.x, self.order, self.position, 1.0, out)
-        return out
-
-    def gather_target(self, ops: Any, index: int, rows: int) -> Any:
-        target = self.targets[index]
-        out = ops.empty((rows, *target.shape[1:]), target.dtype)
-        if target.dtype == np.int32:
-            ops.launch(feeding.PICK_LABELS, target, self.order, self.position, out)
-        else:
-            ops.launch(feeding.GATHER["float"], target, self.order, self.position, 1.0, out)
-        return out
-
-    def gather_weights(self, ops: Any, rows: int, dtype: Any) -> Any:
-        out = ops.asarray(np.ones(rows, dtype))
-        if self.weights is not None:
-            ops.launch(feeding.PICK_WEIGHTS, self.weights, self.order, self.position, out)
-        return out
 
 
 def run_stages(stages: Sequence[Any], x: Any, training: bool) -> tuple[Any, list[Any]]:
@@ -118,13 +78,3 @@ def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Su
         setup.optimizer.record(ops, model.storage.values[:size], model.storage.gradients[:size])
         setup.penalties.settle(setup.optimizer.rate)
     ops.launch(feeding.ADVANCE, feed.position, model.rng.step, rows, int(training))
-
-
-def record_prediction(model: Any, x: Any, rows: int, position: Any, order: Any) -> tuple[Any, Any]:
-    """-> (program, output array) for one batch without targets."""
-    ops = model.backend
-    feed = Feed(x, [], [], None, order, position)
-    with ops.record() as program:
-        out, _ = run_stages(model.inference_stages(), feed.gather(ops, rows, np.dtype(model.dtype)), False)
-        ops.launch(feeding.ADVANCE, position, ops.zeros((1,), "int64"), rows, 0)
-    return program, out

@@ -11,8 +11,15 @@ from gpunn import losses, optimizers
 from gpunn import metrics as measures
 from gpunn.layers.base import alias
 from gpunn.training import data, fuse
-from gpunn.training.loop import Evaluation, Prediction, Training
+from gpunn.training.door import given, given_inputs
+from gpunn.training.feeds.iterables import batched
+from gpunn.training.feeds.sources import Source
+from gpunn.training.loop import Evaluation, Training
 from gpunn.training.penalties import Penalties
+from gpunn.training.prediction import Prediction
+from gpunn.training.targets import Targets
+
+FIRST = 4096  # rows of targets in a file that are looked at before training
 
 
 @dataclass
@@ -46,6 +53,8 @@ class Trainer:
     output_shape: tuple[int | None, ...]
     storage: Any
     parameters: Any
+    rng: Any
+    epochs_seen: int
     name: str
     _setup: Setup | None = None
     history: cb.History | None = None
@@ -110,32 +119,36 @@ class Trainer:
         setup.penalties = Penalties(self.backend, self.storage, self.parameters, setup.stages)
         setup.optimizer.bind(self.backend, self.storage)
 
-    def _check(self, x: Any, y: Any, sample_weight: Any, class_weight: Any, where: str) -> data.Rows:
-        """Everything that can be refused is refused here, before anything changes."""
-        setup = self._need_setup(where)
-        x = self._inputs(x, where)
+    def _check(
+        self, x: Any, y: Any, sample_weight: Any, class_weight: Any, where: str, lazy: bool = False, whole: bool = True, makes: Any = None
+    ) -> data.Rows:
+        """Everything that can be refused is refused here, before anything changes.
+
+        lazy: rows in files stay there; whole: these are all rows, not a batch of them; makes: the `Targets` of the batches before."""
+        setup, ops = self._need_setup(where), self.backend
+        x = self._inputs(x, where, lazy)
         if y is None:
             raise ValueError(f"Argument y of {where}: expected targets. Received: None.")
-        y = data.host(data.from_device(y, "y", self.backend), "y")
+        y = data.targets(y, "y", ops, lazy)
         if sample_weight is not None:
-            sample_weight = data.from_device(sample_weight, "sample_weight", self.backend)
+            sample_weight = data.targets(sample_weight, "sample_weight", ops)
         data.same_length(x, y, "y", where)
         output = self.compute_output_shape((None, *x.shape[1:]))
-        targets = [setup.loss.prepare(y, output, self.dtype)]
-        setup.resolve(output)
-        chosen = []
-        for metric in setup.metrics:
-            t = metric.prepare(y, output, self.dtype)
-            same = next((i for i, other in enumerate(targets) if other.dtype == t.dtype and np.array_equal(other, t)), None)
-            if same is None:
-                targets.append(t)
-            chosen.append(len(targets) - 1 if same is None else same)
-        weights = data.row_weights(sample_weight, class_weight, y, len(x), self.dtype, where)
-        return data.Rows(x, targets, weights, chosen)
+        later = y if isinstance(y, Source) else None
+        seen = y if later is None else later.block(slice(0, min(len(later), FIRST)))
+        with ops.here():
+            if makes is not None:
+                targets = makes.again(seen)
+            else:
+                setup.resolve(output)
+                makes = Targets(setup.loss, setup.metrics, output, self.dtype)
+                targets = makes.first(seen, whole and later is None)
+            weights = data.row_weights(sample_weight, class_weight, y, len(x), self.dtype, where, ops)
+        return data.Rows(x, targets, weights, makes.chosen, later, makes, divisible=lazy)
 
-    def _inputs(self, x: Any, where: str) -> np.ndarray:
+    def _inputs(self, x: Any, where: str, lazy: bool = False) -> Any:
         where = f"{where} of model {self.name!r}"
-        return data.inputs(x, self.row_shape, self.dtype, where, ops=self.backend)
+        return data.inputs(x, self.row_shape, self.dtype, where, ops=self.backend, lazy=lazy)
 
     def _ready(self, row_shape: tuple[int, ...]) -> None:
         if not self.built:
@@ -148,12 +161,20 @@ class Trainer:
         self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: Any = "auto", callbacks: Any = None,
         validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True, class_weight: Any = None,
         sample_weight: Any = None, initial_epoch: int = 0, steps_per_epoch: int | None = None, validation_steps: int | None = None,
-        validation_batch_size: int | None = None, validation_freq: int = 1, nb_epoch: int | None = None,
+        validation_batch_size: int | None = None, validation_freq: int = 1, nb_epoch: int | None = None, workers: int | None = None,
+        use_multiprocessing: bool = False, max_queue_size: int | None = None,
     ) -> cb.History:
         """Train for `epochs` epochs of shuffled batches; the short last batch is used. -> `History`.
 
-        Arguments are Keras's. x: (rows, ...) of numbers; y: labels or targets, one a row. Raises ValueError, and leaves the model as it
-        was, for anything that does not fit; warns when the loss stops being finite.
+        Arguments are Keras's. x: (rows, ...) of numbers; y: labels or targets, one a row. x may lie in a mapped or an HDF5 file, and is
+        then read block by block; ``shuffle="batch"`` shuffles whole batches, which such files read faster. x may also give batches,
+        (x, y) or (x, y, sample_weight): a generator, a `gpunn.utils.Sequence`, a PyTorch DataLoader or any iterable. They are taken ahead
+        in a thread, at most `max_queue_size` of them; with ``workers=0`` in this thread, one when it is needed; a Sequence makes as many
+        as `workers` at once, always in threads.
+
+        Raises ValueError, and leaves the model as it was, for anything that does not fit; during an epoch ValueError for a batch that does
+        not fit and `gpunn.utils.DataError` for one that cannot be made or read, naming it: the model is then as the last step left it.
+        Warns when the loss stops being finite.
         """
         epochs = alias(epochs, nb_epoch, "epochs", "nb_epoch")
         self._need_setup("fit")
@@ -166,16 +187,20 @@ class Trainer:
         if validation_data is not None:
             held = data.validation(validation_data)
         elif validation_split:
-            (x, y, sample_weight), held = data.split(x, y, sample_weight, validation_split)
-        rows = self._check(x, y, sample_weight, class_weight, "fit")
-        held_rows = None if held is None else self._check(held[0], held[1], held[2], None, "fit (validation_data)")
-        if held_rows is not None and held_rows.x.shape[1:] != rows.x.shape[1:]:
-            raise ValueError(
-                f"Argument validation_data of fit: expected rows of shape {rows.x.shape[1:]}. Received: {held_rows.x.shape[1:]}."
-            )
-        steps = steps_per_epoch or -(-len(rows) // batch_size)
+            if (source := batched(x)) is not None:
+                raise ValueError(
+                    f"Argument validation_split of fit: expected x to be arrays. Received: {source.kind}. Use validation_data instead."
+                )
+            (x, y, sample_weight), held = data.split(x, y, sample_weight, validation_split, self.backend)
+        ahead = _perhaps("max_queue_size", max_queue_size)
+        workers = None if workers is None else _whole("workers", workers, 0)
+        rows = given(self, x, y, sample_weight, class_weight, "fit", shuffle, workers, ahead)
+        held_rows = None if held is None else given(self, *held, None, "fit (validation_data)", False, workers, ahead)
+        if held_rows is not None and held_rows.row_shape != rows.row_shape:
+            raise ValueError(f"Argument validation_data of fit: expected rows of shape {rows.row_shape}. Received: {held_rows.row_shape}.")
+        steps = steps_per_epoch or rows.steps(batch_size)
         chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps}, verbose, history=True)
-        self._ready(rows.x.shape[1:])
+        self._ready(rows.row_shape)
         training = Training(self, rows, batch_size, shuffle, steps_per_epoch)
         evaluation = None
         if held_rows is not None:
@@ -222,29 +247,35 @@ class Trainer:
     # ------------------------------------------------------------------ evaluate, predict
     def evaluate(
         self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: Any = "auto", sample_weight: Any = None,
-        steps: int | None = None, callbacks: Any = None, return_dict: bool = False,
+        steps: int | None = None, callbacks: Any = None, return_dict: bool = False, workers: int | None = None,
+        use_multiprocessing: bool = False, max_queue_size: int | None = None,
     ) -> Any:
-        """Loss and metrics over all rows, without training: a number, a list ``[loss, metrics...]``, or a dict with `return_dict`."""
+        """Loss and metrics over all rows, without training: a number, a list ``[loss, metrics...]``, or a dict with `return_dict`.
+
+        x may be all that `fit` takes."""
         steps, batch_size = _perhaps("steps", steps), _perhaps("batch_size", batch_size)
-        rows = self._check(x, y, sample_weight, None, "evaluate")
-        chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps or -(-len(rows) // (batch_size or 32))})
-        self._ready(rows.x.shape[1:])
+        rows = given(self, x, y, sample_weight, None, "evaluate", False, workers, _perhaps("max_queue_size", max_queue_size))
+        chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps or rows.steps(batch_size or 32)})
+        self._ready(rows.row_shape)
         chain.on_test_begin()
         logs = Evaluation(self, rows, batch_size or self._held_batch(32, steps, chain.test_batches), steps).run(chain)
         chain.on_test_end(logs)
         return self._flat(logs, return_dict)
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None,
+        workers: int | None = None, use_multiprocessing: bool = False, max_queue_size: int | None = None,
     ) -> np.ndarray:
-        """The model's outputs for all rows, as a NumPy array (rows, ...)."""
+        """The model's outputs for all rows, as a NumPy array (rows, ...).
+
+        x may be all that `fit` takes; of batches only the inputs count."""
         steps, batch_size = _perhaps("steps", steps), _perhaps("batch_size", batch_size)
-        x = self._inputs(x, "predict")
-        self.compute_output_shape((None, *x.shape[1:]))
-        chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps or -(-len(x) // (batch_size or 32))})
-        self._ready(x.shape[1:])
+        rows = given_inputs(self, x, "predict", workers, _perhaps("max_queue_size", max_queue_size))
+        self.compute_output_shape((None, *rows.row_shape))
+        chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps or rows.steps(batch_size or 32)})
+        self._ready(rows.row_shape)
         chain.on_predict_begin()
-        out = Prediction(self, x, batch_size or self._held_batch(32, steps, chain.predict_batches), steps).run(chain)
+        out = Prediction(self, rows, batch_size or self._held_batch(32, steps, chain.predict_batches), steps).run(chain)
         chain.on_predict_end()
         return out
 
@@ -252,18 +283,19 @@ class Trainer:
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
         """One step on exactly these rows. -> loss and metrics of this batch (Keras 3 goes on accumulating; this does not)."""
         rows = self._check(x, y, sample_weight, class_weight, "train_on_batch")
-        self._ready(rows.x.shape[1:])
+        self._ready(rows.row_shape)
         return self._flat(self._batch_runner(rows, True).once(rows), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of exactly these rows."""
         rows = self._check(x, y, sample_weight, None, "test_on_batch")
-        self._ready(rows.x.shape[1:])
+        self._ready(rows.row_shape)
         return self._flat(self._batch_runner(rows, False).once(rows), return_dict)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
         """Outputs of these rows."""
-        x = data.host(x, "x")
+        here = self.backend.adopt(x, "x")
+        x = data.host(x, "x") if here is None else here
         return self.predict(x, batch_size=max(x.shape[0] if x.ndim else 1, 1))
 
     def _batch_runner(self, rows: data.Rows, training: bool) -> Any:
@@ -273,8 +305,9 @@ class Trainer:
         if key not in self._programs:
             if len(self._programs) >= 8:  # batches of ever new sizes must not fill the memory
                 self._programs.clear()
-            weights = None if rows.weights is None else rows.weights.copy()
-            own = data.Rows(rows.x.copy(), [t.copy() for t in rows.targets], weights, rows.metric_targets)
+            with self.backend.here():
+                weights = None if rows.weights is None else rows.weights.copy()
+                own = data.Rows(rows.x.copy(), [t.copy() for t in rows.targets], weights, rows.metric_targets)
             self._programs[key] = Training(self, own, len(own), False) if training else Evaluation(self, own, len(own))
         return self._programs[key]
 

@@ -9,6 +9,14 @@ KERNEL(gather)(const S* __restrict__ data, const int* __restrict__ order, const 
   for (long long j = threadIdx.x; j < columns; j += blockDim.x) out[row * columns + j] = (T)data[source * columns + j] * scale;
 }
 
+// one block a row: out[position + row] = values[row]
+KERNEL(store)(const T* __restrict__ values, const long long* __restrict__ position, T* __restrict__ out, long long rows, long long columns) {
+  const long long row = blockIdx.x;
+  if (row >= rows) return;
+  T* __restrict__ to = out + (position[0] + row) * columns;
+  for (long long j = threadIdx.x; j < columns; j += blockDim.x) to[j] = values[row * columns + j];
+}
+
 KERNEL(pick)(const S* __restrict__ data, const int* __restrict__ order, const long long* __restrict__ position, S* __restrict__ out,
              long long rows, long long columns) {
   const long long start = position[0];

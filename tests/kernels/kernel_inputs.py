@@ -248,6 +248,7 @@ MAKERS = {
     "hit_binary": lambda m, r, c: [m.probability(r, c), np.round(m.probability(r, c)), m.number(0.5), m.blank(r)],
     "gather_u8": lambda m, r, c: _gather(m, r, c, _bytes(m, r, c)),
     "gather_float": lambda m, r, c: _gather(m, r, c, m.real(r + 5, c)),
+    "store": lambda m, r, c: [m.real(r, c), whole(2), m.real(r + 5, c)],
     "pick_labels": lambda m, r, c: [m.labels(r + 5, c), m.order(r + 5), whole(2), np.full(r, -1, np.int32)],
     "pick_weights": lambda m, r, c: [m.positive(r + 5), m.order(r + 5), whole(2), m.blank(r)],
     "advance": lambda m, r, c: [whole(2**40), whole(2**33), r, c],

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gpunn import random
-from gpunn.training.loop import grouped
+from gpunn.training.feeds.base import grouped
 
 
 def test_the_same_batches_in_order_of_label():

@@ -16,7 +16,7 @@ from gpunn.backend import cublas, cublaslt, lanes
 from gpunn.backend.errors import DeviceMemoryError, compile_error
 from gpunn.backend.foreign import elsewhere, gpu_of
 from gpunn.backend.on_device import DeviceBackend
-from gpunn.backend.sim.graph import LaneGraph
+from gpunn.backend.sim.graph import LaneGraph, Streams
 from gpunn.backend.sim.host_module import HostCompileError, HostGraph, HostModule
 from gpunn.kernels import cache
 from gpunn.kernels.device import ModuleText, Properties
@@ -38,6 +38,7 @@ class SimBackend(DeviceBackend):
     def __init__(self, order: str = "forward", guard: bool = False, memory: int = 1 << 40):
         super().__init__(Properties(multiprocessors=4))
         self._order, self._guard, self.memory = order, guard, memory
+        self.lanes = Streams(order)
         self._kept: dict[int, Any] = {}  # the owners of adopted memory
         self.allocated = self.allocations = self.captures = 0
         library = _blas_library()
@@ -50,7 +51,7 @@ class SimBackend(DeviceBackend):
         asked = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         if asked > self.free_memory():
             raise DeviceMemoryError(asked, self.free_memory(), self.name)
-        array = np.empty(shape, dtype)
+        array = np.empty(shape, dtype)  # fresh: nothing that is queued can mean it
         array.reshape(-1).view(np.uint8).fill(0xFF)  # NaN: what is read before it is written shows
         self.allocated, self.allocations = self.allocated + asked, self.allocations + 1
         weakref.finalize(array, self._freed, asked).atexit = False
@@ -63,6 +64,7 @@ class SimBackend(DeviceBackend):
         return self.memory - self.allocated
 
     def asarray(self, values: Any, dtype: Any = None) -> np.ndarray:
+        self.lanes.finish()  # the values may be those of an array of ours
         values = np.asarray(values, dtype)
         array = self.empty(values.shape, values.dtype)  # a copy: a device has memory of its own
         array[...] = values
@@ -83,18 +85,42 @@ class SimBackend(DeviceBackend):
         return array
 
     def first_not_finite(self, rows: np.ndarray) -> int | None:
+        self.lanes.finish()
         bad = ~np.isfinite(rows.reshape(len(rows), -1)).all(axis=1)
         return int(np.argmax(bad)) if bad.any() else None
 
     def write(self, target: np.ndarray, values: Any) -> None:
-        target[...] = values
+        kept = np.array(values)
+        self.lanes.run(lanes.MAIN, lambda: target.__setitem__(..., kept))
 
     def to_numpy(self, array: np.ndarray) -> np.ndarray:
         self.reads += 1
+        self.lanes.finish()
         return np.array(array)
+
+    def synchronize(self) -> None:
+        self.lanes.finish()
 
     def address(self, array: np.ndarray) -> int:
         return array.ctypes.data
+
+    # ------------------------------------------------------------------ uploads beside the steps
+    def staging(self, array: np.ndarray) -> np.ndarray:
+        staged = np.empty(array.shape, array.dtype)
+        staged.reshape(-1).view(np.uint8).fill(0xFF)
+        return staged
+
+    def upload(self, target: np.ndarray, staged: np.ndarray) -> None:
+        self.lanes.run(lanes.COPY, lambda: target.__setitem__(..., staged))  # what is in `staged` when the copy runs
+
+    def mark(self, lane: int) -> Any:
+        return self.lanes.mark(lane)
+
+    def follow(self, lane: int, mark: Any) -> None:
+        self.lanes.follow(lane, mark)
+
+    def reached(self, mark: Any) -> None:
+        self.lanes.finish(mark)
 
     # ------------------------------------------------------------------ kernels
     def compile(self, text: ModuleText) -> dict[str, Any]:
@@ -112,12 +138,15 @@ class SimBackend(DeviceBackend):
     def run_node(self, node: Any, lane: int = lanes.MAIN) -> None:
         if isinstance(HostGraph.recording, LaneGraph):
             HostGraph.recording.lane = lane
+        else:
+            self.lanes.finish()
         super().run_node(node, lane)
 
     def run_plan(self, plan: Any, lane: int, algorithm: bytes | None = None) -> None:
         if HostGraph.recording is not None:
             HostGraph.recording.node("plan", lambda: super(SimBackend, self).run_plan(plan, lane, algorithm))
         else:
+            self.lanes.finish()
             super().run_plan(plan, lane, algorithm)
 
     def time(self, launch: Callable[[], None]) -> float:
@@ -127,12 +156,12 @@ class SimBackend(DeviceBackend):
     def capture(self, body: Callable[[], None]) -> LaneGraph:
         self.captures += 1
         graph = LaneGraph(self._order)
-        with graph:
+        with self.lanes.lock, graph:
             body()
         return graph
 
     def replay(self, graph: LaneGraph) -> None:
-        graph.launch()
+        self.lanes.run(lanes.MAIN, graph.launch)
 
     def signal(self, lane: int) -> Any:
         return HostGraph.recording.signal(lane)  # type: ignore[union-attr]

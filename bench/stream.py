@@ -1,0 +1,196 @@
+"""Training from a mapped file against training from memory, in turns, with the memory each process takes.
+
+    python bench/stream.py [--rows 4000000] [--limit-mb 1024] [--turns 7] [--batch 128] [--hidden 300 100] [--steps 1500] [--save]
+
+Every contestant trains the same network on the same rows (Fashion-MNIST over and over, as bytes) in a process of its own, `steps` batches a
+turn, one after the other, so that a noisy minute hits them all. "limited" contestants run in a control group that gets less memory than the
+file is long, page cache included, where this machine lets us make one: their rows come from the disk, from a copy of the file that nobody
+else has read.
+Reported: rows a second (median over turns), the median over turns of the ratio to the contestant from memory that shuffles alike, and the
+largest resident memory seen, split into private (anonymous) and file-backed.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import contest
+import numpy as np
+
+WIDTH = 784
+COPY = "copy.npy"
+# name: (from a file, shuffle, limited)
+CONTESTANTS = {
+    "memory": (False, "rows", False), "mapped": (True, "rows", False), "mapped, limited": (True, "rows", True),
+    "memory, batches shuffled": (False, "batch", False), "mapped, batches shuffled": (True, "batch", False),
+    "mapped, batches shuffled, limited": (True, "batch", True),
+}
+
+
+def write_file(path: pathlib.Path, rows: int) -> None:
+    from gpunn.datasets import fashion_mnist
+
+    (x, y), _ = fashion_mnist.load_data()
+    x = x.reshape(-1, WIDTH)
+    out = np.lib.format.open_memmap(path, "w+", np.uint8, (rows, WIDTH))
+    for start in range(0, rows, len(x)):
+        out[start : start + len(x)] = x[: rows - start]
+    out.flush()
+    np.save(path.with_suffix(".labels.npy"), np.resize(y, rows).astype(np.int32))
+    copy = path.with_name(COPY)  # for those with a limit: its cached pages must not be somebody else's
+    shutil.copyfile(path, copy)
+    shutil.copyfile(path.with_suffix(".labels.npy"), copy.with_suffix(".labels.npy"))
+    with open(copy, "rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+class Memory(threading.Thread):
+    """Watches this process's resident memory."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak = {"RssAnon": 0, "RssFile": 0, "VmRSS": 0}
+
+    def run(self) -> None:
+        while True:
+            for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+                name = line.split(":")[0]
+                if name in self.peak:
+                    self.peak[name] = max(self.peak[name], int(line.split()[1]) // 1024)
+            time.sleep(0.02)
+
+
+def work(path: str, mapped: bool, shuffle: str, batch: int, steps: int, hidden: list[int]) -> None:
+    """A contestant: `steps` batches for every line that comes in."""
+    import gpunn
+    from gpunn import layers, models
+
+    gpunn.set_backend("cpu")
+    gpunn.utils.set_random_seed(1)
+    x = np.load(path, mmap_mode="r" if mapped else None)
+    y = np.load(pathlib.Path(path).with_suffix(".labels.npy"))
+    dense = [layers.Dense(n, activation="relu") for n in hidden]
+    model = models.Sequential([layers.Input((WIDTH,)), *dense, layers.Dense(10, activation="softmax")])
+    model.compile(gpunn.optimizers.Adam(1e-6), "sparse_categorical_crossentropy")
+    how = True if shuffle == "rows" else "batch"
+    watch = Memory()
+
+    class Turns(gpunn.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            watch.start()
+
+        def on_epoch_begin(self, epoch, logs=None):
+            if not sys.stdin.readline():
+                os._exit(0)
+            self.began = time.perf_counter()
+
+        def on_epoch_end(self, epoch, logs=None):
+            seconds = time.perf_counter() - self.began
+            print(seconds, logs["loss"], *watch.peak.values(), flush=True)
+
+    print("ready", flush=True)
+    rounds = len(x) // batch // steps * steps
+    model.fit(x[: rounds * batch], y[: rounds * batch], batch_size=batch, epochs=10**6, steps_per_epoch=steps, shuffle=how, verbose=0,
+              callbacks=[Turns()])
+
+
+class Contestant:
+    def __init__(self, name: str, path: str, options: argparse.Namespace, group: pathlib.Path | None):
+        mapped, shuffle, limited = CONTESTANTS[name]
+        self.name, self.seconds, self.peak = name, [], []
+        if limited:
+            path = str(pathlib.Path(path).with_name(COPY))
+        command = [sys.executable, __file__, "--work", path, "--mapped", str(int(mapped)), "--shuffle", shuffle, "--batch",
+                   str(options.batch), "--steps", str(options.steps), "--hidden", *map(str, options.hidden)]
+        enter = None if not limited else lambda: (group / "cgroup.procs").write_text(str(os.getpid()))
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=enter)
+        if self.process.stdout.readline().strip() != "ready":
+            raise RuntimeError(f"{name} did not start")
+
+    def turn(self) -> None:
+        self.process.stdin.write("go\n")
+        self.process.stdin.flush()
+        seconds, loss, *peak = self.process.stdout.readline().split()
+        self.seconds.append(float(seconds))
+        self.peak, self.loss = list(map(int, peak)), float(loss)
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def limited_group(megabytes: int) -> pathlib.Path | None:
+    """A control group with that much memory (version 1 or 2), or None where we may not make one."""
+    for root, name in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
+        group = pathlib.Path(root) / f"gpunn-stream-{os.getpid()}"
+        try:
+            group.mkdir()
+            (group / name).write_text(str(megabytes << 20))
+            return group
+        except OSError:
+            if group.is_dir():
+                group.rmdir()
+    return None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, default=4_000_000)
+    parser.add_argument("--limit-mb", type=int, default=1024)
+    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--hidden", type=int, nargs="+", default=[300, 100])
+    parser.add_argument("--only", nargs="+")
+    parser.add_argument("--folder")
+    parser.add_argument("--save", action="store_true")
+    parser.add_argument("--work")
+    parser.add_argument("--mapped", type=int)
+    parser.add_argument("--shuffle")
+    options = parser.parse_args()
+    if options.work:
+        work(options.work, bool(options.mapped), options.shuffle, options.batch, options.steps, options.hidden)
+        return
+    group = limited_group(options.limit_mb)
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        path = pathlib.Path(folder) / "rows.npy"
+        write_file(path, options.rows)
+        names = [n for n in CONTESTANTS if (group or not CONTESTANTS[n][2]) and (not options.only or n in options.only)]
+        contestants = [Contestant(name, str(path), options, group) for name in names]
+        for c in contestants:
+            c.turn()  # compiles; the limited ones start with a cold cache
+            c.seconds.clear()
+        for _ in range(options.turns):
+            for c in contestants:
+                c.turn()
+        for c in contestants:
+            c.close()
+    if group:
+        group.rmdir()
+    rows = options.batch * options.steps
+    result = {"file_mb": options.rows * WIDTH >> 20, "limit_mb": options.limit_mb if group else None, "batch": options.batch,
+              "hidden": options.hidden, "turns": options.turns, "contestants": {}}
+    base = {CONTESTANTS[c.name][1]: c for c in contestants if c.name.startswith("memory")}
+    for c in contestants:
+        against = base.get(CONTESTANTS[c.name][1])
+        ratios = [b / a for a, b in zip(c.seconds, against.seconds, strict=True)] if against else [float("nan")]
+        result["contestants"][c.name] = {
+            "rows_per_second": round(rows / statistics.median(c.seconds)), "best": round(rows / min(c.seconds)),
+            "ratio": round(statistics.median(ratios), 3), "loss": c.loss,
+            "anon_mb": c.peak[0], "file_backed_mb": c.peak[1], "rss_mb": c.peak[2],
+        }
+        print(f"{c.name:36}", result["contestants"][c.name])
+    if options.save:
+        print(contest.save(f"stream-{'-'.join(map(str, options.hidden))}", result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""The door for everything that `fit`, `evaluate` and `predict` take: arrays, or what makes batches."""
+
+from typing import Any
+
+from gpunn import config
+from gpunn.training import data
+from gpunn.training.feeds.batches import GivenBatches
+from gpunn.training.feeds.iterables import batched
+
+
+def given(
+    model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, where: str, shuffle: Any = False, workers: int | None = None,
+    ahead: int | None = None,
+) -> Any:
+    """A checked data set with targets: `Rows` of arrays, or `GivenBatches` of what makes batches.
+
+    Raises ValueError for what does not fit the model, and changes nothing; of batches the first is taken and checked."""
+    source = batched(x, workers, ahead)
+    if source is None:
+        return model._check(x, y, sample_weight, class_weight, where, lazy=config.streaming() != "never")
+    model._need_setup(where)
+    for name, value in (("y", y), ("sample_weight", sample_weight)):
+        if value is not None:
+            raise ValueError(f"Argument {name} of {where}: expected None, as the batches of x, {source.kind}, have their own.")
+    makes: Any = None
+
+    def check(item: Any) -> data.Rows:
+        nonlocal makes
+        x, y, weight = data.unpack(item, model.backend)
+        rows = model._check(x, y, weight, class_weight, where, whole=False, makes=makes)
+        makes = rows.makes
+        return rows
+
+    return GivenBatches(source, check, where, model.rng.seed, model.epochs_seen, shuffle)
+
+
+def given_inputs(model: Any, x: Any, where: str, workers: int | None = None, ahead: int | None = None) -> Any:
+    """The same for inputs alone; whatever else batches have is left out."""
+    source = batched(x, workers, ahead)
+    if source is None:
+        return data.Rows(model._inputs(x, where, lazy=config.streaming() != "never"), [], None, divisible=True)
+
+    def check(item: Any) -> data.Rows:
+        return data.Rows(model._inputs(data.unpack(item, model.backend)[0], where), [], None)
+
+    return GivenBatches(source, check, where, model.rng.seed, model.epochs_seen, False)

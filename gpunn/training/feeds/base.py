@@ -1,0 +1,94 @@
+"""What a step gathers from, and how a feed hands out an epoch."""
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+
+from gpunn import random
+from gpunn.kernels import data as feeding
+
+Pieces = list[tuple[int, int]]  # (rows a batch, how many such batches), in order
+Handout = Generator[tuple[int, int], None, None]
+
+
+class Feed:
+    """Arrays on the device that steps gather from: rows, targets and which of them each metric takes, weights, an order, and the position
+    in it.
+
+    ``batch``: rows of a whole batch; ``rest``: of the short last one, or 0; ``count``: batches in a pass, ``rows``: rows in a pass, both
+    None where nobody knows.
+    """
+
+    x: Any
+    targets: list[Any]
+    metric_targets: list[int]
+    weights: Any
+    order: Any
+    position: Any
+    batch: int
+    rest: int = 0
+    count: Any = None
+    rows: Any = None
+
+    # ------------------------------------------------------------------ what a step records
+    def gather(self, ops: Any, rows: int, dtype: Any) -> Any:
+        out = ops.empty((rows, *self.x.shape[1:]), dtype)
+        kernel = feeding.GATHER["uint8" if self.x.dtype == np.uint8 else "float"]
+        ops.launch(kernel, self.x, self.order, self.position, 1.0, out)
+        return out
+
+    def gather_target(self, ops: Any, index: int, rows: int) -> Any:
+        target = self.targets[index]
+        out = ops.empty((rows, *target.shape[1:]), target.dtype)
+        if target.dtype == np.int32:
+            ops.launch(feeding.PICK_LABELS, target, self.order, self.position, out)
+        else:
+            ops.launch(feeding.GATHER["float"], target, self.order, self.position, 1.0, out)
+        return out
+
+    def gather_weights(self, ops: Any, rows: int, dtype: Any) -> Any:
+        out = ops.asarray(np.ones(rows, dtype))
+        if self.weights is not None:
+            ops.launch(feeding.PICK_WEIGHTS, self.weights, self.order, self.position, out)
+        return out
+
+    # ------------------------------------------------------------------ what an epoch asks
+    def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
+        """A new pass, in the order of this epoch; `shuffle` is True, False or "batch"."""
+        raise NotImplementedError
+
+    def pieces(self, first: int, steps: int | None) -> Handout:
+        """Batches `first` to `first + steps` of the pass (all that are left, for None), a piece at a time: when a piece is handed out its
+        rows are where the next steps will gather them. To be closed by whoever stops early. Batches that somebody else makes are taken and
+        thrown away up to the `first`."""
+        raise NotImplementedError
+
+    def refill(self, rows: Any) -> None:
+        """Other rows of the same shapes in place of these, where a feed can."""
+        raise NotImplementedError
+
+
+def shuffled(rows: int, batch: int, seed: int, epoch: int, shuffle: Any) -> np.ndarray:
+    """The rows of an epoch as int32: shuffled, whole batches of them for "batch", or as they come."""
+    if shuffle == "batch":
+        return whole_batches(random.permutation(-(-rows // batch), seed, random.ORDER, epoch), batch, rows)
+    return random.permutation(rows, seed, random.ORDER, epoch) if shuffle else np.arange(rows, dtype=np.int32)
+
+
+def whole_batches(order: np.ndarray, batch: int, rows: int) -> np.ndarray:
+    """Rows batch by batch in this order of batches; the short last batch stays last, so that all others begin at a multiple of `batch`."""
+    if rows % batch:
+        order = np.append(order[order != len(order) - 1], len(order) - 1)
+    out = (order[:, None].astype(np.int64) * batch + np.arange(batch)).reshape(-1)
+    return out[:rows].astype(np.int32)
+
+
+def grouped(order: Any, labels: Any, batch: int, classes: int | None = None) -> Any:
+    """The same batches, with the rows of each in order of their label: rows of a class are zero in the same places, which products skip.
+
+    Sorted where the labels are: on a device, with an order that is there, too. `classes`: more than the largest label."""
+    place = np.arange(len(order), dtype=np.int64, like=labels) // batch
+    keys = (place * (int(labels.max()) + 1 if classes is None else classes) + labels[order]) << 32 | order
+    keys.sort()
+    return (keys & 0xFFFFFFFF).astype(np.int32)

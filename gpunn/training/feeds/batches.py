@@ -1,0 +1,196 @@
+"""Batches that somebody else makes, taken ahead of the steps, checked one by one, and brought to the device as they are."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+
+from gpunn.training.data import Rows
+from gpunn.training.feeds.base import Feed, Handout, Pieces
+from gpunn.training.feeds.errors import DataError
+from gpunn.training.feeds.iterables import Batched, order_of
+from gpunn.training.feeds.ring import Half, Ring
+
+END = object()
+
+
+class GivenBatches:
+    """Batches behind the door: the first one was taken and checked, nothing else has happened yet.
+
+    ``check(item) -> Rows`` refuses with ValueError what does not fit; ``where``: the method's name, for errors; ``first`` has the shapes
+    and types of them all.
+    """
+
+    def __init__(self, source: Batched, check: Callable[[Any], Rows], where: str, seed: int, epoch: int, shuffle: Any):
+        self.source, self.check, self.where = source, check, where
+        self.passing: Iterator[Any] | None = None
+        self.begun: int | None = epoch  # the epoch whose order the first pass has
+        self.first: Any = None
+
+        def begin() -> Rows | None:
+            self.passing = source.begin(order_of(seed, epoch, shuffle))
+            return self.take(1, 1)
+
+        first = _apart(begin) if source.beside else begin()
+        if first is None:
+            raise ValueError(f"Argument x of {where}: expected at least one batch. Received: {source.kind} without any.")
+        self.first = first
+        self.waiting: Rows | None = first
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        return self.first.row_shape
+
+    def steps(self, batch: int) -> int | None:
+        """Batches in a pass, where somebody knows."""
+        return self.source.count
+
+    def take(self, number: int, epoch: int) -> Rows | None:
+        """The next batch, checked; None at the end of the pass. Raises DataError when it cannot be made, ValueError when it does not fit,
+        naming it in both cases."""
+        name = f"Argument x of {self.where}: batch {number} of epoch {epoch} from {self.source.kind}"
+        try:
+            item = END if self.passing is None else next(self.passing, END)
+        except Exception as error:
+            self.leave()
+            raise DataError(f"{name} could not be made. {type(error).__name__}: {error}") from error
+        if item is END:
+            self.leave()
+            return None
+        try:
+            rows = self.check(item)
+            if self.first is not None:
+                _alike(self.first, rows)
+            return rows
+        except ValueError as error:
+            raise ValueError(f"{name} does not fit. {error}") from error
+
+
+    def leave(self) -> None:
+        """This pass is over."""
+        passing, self.passing = self.passing, None
+        ends = getattr(passing, "_shutdown_workers", None)  # PyTorch watches its workers until they are told to go
+        if ends is not None:
+            ends()
+
+
+def _apart(call: Callable[[], Any]) -> Any:
+    """The result of a call in a thread of its own. PyTorch answers the death of a loader's worker, where the loader was begun by the main
+    thread, with an exception anywhere in that thread; otherwise with one where the batch is asked for."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
+
+
+def _alike(first: Rows, rows: Rows) -> None:
+    """Raises ValueError for a batch that cannot go where the first one went."""
+    if rows.row_shape != first.row_shape:
+        raise ValueError(f"Expected rows of shape {first.row_shape}, as in the first batch. Received: {rows.row_shape}.")
+    if first.x.dtype == np.uint8 != rows.x.dtype:
+        raise ValueError(f"Expected rows of type uint8, as in the first batch. Received: {rows.x.dtype}.")
+    if (rows.weights is None) != (first.weights is None):
+        want, found = ("with" if r.weights is not None else "without" for r in (first, rows))
+        raise ValueError(f"Expected a batch {want} sample weights, as the first one. Received: one {found} them.")
+
+
+class _TooSmall(Exception):
+    """A batch is larger than half of the ring."""
+
+    def __init__(self, rows: int):
+        self.rows = rows
+
+
+class Batches(Feed):
+    """Takes batches into the halves of a ring, several of one size at a time."""
+
+    def __init__(self, ops: Any, given: GivenBatches):
+        self.ops, self.given = ops, given
+        self.batch = len(given.first)
+        self.metric_targets = list(given.first.metric_targets)
+        self._epoch = self._number = 0
+        self._left: int | None = None
+        self._failed: Exception | None = None
+        self._order: Callable[[int], Any] = range
+        self._make_ring(self.batch)
+
+    def _make_ring(self, rows: int) -> None:
+        first, ahead = self.given.first, self.given.source.ahead // 2 if self.given.source.beside else 1
+        each = max(1, min(ahead, self.ops.block // max(1, rows * (first.nbytes // len(first)))))
+        self.ring = Ring(self.ops, rows * each, first.x, first.targets, first.weights)
+        self.x, self.targets, self.weights = self.ring.x, self.ring.targets, self.ring.weights
+        self.order, self.position = self.ring.order, self.ring.position
+
+    def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
+        self._epoch, self._number, self._failed = self._epoch + 1, 0, None
+        self._order = order_of(seed, epoch, shuffle)
+        given, self.given.begun, begun = self.given, None, self.given.begun
+        if shuffle and begun not in (None, epoch) and given.source.passes:  # a backup was put back, of another epoch
+            given.leave()
+            given.waiting = None
+
+    def pieces(self, first: int, steps: int | None) -> Handout:
+        self._left = None if steps is None else first + steps
+        for _ in range(first):
+            self._number += self._next() is not None
+            self._left = None if self._left is None else self._left - 1
+        while True:
+            try:
+                with closing(self.ring.stream(self._fill, self.given.source.beside)) as halves:
+                    yield from halves
+                break
+            except _TooSmall as found:
+                self.ops.synchronize()  # steps still read the ring that goes
+                self._make_ring(found.rows)
+        self.given.source.epoch_ends()
+
+    def _fill(self, half: Half) -> Pieces:
+        size = at = steps = 0
+        if self._failed is not None:
+            raise self._failed
+        while True:
+            try:
+                rows = self._next()
+            except Exception as error:
+                if not steps:
+                    raise
+                self._failed = error  # after the batches before it
+                break
+            if rows is None:
+                break
+            if steps == 0 and len(rows) > half.rows:
+                self.given.waiting = rows
+                raise _TooSmall(len(rows))
+            if (steps and len(rows) != size) or at + len(rows) > half.rows:
+                self.given.waiting = rows
+                break
+            size = len(rows)
+            for mine, theirs in zip(half.arrays(), (rows.x, *rows.targets, *([] if rows.weights is None else [rows.weights])), strict=True):
+                mine[at : at + size] = theirs
+            at, steps = at + size, steps + 1
+            self._number += 1
+            self._left = None if self._left is None else self._left - 1
+        return [(size, steps)] * bool(steps)
+
+    def _next(self) -> Rows | None:
+        """The next batch of this epoch; None when it has all it asked for, or when a pass ends that was to be taken whole."""
+        if self._left == 0:
+            return None
+        if self.given.waiting is not None:
+            waiting, self.given.waiting = self.given.waiting, None
+            return waiting
+        number, source = self._number + 1, self.given.source
+        begun = False
+        if self.given.passing is None and source.passes and (number == 1 or self._left is not None):
+            self.given.passing, begun = source.begin(self._order), True
+        rows = self.given.take(number, self._epoch)
+        if rows is None and source.passes and self._left is not None and not begun:
+            self.given.passing = source.begin(self._order)
+            rows = self.given.take(number, self._epoch)
+        if rows is None and (number == 1 or self._left is not None):
+            wanted = "" if self._left is None else f"; {self._number + self._left} batches were asked for"
+            again = "" if source.passes else " It is used up once: ask for no more steps in all epochs than it has batches."
+            raise DataError(
+                f"Argument x of {self.given.where}: {source.kind} ended before batch {number} of epoch {self._epoch}{wanted}.{again}"
+            )
+        return rows

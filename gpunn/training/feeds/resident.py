@@ -1,0 +1,67 @@
+"""All of a data set on the device: the fast path. An epoch is one write of its order."""
+
+from typing import Any
+
+import numpy as np
+
+from gpunn.training.data import Rows
+from gpunn.training.feeds.base import Feed, Handout, grouped, shuffled
+from gpunn.training.feeds.sources import Source
+
+BLOCK = 32 << 20  # bytes of a file that are in host memory at a time, on their way to the device
+
+
+class Resident(Feed):
+    """Rows that live on the device, as uint8 if they came so."""
+
+    def __init__(self, ops: Any, rows: Rows, batch: int):
+        self.ops, self.rows = ops, len(rows)
+        self.batch = min(batch, self.rows)
+        self.whole, self.rest = divmod(self.rows, self.batch)
+        self.count = self.whole + bool(self.rest)
+        self.x = upload(ops, rows.x) if isinstance(rows.x, Source) else ops.asarray(rows.x)
+        self.targets = [ops.asarray(t) for t in rows.targets]
+        self.metric_targets = list(rows.metric_targets)
+        self.weights = None if rows.weights is None else ops.asarray(rows.weights)
+        self.order = ops.asarray(np.arange(self.rows, dtype=np.int32))
+        self.position = ops.zeros((1,), "int64")
+        self._labels = rows.labels
+        with ops.here():
+            self._classes = 0 if self._labels is None else int(self._labels.max()) + 1
+
+    def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
+        if shuffle:
+            order = shuffled(self.rows, self.batch, seed, epoch, shuffle)
+            if self._labels is not None:
+                there = order if isinstance(self._labels, np.ndarray) else self.ops.asarray(order)
+                with self.ops.here():
+                    order = grouped(there, self._labels, self.batch, self._classes)
+            self.ops.write(self.order, order)
+
+    def pieces(self, first: int, steps: int | None) -> Handout:
+        self.ops.write(self.position, first * self.batch)
+        steps = self.count - first if steps is None else steps
+        whole = max(0, min(steps, self.whole - first))
+        if whole:
+            yield self.batch, whole
+        if self.rest and first <= self.whole < first + steps:
+            yield self.rest, 1
+
+    def refill(self, rows: Rows) -> None:
+        """Other rows of the same shapes in place of these."""
+        self.ops.write(self.x, rows.x)
+        for mine, theirs in zip(self.targets, rows.targets, strict=True):
+            self.ops.write(mine, theirs)
+        if self.weights is not None:
+            self.ops.write(self.weights, rows.weights)
+        self.ops.write(self.position, 0)
+
+
+def upload(ops: Any, source: Source) -> Any:
+    """A file's rows on the device, a block in host memory at a time. Raises ValueError for a row that is not finite."""
+    out = ops.empty(source.shape, source.dtype)
+    step = max(1, BLOCK // max(1, source.row_bytes))
+    for start in range(0, len(source), step):
+        block = source.block(slice(start, min(start + step, len(source))))
+        ops.write(out[start : start + step], block)
+    return out

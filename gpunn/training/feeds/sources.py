@@ -1,0 +1,199 @@
+"""Rows that stay where they are, in a mapped file, an HDF5 file or an array too large to convert, and are read a block at a time."""
+
+import itertools
+import mmap
+import sys
+from typing import Any
+
+import numpy as np
+
+from gpunn.backend.memory import available_memory
+from gpunn.training.feeds.errors import DataError
+from gpunn.training.feeds.files import file_rows
+from gpunn.training.finite import first_not_finite, not_finite
+
+SMALL = 0.25  # of the free memory: as much of a file may be mapped into this process
+SPAN = 64 << 20  # of a chunked file: bytes that are read at a time, at most
+AHEAD = 1 << 20  # bytes worth reading to save another read
+
+
+class Source:
+    """Rows of a data set: ``shape``; ``dtype``, that in which they reach a step (uint8, or the model's); ``name`` and ``where`` for errors.
+
+    Raises ValueError when it is read and a row holds NaN or infinity, naming the row; `DataError` for rows that cannot be read.
+    """
+
+    def __init__(self, shape: tuple[int, ...], raw: np.dtype, dtype: Any, name: str, where: str):
+        self.shape = shape
+        self.raw, self.dtype = raw, np.dtype(np.uint8 if raw == np.uint8 else dtype)
+        self.name, self.where = name, where
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def row_bytes(self) -> int:
+        return int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        return len(self) * self.row_bytes
+
+    def copy_rows(self, rows: Any, out: np.ndarray) -> None:
+        """Copy rows, a slice or an array of numbers, in that order, converted."""
+        raise NotImplementedError
+
+    def read(self, rows: Any, out: np.ndarray) -> None:
+        """The same, and look whether they are finite."""
+        try:
+            with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is refused as such
+                self.copy_rows(rows, out)
+        except Exception as error:
+            lo, hi = (rows.start, rows.stop - 1) if isinstance(rows, slice) else (rows.min(), rows.max())
+            which = f"row {lo}" if len(out) == 1 else f"{len(out)} rows from {lo} to {hi}"
+            raise DataError(f"Argument {self.name} of {self.where}: {which} could not be read. {type(error).__name__}: {error}") from error
+        if (bad := first_not_finite(out)) is not None:
+            raise not_finite(self.name, self.where, (rows.start or 0) + bad if isinstance(rows, slice) else int(rows[bad]))
+
+    def expect(self, scattered: bool) -> None:
+        """Rows are going to be read from everywhere, or nearly one after another."""
+
+    def block(self, rows: slice) -> np.ndarray:
+        """These rows in memory."""
+        out = np.empty((rows.stop - rows.start, *self.shape[1:]), self.dtype)
+        self.read(rows, out)
+        return out
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.block(slice(0, len(self))).astype(dtype or self.dtype, copy=False)
+
+
+class ArraySource(Source):
+    """An array of the host. A mapped one is read from its file, where that is possible: all but scattered rows of a file that is small
+    beside what memory is free, which are faster through the map."""
+
+    def __init__(self, array: np.ndarray, dtype: Any, name: str = "x", where: str = "fit"):
+        super().__init__(array.shape, array.dtype, dtype, name, where)
+        self._map = _map_of(array)
+        self._file = None if self._map is None else file_rows(array)
+        self._array = np.asarray(array)
+        free = available_memory()
+        self._small = free is not None and self._array.nbytes < SMALL * free
+
+    def expect(self, scattered: bool) -> None:
+        if self._file is not None:
+            self._file.expect(scattered)
+
+    def copy_rows(self, rows: Any, out: np.ndarray) -> None:
+        if self._file is not None and (isinstance(rows, slice) or not self._small):
+            raw = out if out.dtype == self.raw and out.flags.c_contiguous else np.empty(out.shape, self.raw)
+            self._file.read(rows, raw)
+            if raw is not out:
+                out[...] = raw
+            return
+        if self._map is not None and self._map.size() < len(self._map):  # touching what is no longer there would kill the process
+            raise OSError(f"the file has become shorter: {len(self._map)} bytes are needed, {self._map.size()} are there")
+        _take(self._array, rows, out)
+
+
+class Part:
+    """Rows `first` to `end` of a dataset of an HDF5 file, not read yet."""
+
+    def __init__(self, dataset: Any, first: int, end: int):
+        self.dataset, self.first = dataset, first
+        self.shape, self.dtype, self.ndim = (end - first, *dataset.shape[1:]), dataset.dtype, dataset.ndim
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.dataset[self.first : self.first + len(self)].astype(dtype or self.dtype, copy=False)
+
+
+class Hdf5Source(Source):
+    """Rows of an HDF5 file that are chunked, perhaps compressed."""
+
+    def __init__(self, part: Part, dtype: Any, name: str = "x", where: str = "fit"):
+        super().__init__(part.shape if part.ndim > 1 else (len(part), 1), part.dtype, dtype, name, where)
+        self._dataset, self._first = part.dataset, part.first
+        wide = max(1, part.dtype.itemsize * int(np.prod(part.shape[1:], dtype=np.int64)))
+        self._gap = max(part.dataset.chunks[0] if part.dataset.chunks else 1, AHEAD // wide)
+        self._most = max(1, SPAN // wide)
+
+    def copy_rows(self, rows: Any, out: np.ndarray) -> None:
+        out = out.reshape(len(out), *self._dataset.shape[1:])  # a row of one number may have come without an axis of its own
+        if isinstance(rows, slice):
+            out[...] = self._dataset[self._first + (rows.start or 0) : self._first + rows.stop]
+            return
+        order = np.argsort(rows, kind="stable")
+        ascending = rows[order].astype(np.int64) + self._first
+        cuts = [0, *(np.flatnonzero(np.diff(ascending) > self._gap) + 1).tolist(), len(rows)]
+        for begin, end in itertools.pairwise(cuts):
+            while begin < end:  # neighbours are read together, chunk by chunk, but not without bound
+                stop = begin + int(np.searchsorted(ascending[begin:end], ascending[begin] + self._most))
+                span = ascending[begin:stop]
+                out[order[begin:stop]] = self._dataset[span[0] : span[-1] + 1][span - span[0]]
+                begin = stop
+
+
+def _take(array: np.ndarray, rows: Any, out: np.ndarray) -> None:
+    if isinstance(rows, slice):
+        out[...] = array[rows]
+    elif array.dtype == out.dtype and array.flags.c_contiguous:
+        np.take(array, rows, axis=0, out=out, mode="clip")  # "raise" would go through a buffer
+    else:
+        out[...] = array[rows]
+
+
+def _map_of(array: Any) -> mmap.mmap | None:
+    """The mapping that an array lies in."""
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "base", None) if isinstance(array, np.ndarray) else getattr(array, "obj", None)
+    return array
+
+
+def mapped(value: Any) -> bool:
+    """Whether an array lies in a mapped file."""
+    return isinstance(value, np.ndarray) and _map_of(value) is not None
+
+
+def is_hdf5(value: Any) -> bool:
+    h5py = sys.modules.get("h5py")
+    return isinstance(value, Part) or (h5py is not None and isinstance(value, h5py.Dataset))
+
+
+def in_file(value: Any) -> bool:
+    """Whether a value is rows in a file: mapped, or a dataset of HDF5."""
+    return mapped(value) or is_hdf5(value)
+
+
+def part(value: Any, first: int, end: int) -> Any:
+    """Some rows of a value that is `in_file`."""
+    value = _in_place(value)
+    if isinstance(value, Part):
+        return Part(value.dataset, value.first + first, value.first + end)
+    return value[first:end]
+
+
+def source(value: Any, dtype: Any, name: str, where: str) -> Source:
+    """The source of a value that is `in_file`, or of an array in memory. Rows that are single numbers get an axis of their own."""
+    value = _in_place(value)
+    if isinstance(value, Part):
+        return Hdf5Source(value, dtype, name, where)
+    return ArraySource(value.reshape(-1, 1) if value.ndim == 1 else value, dtype, name, where)
+
+
+def _in_place(value: Any) -> Any:
+    """A dataset of HDF5 that lies in one piece in a file nobody writes, as a map of that piece: rows in any order are then read without the
+    library. Any other dataset as a `Part`, any other value as it is."""
+    if isinstance(value, Part) or not is_hdf5(value):
+        return value
+    whole = Part(value, 0, len(value))
+    if value.chunks is not None or value.external or getattr(value, "is_virtual", False) or not value.size:
+        return whole
+    offset = value.id.get_offset() if value.file.mode == "r" and value.file.driver == "sec2" else None
+    return whole if offset is None else np.memmap(value.file.filename, value.dtype, "r", offset, value.shape)

@@ -1,0 +1,85 @@
+"""Rows that stay in a file, or in memory of the host, and come to the device block by block, in the very order of a resident data set."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from gpunn.training.data import Rows
+from gpunn.training.feeds.base import Feed, Handout, Pieces, grouped, shuffled
+from gpunn.training.feeds.ring import Half, Ring
+from gpunn.training.feeds.sources import ArraySource, Source
+
+GRAPH = 16  # steps that a device runs at once: blocks hold a multiple of them where they hold as many
+
+
+class Streamed(Feed):
+    """Rows gathered block by block by a thread beside the steps; see `ring`."""
+
+    def __init__(self, ops: Any, rows: Rows, batch: int):
+        self.ops, self.rows = ops, len(rows)
+        self.batch = min(batch, self.rows)
+        self.whole, self.rest = divmod(self.rows, self.batch)
+        self.count = self.whole + bool(self.rest)
+        self.metric_targets = list(rows.metric_targets)
+        self._x = rows.x if isinstance(rows.x, Source) else ArraySource(rows.x, rows.x.dtype)
+        self._later, self._makes = rows.later, rows.makes
+        self._targets = [_on_host(ops, t) for t in rows.targets]
+        self._weights = None if rows.weights is None else _on_host(ops, rows.weights)
+        self._labels = None if rows.labels is None else _on_host(ops, rows.labels)
+        self._order: np.ndarray | None = None
+        batch_bytes = self.batch * (rows.nbytes // self.rows)
+        self.per = min(max(1, ops.block // max(1, batch_bytes)), -(-self.count // 2))
+        if self.per > GRAPH:
+            self.per -= self.per % GRAPH
+        self.ring = Ring(ops, self.per * self.batch, self._x, self._targets, self._weights)
+        self.x, self.targets, self.weights = self.ring.x, self.ring.targets, self.ring.weights
+        self.order, self.position = self.ring.order, self.ring.position
+
+    def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
+        self._order = None
+        if shuffle:
+            order = shuffled(self.rows, self.batch, seed, epoch, shuffle)
+            self._order = order if self._labels is None else grouped(order, self._labels, self.batch)
+            self._x.expect(shuffle is True)
+
+    def pieces(self, first: int, steps: int | None) -> Handout:
+        end = self.count if steps is None else min(self.count, first + steps)
+        blocks = iter(self._blocks(first, end))
+
+        def fill(half: Half) -> Pieces:
+            block = next(blocks, None)
+            if block is None:
+                return []
+            begin, pieces = block
+            self._read(half, begin, begin + sum(r * n for r, n in pieces))
+            return pieces
+
+        return self.ring.stream(fill)
+
+    def _blocks(self, first: int, end: int) -> Iterator[tuple[int, Pieces]]:
+        """(first row, pieces) of each half."""
+        for number in range(first, min(end, self.whole), self.per):
+            yield number * self.batch, [(self.batch, min(self.per, min(end, self.whole) - number))]
+        if first <= self.whole < end:
+            yield self.whole * self.batch, [(self.rest, 1)]
+
+    def _read(self, half: Half, begin: int, end: int) -> None:
+        rows: Any = slice(begin, end) if self._order is None else self._order[begin:end]
+        size = end - begin
+        self._x.read(rows, half.x[:size])
+        if self._later is not None:
+            y = np.empty((size, *self._later.shape[1:]), self._later.dtype)
+            self._later.read(rows, y)
+        made = self._targets_of(rows) if self._later is None else self._makes.again(y)
+        for target, values in zip(half.targets, made, strict=True):
+            target[:size] = values
+        if half.weights is not None and self._weights is not None:
+            half.weights[:size] = self._weights[rows]
+
+    def _targets_of(self, rows: Any) -> list[np.ndarray]:
+        return [t[rows] for t in self._targets]
+
+
+def _on_host(ops: Any, array: Any) -> np.ndarray:
+    return array if isinstance(array, np.ndarray) else ops.to_numpy(array)

@@ -1,0 +1,45 @@
+"""What the loss and the metrics make of targets: which arrays a step needs, and who takes which."""
+
+from typing import Any
+
+import numpy as np
+
+
+class Targets:
+    """Prepares targets for one loss and its metrics. A metric that wants what the loss (or another metric) takes shares it; who shares is
+    decided at the first preparation and holds for all later ones.
+
+    Attributes: ``chosen``, the target each metric takes; the loss takes the first.
+    """
+
+    def __init__(self, loss: Any, metrics: list[Any], output_shape: tuple[int | None, ...], dtype: str):
+        self._loss, self._metrics, self._shape, self._dtype = loss, metrics, output_shape, dtype
+        self.chosen: list[int] = []
+
+    def first(self, y: Any, whole: bool = True) -> list[Any]:
+        """The targets of y. Where y is not the `whole` of the targets, equality by chance must not count: numbers that are all alike, which
+        two preparations may leave alone that treat others differently, are not shared.
+
+        Raises ValueError for targets that do not fit."""
+        out = [self._loss.prepare(y, self._shape, self._dtype)]
+        self.chosen = []
+        for metric in self._metrics:
+            t = metric.prepare(y, self._shape, self._dtype)
+            same = next((i for i, other in enumerate(out) if other.dtype == t.dtype and np.array_equal(other, t)), None)
+            if same is not None and not whole and t.dtype != np.int32 and t.min() == t.max():
+                same = None
+            if same is None:
+                out.append(t)
+            self.chosen.append(len(out) - 1 if same is None else same)
+        return out
+
+    def again(self, y: Any) -> list[Any]:
+        """The same for more rows. Raises ValueError, too, where those who share would want different targets."""
+        out = [self._loss.prepare(y, self._shape, self._dtype)]
+        for metric, place in zip(self._metrics, self.chosen, strict=True):
+            t = metric.prepare(y, self._shape, self._dtype)
+            if place == len(out):
+                out.append(t)
+            elif t.shape != out[place].shape or not np.array_equal(out[place], t):
+                raise ValueError(f"Metric {metric.name} makes something else of these targets than of those before.")
+        return out

@@ -1,0 +1,323 @@
+"""Mapped and HDF5 files: read block by block, never whole, in whatever form; what is wrong with them is said, and the model stays usable."""
+
+import os
+
+import numpy as np
+import pytest
+from fed import ONE_HOT, X, Y, network, outcome, same
+
+from gpunn.backend.cpu import has_numba
+from gpunn.training.feeds import files, sources
+from gpunn.training.feeds.errors import DataError
+
+pytestmark = pytest.mark.usefixtures("cpu")
+
+
+def mapped(tmp_path, array=X, mode="r", name="x.npy"):
+    np.save(tmp_path / name, array)
+    return np.load(tmp_path / name, mmap_mode=mode)
+
+
+def raw(tmp_path):
+    """A file with something before the rows, as a binary format has."""
+    with open(tmp_path / "x.bin", "wb") as file:
+        file.write(b"head!" + X.tobytes())
+    return np.memmap(tmp_path / "x.bin", np.uint8, "r", 5, X.shape)
+
+
+def gone(tmp_path):
+    x = mapped(tmp_path)
+    os.unlink(tmp_path / "x.npy")
+    return x
+
+
+def replaced(tmp_path):
+    x = mapped(tmp_path)
+    os.rename(tmp_path / "x.npy", tmp_path / "old.npy")
+    np.save(tmp_path / "x.npy", X[::-1].copy())
+    return x
+
+
+def written_after(tmp_path):
+    x = mapped(tmp_path, np.zeros_like(X), "r+")
+    x[...] = X
+    return x
+
+
+def private(tmp_path):
+    x = mapped(tmp_path, np.zeros_like(X), "c")
+    x[...] = X
+    return x
+
+
+def hdf5(tmp_path, userblock=0, **options):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "x.h5", "w", userblock_size=userblock) as file:
+        file.create_dataset("x", data=X, **options)
+    return h5py.File(tmp_path / "x.h5", "r")["x"]
+
+
+KINDS = {
+    "mapped": mapped,
+    "raw, with an offset": raw,
+    "every second row": lambda p: mapped(p, np.repeat(X, 2, axis=0))[::2],
+    "backwards": lambda p: mapped(p, X[::-1].copy())[::-1],
+    "columns of more": lambda p: mapped(p, np.concatenate([X, X], axis=1))[:, :12],
+    "Fortran order": lambda p: mapped(p, np.asfortranarray(X)),
+    "a plain view of a map": lambda p: np.asarray(mapped(p)),
+    "float64": lambda p: mapped(p, X.astype(float)),
+    "big endian": lambda p: mapped(p, X.astype(">f4")),
+    "int16": lambda p: mapped(p, X.astype(np.int16)),
+    "writeable": written_after,
+    "changed in memory only": private,
+    "a file that has gone": gone,
+    "a file that is another now": replaced,
+    "HDF5": hdf5,
+    "HDF5 with a user block": lambda p: hdf5(p, 512),
+    "HDF5 in chunks": lambda p: hdf5(p, chunks=(50, 12)),
+    "HDF5, compressed": lambda p: hdf5(p, chunks=(7, 5), compression="gzip"),
+}
+
+
+@pytest.mark.parametrize("small", [True, False], ids=["small", "large"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_gives_the_bits_of_memory(tmp_path, monkeypatch, kind, small):
+    monkeypatch.setattr(sources, "SMALL", 0.25 if small else 0)
+    x = KINDS[kind](tmp_path)
+    for options in ({}, {"shuffle": "batch", "validation_split": 0.3}):
+        results = []
+        for given in (X, x):
+            model = network()
+            model.backend.block = 700
+            results.append(outcome(model, lambda m, given=given, o=options: m.fit(given, Y, batch_size=16, epochs=2, verbose=0, **o), given))
+        same(*results)
+
+
+def test_with_and_without_numba(tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "SMALL", 0)
+    source = sources.source(mapped(tmp_path), "float32", "x", "fit")
+    rows = np.array([3, 200, 0, 7], np.int32)
+    for compiled in {False, has_numba()}:
+        monkeypatch.setattr(files, "has_numba", lambda compiled=compiled: compiled)
+        out = np.empty((4, 12), np.uint8)
+        source.read(rows, out)
+        np.testing.assert_array_equal(out, X[rows])
+        with pytest.raises(DataError, match=r"Argument x of fit: 2 rows from 1 to 900 could not be read. OSError: the file ends at byte"):
+            source.read(np.array([1, 900], np.int32), out[:2])
+
+
+def test_many_requests_at_once(tmp_path, monkeypatch):
+    """Scattered rows of a file larger than memory are asked for by threads: the same rows."""
+    monkeypatch.setattr(sources, "SMALL", 0)
+    monkeypatch.setattr(files, "available_memory", lambda: 1000)
+    results = [outcome(network(), lambda m, x=x: m.fit(x, Y, batch_size=16, epochs=2, verbose=0), x) for x in (X, mapped(tmp_path))]
+    same(*results)
+
+
+def test_never_more_than_a_block_in_memory(tmp_path, monkeypatch):
+    """Not by fit, evaluate, predict or a split: every row is read once, and no read is larger than a block."""
+    x, sizes = mapped(tmp_path, X.astype(float)), []
+    for kind in (sources.ArraySource, sources.Hdf5Source):
+        honest = kind.copy_rows
+        monkeypatch.setattr(kind, "copy_rows", lambda self, rows, out, honest=honest: sizes.append((out.nbytes, len(out))) or honest(self, rows, out))
+    for given in (x, hdf5(tmp_path, chunks=(10, 12))):
+        model = network()
+        model.backend.block = 16 * 12 * 4 * 2
+        model.fit(given, Y, batch_size=16, validation_split=0.3, validation_batch_size=16, verbose=0)
+        model.evaluate(given, Y, batch_size=16)
+        model.predict(given, batch_size=16)
+    assert max(size for size, _ in sizes) <= 16 * 12 * 4 * 2 and sum(rows for _, rows in sizes) == 2 * 3 * len(X)
+
+
+@pytest.mark.parametrize("kind", ["labels", "one-hot"])
+def test_targets_in_files(tmp_path, monkeypatch, kind):
+    from gpunn.training import data
+
+    monkeypatch.setattr(data, "SMALL", 100)
+    y = {"labels": Y.astype(np.uint8), "one-hot": ONE_HOT.astype(np.float32)}[kind]
+    loss = "sparse_categorical_crossentropy" if kind == "labels" else "categorical_crossentropy"
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "y.h5", "w") as file:
+        file.create_dataset("y", data=y, chunks=True)
+    with h5py.File(tmp_path / "y.h5", "r") as file:
+        results = []
+        for target in (y, mapped(tmp_path, y, name="y.npy"), file["y"]):
+            model = network(loss=loss)
+            model.backend.block = 700
+            results.append(outcome(model, lambda m, t=target: m.fit(mapped(tmp_path), t, batch_size=16, epochs=2, verbose=0), X, target))
+    same(results[0], results[1])
+    same(results[0], results[2])
+
+
+def test_an_autoencoder_from_one_file(tmp_path, monkeypatch):
+    from gpunn.layers import Dense
+    from gpunn.models import Sequential
+    from gpunn.random import set_random_seed
+    from gpunn.training import data
+
+    monkeypatch.setattr(data, "SMALL", 100)
+    weights = []
+    x = mapped(tmp_path, X.astype(np.float32) / 255)
+    for given in (np.array(x), x):
+        set_random_seed(1)
+        model = Sequential([Dense(4, activation="relu", input_dim=12), Dense(12)])
+        model.compile("adam", "mse", ["mae"])
+        model.fit(given, given, batch_size=16, epochs=2, verbose=0)
+        weights.append(model.get_weights())
+    same(*weights)
+
+
+def state(model):
+    return [*model.get_weights(), model.optimizer.iterations]
+
+
+def test_a_row_that_is_not_finite_is_named(tmp_path, monkeypatch):
+    bad = X.astype(np.float32)
+    bad[150, 3] = np.nan
+    for x in (mapped(tmp_path, bad), bad):
+        model = network()
+        model.backend.block = 700
+        with pytest.raises(ValueError, match=r"Argument x of fit of model 'net': expected finite numbers. Received: NaN or infinity in row 150"):
+            model.fit(x, Y, batch_size=16, verbose=0)
+        for call in (lambda: model.evaluate(x, Y), lambda: model.predict(x)):
+            with pytest.raises(ValueError, match="row 150"):
+                call()
+        assert np.isfinite(model.fit(X, Y, verbose=0).history["loss"][0])
+    huge = mapped(tmp_path, np.where(np.arange(207)[:, None] == 33, 1e300, X.astype(float)))
+    with pytest.raises(ValueError, match="NaN or infinity in row 33"):
+        network().fit(huge, Y, verbose=0)
+
+
+def test_labels_in_a_file_are_checked_before_training(tmp_path):
+    model = network()
+    before = state(model)
+    wrong = np.where(np.arange(207) == 200, 9, Y)
+    with pytest.raises(ValueError, match="labels must be from 0 to 4.*Received: 9 in row 200"):
+        model.fit(mapped(tmp_path), mapped(tmp_path, wrong, name="y.npy"), verbose=0)
+    np.testing.assert_equal(state(model), before)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (X[:, :3], r"Argument x of fit of model 'net': expected shape \(None, 12\). Received: \(207, 3\)"),
+        (X[:20], r"Argument y of fit: expected as many rows as x, 20. Received: 207"),
+        (X.astype(complex), "expected an array of numbers. Received: dtype complex128"),
+    ],
+    ids=["shape", "rows", "type"],
+)
+@pytest.mark.parametrize("h5", [False, True])
+def test_the_door_refuses_files_as_it_refuses_arrays(tmp_path, x, message, h5):
+    model = network()
+    before = state(model)
+    if h5:
+        h5py = pytest.importorskip("h5py")
+        with h5py.File(tmp_path / "x.h5", "w") as file:
+            file["x"] = x
+        given = h5py.File(tmp_path / "x.h5", "r")["x"]
+    else:
+        given = mapped(tmp_path, x)
+    with pytest.raises(ValueError, match=message):
+        model.fit(given, Y, verbose=0)
+    np.testing.assert_equal(state(model), before)
+
+
+@pytest.mark.parametrize("small", [True, False], ids=["small", "large"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_a_file_that_becomes_shorter_in_the_middle_of_an_epoch(tmp_path, monkeypatch, small, shuffle):
+    from gpunn import callbacks
+
+    monkeypatch.setattr(sources, "SMALL", 0.25 if small else 0)
+    x = mapped(tmp_path)
+
+    class Cut(callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                os.truncate(tmp_path / "x.npy", 1000)
+
+    model = network()
+    model.backend.block = 1
+    with pytest.raises(DataError, match=r"Argument x of fit of model 'net': 16 rows from \d+ to \d+ could not be read. OSError: the file"):
+        model.fit(x, Y, batch_size=16, shuffle=shuffle, verbose=0, callbacks=[Cut()])
+    assert 3 <= model.optimizer.iterations < 13
+    assert np.isfinite(model.fit(X, Y, verbose=0).history["loss"][0])
+
+
+def test_a_file_that_is_closed_in_the_middle_of_an_epoch(tmp_path):
+    from gpunn import callbacks
+
+    x = hdf5(tmp_path, chunks=(10, 12))
+
+    class Close(callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                x.file.close()
+
+    model = network()
+    model.backend.block = 1
+    with pytest.raises(DataError, match=r"Argument x of fit of model 'net': 16 rows from \d+ to \d+ could not be read"):
+        model.fit(x, Y, batch_size=16, verbose=0, callbacks=[Close()])
+    assert np.isfinite(model.fit(X, Y, verbose=0).history["loss"][0])
+
+
+def test_files_on_the_device(sim, tmp_path, monkeypatch):
+    """Small enough they become resident, a block in host memory at a time; else they are streamed."""
+    from gpunn import config
+    from gpunn.training.feeds import resident
+
+    sim()
+    expected = outcome(network("sim"), lambda m: m.fit(X, Y, batch_size=16, epochs=2, verbose=0))
+    in_chunks = hdf5(tmp_path, chunks=(20, 12))
+    for how, block in (("auto", 100), ("always", 900)):
+        config.set_streaming(how)
+        monkeypatch.setattr(resident, "BLOCK", block)
+        for x in (mapped(tmp_path), in_chunks):
+            model = network("sim")
+            model.backend.block = block
+            same(expected, outcome(model, lambda m, x=x: m.fit(x, Y, batch_size=16, epochs=2, verbose=0), x))
+    bad = X.astype(np.float32)
+    bad[77, 1] = np.inf
+    config.set_streaming("auto")
+    with pytest.raises(ValueError, match="row 77"):
+        network("sim").fit(mapped(tmp_path, bad), Y, verbose=0)
+
+
+def test_a_single_column(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    from gpunn.layers import Dense
+    from gpunn.models import Sequential
+    from gpunn.random import set_random_seed
+
+    values = np.linspace(-1, 1, 50)
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file.create_dataset("v", data=values, chunks=(8,))
+    weights = []
+    with h5py.File(tmp_path / "v.h5", "r") as file:
+        for x in (values, mapped(tmp_path, values, name="v.npy"), file["v"]):
+            set_random_seed(1)
+            model = Sequential([Dense(1)])
+            model.compile("adam", "mse")
+            model.fit(x, values * 2, batch_size=8, verbose=0)
+            weights.append(model.get_weights())
+    same(weights[0], weights[1])
+    same(weights[0], weights[2])
+
+
+def test_single_batches_from_files(tmp_path):
+    one, other = network(), network()
+    x = mapped(tmp_path)
+    assert one.train_on_batch(x[:16], Y[:16]) == other.train_on_batch(X[:16], Y[:16])
+    np.testing.assert_array_equal(one.predict_on_batch(x[:5]), other.predict_on_batch(X[:5]))
+    np.testing.assert_array_equal(one(x[:5]), other(X[:5]))
+
+
+def test_a_conversion_that_memory_cannot_hold_is_done_block_by_block(monkeypatch):
+    from gpunn.training import data
+
+    x = X.astype(float)
+    expected = outcome(network(), lambda m: m.fit(x, Y, batch_size=16, verbose=0), x)
+    monkeypatch.setattr(data, "available_memory", lambda: 15_000)
+    assert isinstance(network()._inputs(x, "fit", lazy=True), sources.Source)
+    same(expected, outcome(network(), lambda m: m.fit(x, Y, batch_size=16, verbose=0), x))
+    monkeypatch.setattr(data, "available_memory", lambda: None)
+    assert isinstance(network()._inputs(x, "fit", lazy=True), np.ndarray)
