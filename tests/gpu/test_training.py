@@ -75,6 +75,33 @@ def test_a_run_broken_off_and_started_again_ends_the_same(device, tmp_path, freq
         assert np.array_equal(a, b)
 
 
+@pytest.mark.parametrize("block", [10_000, 32 << 20], ids=["many blocks", "one"])
+def test_data_that_is_uploaded_beside_the_steps(device, monkeypatch, block):
+    """The bits of resident data, whatever the streams do; from memory, from a generator, and in prediction."""
+    from gpunn import config
+
+    monkeypatch.setattr(device, "block", block)
+    monkeypatch.setattr(config, "_streaming", "never")
+    expected = network(device.name)
+    history = expected.fit(X, Y, batch_size=64, epochs=3, verbose=0).history
+    monkeypatch.setattr(config, "_streaming", "always")
+    model = network(device.name)
+    assert model.fit(X, Y, batch_size=64, epochs=3, verbose=0).history == history
+    for a, b in zip(expected.get_weights(), model.get_weights(), strict=True):
+        assert np.array_equal(a, b)
+    streamed = model.predict(X, batch_size=64, verbose=0)
+    monkeypatch.setattr(config, "_streaming", "never")
+    np.testing.assert_array_equal(model.predict(X, batch_size=64, verbose=0), streamed)
+    weights = []
+    batches = ((X[i : i + 64], Y[i : i + 64]) for i in range(0, len(X), 64))
+    for data in ({"x": X, "y": Y, "batch_size": 64, "shuffle": False}, {"x": batches}):
+        model = network(device.name)
+        model.fit(**data, verbose=0)
+        weights.append(model.get_weights())
+    for a, b in zip(*weights, strict=True):
+        assert np.array_equal(a, b)
+
+
 def test_another_thread_trains_too(device):
     expected, got = network(device.name), network(device.name)
     expected.fit(X, Y, batch_size=64, epochs=1, verbose=0)
@@ -105,8 +132,17 @@ def test_arrays_of_other_libraries(device):
         given.append((torch.from_numpy(X).cuda(), torch.from_numpy(Y).cuda()))
     except ImportError:
         pass
+    weights = np.linspace(0.5, 1, len(X)).astype(np.float32)
+    weighted = network("gpu").fit(X, Y, sample_weight=weights, class_weight={1: 2.0}, batch_size=64, verbose=0).history["loss"]
     for x, y in given:
         assert network("gpu").fit(x, y, batch_size=64, epochs=1, verbose=0).history["loss"] == expected
+        there = cupy.asarray(weights) if isinstance(x, cupy.ndarray) else x.new_tensor(weights, dtype=torch.float32)
+        options = {"sample_weight": there, "class_weight": {1: 2.0}, "batch_size": 64, "verbose": 0}
+        assert network("gpu").fit(x, y, **options).history["loss"] == weighted
+        parts = network("gpu").fit(x, y, validation_split=0.2, batch_size=64, verbose=0).history
+        assert parts == network("gpu").fit(X, Y, validation_split=0.2, batch_size=64, verbose=0).history
+    with pytest.raises(ValueError, match=r"labels must be from 0 to 9.*Received: 10"):
+        network("gpu").fit(cupy.asarray(X), cupy.asarray(Y + 1), verbose=0)
     nan = cupy.asarray(X, "float32")
     nan[17, 3] = cupy.nan
     with pytest.raises(ValueError, match="row 17"):

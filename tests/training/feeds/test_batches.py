@@ -1,5 +1,6 @@
-"""Generators, sequences, iterables and PyTorch's loaders: the same as the arrays they are made from; how far ahead they are taken; what goes
-wrong with a batch names it, and the model stays usable.
+"""Generators, sequences, iterables and PyTorch's loaders: the same as the arrays they are made from; how far ahead they are taken.
+
+What goes wrong with a batch names it, and the model stays usable.
 """
 
 import os
@@ -133,8 +134,8 @@ def test_evaluate_predict_and_validation(kind):
     histories = []
     for held in ((X, Y), make()):
         again = network()
-        history = again.fit(X, Y, batch_size=SIZE, epochs=2, verbose=0, validation_data=held, validation_steps=STEPS, validation_batch_size=SIZE)
-        histories.append(history.history)
+        options = {"validation_data": held, "validation_steps": STEPS, "validation_batch_size": SIZE}
+        histories.append(again.fit(X, Y, batch_size=SIZE, epochs=2, verbose=0, **options).history)
     same(*histories)
 
 
@@ -389,7 +390,7 @@ LATE = {
     "four things": (lambda: after(4, (X, Y, WEIGHTS, 1)), ValueError, r"batch 5 of epoch 1 .*A batch is \(x, y\).*Received: 4 of them"),
     "a dict": (lambda: after(4, {"x": X}), ValueError, r"batch 5 of epoch 1 .*A batch is \(x, y\).*Received: a dict"),
     "no rows": (lambda: after(4, (X[:0], Y[:0])), ValueError, "batch 5 of epoch 1 .*expected at least one row"),
-    "an exception": (lambda: after(4, OSError("no disk")), DataError, "batch 5 of epoch 1 from a generator could not be made. OSError: no disk"),
+    "an exception": (lambda: after(4, OSError("no disk")), DataError, "batch 5 of epoch 1 from a generator could.*OSError: no disk"),
     "an end": (lambda: generator(), DataError, "a generator ended before batch 14 of epoch 1; 20 batches were asked for"),
     "an unreadable file": (unreadable, DataError, "batch 7 of epoch 1 from a Files could not be made. FileNotFoundError: .*image-96.png"),
     "a worker that dies": (lambda: dying(num_workers=1), DataError, r"batch \d of epoch 1 from a DataLoader could not be made"),
@@ -418,7 +419,7 @@ def test_in_the_middle_of_an_epoch(case, workers):
 DOOR = {
     "y beside batches": (lambda: (Batches(), Y), {}, r"Argument y of fit: expected None, as the batches of x, a Batches, have their own"),
     "weights beside": (lambda: (generator(), None), {"sample_weight": WEIGHTS}, "Argument sample_weight of fit: expected None"),
-    "a split": (lambda: (generator(), None), {"validation_split": 0.2}, "validation_split of fit: expected x to be arrays. Received: a generator"),
+    "a split": (lambda: (generator(), None), {"validation_split": 0.2}, "validation_split of fit: expected x to be arrays"),
     "nothing": (lambda: (iter([]), None), {}, "Argument x of fit: expected at least one batch. Received: a generator without any"),
     "an empty sequence": (lambda: (Batches(0), None), {}, "expected at least one batch. Received: a Batches without any"),
     "a wrong first batch": (lambda: (after(0, (X[:, :2], Y)), None), {}, r"batch 1 of epoch 1 .*expected shape \(None, 12\)"),
@@ -431,7 +432,7 @@ DOOR = {
         lambda: (generator(), None), {"validation_data": after(0, (X, Y + 1))}, r"Argument x of fit \(validation_data\): batch 1 of epoch 1"
     ),
     "validation, exception": (
-        lambda: (X, Y), {"validation_data": after(0, KeyError("k"))}, r"fit \(validation_data\): batch 1 of epoch 1 .*could not be made. KeyError"
+        lambda: (X, Y), {"validation_data": after(0, KeyError("k"))}, r"fit \(validation_data\): batch 1 of epoch 1 .*KeyError"
     ),
     "a dict": (lambda: ({"a": X}, Y), {}, "Argument x: expected an array of numbers"),
 }  # fmt: skip
@@ -467,7 +468,7 @@ def test_rows_instead_of_batches():
     torch = pytest.importorskip("torch")
     from torch.utils.data import TensorDataset
 
-    with pytest.raises(ValueError, match="expected batches. Received: a TensorDataset, which gives rows. Wrap it in a DataLoader"):
+    with pytest.raises(ValueError, match=r"expected batches. Received: a TensorDataset, which gives rows. Wrap it in a DataLoader"):
         network().fit(TensorDataset(torch.tensor(X), torch.tensor(Y)), verbose=0)
 
 

@@ -1,4 +1,7 @@
-"""Mapped and HDF5 files: read block by block, never whole, in whatever form; what is wrong with them is said, and the model stays usable."""
+"""Mapped and HDF5 files: read block by block, never whole, in whatever form.
+
+What is wrong with them is said, and the model stays usable.
+"""
 
 import os
 
@@ -89,7 +92,8 @@ def test_every_kind_gives_the_bits_of_memory(tmp_path, monkeypatch, kind, small)
         for given in (X, x):
             model = network()
             model.backend.block = 700
-            results.append(outcome(model, lambda m, given=given, o=options: m.fit(given, Y, batch_size=16, epochs=2, verbose=0, **o), given))
+            fit = {"x": given, "y": Y, "batch_size": 16, "epochs": 2, "verbose": 0, **options}
+            results.append(outcome(model, lambda m, fit=fit: m.fit(**fit), given))
         same(*results)
 
 
@@ -119,7 +123,12 @@ def test_never_more_than_a_block_in_memory(tmp_path, monkeypatch):
     x, sizes = mapped(tmp_path, X.astype(float)), []
     for kind in (sources.ArraySource, sources.Hdf5Source):
         honest = kind.copy_rows
-        monkeypatch.setattr(kind, "copy_rows", lambda self, rows, out, honest=honest: sizes.append((out.nbytes, len(out))) or honest(self, rows, out))
+
+        def watched(self, rows, out, honest=honest):
+            sizes.append((out.nbytes, len(out)))
+            honest(self, rows, out)
+
+        monkeypatch.setattr(kind, "copy_rows", watched)
     for given in (x, hdf5(tmp_path, chunks=(10, 12))):
         model = network()
         model.backend.block = 16 * 12 * 4 * 2
@@ -177,11 +186,12 @@ def test_a_row_that_is_not_finite_is_named(tmp_path, monkeypatch):
     for x in (mapped(tmp_path, bad), bad):
         model = network()
         model.backend.block = 700
-        with pytest.raises(ValueError, match=r"Argument x of fit of model 'net': expected finite numbers. Received: NaN or infinity in row 150"):
+        with pytest.raises(ValueError, match=r"x of fit of model 'net': expected finite numbers. Received: NaN or infinity in row 150"):
             model.fit(x, Y, batch_size=16, verbose=0)
-        for call in (lambda: model.evaluate(x, Y), lambda: model.predict(x)):
-            with pytest.raises(ValueError, match="row 150"):
-                call()
+        with pytest.raises(ValueError, match="row 150"):
+            model.evaluate(x, Y)
+        with pytest.raises(ValueError, match="row 150"):
+            model.predict(x)
         assert np.isfinite(model.fit(X, Y, verbose=0).history["loss"][0])
     huge = mapped(tmp_path, np.where(np.arange(207)[:, None] == 33, 1e300, X.astype(float)))
     with pytest.raises(ValueError, match="NaN or infinity in row 33"):
@@ -192,7 +202,7 @@ def test_labels_in_a_file_are_checked_before_training(tmp_path):
     model = network()
     before = state(model)
     wrong = np.where(np.arange(207) == 200, 9, Y)
-    with pytest.raises(ValueError, match="labels must be from 0 to 4.*Received: 9 in row 200"):
+    with pytest.raises(ValueError, match=r"labels must be from 0 to 4.*Received: 9 in row 200"):
         model.fit(mapped(tmp_path), mapped(tmp_path, wrong, name="y.npy"), verbose=0)
     np.testing.assert_equal(state(model), before)
 

@@ -99,7 +99,8 @@ def test_the_stand_in_is_strict():
 
 @pytest.mark.parametrize("y", [Y, Y.astype(float), Y.reshape(-1, 1), Y.astype(np.uint8)], ids=["int", "float", "column", "uint8"])
 def test_labels(y):
-    made = [Targets(losses.get("sparse_categorical_crossentropy"), [metrics.SparseCategoricalAccuracy()], (None, 5), "float32") for _ in "ab"]
+    loss = losses.get("sparse_categorical_crossentropy")
+    made = [Targets(loss, [metrics.SparseCategoricalAccuracy()], (None, 5), "float32") for _ in "ab"]
     expected, found = made[0].first(y), made[1].first(There(y))
     assert made[0].chosen == made[1].chosen == [0] and len(found) == 1
     assert isinstance(found[0], There) and found[0].dtype == np.int32
@@ -130,8 +131,9 @@ def test_weights():
         (w, None, Y), (None, {0: 2.0, 3: 0.5}, Y), (w, {1: 3.0}, Y), (w.reshape(-1, 1), {1: 3.0}, np.eye(5)[Y]),
     ):  # fmt: skip
         expected = data.row_weights(sample, classes, y, len(Y), "float32", "fit", ops)
-        for there in ((There(sample) if sample is not None else None, There(y)), (sample, There(y)), (There(w) if sample is not None else None, y)):
-            found = data.row_weights(there[0], classes, there[1], len(Y), "float32", "fit", ops)
+        away = None if sample is None else There(sample)
+        for given, targets in ((away, There(y)), (sample, There(y)), (away, y)):
+            found = data.row_weights(given, classes, targets, len(Y), "float32", "fit", ops)
             np.testing.assert_allclose(bare(found), expected, rtol=1e-6)
     with pytest.raises(ValueError, match="infinity in row 2"):
         check_finite(There(np.array([1, 2, np.nan])), "w", "fit")
