@@ -26,7 +26,7 @@ class GivenBatches:
     def __init__(self, source: Batched, check: Callable[[Any], Rows], where: str, seed: int, epoch: int, shuffle: Any):
         self.source, self.check, self.where = source, check, where
         self.passing: Iterator[Any] | None = None
-        self.begun: int | None = epoch  # the epoch whose order the first pass has
+        self.begun: Any = (seed, epoch)  # by these the order of the first pass was drawn
         self.first: Any = None
 
         def begin() -> Rows | None:
@@ -125,7 +125,7 @@ class Batches(Feed):
         self._epoch, self._number, self._failed = self._epoch + 1, 0, None
         self._order = order_of(seed, epoch, shuffle)
         given, self.given.begun, begun = self.given, None, self.given.begun
-        if shuffle and begun not in (None, epoch) and given.source.passes:  # a backup was put back, of another epoch
+        if shuffle and begun not in (None, (seed, epoch)) and given.source.passes:  # a backup was put back, of another epoch
             given.leave()
             given.waiting = None
 
