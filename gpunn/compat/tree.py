@@ -66,6 +66,8 @@ KERAS: dict[str, Place] = {
     "preprocessing.image": Place("gpunn.preprocessing.image"),
     "regularizers": Place("gpunn.regularizers"),
     "utils": _UTILS,
+    "wrappers": Place(old=True),
+    "wrappers.scikit_learn": Place("gpunn.compat.wrappers", old=True),
     "utils.generic_utils": _OLD_UTILS,
     "utils.np_utils": _OLD_UTILS,
     "utils.vis_utils": _OLD_UTILS,

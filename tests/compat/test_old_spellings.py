@@ -78,3 +78,22 @@ def test_calls():
     one = Sequential([layers.Dense(1, input_dim=2, activation="sigmoid")])
     assert one.predict_classes(x).shape == (6, 1) and set(np.unique(one.predict_classes(x))) <= {0, 1}
     np.testing.assert_array_equal(one.predict_classes(x), one.predict(x, verbose=0) > 0.5)
+
+
+def test_generator_calls():
+    """With the settings of workers that there is nothing to set for."""
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(12, 2)).astype("float32")
+
+    def batches():
+        while True:
+            for start in range(0, 12, 4):
+                yield x[start : start + 4], x[start : start + 4, :1]
+
+    model = Sequential([layers.Dense(1, input_dim=2)])
+    model.compile("sgd", "mse")
+    history = model.fit_generator(batches(), steps_per_epoch=3, epochs=2, verbose=0, workers=2, use_multiprocessing=False, max_queue_size=5)
+    assert len(history.history["loss"]) == 2 and model.optimizer.iterations == 6
+    expected = float(np.mean((model.predict(x, verbose=0) - x[:, :1]) ** 2))
+    assert model.evaluate_generator(batches(), steps=3, verbose=0) == pytest.approx(expected, rel=1e-5)
+    np.testing.assert_allclose(model.predict_generator((x[i : i + 4] for i in (0, 4, 8)), steps=3, workers=1), model.predict(x), rtol=1e-6)
