@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _MODULES = {
     "activations", "backend", "callbacks", "config", "constraints", "datasets", "initializers", "kernels", "layers", "losses",
     "metrics", "models", "optimizers", "random", "regularizers", "training", "tuning", "utils",
+    "linear_model", "neural_network",
 }
 _NAMES = {
     "Input": "models", "Model": "models", "Sequential": "models",
