@@ -15,11 +15,11 @@ SPIN = "while True: pass"
 
 
 class Contestant:
-    """A worker process; `epoch()` -> seconds."""
+    """A worker process; `epoch()` -> seconds. ``answers`` holds what it said besides, as words."""
 
-    def __init__(self, name: str, batch: int, rows: int = 60000):
-        self.name, self.rows, self.seconds = name, rows, []
-        command = [sys.executable, str(HERE / "worker.py"), name, str(batch), str(rows)]
+    def __init__(self, name: str, *arguments: object, rows: int = 60000, script: str = "worker.py"):
+        self.name, self.rows, self.seconds, self.answers = name, rows, [], []
+        command = [sys.executable, str(HERE / script), name, *map(str, arguments), str(rows)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if self.process.stdout.readline().strip() != "ready":
             raise RuntimeError(f"{name} did not start")
@@ -27,9 +27,10 @@ class Contestant:
     def epoch(self) -> float:
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
-        seconds = float(self.process.stdout.readline().split()[0])
-        self.seconds.append(seconds)
-        return seconds
+        seconds, *words = self.process.stdout.readline().split()
+        self.seconds.append(float(seconds))
+        self.answers.append(words)
+        return self.seconds[-1]
 
     @property
     def rate(self) -> float:

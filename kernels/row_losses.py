@@ -107,7 +107,25 @@ def _binary_logits_gradient(z, t):
     return 1.0 / (1.0 + exp(-z)) - t  # noqa: F821
 
 
+def _poisson(z, t):
+    return exp(z) - t * z + (t * log(t) - t if t > 0.0 else 0.0)  # noqa: F821  half the deviance of the rate exp(z)
+
+
+def _poisson_gradient(z, t):
+    return exp(z) - t  # noqa: F821
+
+
+def _perceptron(z, t):
+    return abs((1.0 if z >= 0.0 else (0.0 if z < 0.0 else z)) - t)  # a NaN stays one
+
+
+def _perceptron_gradient(z, t):
+    return (1.0 if z >= 0.0 else (0.0 if z < 0.0 else z)) - t
+
+
 MEAN_SQUARED_ERROR = row_loss("mean_squared_error", _squared, _squared_gradient)
 MEAN_ABSOLUTE_ERROR = row_loss("mean_absolute_error", _absolute, _absolute_gradient)
 BINARY_CROSSENTROPY = row_loss("binary_crossentropy", _binary, _binary_gradient)
 BINARY_CROSSENTROPY_LOGITS = row_loss("binary_crossentropy_logits", _binary_logits, _binary_logits_gradient)
+POISSON_DEVIANCE = row_loss("poisson_deviance", _poisson, _poisson_gradient)
+PERCEPTRON = row_loss("perceptron", _perceptron, _perceptron_gradient)

@@ -45,9 +45,10 @@ def _pays(product: Node, after: Sequence[Node]) -> bool:
         for o, a in zip(node.kernel.operands, node.arguments, strict=True):
             if o.kind == "const" or root_of(a) != root or a.ctypes.data >= end or a.ctypes.data + a.nbytes <= start:
                 continue
-            if not o.written:
+            along = node.kernel.aligned(o) and node.extent == weights.shape[0] and a.ctypes.data == start and a.nbytes == weights.nbytes
+            if not o.written and not along:  # a penalty, say, may read the same rows on the same core
                 return False
-            changed = True
+            changed = changed or o.written
     return changed
 
 

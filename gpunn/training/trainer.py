@@ -33,6 +33,7 @@ class Setup:
     fused: bool = False
     penalties: Any = None  # a `Penalties`, once the model is built
     metrics: list[measures.Metric] = field(default_factory=list)
+    penalty: Any = None
 
     def resolve(self, output_shape: tuple[int | None, ...]) -> None:
         self.metrics = [measures.get(m, self.loss, output_shape) for m in self.asked]

@@ -214,6 +214,17 @@ def _norm(m, rows, columns):
     return [m.small(rows, columns) * m.positive(1, columns), m.number(0.5), m.number(2.0), m.number(0.75)]
 
 
+def _rates(m, rows, columns):
+    """Logarithms of rates, and counts, some of them zero."""
+    counts = np.floor(m.positive(rows, columns))
+    return [m.small(rows, columns), counts, m.positive(rows), m.number(0.25), m.blank(rows), m.blank(rows, columns)]
+
+
+def _bits(m, rows, columns):
+    bits = np.round(m.rng.random((rows, columns))).astype(m.dtype)
+    return [m.real(rows, columns), bits, m.positive(rows), m.number(0.25), m.blank(rows), m.blank(rows, columns)]
+
+
 MAKERS = {
     "l1_l2__l1_l2_gradient_both": _pieces,
     "l1_l2__l1_l2_gradient_value": lambda m, r, c: _pieces(m, r, c, False),
@@ -235,6 +246,9 @@ MAKERS = {
     "tanh__bwd_sum": _gradient_sum("probability"),
     "finish": _finish,
     "finish_adam": _finish_adam,
+    "decay_rows": lambda m, r, c: [m.small(r, c), m.positive(1), m.real(r, c), m.blank(r)],
+    "poisson_deviance": _rates,
+    "perceptron": _bits,
     "mean_squared_error": _row_loss,
     "mean_absolute_error": _row_loss,
     "binary_crossentropy": _binary,
