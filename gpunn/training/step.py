@@ -52,7 +52,7 @@ def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Su
     weight = feed.gather_weights(ops, rows, dtype)
     setup.penalties.begin(rows)
     z, pullbacks = run_stages(setup.stages, x, training)
-    scale = setup.loss.scale(rows)
+    scale = setup.optimizer.scale_loss(setup.loss.scale(rows)) if training else setup.loss.scale(rows)
     if setup.fused:
         values, gradient, p = setup.loss.record_fused(ops, y, z, weight, scale)
     else:
