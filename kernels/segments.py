@@ -1,7 +1,7 @@
 """Norms of the parts of a flat vector: of every parameter by itself, or of all of them as one part.
 
 A vector is cut into chunks that keep within a part. `CHUNK_SQUARES` sums the squares of each chunk; a kernel made by `of_parts` adds the
-chunks of each part up and makes one number of the sum; `SPREAD` gives that number to every row of 16 elements, as an elementwise kernel
+chunks of each part up and makes one number of the sum; `VALUE_OF_PART` gives that number to every row of 16 elements, as an elementwise kernel
 takes it (kind "col"). Sums over chunks are in double and in one order, so that the result does not depend on the threads.
 """
 
@@ -124,19 +124,19 @@ TRUST_RATIO = of_parts("trust_ratio", _ratio_of, 2, ())
 INVERSE_NORM = of_parts("inverse_norm", _inverse_of, 1, ("epsilon",))
 
 
-def _spread_reference(part, values, out):
+def _value_of_part_reference(part, values, out):
     out.reshape(-1)[...] = values.reshape(-1)[part.reshape(-1)]
 
 
-def _spread_native(part, values, out, lo, hi, scratch):
+def _value_of_part_native(part, values, out, lo, hi, scratch):
     for r in range(lo, hi):
         out[r] = out.dtype.type(values[part[r]])
 
 
 # out[row] = values[part of the row]
-SPREAD = register(
+VALUE_OF_PART = register(
     Kernel(
-        name="spread", operands=parse("part:col:i4, values:row:f8 -> out:col"), extent=lambda *a: rows_of(a[-1]),
-        reference=_spread_reference, native=_spread_native, cuda=cuda_kernel("segments.cu", "spread"),
+        name="value_of_part", operands=parse("part:col:i4, values:row:f8 -> out:col"), extent=lambda *a: rows_of(a[-1]),
+        reference=_value_of_part_reference, native=_value_of_part_native, cuda=cuda_kernel("segments.cu", "value_of_part"),
     )
 )

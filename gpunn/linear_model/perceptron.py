@@ -8,7 +8,12 @@ import numpy as np
 from gpunn import optimizers, regularizers
 from gpunn.neural_network import objective, parameters, rows, stochastic
 from gpunn.neural_network._sklearn import (
-    BaseEstimator, ClassifierMixin, ConvergenceWarning, check_random_state, column_or_1d, train_test_split,
+    BaseEstimator,
+    ClassifierMixin,
+    ConvergenceWarning,
+    check_random_state,
+    column_or_1d,
+    train_test_split,
 )
 from gpunn.neural_network.labels import Labels, class_weights
 from gpunn.neural_network.network import Network

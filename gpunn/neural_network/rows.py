@@ -6,7 +6,6 @@ import numpy as np
 
 from gpunn.neural_network._sklearn import validate_data
 
-
 WITHOUT = "no_validation"  # scikit-learn's word for: there are no targets here
 
 

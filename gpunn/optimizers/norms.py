@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.kernels.record import Kernel
-from gpunn.kernels.segments import CHUNK, CHUNK_SQUARES, ROW, SPREAD
+from gpunn.kernels.segments import CHUNK, CHUNK_SQUARES, ROW, VALUE_OF_PART
 
 
 class Parts:
@@ -40,5 +40,5 @@ class Parts:
     def spread(self, ops: Any, numbers: Any) -> Any:
         """Each part's number for each of its rows."""
         out = ops.zeros((self._rows,), self._dtype)
-        ops.launch(SPREAD, self._of_row, numbers, out)
+        ops.launch(VALUE_OF_PART, self._of_row, numbers, out)
         return out

@@ -14,7 +14,7 @@ KERNEL(chunk_squares)(const long long* __restrict__ bounds, const T* __restrict_
   if (lane == 0) squares[chunk] = total;
 }
 
-KERNEL(spread)(const int* __restrict__ part, const double* __restrict__ values, T* __restrict__ out, long long rows, long long columns) {
+KERNEL(value_of_part)(const int* __restrict__ part, const double* __restrict__ values, T* __restrict__ out, long long rows, long long columns) {
   for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < rows; i += (long long)gridDim.x * blockDim.x) {
     out[i] = (T)values[part[i]];
   }

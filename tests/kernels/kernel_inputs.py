@@ -312,7 +312,7 @@ MAKERS = {
     "clip_model": _of_parts(1, 0.7, 0.25),
     "trust_ratio": _of_parts(2),
     "inverse_norm": _of_parts(1, 1e-7),
-    "spread": lambda m, r, c: [m.labels(r, c), m.rng.uniform(0, 1, c), m.blank(r)],
+    "value_of_part": lambda m, r, c: [m.labels(r, c), m.rng.uniform(0, 1, c), m.blank(r)],
     "look_up": lambda m, r, c: [whole(2**40 + r), whole(2**40), m.rng.uniform(0, 1, r + 1), np.array([np.nan])],
     "gather_batch_u8": lambda m, r, c: _batch(m, r, c, _bytes(m, r, c)),
     "gather_batch_float": lambda m, r, c: _batch(m, r, c, m.real(r + 5, c)),
