@@ -15,10 +15,13 @@ from gpunn.kernels import (
     reductions,
     row_activations,
     row_losses,
+    schedules,
+    segments,
     shared_axes,
     softmax,
     step,
     unit,
+    update,
 )
 from gpunn.kernels.elementwise import elementwise
 from gpunn.kernels.formula import FormulaError
@@ -43,8 +46,11 @@ __all__ = [
     "reductions",
     "row_activations",
     "row_losses",
+    "schedules",
+    "segments",
     "shared_axes",
     "softmax",
     "step",
     "unit",
+    "update",
 ]

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.kernels import vector_math
 from gpunn.kernels.cuda_text import CTYPES, SUFFIX, typed
 from gpunn.kernels.formula import Formula
 from gpunn.kernels.record import REGISTRY, Kernel, Operand, columns_of, parse, register, rows_of
@@ -59,7 +58,7 @@ def composed(name: str, signature: str, arguments: str, expression: str, scope: 
         return REGISTRY[name]
     source = f"def {name}({arguments}):\n    return {expression}\n"
     family = next((k.family for k in scope.values() if getattr(k, "family", "")), "")
-    return from_formula(_text_formula(name, source, scope), signature, family)
+    return from_formula(text_formula(name, source, scope), signature, family)
 
 
 def chained(name: str, outer: Kernel, operand: str, inner: Kernel) -> Kernel:
@@ -87,7 +86,8 @@ def chained(name: str, outer: Kernel, operand: str, inner: Kernel) -> Kernel:
     )
 
 
-def _text_formula(name: str, source: str, scope: dict[str, Any]) -> Formula:
+def text_formula(name: str, source: str, scope: dict[str, Any]) -> Formula:
+    """The formula of a function given as text; `scope` holds the formulas and numbers it uses."""
     import linecache
 
     file = f"<gpunn formula {name}>"
@@ -113,10 +113,7 @@ class _Texts:
         return 1 if self.full is None else columns_of(arguments[self.full])
 
     def reference(self) -> Callable[..., None]:
-        space: dict[str, Any] = {"np": np, "vector_math": vector_math}
-        for f in self.formula.closure():
-            exec(f.python("numpy"), space)
-        function = space[self.formula.name]
+        function = self.formula.numpy
 
         def run(*arguments: Any) -> None:
             shape = (self.extent(*arguments), self.columns(arguments))

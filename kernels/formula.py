@@ -6,11 +6,16 @@ The language is small on purpose: names, numbers, ``+ - * / **``, comparisons, `
 """
 
 import ast
+import functools
 import inspect
 import math
 import textwrap
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
+
+from gpunn.kernels import vector_math
 
 # name in a formula: (CUDA, Numba, NumPy); maximum and minimum let a NaN through on each
 FUNCTIONS = {
@@ -157,12 +162,29 @@ class Formula:
             return f"{FUNCTIONS[name][_TARGETS.index(target)]}({arguments})"
         raise FormulaError(f"{self.name}, line {node.lineno}: unknown function {name!r}. Known: {', '.join(FUNCTIONS)}, and other formulas")
 
+    def body(self) -> tuple[list[str], list[str]]:
+        """-> (assignments, returned expressions), as Python text: for formulas made around this one, which need its `scope`."""
+        return [ast.unparse(s) for s in self._assigns], [ast.unparse(r) for r in self._returns]
+
+    @property
+    def scope(self) -> dict[str, Any]:
+        """What the names of the body mean: module-level numbers and other formulas."""
+        return {name: value for name, value in self._scope.items() if not name.startswith("__")}
+
     def closure(self) -> list["Formula"]:
         """The formulas this one calls, directly or not, callee first, then itself."""
         out: list[Formula] = []
         for inner in self.calls:
             out += [f for f in inner.closure() if f not in out]
         return [*out, self]
+
+    @functools.cached_property
+    def numpy(self) -> Callable:
+        """The vectorised function."""
+        space: dict[str, Any] = {"np": np, "vector_math": vector_math}
+        for f in self.closure():
+            exec(f.python("numpy"), space)
+        return space[self.name]
 
     # ------------------------------------------------------------------ whole functions, as text
     def cuda(self) -> str:

@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.kernels import REGISTRY
 from gpunn.layers import InputLayer
+from gpunn.optimizers.recording import launches
 
 
 def summary(model: Any, line_length: int | None = None) -> str:
@@ -53,7 +55,7 @@ def explain(model: Any, batch_size: int) -> str:
     if not setup.fused:
         out.append(f"  loss {setup.loss.name}: on the model's output, not fused")
     out += [f"  {note}" for note in setup.penalties.notes()]
-    out.append(f"  optimizer {setup.optimizer.name}: one pass over {model.storage.trainable_size:,} elements")
+    out.append(f"  optimizer {setup.optimizer.name}: {_update(model, setup.optimizer)}")
     if not setup.penalties.recordable:
         return "\n".join([*out, "", "Not recorded: what is called from Python, above, makes every step run launch by launch."])
     if not model.recordable:
@@ -64,6 +66,17 @@ def explain(model: Any, batch_size: int) -> str:
     program = Training(model, _sample(model, batch_size), batch_size, False)
     recorded = program.record(batch_size)
     return "\n".join([*out, "", f"Nodes: {len(recorded.nodes)}", *(f"  {line}" for line in recorded.describe())])
+
+
+def _update(model: Any, optimizer: Any) -> str:
+    """The launches of an update, in words; those of one number each are named apart."""
+    names = launches(optimizer, model.backend, model.storage)[:-1]  # the last counts the step
+    counted = {name: names.count(name) for name in names}
+    scalars = [name for name in counted if not REGISTRY[name].has_float_arrays]
+    passes = [name if n == 1 else f"{n} x {name}" for name, n in counted.items() if name not in scalars]
+    many = sum(n for name, n in counted.items() if name not in scalars)
+    text = f"{many} launch{'es' if many > 1 else ''} over {model.storage.trainable_size:,} elements ({', '.join(passes)})"
+    return text + (f", after {len(scalars)} on single numbers ({', '.join(scalars)})" if scalars else "")
 
 
 def _sample(model: Any, rows: int) -> Any:

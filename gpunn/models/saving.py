@@ -24,15 +24,14 @@ def save(model: Any, path: Any, overwrite: bool = True) -> None:
     if setup is not None:
         model._ready(model.row_shape)
         optimizer = setup.optimizer
-        config["iterations"] = optimizer.iterations
+        config["iterations"] = optimizer.steps
+        config["no_weight_decay"] = optimizer.exclusion.written_down()
         config["compile"] = {
             "loss": {"class_name": type(setup.loss).__name__, "config": setup.loss.get_config()},
-            "optimizer": {"class_name": type(optimizer).__name__, "config": optimizer.get_config()},
+            "optimizer": optimizers.serialize(optimizer),
             "metrics": [m if isinstance(m, str) else {"class_name": type(m).__name__, "config": m.get_config()} for m in setup.asked],
         }
-        for slot, vector in optimizer.state.items():
-            for name, view in model.storage.split(vector).items():
-                arrays[f"optimizer/{slot}/{name}"] = model.backend.to_numpy(view)
+        arrays |= {f"optimizer/{name}": array for name, array in optimizer.export(model.storage).items()}
     archive.write(path, config, arrays)
 
 
@@ -58,7 +57,7 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
         model.rng.seed, model.epochs_seen = int(rng["seed"]), int(rng["epochs"])
         model.backend.write(model.rng.step, int(rng["step"]))
         if compile and "compile" in config:
-            _compile(model, config, arrays)
+            _compile(model, config, arrays, custom_objects)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a whole gpunn model file: {type(error).__name__} {error}") from error
     except ValueError as error:
@@ -66,18 +65,15 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
     return model
 
 
-def _compile(model: Any, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+def _compile(model: Any, config: dict[str, Any], arrays: dict[str, np.ndarray], custom_objects: dict[str, Any] | None) -> None:
     """Compile as the file says, with the optimizer where it was."""
     given = config["compile"]
     asked = [m if isinstance(m, str) else _metric(m) for m in given["metrics"]]
-    model.compile(optimizers.get(given["optimizer"]), losses.get(given["loss"]), asked)
-    model.backend.write(model.optimizer.step, int(config["iterations"]))
-    for slot, vector in model.optimizer.state.items():
-        for name, view in model.storage.split(vector).items():
-            saved = arrays[f"optimizer/{slot}/{name}"]
-            if saved.shape != view.shape:
-                raise ValueError(f"Optimizer state {slot} of {name}: expected shape {view.shape}. Received: {saved.shape}.")
-            model.backend.write(view, saved)
+    optimizer = optimizers.deserialize(given["optimizer"], custom_objects)
+    optimizer.exclusion = optimizers.Exclusion(**config.get("no_weight_decay", {}))
+    model.compile(optimizer, losses.get(given["loss"]), asked)
+    saved = {name.removeprefix("optimizer/"): a for name, a in arrays.items() if name.startswith("optimizer/")}
+    optimizer.restore(model.storage, config["iterations"], saved)
 
 
 def _metric(given: dict[str, Any]) -> Any:

@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend.base import Backend
+from gpunn.kernels.segments import ROW
 from gpunn.layers.base import Parameter
 
-ALIGN = 16  # elements: every parameter starts on a cache line
+ALIGN = ROW  # elements: every parameter starts on a cache line
 
 
 class Storage:

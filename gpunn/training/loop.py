@@ -37,6 +37,7 @@ class _Pass:
         self._programs: dict[int, Any] = {}
         self._home: Any = None  # the model's storage when they were recorded
         self._fed: Any = None  # the feed's arrays then
+        self._form = model.optimizer.form
         self.bad_step: int | None = None
 
     def step(self, rows: int, steps: int) -> None:
@@ -45,6 +46,17 @@ class _Pass:
         if self._home is not self.model.storage or self._fed is not self.feed.position:
             self._programs.clear()  # moved here or, in the meantime, by another pass or a callback; or the feed has other arrays now
             self._home, self._fed = self.model.storage, self.feed.position
+        if not self.training:
+            self._run(rows, steps)
+            return
+        optimizer = self.model.optimizer
+        if optimizer.form != self._form:  # a schedule has taken the place of a number
+            self._programs.clear()
+            self._form = optimizer.form
+        for portion in optimizer.portions(steps):
+            self._run(rows, portion)
+
+    def _run(self, rows: int, steps: int) -> None:
         if not (self.model.recordable and self.model._setup.penalties.recordable):
             for _ in range(steps):
                 run_step_eagerly(self.model, self.feed, rows, self.training, self._places(rows))

@@ -39,3 +39,9 @@ KERNEL(accumulate)(const T* __restrict__ values, const T* __restrict__ weights, 
   __shared__ double part[32];
   add_up(values, weights, step[0], sums, rows, part);
 }
+
+// the learning rate of a step whose schedule is a table; see schedules.py
+KERNEL(look_up)(const long long* __restrict__ step, const long long* __restrict__ first, const double* __restrict__ table,
+                double* __restrict__ rate, long long rows, long long columns) {
+  if (threadIdx.x == 0) rate[0] = table[step[0] - first[0]];
+}

@@ -1,0 +1,277 @@
+"""Optimizer: the arguments all optimizers have, and the state they keep. How a step is recorded stands in `recording`.
+
+All forms, arguments and defaults are Keras 3's.
+"""
+
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, TypedDict
+
+import numpy as np
+
+from gpunn.kernels.record import REGISTRY, Kernel
+from gpunn.optimizers import recording
+from gpunn.optimizers.checks import number, positive, share, whole
+from gpunn.optimizers.decay import Exclusion
+from gpunn.optimizers.rate import Rate, schedule_of
+from gpunn.optimizers.schedules import LearningRateSchedule, serialize
+
+
+class Common(TypedDict, total=False):
+    """The arguments of every optimizer; see `Optimizer`."""
+
+    weight_decay: float | None
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    use_ema: bool
+    ema_momentum: float
+    ema_overwrite_frequency: int | None
+    loss_scale_factor: float | None
+    gradient_accumulation_steps: int | None
+    name: str | None
+    decay: float
+    lr: Any
+
+
+class Optimizer:
+    """Base class.
+
+    Arguments of every optimizer, all but the first by name:
+        learning_rate: a number; a schedule (`gpunn.optimizers.schedules`); or a function of no argument or of the step number, from 0.
+        weight_decay: each step w -= learning_rate * weight_decay * w, before the update; see `exclude_from_weight_decay`.
+        clipnorm, global_clipnorm, clipvalue: the largest norm of each parameter's gradient, of the whole gradient, or the largest size of an
+            element; one of them at most.
+        use_ema, ema_momentum, ema_overwrite_frequency: average the weights, a = ema_momentum * a + (1 - ema_momentum) * w; the model gets them
+            every so many updates, and at the end of `fit`.
+        loss_scale_factor: the loss is multiplied by it before gradients are worked out, and gradients are divided by it.
+        gradient_accumulation_steps: update with the mean gradient of so many batches.
+        name: by default the class's.
+        decay: Keras 2's: the rate is divided by 1 + decay * updates so far. lr: an old spelling of learning_rate.
+
+    ``learning_rate`` may be read and set at any time; it and all counters live on the device once a model uses the optimizer. An optimizer
+    belongs to the first model that is compiled with it. Raises ValueError for a rate that is negative or not a number, numbers out of
+    range, and arguments that contradict each other; TypeError for unknown ones.
+
+    A subclass gives ``slots``, names of vectors as long as the parameters; ``kernel``, an elementwise kernel of the parameter ``p``, the gradient
+    ``g``, the scalar ``rate`` if it likes, and operands of its own; and `operands`. See the optimizers here for examples.
+    """
+
+    slots: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()  # scalars that are state too, and saved
+
+    def __init__(
+        self, learning_rate: Any, weight_decay: float | None = None, clipnorm: float | None = None, clipvalue: float | None = None,
+        global_clipnorm: float | None = None, use_ema: bool = False, ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None, loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None, name: str | None = None, decay: float = 0.0, lr: Any = None, **unknown: Any,
+    ):
+        kind = type(self).__name__
+        if unknown:
+            raise TypeError(f"{kind} got unknown arguments: {', '.join(sorted(unknown))}. Common ones: {', '.join(Common.__annotations__)}.")
+        given = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        clips = {k: v for k, v in given.items() if v is not None}
+        if len(clips) > 1:
+            raise ValueError(f"{kind}: only one of clipnorm, clipvalue and global_clipnorm can be set. Received: {_listed(clips)}.")
+        self.name = name or kind.lower()
+        self.weight_decay = None if weight_decay is None else number("weight_decay", weight_decay, kind)
+        self.clipnorm, self.clipvalue, self.global_clipnorm = (None if v is None else number(k, v, kind) for k, v in given.items())
+        self.use_ema, self.ema_momentum = bool(use_ema), share("ema_momentum", ema_momentum, kind, closed=True)
+        self.ema_overwrite_frequency = ema_overwrite_frequency and whole("ema_overwrite_frequency", ema_overwrite_frequency, kind)
+        self.loss_scale_factor = None if loss_scale_factor is None else positive("loss_scale_factor", loss_scale_factor, kind)
+        steps = gradient_accumulation_steps
+        self.gradient_accumulation_steps = steps and whole("gradient_accumulation_steps", steps, kind, 2)
+        self.rate = Rate(learning_rate if lr is None else lr, decay, kind)
+        self.exclusion = Exclusion()
+        self._ops: Any = None
+        self._owner: Any = None
+        self._places: dict[str, tuple[int, tuple[int, ...]]] = {}
+        self._size = 0
+        self._tables: dict[str, Any] = {}
+        self.step: Any = None
+        self.state: dict[str, Any] = {}
+        self.scalars: dict[str, Any] = {}
+
+    # ------------------------------------------------------------------ the rate
+    @property
+    def learning_rate(self) -> float:
+        """The rate as it was set, or the schedule's for the next step (a read from the device). See also `current_learning_rate`."""
+        return self.rate.now(self)
+
+    @learning_rate.setter
+    def learning_rate(self, value: Any) -> None:
+        schedule = schedule_of(value, type(self).__name__)
+        self.rate.set(value if schedule is None else schedule, self)
+
+    lr = learning_rate
+
+    @property
+    def current_learning_rate(self) -> float:
+        """The rate of the next step: with `decay=`, what has become of it by now."""
+        return self.rate.now(self, decayed=True)
+
+    @property
+    def steps(self) -> int:
+        """Batches seen so far (a read from the device)."""
+        return 0 if self.step is None else int(self._ops.to_numpy(self.step)[0])
+
+    @property
+    def iterations(self) -> int:
+        """Updates so far (a read from the device): steps, or fewer where gradients are accumulated."""
+        return self.steps // (self.gradient_accumulation_steps or 1)
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss times ``loss_scale_factor``."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    # ------------------------------------------------------------------ weight decay
+    def exclude_from_weight_decay(self, var_list: Sequence[Any] | None = None, var_names: Sequence[str] | None = None) -> None:
+        """No weight decay for these parameters, nor for those in whose name (``kernel``, ``bias``, ...) one of these patterns is found.
+
+        Raises ValueError once a model is compiled with the optimizer.
+        """
+        if self._places:
+            raise ValueError(f"{type(self).__name__}: exclude_from_weight_decay must be called before the model is compiled and built.")
+        self.exclusion = Exclusion([p.name for p in var_list or ()], list(var_names or ()))
+
+    # ------------------------------------------------------------------ configuration
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments. A subclass adds its own."""
+        rate = self.rate.schedule
+        config = {
+            "name": self.name, "learning_rate": self.rate.value if rate is None else serialize(rate), "weight_decay": self.weight_decay,
+            "clipnorm": self.clipnorm, "global_clipnorm": self.global_clipnorm, "clipvalue": self.clipvalue, "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum, "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "loss_scale_factor": self.loss_scale_factor, "gradient_accumulation_steps": self.gradient_accumulation_steps,
+        }
+        return config | ({"decay": self.rate.decay} if self.rate.decay else {})
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "Optimizer":
+        """An optimizer of this configuration, without any state."""
+        from gpunn.optimizers.schedules import deserialize
+
+        rate = config.get("learning_rate")
+        return cls(**config | ({"learning_rate": deserialize(rate, custom_objects)} if isinstance(rate, dict) else {}))
+
+    # ------------------------------------------------------------------ for a subclass
+    @property
+    def kernel(self) -> Kernel:
+        """The update formula."""
+        raise NotImplementedError(f"{type(self).__name__} gives no kernel.")
+
+    def operands(self, step: "recording.Step") -> dict[str, Any]:
+        """What the kernel takes beside p, g and rate. It may launch what the step needs on scalars."""
+        return {}
+
+    def initial(self, slot: str) -> float:
+        """What a slot starts with."""
+        return 0.0
+
+    def update(self, step: "recording.Step") -> None:
+        """Record the update: one launch of `kernel`, with the options around it. For those that take more than one."""
+        step.launch(self.kernel, self.operands(step))
+
+    def weight_decays(self) -> float | Callable[[str, tuple[int, ...]], float]:
+        """The weight decay of all parameters, or of each by its name and shape."""
+        decay = self.weight_decay or 0.0
+        return decay if not decay or not self.exclusion else lambda name, shape: 0.0 if name in self.exclusion else decay
+
+    # ------------------------------------------------------------------ state
+    @property
+    def all_slots(self) -> tuple[str, ...]:
+        more = ("gradient_accumulator",) * bool(self.gradient_accumulation_steps) + ("average",) * self.use_ema
+        return (*self.slots, *more)
+
+    def scalar(self, name: str, dtype: str = "float64", initial: float = 0) -> Any:
+        """A number of the optimizer's on the device, made at the first call."""
+        if name not in self.scalars:
+            self.scalars[name] = self._ops.asarray(np.array([initial], dtype))
+        return self.scalars[name]
+
+    def claim(self, model: Any) -> None:
+        """Say that `model` uses this optimizer. Raises ValueError when another one does: its moments and step count are not for sharing."""
+        owner = None if self._owner is None else self._owner()
+        if self._owner is not None and owner is not model:
+            name = "another model" if owner is None else f"model {owner.name!r}"
+            raise ValueError(f"Optimizer {self.name!r} belongs to {name} already. Expected a new one for model {model.name!r}.")
+        self._owner = weakref.ref(model)
+
+    def bind(self, ops: Any, storage: Any) -> None:
+        """Make the state for the parameters that learn in `storage` (a `models.storage.Storage`).
+
+        What is there already for a parameter of that name and shape is kept, so that training goes on where it was.
+        """
+        if self._ops is None:
+            self._ops = ops
+            self.step = ops.zeros((1,), "int64")
+        self.rate.write(self)
+        if self._places == storage.places and set(self.state) == set(self.all_slots):
+            return
+        for slot in self.all_slots:
+            vector = ops.zeros((storage.trainable_size,), storage.values.dtype)
+            ops.write(vector, storage.values[: storage.trainable_size] if slot == "average" else self.initial(slot))
+            if slot in self.state:
+                before = storage.split(self.state[slot], self._places)
+                for name, view in storage.split(vector).items():
+                    if name in before and before[name].shape == view.shape:
+                        ops.write(view, ops.to_numpy(before[name]))
+            self.state[slot] = vector
+        self._places, self._size, self._tables = dict(storage.places), storage.trainable_size, {}
+
+    def move(self, ops: Any) -> None:
+        """Take the state to another device; the model binds again afterwards."""
+        if self._ops is None:
+            return
+        before = self._ops
+
+        def moved(arrays: dict[str, Any]) -> dict[str, Any]:
+            return {name: ops.asarray(before.to_numpy(a)) for name, a in arrays.items()}
+
+        self.step = ops.asarray(before.to_numpy(self.step))
+        self.state, self.scalars, self._tables = moved(self.state), moved(self.scalars), {}
+        self._ops = ops
+
+    def export(self, storage: Any) -> dict[str, np.ndarray]:
+        """The whole state: ``slot/parameter`` and ``scalar/name`` -> host array. (The number of steps is `steps`.)"""
+        out = {}
+        for slot, vector in self.state.items():
+            for name, view in storage.split(vector).items():
+                out[f"{slot}/{name}"] = self._ops.to_numpy(view)
+        return out | {f"scalar/{name}": self._ops.to_numpy(self.scalars[name]) for name in self.kept if name in self.scalars}
+
+    def restore(self, storage: Any, steps: int, arrays: dict[str, np.ndarray]) -> None:
+        """Go on from a state that `export` gave. Raises KeyError for what is missing, ValueError for another shape."""
+        targets = {f"{slot}/{name}": view for slot, v in self.state.items() for name, view in storage.split(v).items()}
+        for key, view in targets.items():
+            if arrays[key].shape != view.shape:
+                slot, _, name = key.partition("/")
+                raise ValueError(f"Optimizer state {slot} of {name}: expected shape {view.shape}. Received: {arrays[key].shape}.")
+        for key, view in targets.items():
+            self._ops.write(view, arrays[key])
+        for name in self.kept:
+            if (saved := arrays.get(f"scalar/{name}")) is not None:
+                self._ops.write(self.scalar(name), saved)
+        self._ops.write(self.step, int(steps))
+        self.rate.restart()
+
+    # ------------------------------------------------------------------ for the train step
+    def record(self, ops: Any, parameters: Any, gradients: Any) -> None:
+        """Launch the update of the flat vectors, and count the step."""
+        recording.record(self, ops, parameters, gradients)
+
+    def portions(self, steps: int) -> Any:
+        """Numbers of steps to run one after another; before each, what only the host knows about them is made ready."""
+        return self.rate.portions(self, steps)
+
+    def finish(self, values: Any) -> None:
+        """The end of a `fit`: the model gets its averaged weights, where they are averaged."""
+        if self.use_ema:
+            self._ops.launch(REGISTRY["linear"], self.state["average"], values)
+
+
+def _listed(arguments: dict[str, Any]) -> str:
+    return ", ".join(f"{k}={v!r}" for k, v in arguments.items())
+
+
+__all__ = ["Common", "LearningRateSchedule", "Optimizer"]
