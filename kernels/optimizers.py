@@ -1,8 +1,8 @@
 """Update formulas: one pass over the flat parameter vector, its gradient and its moments. Forms are Keras 3's.
 
 In each, `p` is the parameter, `g` its gradient, `rate` the learning rate of this step. What a formula needs only once a step (a bias
-correction, say) is a kernel over scalars, worked out in double. Options that every optimizer has (clipping, weight decay, averaging ...) are
-written around these formulas by `gpunn.kernels.update`.
+correction, say) is a kernel over scalars, worked out in double. Options that every optimizer has (clipping, weight decay, averaging ...)
+are written around these formulas by `gpunn.kernels.update`.
 """
 
 from gpunn.kernels.elementwise import elementwise
@@ -185,14 +185,15 @@ def scaled_step(p, u, ratio, rate):
     "-> p, m, v, u"
 )
 def muon_moments(p, m, v, g, alpha, matrix, ratio, momentum, nesterov, share_1, share_2, epsilon):
-    """Jordan et al. 2024: rows of a matrix (`matrix` 1) gather a momentum and a direction `u`; the others take Adam's step, and u is 0."""
+    """Jordan et al. 2024: rows of a matrix (`matrix` 1) gather a momentum and a direction `u`; the others (0) take Adam's step, and u is
+    0."""
+    other = 1.0 - matrix
     gathered = momentum * m + g
     ahead = (momentum * gathered + g) if nesterov > 0.0 else gathered
     first = m + (g - m) * share_1
     second = v + (g * g - v) * share_2
     adam_step = ratio * alpha * first / (sqrt(second) + epsilon)
-    moved = p if matrix > 0.0 else p - adam_step
-    return moved, (gathered if matrix > 0.0 else first), (v if matrix > 0.0 else second), (ahead if matrix > 0.0 else 0.0)
+    return p - other * adam_step, matrix * gathered + other * first, matrix * v + other * second, matrix * ahead
 
 
 @elementwise("x, scale:col -> x")
@@ -209,6 +210,11 @@ def blend(x, y, a, b):
 def gather_gradient(total, g, unscale):
     """One more batch of an accumulated gradient."""
     return total + g * unscale
+
+
+@elementwise("rate:scalar, gate:scalar -> applied:scalar")
+def applied_rate(rate, gate):
+    return rate if gate > 0.0 else 0.0
 
 
 @elementwise(

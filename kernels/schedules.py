@@ -1,10 +1,8 @@
 """Learning-rate schedules as formulas of the step number, so that a recorded step works its own rate out. All in double.
 
-Forms are Keras 3's; `gpunn.optimizers.schedules` gives them their numbers, and calls the same formulas on the host. A schedule that is any Python
-function is looked up in a table of the next steps instead (`LOOK_UP`).
+Forms are Keras 3's; `gpunn.optimizers.schedules` gives them their numbers, and calls the same formulas on the host. A schedule that is
+any Python function is looked up in a table of the next steps instead (`LOOK_UP`).
 """
-
-import numpy as np
 
 from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.elementwise import elementwise, from_formula, text_formula
@@ -88,19 +86,22 @@ def piecewise_constant(pieces: int) -> Kernel:
 
 
 def warmed_up(kernel: Kernel) -> Kernel:
-    """A line from `o_initial` over `o_warm` steps to the schedule's first rate, then the schedule; made once a schedule."""
+    """A line from a first rate over so many steps to the schedule's first rate, then the schedule; made once a schedule.
+
+    The two numbers come before the schedule's own: ``o_initial_1, o_warm_1`` (2 where that is a warm-up itself ...).
+    """
     name = f"warm_up_{kernel.name}"
     if name in REGISTRY:
         return REGISTRY[name]
     numbers = [o.name for o in kernel.operands if o.kind == "const"]
-    more = "".join(f", {n}" for n in numbers)
-    inner = kernel.formula.name
+    depth, inner, more = name.count("warm_up_"), kernel.formula.name, "".join(f", {n}" for n in numbers)
+    initial, warm = f"o_initial_{depth}", f"o_warm_{depth}"
     source = (
-        f"def {name}(step, o_initial, o_warm{more}):\n"
-        f"    target = {inner}(maximum(step - o_warm, 0.0){more})\n"
-        f"    return (target - o_initial) * step / o_warm + o_initial if step < o_warm else target\n"
+        f"def {name}(step, {initial}, {warm}{more}):\n"
+        f"    target = {inner}(maximum(step - {warm}, 0.0){more})\n"
+        f"    return (target - {initial}) * step / {warm} + {initial} if step < {warm} else target\n"
     )
-    signature = f"step:scalar:i8, o_initial:const, o_warm:const{''.join(f', {n}:const' for n in numbers)} -> rate:scalar"
+    signature = f"step:scalar:i8, {initial}:const, {warm}:const{''.join(f', {n}:const' for n in numbers)} -> rate:scalar"
     return from_formula(text_formula(name, source, {inner: kernel}), signature)
 
 

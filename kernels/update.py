@@ -72,7 +72,7 @@ def with_options(base: Kernel, options: Options) -> Kernel:
         lines.append("o_new_o_sum = 0.0 if o_gate > 0.0 else o_total")
         results["o_sum"] = ""
     if options.average:
-        operands |= {"o_average": Operand("o_average", written=True), "o_mix": Operand("o_mix", "scalar"), "o_put": Operand("o_put", "scalar")}
+        operands |= {n: Operand(n, "scalar") for n in ("o_mix", "o_put")} | {"o_average": Operand("o_average", written=True)}
         lines += ["o_new_o_average = o_mix * o_average + (1.0 - o_mix) * o_new_p", "o_new_p = o_new_o_average if o_put > 0.0 else o_new_p"]
         results["o_average"] = ""
     inputs = [o for o in operands.values() if o.read]

@@ -5,7 +5,7 @@ from typing import Any
 from gpunn.lookup import find, from_identifier
 from gpunn.optimizers import legacy, schedules
 from gpunn.optimizers.accumulating import Adadelta, Adagrad, Ftrl, RMSprop
-from gpunn.optimizers.adam import Adam, AdamW, Adamax, Lamb, Nadam
+from gpunn.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
 from gpunn.optimizers.base import Optimizer
 from gpunn.optimizers.decay import Exclusion
 from gpunn.optimizers.descent import SGD, Lion
@@ -38,6 +38,6 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
 
 
 __all__ = [
-    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Exclusion", "Ftrl", "GradientDescent", "Lamb", "Lion", "Muon", "Nadam", "Optimizer",
-    "RMSprop", "deserialize", "get", "legacy", "schedules", "serialize",
+    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Exclusion", "Ftrl", "GradientDescent", "Lamb", "Lion", "Muon", "Nadam",
+    "Optimizer", "RMSprop", "deserialize", "get", "legacy", "schedules", "serialize",
 ]

@@ -65,8 +65,8 @@ class Adadelta(Optimizer):
 class RMSprop(Optimizer):
     """v = rho * v + (1 - rho) * g^2; w -= rate * g / sqrt(v + epsilon) (Hinton 2012).
 
-    With `momentum`: m = momentum * m + rate * g / sqrt(v + epsilon); w -= m. `centered` subtracts the squared mean gradient from v under the
-    root. Raises ValueError for rho outside [0, 1], or momentum or epsilon below 0.
+    With `momentum`: m = momentum * m + rate * g / sqrt(v + epsilon); w -= m. `centered` subtracts the squared mean gradient from v under
+    the root. Raises ValueError for rho outside [0, 1], or momentum or epsilon below 0.
     """
 
     def __init__(

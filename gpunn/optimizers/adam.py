@@ -5,7 +5,7 @@ from typing import Any, Unpack
 from gpunn.kernels import optimizers as kernels
 from gpunn.kernels import segments
 from gpunn.kernels.record import Kernel
-from gpunn.optimizers.base import Common, Optimizer
+from gpunn.optimizers.base import Common, NotDecay, Optimizer
 from gpunn.optimizers.checks import number, share
 from gpunn.optimizers.recording import Step
 
@@ -65,15 +65,16 @@ class AdamW(Adam):
 
     def __init__(
         self, learning_rate: Any = 0.001, weight_decay: float = 0.004, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,
-        amsgrad: bool = False, **common: Unpack[Common],
+        amsgrad: bool = False, **common: Unpack[NotDecay],
     ):
         if weight_decay is None:
             raise ValueError("AdamW: weight_decay must be a number. Received: weight_decay=None.")
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, **{**common, "weight_decay": weight_decay})  # type: ignore[misc]
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **common)
 
 
 class Adamax(_Moments):
-    """Adam with the infinity norm (Kingma & Ba 2015, section 7.1): u = max(beta_2 * u, |g|); w -= rate / (1 - beta_1^t) * m / (u + epsilon)."""
+    """Adam with the infinity norm (Kingma & Ba 2015, section 7.1): u = max(beta_2 * u, |g|); w -= rate / (1 - beta_1^t) * m / (u +
+    epsilon)."""
 
     slots = ("momentum", "norm")
 

@@ -14,13 +14,12 @@ from gpunn.optimizers import recording
 from gpunn.optimizers.checks import number, positive, share, whole
 from gpunn.optimizers.decay import Exclusion
 from gpunn.optimizers.rate import Rate, schedule_of
-from gpunn.optimizers.schedules import LearningRateSchedule, serialize
+from gpunn.optimizers.schedules import deserialize, serialize
 
 
-class Common(TypedDict, total=False):
-    """The arguments of every optimizer; see `Optimizer`."""
+class NotDecay(TypedDict, total=False):
+    """The arguments of every optimizer but weight_decay; see `Optimizer`."""
 
-    weight_decay: float | None
     clipnorm: float | None
     clipvalue: float | None
     global_clipnorm: float | None
@@ -34,15 +33,23 @@ class Common(TypedDict, total=False):
     lr: Any
 
 
+class Common(NotDecay, total=False):
+    """The arguments of every optimizer; see `Optimizer`."""
+
+    weight_decay: float | None
+
+
 class Optimizer:
     """Base class.
 
     Arguments of every optimizer, all but the first by name:
         learning_rate: a number; a schedule (`gpunn.optimizers.schedules`); or a function of no argument or of the step number, from 0.
         weight_decay: each step w -= learning_rate * weight_decay * w, before the update; see `exclude_from_weight_decay`.
-        clipnorm, global_clipnorm, clipvalue: the largest norm of each parameter's gradient, of the whole gradient, or the largest size of an
+        clipnorm, global_clipnorm, clipvalue: the largest norm of each parameter's gradient, of the whole gradient, or the largest size of
+        an
             element; one of them at most.
-        use_ema, ema_momentum, ema_overwrite_frequency: average the weights, a = ema_momentum * a + (1 - ema_momentum) * w; the model gets them
+        use_ema, ema_momentum, ema_overwrite_frequency: average the weights, a = ema_momentum * a + (1 - ema_momentum) * w; the model gets
+        them
             every so many updates, and at the end of `fit`.
         loss_scale_factor: the loss is multiplied by it before gradients are worked out, and gradients are divided by it.
         gradient_accumulation_steps: update with the mean gradient of so many batches.
@@ -53,8 +60,8 @@ class Optimizer:
     belongs to the first model that is compiled with it. Raises ValueError for a rate that is negative or not a number, numbers out of
     range, and arguments that contradict each other; TypeError for unknown ones.
 
-    A subclass gives ``slots``, names of vectors as long as the parameters; ``kernel``, an elementwise kernel of the parameter ``p``, the gradient
-    ``g``, the scalar ``rate`` if it likes, and operands of its own; and `operands`. See the optimizers here for examples.
+    A subclass gives ``slots``, names of vectors as long as the parameters; ``kernel``, an elementwise kernel of the parameter ``p``, the
+    gradient ``g``, the scalar ``rate`` if it likes, and operands of its own; and `operands`. See the optimizers here for examples.
     """
 
     slots: tuple[str, ...] = ()
@@ -68,7 +75,8 @@ class Optimizer:
     ):
         kind = type(self).__name__
         if unknown:
-            raise TypeError(f"{kind} got unknown arguments: {', '.join(sorted(unknown))}. Common ones: {', '.join(Common.__annotations__)}.")
+            common = ", ".join(sorted(Common.__annotations__))
+            raise TypeError(f"{kind} got unknown arguments: {', '.join(sorted(unknown))}. Every optimizer takes: learning_rate, {common}.")
         given = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         clips = {k: v for k, v in given.items() if v is not None}
         if len(clips) > 1:
@@ -81,7 +89,7 @@ class Optimizer:
         self.loss_scale_factor = None if loss_scale_factor is None else positive("loss_scale_factor", loss_scale_factor, kind)
         steps = gradient_accumulation_steps
         self.gradient_accumulation_steps = steps and whole("gradient_accumulation_steps", steps, kind, 2)
-        self.rate = Rate(learning_rate if lr is None else lr, decay, kind)
+        self._rate = Rate(learning_rate if lr is None else lr, decay, kind)
         self.exclusion = Exclusion()
         self._ops: Any = None
         self._owner: Any = None
@@ -96,19 +104,34 @@ class Optimizer:
     @property
     def learning_rate(self) -> float:
         """The rate as it was set, or the schedule's for the next step (a read from the device). See also `current_learning_rate`."""
-        return self.rate.now(self)
+        return self._rate.now(self)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         schedule = schedule_of(value, type(self).__name__)
-        self.rate.set(value if schedule is None else schedule, self)
+        self._rate.set(value if schedule is None else schedule, self)
 
     lr = learning_rate
 
     @property
     def current_learning_rate(self) -> float:
         """The rate of the next step: with `decay=`, what has become of it by now."""
-        return self.rate.now(self, decayed=True)
+        return self._rate.now(self, decayed=True)
+
+    @property
+    def schedule(self) -> Any:
+        """What drives the rate: a `LearningRateSchedule`, or None where it is a number."""
+        return self._rate.schedule
+
+    @property
+    def rate(self) -> Any:
+        """The learning rate of the step that runs, a scalar of the device; 0 in a step that only accumulates."""
+        return self.scalar("applied" if self.gradient_accumulation_steps else self._rate.place)
+
+    @property
+    def form(self) -> int:
+        """Changes when steps that were recorded no longer hold."""
+        return self._rate.form
 
     @property
     def steps(self) -> int:
@@ -137,20 +160,18 @@ class Optimizer:
     # ------------------------------------------------------------------ configuration
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments. A subclass adds its own."""
-        rate = self.rate.schedule
+        rate = self.schedule
         config = {
-            "name": self.name, "learning_rate": self.rate.value if rate is None else serialize(rate), "weight_decay": self.weight_decay,
+            "name": self.name, "learning_rate": self._rate.value if rate is None else serialize(rate), "weight_decay": self.weight_decay,
             "clipnorm": self.clipnorm, "global_clipnorm": self.global_clipnorm, "clipvalue": self.clipvalue, "use_ema": self.use_ema,
             "ema_momentum": self.ema_momentum, "ema_overwrite_frequency": self.ema_overwrite_frequency,
             "loss_scale_factor": self.loss_scale_factor, "gradient_accumulation_steps": self.gradient_accumulation_steps,
         }
-        return config | ({"decay": self.rate.decay} if self.rate.decay else {})
+        return config | ({"decay": self._rate.decay} if self._rate.decay else {})
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "Optimizer":
         """An optimizer of this configuration, without any state."""
-        from gpunn.optimizers.schedules import deserialize
-
         rate = config.get("learning_rate")
         return cls(**config | ({"learning_rate": deserialize(rate, custom_objects)} if isinstance(rate, dict) else {}))
 
@@ -205,7 +226,7 @@ class Optimizer:
         if self._ops is None:
             self._ops = ops
             self.step = ops.zeros((1,), "int64")
-        self.rate.write(self)
+        self._rate.write(self)
         if self._places == storage.places and set(self.state) == set(self.all_slots):
             return
         for slot in self.all_slots:
@@ -253,7 +274,7 @@ class Optimizer:
             if (saved := arrays.get(f"scalar/{name}")) is not None:
                 self._ops.write(self.scalar(name), saved)
         self._ops.write(self.step, int(steps))
-        self.rate.restart()
+        self._rate.restart()
 
     # ------------------------------------------------------------------ for the train step
     def record(self, ops: Any, parameters: Any, gradients: Any) -> None:
@@ -262,7 +283,7 @@ class Optimizer:
 
     def portions(self, steps: int) -> Any:
         """Numbers of steps to run one after another; before each, what only the host knows about them is made ready."""
-        return self.rate.portions(self, steps)
+        return self._rate.portions(self, steps)
 
     def finish(self, values: Any) -> None:
         """The end of a `fit`: the model gets its averaged weights, where they are averaged."""
@@ -274,4 +295,4 @@ def _listed(arguments: dict[str, Any]) -> str:
     return ", ".join(f"{k}={v!r}" for k, v in arguments.items())
 
 
-__all__ = ["Common", "LearningRateSchedule", "Optimizer"]
+__all__ = ["Common", "NotDecay", "Optimizer"]

@@ -8,6 +8,7 @@ import numpy as np
 
 from gpunn.kernels.segments import ROW
 
+
 class Exclusion:
     """Parameters by full name, or by a pattern that is found in the last part of the name, as Keras looks for it."""
 

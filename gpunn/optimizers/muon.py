@@ -9,8 +9,8 @@ import numpy as np
 from gpunn.kernels import optimizers as kernels
 from gpunn.kernels import segments
 from gpunn.kernels.record import Kernel
-from gpunn.optimizers.base import Common, Optimizer
-from gpunn.optimizers.checks import finite, number, share, whole
+from gpunn.optimizers.base import NotDecay, Optimizer
+from gpunn.optimizers.checks import finite, number, positive, share, whole
 from gpunn.optimizers.recording import Step
 
 
@@ -18,9 +18,9 @@ class Muon(Optimizer):
     """m = momentum * m + g; w -= rate * rms_rate * sqrt(max(rows, columns)) * O(g + momentum * m), or O(m) without `nesterov`.
 
     O makes a matrix nearly orthogonal by `ns_steps` Newton-Schulz steps x = a x + (b x x' + c (x x')^2) x, from x of norm 1.
-    Parameters with other than two axes, those of embeddings (with `exclude_embeddings`) and those in whose name, like ``dense/kernel``, one of
-    the patterns `exclude_layers` is found take AdamW's step instead, at adam_lr_ratio times the rate. The weight decay of matrices is
-    `weight_decay`, of the others `adam_weight_decay`. `rms_rate` None leaves its factor out (Liu et al. 2025 for the factor).
+    Parameters with other than two axes, those of embeddings (with `exclude_embeddings`) and those in whose name, like ``dense/kernel``,
+    one of the patterns `exclude_layers` is found take AdamW's step instead, at adam_lr_ratio times the rate. The weight decay of matrices
+    is `weight_decay`, of the others `adam_weight_decay`. `rms_rate` None leaves its factor out (Liu et al. 2025 for the factor).
     Raises ValueError for numbers out of range.
     """
 
@@ -30,12 +30,12 @@ class Muon(Optimizer):
         self, learning_rate: Any = 0.001, adam_beta_1: float = 0.9, adam_beta_2: float = 0.999, adam_weight_decay: float | None = 0.004,
         epsilon: float = 1e-7, weight_decay: float | None = 0.004, *, exclude_layers: Sequence[str] | None = None,
         exclude_embeddings: bool = True, muon_a: float = 3.4445, muon_b: float = -4.7750, muon_c: float = 2.0315, adam_lr_ratio: float = 1,
-        momentum: float = 0.95, ns_steps: int = 5, nesterov: bool = True, rms_rate: float | None = 0.2, **common: Unpack[Common],
+        momentum: float = 0.95, ns_steps: int = 5, nesterov: bool = True, rms_rate: float | None = 0.2, **common: Unpack[NotDecay],
     ):
-        super().__init__(learning_rate, **{**common, "weight_decay": weight_decay})  # type: ignore[misc]
+        super().__init__(learning_rate, weight_decay=weight_decay, **common)
         self.adam_beta_1, self.adam_beta_2 = share("adam_beta_1", adam_beta_1, "Muon"), share("adam_beta_2", adam_beta_2, "Muon")
         self.adam_weight_decay = None if adam_weight_decay is None else number("adam_weight_decay", adam_weight_decay, "Muon")
-        self.epsilon, self.momentum = number("epsilon", epsilon, "Muon"), share("momentum", momentum, "Muon", closed=True)
+        self.epsilon, self.momentum = positive("epsilon", epsilon, "Muon"), share("momentum", momentum, "Muon", closed=True)
         self.muon_a, self.muon_b, self.muon_c = (
             finite(n, v, "Muon") for n, v in (("muon_a", muon_a), ("muon_b", muon_b), ("muon_c", muon_c))
         )

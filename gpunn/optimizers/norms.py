@@ -13,7 +13,8 @@ class Parts:
     """The places of some parameters in the flat vector, cut into chunks. A part may be the whole vector."""
 
     def __init__(self, ops: Any, places: Mapping[str, tuple[int, tuple[int, ...]]], size: int, dtype: Any):
-        bounds, parts = [], []
+        bounds: list[tuple[int, int]] = []
+        parts: list[tuple[int, int]] = []
         of_row = np.full(size // ROW, len(places), np.int32)  # rows of no part: the number behind the last
         for i, (at, shape) in enumerate(places.values()):
             end = at + int(np.prod(shape))

@@ -1,4 +1,5 @@
-"""Where a step's learning rate comes from: a number, Keras 2's decay of it, a schedule's formula, or a table of what a Python function says."""
+"""Where a step's learning rate comes from: a number, Keras 2's decay of it, a schedule's formula, or a table of what a Python function
+says."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -45,8 +46,8 @@ def schedule_of(value: Any, where: str) -> LearningRateSchedule | None:
 class Rate:
     """An optimizer's learning rate.
 
-    Attributes: ``value``, the number, where it is one; ``schedule`` or None; ``decay``, Keras 2's; ``form``, which changes when what was recorded no
-    longer holds. Device scalars are the optimizer's.
+    Attributes: ``value``, the number, where it is one; ``schedule`` or None; ``decay``, Keras 2's; ``form``, which changes when what was
+    recorded no longer holds. Device scalars are the optimizer's.
     """
 
     def __init__(self, value: Any, decay: float, where: str):
@@ -98,7 +99,7 @@ class Rate:
         """-> the scalar that holds this step's rate, after the launch that works it out, if any."""
         if self.schedule is None:
             if not self.decay:
-                return optimizer.scalar("rate")
+                return optimizer.scalar(self.place)
             current, every = optimizer.scalar("current"), float(optimizer.gradient_accumulation_steps or 1)
             ops.launch(kernels.time_decay, optimizer.scalar("rate"), optimizer.step, self.decay, every, current)
             return current
@@ -115,6 +116,11 @@ class Rate:
     @property
     def by_table(self) -> bool:
         return self.schedule is not None and formula_of(self.schedule) is None
+
+    @property
+    def place(self) -> str:
+        """The scalar that holds a step's rate."""
+        return "rate" if self.schedule is None and not self.decay else "current"
 
     def restart(self) -> None:
         """Somebody else has counted: the next step's number must be read again."""

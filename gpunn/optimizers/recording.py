@@ -21,8 +21,8 @@ def record(optimizer: Any, ops: Any, parameters: Any, gradients: Any) -> None:
 class Step:
     """What an optimizer needs to record its update.
 
-    Attributes: ``ops``; ``p`` and ``g``, the flat vectors; ``rate``, the scalar that holds this step's learning rate; ``updates``, the number of
-    updates before this one, on the device; ``gate``, 0 where this step only accumulates (None where every step updates).
+    Attributes: ``ops``; ``p`` and ``g``, the flat vectors; ``rate``, the scalar that holds this step's learning rate; ``updates``, the
+    number of updates before this one, on the device; ``gate``, 0 where this step only accumulates (None where every step updates).
     """
 
     def __init__(self, optimizer: Any, ops: Any, parameters: Any, gradients: Any):
@@ -38,7 +38,9 @@ class Step:
                 self.updates, self.gate = updates, gate
             if average:
                 self._mean = {"o_average": optimizer.state["average"], "o_mix": mix, "o_put": put}
-        self.rate = optimizer.rate.record(ops, optimizer)
+        self.rate = optimizer._rate.record(ops, optimizer)
+        if every:
+            ops.launch(formulas.applied_rate, self.rate, self.gate, self.scalar("applied"))
 
     def scalar(self, name: str, dtype: str = "float64", initial: float = 0) -> Any:
         return self.optimizer.scalar(name, dtype, initial)

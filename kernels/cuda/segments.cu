@@ -11,7 +11,7 @@ KERNEL(chunk_squares)(const long long* __restrict__ bounds, const T* __restrict_
   #pragma unroll 4
   for (long long i = bounds[2 * chunk] + lane; i < end; i += 32) total += x[i] * x[i];
   total = warp_sum(total);
-  if (lane == 0) squares[chunk] = (double)total;
+  if (lane == 0) squares[chunk] = total;
 }
 
 KERNEL(spread)(const int* __restrict__ part, const double* __restrict__ values, T* __restrict__ out, long long rows, long long columns) {

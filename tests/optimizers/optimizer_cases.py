@@ -47,7 +47,9 @@ COMMON = {
     "all, by the whole": {
         "weight_decay": 0.3, "global_clipnorm": 0.5, "use_ema": True, "gradient_accumulation_steps": 4, "loss_scale_factor": 4.0,
     },
-    "all, by each number": {"weight_decay": 0.3, "clipvalue": 0.3, "use_ema": True, "gradient_accumulation_steps": 2, "loss_scale_factor": 4.0},
+    "all, by each number": {
+        "weight_decay": 0.3, "clipvalue": 0.3, "use_ema": True, "gradient_accumulation_steps": 2, "loss_scale_factor": 4.0,
+    },
 }
 RATE = {"SGD": 0.1, "Adagrad": 0.1, "Adadelta": 1.0, "Ftrl": 0.2}
 

@@ -3,8 +3,8 @@
 import keras_twin  # noqa: F401  (says that Keras runs on JAX)
 import numpy as np
 import pytest
-from optimizer_cases import COMMON, NAMES, OWN, common
 from kernel_targets import needs_gxx, needs_numba
+from optimizer_cases import COMMON, NAMES, OWN, common
 from optimizer_steps import ours, theirs
 
 from gpunn.backend import get_backend
@@ -15,8 +15,8 @@ BACKENDS = {
 }
 MARKS = {"numpy": (), "numba": needs_numba, "sim": needs_gxx}
 # what is written around a formula is the same for all: on compiled backends a few stand for the others
-EVERYWHERE = [("SGD", c) for c in COMMON] + [("Adam", "all, by each parameter"), ("Nadam", "all, by the whole"), ("Lamb", "all, by each parameter")]
-EVERYWHERE += [("Muon", "all, by each parameter")]
+EVERYWHERE = [("SGD", c) for c in COMMON] + [(n, "all, by each parameter") for n in ("Adam", "Lamb", "Muon")]
+EVERYWHERE += [("Nadam", "all, by the whole")]
 CASES = [pytest.param(b, n, o, marks=MARKS[b]) for b in BACKENDS for n in NAMES for o in OWN[n]]
 CASES += [("numpy", n, common(n, c)) for n in NAMES for c in COMMON if c.startswith("all, ") or n in ("SGD", "Adam")]
 CASES += [pytest.param(b, n, common(n, c), marks=MARKS[b]) for b in ("numba", "sim") for n, c in EVERYWHERE]

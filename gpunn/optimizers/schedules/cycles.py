@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from gpunn.kernels import schedules as kernels
 from gpunn.kernels.record import Kernel
 from gpunn.optimizers.checks import number, positive, share, whole
@@ -12,7 +14,8 @@ from gpunn.optimizers.schedules.base import Formula, LearningRateSchedule, NoFor
 class StepDecay(Formula):
     """initial_learning_rate * factor ^ floor(step / every): by `factor` every so many steps. (Not in Keras.)
 
-    As the function of a `LearningRateScheduler` the steps are epochs. Raises ValueError for `every` that is not positive, or a negative rate.
+    As the function of a `LearningRateScheduler` the steps are epochs. Raises ValueError for `every` that is not positive, or a negative
+    rate.
     """
 
     def __init__(self, initial_learning_rate: float, factor: float = 0.5, every: float = 1, name: str = "StepDecay"):
@@ -30,7 +33,8 @@ class StepDecay(Formula):
 
 @named
 class OneCycle(Formula):
-    """Up from max / div_factor to `max_learning_rate` over the first `pct_start` of the steps, then down to 1 / final_div_factor of the start.
+    """Up from max / div_factor to `max_learning_rate` over the first `pct_start` of the steps, then down to 1 / final_div_factor of the
+    start.
 
     Both ways along a cosine; afterwards the rate stays (Smith & Topin 2018, in the form of PyTorch's OneCycleLR; not in Keras).
     Raises ValueError for fewer than 2 steps, factors that are not positive, pct_start outside [0, 1], or a negative rate.
@@ -84,8 +88,8 @@ class WarmUp(Formula):
     def __call__(self, step: Any) -> Any:
         if formula_of(self._target()) is not None:
             return super().__call__(step)
-        target = float(self._target()(max(step - self.warmup_steps, 0)))
-        return (target - self.initial_learning_rate) * step / self.warmup_steps + self.initial_learning_rate if step < self.warmup_steps else target
+        target, first = float(self._target()(np.maximum(step - self.warmup_steps, 0))), self.initial_learning_rate
+        return target if step >= self.warmup_steps else (target - first) * step / self.warmup_steps + first
 
     def get_config(self) -> dict[str, Any]:
         schedule = serialize(self.schedule) if isinstance(self.schedule, LearningRateSchedule) else self.schedule

@@ -103,7 +103,8 @@ class PolynomialDecay(Formula):
         name: str = "PolynomialDecay",
     ):
         self.initial_learning_rate = number("initial_learning_rate", initial_learning_rate, name)
-        self.decay_steps, self.end_learning_rate = steps("decay_steps", decay_steps, name), number("end_learning_rate", end_learning_rate, name)
+        self.end_learning_rate = number("end_learning_rate", end_learning_rate, name)
+        self.decay_steps = steps("decay_steps", decay_steps, name)
         self.power, self.cycle, self.name = finite("power", power, name), bool(cycle), name
 
     def formula(self) -> tuple[Kernel, list[float]]:
