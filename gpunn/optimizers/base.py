@@ -126,7 +126,7 @@ class Optimizer:
     @property
     def rate(self) -> Any:
         """The learning rate of the step that runs, a scalar of the device; 0 in a step that only accumulates."""
-        return self.scalars["applied" if self.gradient_accumulation_steps else self._rate.place]
+        return self.scalar("applied" if self.gradient_accumulation_steps else self._rate.place)
 
     @property
     def form(self) -> int:
