@@ -33,11 +33,10 @@ def dead_neurons(model: Any, x: Any, batch_size: int = 1024) -> dict[str, float]
 
 
 def _is_relu(stage: Any) -> bool:
-    layer = stage.layer
-    activation = stage.activation or getattr(layer, "activation", None)
-    if type(layer).__name__ == "ReLU":
-        return not getattr(layer, "negative_slope", 0) and not getattr(layer, "threshold", 0)
-    return getattr(activation, "name", None) in RELU
+    """Whether a stage's output is positive or exactly 0."""
+    activation = stage.activation or getattr(stage.layer, "activation", None)
+    given = getattr(activation, "parameters", None) or {}
+    return getattr(activation, "name", None) in RELU and not given.get("negative_slope") and not (given.get("threshold") or 0) < 0
 
 
 def last_gradient_norms(model: Any) -> dict[str, float]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gpunn import callbacks
-from gpunn.layers import Activation, BatchNormalization, Dense, Dropout, Input
+from gpunn.layers import Activation, BatchNormalization, Dense, Dropout, Input, LeakyReLU, ReLU
 from gpunn.models import Sequential
 from gpunn.training.health import dead_neurons, gradient_norms, last_gradient_norms
 
@@ -53,8 +53,12 @@ def test_dead_neurons(either_cpu, batch_size):
 
 
 def test_only_relu_can_be_dead(cpu):
-    model = Sequential([Input((6,)), Dense(4, activation="tanh"), Dense(4, activation="relu"), Dense(3)])
-    assert list(dead_neurons(model, X)) == [model.layers[2].name]
+    others = ["tanh", "leaky_relu", LeakyReLU(0.1), ReLU(negative_slope=0.2), "elu"]
+    relus = ["relu", ReLU(), ReLU(max_value=6.0), "relu6", ReLU(threshold=0.5)]
+    model = Sequential([Input((6,)), *(Dense(4, activation=a, name=f"d{i}") for i, a in enumerate([*relus, *others]))])
+    assert list(dead_neurons(model, X)) == [f"d{i}" for i in range(len(relus))]
+    alone = Sequential([Input((6,)), ReLU(name="first"), Dense(3), ReLU(), Dense(3, activation="softmax")])
+    assert list(dead_neurons(alone, X)) == ["first", alone.layers[2].name], "after a Dense it runs in that one's pass"
 
 
 def test_dead_neurons_of_an_image(cpu):
