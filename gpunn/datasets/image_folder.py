@@ -83,7 +83,8 @@ def image_dataset_from_directory(
     directory: Any, labels: Any = "inferred", label_mode: str | None = "int", class_names: ListLike[str] | None = None,
     color_mode: str = "rgb", batch_size: int = 32, image_size: tuple[int, int] = (256, 256), shuffle: bool = True,
     seed: int | None = None, validation_split: float | None = None, subset: str | None = None, interpolation: str = "bilinear",
-    follow_links: bool = False, crop_to_aspect_ratio: bool = False, pad_to_aspect_ratio: bool = False, data_format: str | None = None, verbose: bool = True,
+    follow_links: bool = False, crop_to_aspect_ratio: bool = False, pad_to_aspect_ratio: bool = False, data_format: str | None = None,
+    verbose: bool = True,
 ) -> Any:
     """The images below a folder as a `Sequence` of batches for `fit`, `evaluate` and `predict`; Keras's function, on Pillow.
 
