@@ -43,7 +43,8 @@ class Rows:
     @property
     def labels(self) -> Any:
         """Class numbers, one a row, or None."""
-        return self.targets[0] if self.targets and self.later is None and self.targets[0].dtype == np.int32 else None
+        first = self.targets[0] if self.targets and self.later is None else None
+        return first if first is not None and first.dtype == np.int32 and first.ndim == 1 and not first.min() < 0 else None
 
     @property
     def nbytes(self) -> int:
