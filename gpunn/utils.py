@@ -8,7 +8,7 @@ from gpunn.layers.spelling import old_names
 from gpunn.random import set_random_seed
 from gpunn.training.feeds.errors import DataError
 
-__all__ = ["DataError", "PyDataset", "Sequence", "set_random_seed", "to_categorical"]
+__all__ = ["DataError", "PyDataset", "Sequence", "image_dataset_from_directory", "set_random_seed", "to_categorical"]
 
 
 class Sequence:
@@ -58,3 +58,10 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     if labels.size and labels.max() >= classes:
         raise ValueError(f"Labels must be below num_classes={classes}. Received: {labels.max()}.")
     return np.eye(classes)[labels]
+
+
+def image_dataset_from_directory(directory: Any, *arguments: Any, **options: Any) -> Any:
+    """Batches of the images in a folder, one folder for each class: see `gpunn.datasets.image_folder.image_dataset_from_directory`."""
+    from gpunn.datasets.image_folder import image_dataset_from_directory as make
+
+    return make(directory, *arguments, **options)

@@ -43,7 +43,8 @@ class Rows:
     @property
     def labels(self) -> Any:
         """Class numbers, one a row, or None."""
-        return self.targets[0] if self.targets and self.later is None and self.targets[0].dtype == np.int32 else None
+        first = self.targets[0] if self.targets and self.later is None else None
+        return first if first is not None and first.dtype == np.int32 and first.ndim == 1 and not first.min() < 0 else None
 
     @property
     def nbytes(self) -> int:
@@ -54,6 +55,8 @@ class Rows:
 
 def host(value: Any, name: str) -> np.ndarray:
     """A NumPy array from NumPy, anything with ``__array__`` or DLPack, lists, or pandas. Raises ValueError for what is not numeric."""
+    if hasattr(value, "to_numpy") and (hasattr(value, "dtypes") or hasattr(value, "dtype")):
+        value = _of_pandas(value, name)
     if not isinstance(value, np.ndarray):
         try:
             if hasattr(value, "__array__") or not hasattr(value, "__dlpack__"):
@@ -63,6 +66,18 @@ def host(value: Any, name: str) -> np.ndarray:
         except (TypeError, ValueError, RuntimeError) as error:  # ragged lists, a tensor that tracks gradients, ...
             raise ValueError(f"Argument {name}: expected an array of numbers. Received: {type(value).__name__} ({error}).") from error
     return _numeric(value, name)
+
+
+def _of_pandas(value: Any, name: str) -> Any:
+    """Columns of numbers, of one type or of several, or of pandas's own types, where a missing value becomes NaN. Raises ValueError naming
+    columns that are none."""
+    kinds = dict(value.dtypes) if hasattr(value, "columns") else {value.name: value.dtype}
+    wrong = [f"{column!r} ({kind})" for column, kind in kinds.items() if getattr(kind, "kind", "O") not in "iubf"]
+    if wrong:
+        shown = ", ".join(wrong[:5]) + (", ..." if len(wrong) > 5 else "")
+        raise ValueError(f"Argument {name}: expected columns of numbers. Received: column {shown}.")
+    array = np.asarray(value)
+    return value.to_numpy(dtype="float64", na_value=np.nan) if array.dtype.kind == "O" else array
 
 
 def targets(value: Any, name: str, ops: Any, lazy: bool = False) -> Any:

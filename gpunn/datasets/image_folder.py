@@ -1,0 +1,179 @@
+"""Images in folders, one folder for each class, read batch by batch with Pillow (``pip install "gpunn[images]"``)."""
+
+import os
+import pathlib
+from collections.abc import Sequence as ListLike
+from typing import Any
+
+import numpy as np
+
+from gpunn.random import ORDER, current_seed, permutation
+from gpunn.utils import Sequence
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+MODES = {"grayscale": ("L", 1), "rgb": ("RGB", 3), "rgba": ("RGBA", 4)}
+LABEL_MODES = ("int", "categorical", "binary", None)
+INTERPOLATIONS = {"nearest": 0, "lanczos": 1, "lanczos3": 1, "lanczos5": 1, "bilinear": 2, "bicubic": 3, "area": 4, "box": 4, "hamming": 5}
+SUBSETS = ("training", "validation", "both", None)
+
+
+class ImageFolder(Sequence):
+    """Batches (x, y), or x alone: x is uint8, (rows, height, width, channels); y as `label_mode` says.
+
+    Attributes: ``class_names``, ``file_paths`` and ``labels`` (numbers of classes, None without).
+    """
+
+    def __init__(
+        self, file_paths: list[str], labels: np.ndarray | None, class_names: list[str], label_mode: str | None, mode: str, batch_size: int,
+        image_size: tuple[int, int], shuffle: bool, seed: int, interpolation: int, fit: str,
+    ):
+        super().__init__(workers=min(4, os.cpu_count() or 1))
+        self.file_paths, self.labels, self.class_names = file_paths, labels, class_names
+        self.label_mode, self.batch_size, self.image_size = label_mode, batch_size, image_size
+        self._mode, self._shuffle, self._seed, self._interpolation, self._fit = mode, shuffle, seed, interpolation, fit
+        self._passes = 0
+        self._order = np.arange(len(file_paths))
+
+    def __len__(self) -> int:
+        return -(-len(self.file_paths) // self.batch_size)
+
+    def on_epoch_begin(self) -> None:
+        """Another order of the files in every epoch, which follows from the seed."""
+        if self._shuffle:
+            self._order = permutation(len(self.file_paths), self._seed, stream=ORDER + 1, step=self._passes)
+            self._passes += 1
+
+    def __getitem__(self, index: int) -> Any:
+        rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
+        x = np.stack([self._image(self.file_paths[i]) for i in rows])
+        if self.labels is None or self.label_mode is None:
+            return x
+        y = self.labels[rows]
+        if self.label_mode == "categorical":
+            return x, np.eye(len(self.class_names), dtype=np.float32)[y]
+        return (x, y) if self.label_mode == "int" else (x, y.astype(np.float32).reshape(-1, 1))
+
+    def _image(self, path: str) -> np.ndarray:
+        from PIL import Image
+
+        height, width = self.image_size
+        try:
+            with Image.open(path) as file:
+                image = file.convert(MODES[self._mode][0])
+        except (OSError, SyntaxError, ValueError) as error:  # Pillow's decoders raise all three
+            raise OSError(f"the image {path} cannot be read ({error})") from error
+        box = None
+        if self._fit == "crop":
+            w, h = image.width, image.height
+            cut_w, cut_h = min(w, int(h * width / height)), min(h, int(w * height / width))
+            left, top = (w - cut_w) // 2, (h - cut_h) // 2
+            box = (left, top, left + cut_w, top + cut_h)
+        elif self._fit == "pad":
+            w = max(image.width, int(image.height * width / height))
+            h = max(image.height, int(image.width * height / width))
+            padded = Image.new(image.mode, (w, h))
+            padded.paste(image, ((w - image.width) // 2, (h - image.height) // 2))
+            image = padded
+        if image.size != (width, height) or box is not None:
+            image = image.resize((width, height), self._interpolation, box=box)
+        return np.asarray(image, np.uint8).reshape(height, width, -1)
+
+
+def image_dataset_from_directory(
+    directory: Any, labels: Any = "inferred", label_mode: str | None = "int", class_names: ListLike[str] | None = None,
+    color_mode: str = "rgb", batch_size: int = 32, image_size: tuple[int, int] = (256, 256), shuffle: bool = True,
+    seed: int | None = None, validation_split: float | None = None, subset: str | None = None, interpolation: str = "bilinear",
+    follow_links: bool = False, crop_to_aspect_ratio: bool = False, pad_to_aspect_ratio: bool = False, data_format: str | None = None,
+    verbose: bool = True,
+) -> Any:
+    """The images below a folder as a `Sequence` of batches for `fit`, `evaluate` and `predict`; Keras's function, on Pillow.
+
+    labels: "inferred" from the names of the folders, a list with one number a file (in order of their paths), or None.
+    label_mode: "int", "categorical" (one-hot), "binary" ((rows, 1) of 0 and 1), or None for images alone.
+    validation_split, subset: the last share of the shuffled files is for validation; "both" gives the pair.
+    Pixels are bytes from 0 to 255 (Keras: float32), resized with Pillow's filters, which look at all pixels when they make an image
+    smaller.
+
+    Raises ValueError for arguments that do not fit and for a folder without images; a file that cannot be read is named when its batch is
+    made.
+    """
+    root = pathlib.Path(directory)
+    for name, value, known in (
+        ("label_mode", label_mode, LABEL_MODES), ("color_mode", color_mode, tuple(MODES)), ("subset", subset, SUBSETS),
+        ("interpolation", interpolation, tuple(INTERPOLATIONS)), ("data_format", data_format, ("channels_last", None)),
+    ):  # fmt: skip
+        if value not in known:
+            raise ValueError(f"Argument {name}: expected one of {known}. Received: {value!r}.")
+    if not root.is_dir():
+        raise ValueError(f"Argument directory: expected a folder. Received: {os.fspath(directory)!r}.")
+    if not (isinstance(batch_size, (int, np.integer)) and batch_size > 0):
+        raise ValueError(f"Argument batch_size: expected a positive integer. Received: {batch_size!r}.")
+    if len(image_size) != 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in image_size):
+        raise ValueError(f"Argument image_size: expected (height, width). Received: {image_size!r}.")
+    if crop_to_aspect_ratio and pad_to_aspect_ratio:
+        raise ValueError("Only one of crop_to_aspect_ratio and pad_to_aspect_ratio can be True.")
+    if (validation_split is None) != (subset is None) or (validation_split is not None and not 0 < validation_split < 1):
+        raise ValueError(
+            f"Arguments validation_split and subset: expected a share between 0 and 1 and one of {SUBSETS[:3]}, or neither. "
+            f"Received: {validation_split!r} and {subset!r}."
+        )
+    if validation_split is not None and shuffle and seed is None:
+        raise ValueError("Argument seed: expected an integer, as both subsets must be cut from the same order. Received: None.")
+    names, paths, numbers = _index(root, labels, class_names, follow_links)
+    if label_mode == "binary" and len(names) != 2:
+        raise ValueError(f"Argument label_mode: 'binary' needs two classes. Received: {len(names)}.")
+    if not paths:
+        raise ValueError(f"Argument directory: no images were found in {os.fspath(directory)!r}. Expected files that end in {SUFFIXES}.")
+    seed = current_seed() if seed is None else int(seed)
+    if shuffle:
+        order = permutation(len(paths), seed, stream=ORDER + 2)
+        paths, numbers = [paths[i] for i in order], None if numbers is None else numbers[order]
+    if verbose:
+        print(f"Found {len(paths)} files" + (f" belonging to {len(names)} classes." if numbers is not None else "."))
+
+    def made(first: int, end: int) -> ImageFolder:
+        cut = None if numbers is None else numbers[first:end]
+        fit = "crop" if crop_to_aspect_ratio else "pad" if pad_to_aspect_ratio else "stretch"
+        return ImageFolder(
+            paths[first:end], cut, names, label_mode, color_mode, int(batch_size), (int(image_size[0]), int(image_size[1])), shuffle, seed,
+            INTERPOLATIONS[interpolation], fit,
+        )
+
+    if validation_split is None:
+        return made(0, len(paths))
+    cut = len(paths) - int(validation_split * len(paths))
+    if cut in (0, len(paths)):
+        raise ValueError(f"Argument validation_split: {validation_split} of {len(paths)} files leaves a part empty.")
+    training, validation = made(0, cut), made(cut, len(paths))
+    return {"training": training, "validation": validation, "both": (training, validation)}[str(subset)]
+
+
+def _index(root: pathlib.Path, labels: Any, given: ListLike[str] | None, follow: bool) -> tuple[list[str], list[str], np.ndarray | None]:
+    """-> (names of classes, paths in order, the class of each or None)."""
+
+    def files(folder: pathlib.Path) -> list[str]:
+        walk = sorted(os.walk(folder, followlinks=follow))
+        return [os.path.join(at, f) for at, _, found in walk for f in sorted(found) if f.lower().endswith(SUFFIXES)]
+
+    if not isinstance(labels, str):
+        paths = files(root)
+        if labels is None:
+            return [], paths, None
+        if len(labels) != len(paths):
+            raise ValueError(f"Argument labels: expected one a file, {len(paths)}. Received: {len(labels)}.")
+        numbers = np.asarray(labels)
+        if numbers.dtype.kind not in "iu" or numbers.min(initial=0) < 0:
+            raise ValueError(f"Argument labels: expected numbers of classes from 0. Received: {numbers.dtype}.")
+        return [str(n) for n in range(int(numbers.max(initial=-1)) + 1)], paths, numbers.astype(np.int32)
+    if labels != "inferred":
+        raise ValueError(f"Argument labels: expected 'inferred', a list of numbers or None. Received: {labels!r}.")
+    folders = sorted(p.name for p in root.iterdir() if p.is_dir())
+    names = folders if given is None else list(given)
+    if set(names) != set(folders):
+        raise ValueError(f"Argument class_names: expected the names of the folders, {folders}. Received: {names}.")
+    paths, classes = [], []
+    for number, name in enumerate(names):
+        found = files(root / name)
+        paths += found
+        classes += [number] * len(found)
+    return names, paths, np.array(classes, np.int32)
