@@ -8,6 +8,7 @@ import os
 
 import numpy as np
 
+from gpunn.kernels.noise import normals
 from gpunn.kernels.philox import words
 
 ORDER = 0x40000000  # stream of epoch orders
@@ -50,10 +51,7 @@ def uniform(shape: tuple[int, ...], low: float, high: float, seed: int, stream: 
 
 def normal(shape: tuple[int, ...], seed: int, stream: int, step: int = 0) -> np.ndarray:
     """Standard normals, float64, by Box and Muller's transform."""
-    n = int(np.prod(shape))
-    r = (words(2 * ((n + 1) // 2), seed, stream, step).astype(np.float64) + 0.5) * 2.0**-32
-    radius, angle = np.sqrt(-2.0 * np.log(r[0::2])), 2.0 * np.pi * r[1::2]
-    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).reshape(-1)[:n].reshape(shape)
+    return normals(int(np.prod(shape)), seed, stream, step).reshape(shape)
 
 
 def permutation(n: int, seed: int, stream: int = ORDER, step: int = 0) -> np.ndarray:

@@ -13,12 +13,12 @@ from gpunn.kernels.record import Kernel, columns_of, first_rows, matrix, parse, 
 NORM_EPSILON = 1e-7  # Keras's: a vector of zeros stays one
 
 
-@elementwise("w -> w")
+@elementwise("w -> w", family="constraint")
 def non_negative(w):
     return maximum(w, 0.0)  # noqa: F821
 
 
-@elementwise("norm, low:const, high:const, rate:const -> factor")
+@elementwise("norm, low:const, high:const, rate:const -> factor", family="constraint")
 def norm_factor(norm, low, high, rate):
     wanted = rate * minimum(maximum(norm, low), high) + (1.0 - rate) * norm  # noqa: F821
     return wanted / (norm + NORM_EPSILON)
@@ -85,13 +85,13 @@ NORM_COLUMNS = register(  # the norm of each column of a matrix; `factor` is whe
         name="norm_columns", operands=parse("w:whole, low:const, high:const, rate:const -> w:whole, factor:row"),
         extent=lambda w, *a: columns_of(w), reference=_columns_reference, native_text=_native(_COLUMNS_NATIVE),
         cuda=cuda_kernel("constraints.cu", "norm_columns"), geometry="columns", cost=lambda w, *a: 0.3 * rows_of(w), grain=32,
-        formulas=norm_factor.formulas,
+        formulas=norm_factor.formulas, family="constraint",
     )
 )
 NORM_ROWS = register(  # of each row
     Kernel(
         name="norm_rows", operands=parse("w, low:const, high:const, rate:const -> w"), extent=first_rows, reference=_rows_reference,
         native_text=_native(_ROWS_NATIVE), cuda=cuda_kernel("constraints.cu", "norm_rows"), geometry="warps",
-        cost=lambda w, *a: 0.3 * columns_of(w), formulas=norm_factor.formulas,
+        cost=lambda w, *a: 0.3 * columns_of(w), formulas=norm_factor.formulas, family="constraint",
     )
 )

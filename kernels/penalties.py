@@ -55,10 +55,11 @@ def penalty(value: Kernel, gradient: Kernel) -> Penalty:
         f"{name}_rows_bwd", f"{arguments} -> dy", ", ".join(["dy", "y", "scale", *names]),
         f"dy + scale * {g.name}({', '.join(['y', *names])})", {g.name: gradient},
     )
-    return Penalty(_kernel(name, f, g, True), _kernel(name, f, None, True), _kernel(name, f, None, False), rows_gradient, len(names))
+    both, alone, rows = (_kernel(name, f, slope, pieces, value.family) for slope, pieces in ((g, True), (None, True), (None, False)))
+    return Penalty(both, alone, rows, rows_gradient, len(names))
 
 
-def _kernel(name: str, f: Formula, g: Formula | None, pieces: bool) -> Kernel:
+def _kernel(name: str, f: Formula, g: Formula | None, pieces: bool, family: str) -> Kernel:
     """Over pieces of the flat vector (with their gradient), or over the rows of an array."""
     name += "_both" if g else "_value" if pieces else "_rows"
     if name in REGISTRY:
@@ -67,7 +68,7 @@ def _kernel(name: str, f: Formula, g: Formula | None, pieces: bool) -> Kernel:
     return register(
         Kernel(
             name=name, operands=parse(text.signature), extent=first_rows, reference=text.reference(), native_text=text.numba(),
-            cuda=text.cuda, geometry="warps", formulas=tuple(text.formulas),
+            cuda=text.cuda, geometry="warps", formulas=tuple(text.formulas), family=family,
             cost=(lambda *a: 0.3 * PIECE) if pieces else (lambda y, *a: 0.3 * columns_of(y)),
         )
     )
@@ -170,12 +171,12 @@ class _Texts:
         )
 
 
-@elementwise("w, l1:const, l2:const, pull:const -> value")
+@elementwise("w, l1:const, l2:const, pull:const -> value", family="penalty")
 def l1_l2(w, l1, l2, pull):
     return l1 * abs(w) + l2 * w * w
 
 
-@elementwise("w, l1:const, l2:const, pull:const -> slope")
+@elementwise("w, l1:const, l2:const, pull:const -> slope", family="penalty")
 def l1_l2_gradient(w, l1, l2, pull):
     """`pull` is l1, or 0 where the proximal step does the absolute value's part; |w| has the slope 0 at 0, as in Keras."""
     return 2.0 * l2 * w + (pull if w > 0.0 else (-pull if w < 0.0 else 0.0))
@@ -184,14 +185,14 @@ def l1_l2_gradient(w, l1, l2, pull):
 L1_L2 = penalty(l1_l2, l1_l2_gradient)
 
 
-@elementwise("p, rate:scalar, l1:const -> p")
+@elementwise("p, rate:scalar, l1:const -> p", family="penalty")
 def shrink(p, rate, l1):
     """Soft threshold: the proximal step of rate * l1 * |p|, which ends at exact zeros (Daubechies, Defrise & De Mol 2004)."""
     step = rate * l1
     return 0.0 if abs(p) <= step else (p - step if p > 0.0 else p + step)
 
 
-@elementwise("g -> g")
+@elementwise("g -> g", family="penalty")
 def cleared(g):
     return 0.0
 
@@ -221,5 +222,6 @@ ADD_PENALTY = register(
     Kernel(
         name="add_penalty", operands=parse("values:row, rows:const:f8, step:row:i8, sums:row:f8 -> sums:row:f8"), extent=lambda *a: 1,
         reference=_add_penalty_reference, native=_add_penalty_native, cuda=cuda_kernel("penalties.cu", "add_penalty"), geometry="one",
+        family="penalty",
     )
 )

@@ -79,7 +79,7 @@ def _record(name: str, signature: str, reference, native, cost: float, **options
     return register(
         Kernel(
             name=name, operands=parse(signature), extent=options.pop("extent", first_rows), reference=reference, native=native,
-            cuda=cuda_kernel("unit.cu", name), cost=lambda x, *a: cost * columns_of(x), **{"geometry": "warps", **options},
+            cuda=cuda_kernel("unit.cu", name), cost=lambda x, *a: cost * columns_of(x), family="unit", **{"geometry": "warps", **options},
         )
     )
 

@@ -34,6 +34,7 @@ class Backend:
 
     name = "base"
     block = 4 << 20  # bytes of data that are brought here at a time, where not all of it is
+    chains = False  # whether launches on the same rows run one after another in the cache: parts then cost no more than one for all
 
     def __init__(self) -> None:
         self.reads = 0

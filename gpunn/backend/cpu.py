@@ -75,6 +75,7 @@ class CpuBackend(Backend):
     """NumPy arrays; kernels by Numba where it is installed, by their NumPy reference elsewhere."""
 
     name = "cpu"
+    chains = True
 
     def __init__(self, threads: int | None = None, compiled: bool | None = None):
         super().__init__()

@@ -77,12 +77,14 @@ class _Group:
         self.coefficients = ops.asarray(table.astype(storage.values.dtype))
 
     def record(self, ops: Any, storage: Any, factor: float | None, values: Any) -> None:
-        """The values, and the gradients times `factor` if it is given."""
+        """The values, and the gradients times `factor` if it is given: in one launch, or each weight's behind its gradient's."""
         p = storage.values[: storage.trainable_size]
-        if factor is None:
-            ops.launch(self.kernels.value, self.bounds, self.coefficients, p, values)
-        else:
+        if factor is not None and not ops.chains:
             ops.launch(self.kernels.both, self.bounds, self.coefficients, p, factor, storage.gradients, values)
+            return
+        ops.launch(self.kernels.value, self.bounds, self.coefficients, p, values)
+        for w in self.parameters if factor is not None else ():
+            ops.launch(self.kernels.rows_gradient, w.gradient, w.value, factor, *w.regularizer.coefficients(w.value.size))
 
 
 class Penalties:
@@ -160,7 +162,8 @@ class Penalties:
         out = []
         for group in self._groups:
             names = ", ".join(f"{p.name} {p.regularizer!r}" for p in group.parameters)
-            out.append(f"penalties, values and gradients in one launch over {len(group.bounds)} pieces: {names}")
+            how = "gradients behind each weight's" if self._ops.chains else "with the gradients"
+            out.append(f"penalties, values in one launch over {len(group.bounds)} pieces, {how}: {names}")
         for p in self._apart:
             how = "in launches of its own" if p.regularizer.recordable else "called from Python in every step"
             out.append(f"penalty of {p.name}: {p.regularizer!r}, {how}")

@@ -15,6 +15,19 @@ __device__ __forceinline__ uint4 philox4x32(uint4 counter, unsigned int key0, un
   return counter;
 }
 
+// Two standard normals from two words, as gpunn.kernels.noise makes them: the radius from the nearer of u and 1 - u, the angle's quarter in
+// integers.
+template <class V> __device__ __forceinline__ void normal_pair(unsigned int a, unsigned int b, V& first, V& second) {
+  const V unit = V(2.3283064365386963e-10), half = V(0.5);
+  const V radius = sqrt(V(-2) * (a < 0x80000000u ? log(((V)a + half) * unit) : log1p(-(((V)(0xffffffffu - a) + half) * unit))));
+  const unsigned int quarter = ((b >> 29) + 1u) >> 1;
+  const V angle = ((V)((long long)b - ((long long)quarter << 30)) + half) * (unit * V(6.283185307179586));
+  const V c = cos(angle), s = sin(angle);
+  const V x = (quarter & 1u) ? s : c, y = (quarter & 1u) ? c : s;
+  first = ((quarter + 1u) & 2u) ? -radius * x : radius * x;
+  second = (quarter & 2u) ? -radius * y : radius * y;
+}
+
 // ---------------------------------------------------------------- arithmetic
 // As np.maximum and np.minimum: a NaN on either side comes through. (fmax and fmin would hide it.)
 template <class V> __device__ __forceinline__ V maximum(V a, V b) { return a > b || a != a ? a : b; }

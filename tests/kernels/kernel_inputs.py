@@ -355,6 +355,11 @@ MAKERS = {
     "dropout": lambda m, r, c: [
         m.real(r, c), whole(2**33 + 5), -(2**61) + 12345, 3, int(0.3 * 2**32), m.number(1 / 0.7), m.blank(r, c)
     ],
+    "gaussian": lambda m, r, c: [m.small(r, c), whole(2**33 + 5), -(2**61) + 12345, 3, m.number(0.75), (r + c) % 2, m.blank(r, c)],
+    "masked": lambda m, r, c: [
+        m.real(r, c), whole(2**33 + 5), -(2**61) + 12345, 3, int(0.3 * 2**32), *map(m.number, (1 / 0.7, 0.25, -1.75)),
+        *((3, c, 1, 1) if r % 3 == 0 else (1, 1, 2, c // 2) if c % 2 == 0 else (1, 1, 1, c)), m.blank(r, c)
+    ],
     "column_sum": lambda m, r, c: [m.real(r, c), _add(r, c), m.real(c)],
     "moments": lambda m, r, c: [m.real(r, c) + m.dtype.type(64), m.blank(c), m.blank(c)],
     "normalize_sums": lambda m, r, c: [m.real(r, c), m.real(r, c), m.small(c), m.positive(c), m.blank(c), m.blank(c)],

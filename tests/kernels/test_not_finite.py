@@ -39,7 +39,7 @@ def poisoned(kernel, operand, value):
     for piecewise, slope in OPEN.items():
         if kernel.name.removesuffix("_sum") == piecewise:
             args[1][...] = slope
-    if kernel.name == "dropout":
+    if kernel.name in ("dropout", "masked"):
         args[names.index("threshold")] = 0
     if kernel.name in GEMM:
         args[0][args[0] == 0] = 1
