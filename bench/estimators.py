@@ -1,7 +1,7 @@
 """`MLPClassifier.fit` against scikit-learn's: ``python bench/estimators.py [--rounds 5] [--epochs 5] [--kinds float32 float64 uint8]``.
 
 Fashion-MNIST, batches of 200, Adam, all other parameters their defaults. Both get the same arrays and seeds, so that they take the same
-course: the accuracies on the test rows stand beside the times. Fits are interleaved, one of each in turn; ratios are medians of the rounds'.
+course: the accuracies on the test rows stand beside the times. Fits are interleaved, one of each in turn; ratios are the rounds' medians.
 Prints a table and writes bench/results/estimators-cpu-DATE.json.
 """
 

@@ -1,4 +1,4 @@
-"""`estimators.contest` under pytest-benchmark: ``pytest bench --benchmark-json=...``. Ours is timed, scikit-learn fits between our rounds."""
+"""`estimators.contest` under pytest-benchmark: ``pytest bench --benchmark-json=...``. Ours is timed, scikit-learn fits between rounds."""
 
 import pytest
 from contest import Contestant

@@ -1,4 +1,4 @@
-"""The fused kernels, each written once: see `record.Kernel`, `formula` and the registry `REGISTRY`. A file named here is in the registry."""
+"""The fused kernels, each written once: see `record.Kernel`, `formula` and the registry `REGISTRY`. A file named here is in it."""
 
 from gpunn.kernels import (
     activations,

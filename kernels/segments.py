@@ -1,7 +1,7 @@
 """Norms of the parts of a flat vector: of every parameter by itself, or of all of them as one part.
 
 A vector is cut into chunks that keep within a part. `CHUNK_SQUARES` sums the squares of each chunk; a kernel made by `of_parts` adds the
-chunks of each part up and makes one number of the sum; `VALUE_OF_PART` gives that number to every row of 16 elements, as an elementwise kernel
+chunks of each part up and makes one number of the sum; `VALUE_OF_PART` gives it to every row of 16 elements, as an elementwise kernel
 takes it (kind "col"). Sums over chunks are in double and in one order, so that the result does not depend on the threads.
 """
 

@@ -17,7 +17,8 @@ class LinearRegression(RegressorMixin, BaseEstimator):
     """y = w x + b with the least sum of squared residuals; several targets at once.
 
     The closed form solves (X^T X) w = X^T y. Here the same minimum is reached by training: the loss is quadratic, so conjugate gradients
-    (Hestenes & Stiefel 1952) over the gradient of a recorded step, on centred columns of equal length, need about as many steps as there are
+    (Hestenes & Stiefel 1952) over the gradient of a recorded step, on centred columns of equal length, need about as many steps as there
+    are
     features. With ``positive=True`` L-BFGS-B keeps the coefficients from falling below 0.
 
     Parameters: ``fit_intercept``; ``copy_X`` and ``n_jobs``, accepted for scikit-learn's sake (X is never overwritten); ``tol``, the

@@ -97,7 +97,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     def _outputs(self, x: Any, loss: Any) -> np.ndarray:
         check_is_fitted(self)
         x = rows.inputs(self, x, reset=False)
-        network = Network([x.shape[1], len(self.coef_)], "identity", loss(len(self.coef_)), "float64").load([self.coef_.T], [self.intercept_])
+        outputs = len(self.coef_)
+        network = Network([x.shape[1], outputs], "identity", loss(outputs), "float64").load([self.coef_.T], [self.intercept_])
         return network.outputs(x if x.dtype == np.uint8 else x.astype(np.float64, copy=False))()
 
     def decision_function(self, X: Any) -> np.ndarray:

@@ -132,7 +132,7 @@ class Perceptron(ClassifierMixin, BaseEstimator):
         """(weights, bias) as the constructor has them, (units, features) and (units,), or None."""
         w = None if self.weights is None else np.atleast_2d(np.asarray(self.weights, np.float64))
         if self.bias is not None and self.threshold is not None:
-            raise ValueError(f"Perceptron: give bias or threshold (it is -bias). Received: bias={self.bias!r}, threshold={self.threshold!r}.")
+            raise ValueError(f"Perceptron: give bias or threshold (-bias). Received: bias={self.bias!r}, threshold={self.threshold!r}.")
         b = self.bias if self.threshold is None else -np.asarray(self.threshold, np.float64)
         b = None if b is None else np.atleast_1d(np.asarray(b, np.float64))
         if w is not None and (w.ndim != 2 or (b is not None and b.shape != (len(w),))):

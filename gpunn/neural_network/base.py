@@ -15,7 +15,7 @@ STOCHASTIC = ("sgd", "adam")
 def has_steps(estimator: Any) -> bool:
     """For `partial_fit`. Raises AttributeError where there are none to take."""
     if estimator.solver not in STOCHASTIC:
-        raise AttributeError(f"partial_fit is only available for stochastic solvers, {' and '.join(STOCHASTIC)}. {estimator.solver} is none.")
+        raise AttributeError(f"partial_fit is only available for stochastic solvers: {' and '.join(STOCHASTIC)}. Not {estimator.solver}.")
     return True
 
 
@@ -31,7 +31,7 @@ class Held:
 
 
 class BaseNetwork(BaseEstimator):
-    """Base class of `MLPClassifier` and `MLPRegressor`. A subclass says what is learned: `_encode`, `_loss`, `_score_outputs`, `predict`."""
+    """Base class of `MLPClassifier` and `MLPRegressor`. A subclass gives `_encode`, `_loss`, `_score_outputs` and `predict`."""
 
     _rules = parameters.NETWORK
 

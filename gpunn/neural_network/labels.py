@@ -22,7 +22,7 @@ class Labels:
             return
         if kind not in ("binary", "multiclass"):
             raise ValueError(
-                f"Argument y of {name}: expected one class a row, or a matrix of 0 and 1, a column for each label. Received: {kind} targets."
+                f"Argument y of {name}: expected one class a row, or a matrix of 0 and 1, a column a label. Received: {kind} targets."
             )
         self.classes = np.unique(y) if classes is None else np.unique(classes)
         self.kind = "binary" if len(self.classes) <= 2 else "multiclass"

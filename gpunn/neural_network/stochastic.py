@@ -13,7 +13,7 @@ SMALLEST_RATE = 1e-6  # an adaptive rate that has come below stops the training
 
 
 def make_optimizer(estimator: Any) -> optimizers.Optimizer:
-    """gpunn's SGD or Adam with the estimator's parameters: both are scikit-learn's to the letter (Adam's epsilon stands beside the root)."""
+    """gpunn's SGD or Adam with the estimator's parameters: both are scikit-learn's to the letter (Adam's epsilon beside the root)."""
     e = estimator
     if e.solver == "adam":
         return optimizers.Adam(e.learning_rate_init, e.beta_1, e.beta_2, e.epsilon)
@@ -93,7 +93,7 @@ def shuffled(order: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
 
 
 def fit(estimator: Any, network: Network, x: Any, target: Any, weights: Any, rng: Any, incremental: bool, held: Any) -> None:
-    """Train until `Stopping` says so or ``max_iter`` epochs have run (one with `incremental`); sets the fitted attributes but the weights."""
+    """Train until `Stopping` says so or ``max_iter`` epochs have run (one with `incremental`); sets the fitted attributes, not the weights."""
     e, rows = estimator, len(x)
     epochs, stopping = network.epochs(x, target, weights, e._batch(rows)), Stopping(estimator, held)
     order = np.arange(rows)

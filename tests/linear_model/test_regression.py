@@ -86,7 +86,8 @@ def test_interactions_need_a_hidden_layer():  # F-PER-08, CL-15
 
 
 def test_stacked_linear_layers_are_one():  # F-PER-09, CL-14
-    net = MLPRegressor(hidden_layer_sizes=(6, 5, 4), activation="identity", solver="lbfgs", max_iter=2000, tol=1e-9, alpha=0, random_state=0)
+    options = {"solver": "lbfgs", "max_iter": 2000, "tol": 1e-9, "alpha": 0, "random_state": 0}
+    net = MLPRegressor(hidden_layer_sizes=(6, 5, 4), activation="identity", **options)
     scaled = Y / 100
     net.fit(X, scaled)
     product = net.coefs_[0] @ net.coefs_[1] @ net.coefs_[2] @ net.coefs_[3]

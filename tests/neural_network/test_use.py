@@ -140,7 +140,8 @@ BAD = [
     ({"solver": "rmsprop"}, "solver of MLPClassifier: expected one of 'lbfgs', 'sgd', 'adam'"),
     ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes of MLPClassifier: expected a positive integer or a sequence of them"),
     ({"hidden_layer_sizes": "10"}, "hidden_layer_sizes"), ({"alpha": -1}, "alpha.*a number of at least 0. Received: alpha=-1"),
-    ({"batch_size": 0}, "batch_size.*one of 'auto' or an integer of at least 1"), ({"learning_rate_init": 0}, "learning_rate_init.*above 0"),
+    ({"batch_size": 0}, "batch_size.*one of 'auto' or an integer of at least 1"),
+    ({"learning_rate_init": 0}, "learning_rate_init.*above 0"),
     ({"momentum": 1.5}, "momentum.*at most 1"), ({"beta_1": 1.0}, "beta_1.*below 1"), ({"max_iter": 2.5}, "max_iter.*an integer"),
     ({"random_state": "x"}, "random_state"), ({"shuffle": "yes"}, "shuffle.*True or False"), ({"n_iter_no_change": 0}, "n_iter_no_change"),
     ({"validation_fraction": 1.0}, "validation_fraction"), ({"tol": float("nan")}, "tol"), ({"learning_rate": "cyclic"}, "learning_rate"),
@@ -158,7 +159,8 @@ def test_bad_input_leaves_a_fitted_estimator_as_it_was():
     before = model.predict_proba(X)
     w = np.ones(len(X))
     for arguments, message in (
-        ((X[:, :5], Y[:-1]), "inconsistent numbers of samples"), ((X, Y, w[:-1]), r"sample_weight of MLPClassifier: expected shape \(400,\)"),
+        ((X[:, :5], Y[:-1]), "inconsistent numbers of samples"),
+        ((X, Y, w[:-1]), r"sample_weight of MLPClassifier: expected shape \(400,\)"),
         ((X, Y, w * np.nan), "sample_weight.*finite"), ((X, Y, 0 * w), "sample_weight.*at least one weight that is not zero"),
         ((X, np.stack([Y, Y % 3], axis=1)), "y of MLPClassifier: expected one class a row"), ((np.full_like(X, np.inf), Y), "infinity"),
     ):  # fmt: skip
@@ -172,7 +174,7 @@ def test_refusals():
         small().partial_fit(X, Y)
     with pytest.raises(ValueError, match="not the same as on last call to partial_fit"):
         small().partial_fit(X, Y, classes=range(10)).partial_fit(X, Y, classes=range(9))
-    with pytest.raises(ValueError, match="has classes not in `self.classes_`: \\[9\\]"):
+    with pytest.raises(ValueError, match=r"has classes not in `self.classes_`: \[9\]"):
         small().partial_fit(X[Y < 9], Y[Y < 9], classes=range(9)).partial_fit(X, Y)
     with pytest.raises(ValueError, match="does not support early_stopping"):
         small(early_stopping=True).partial_fit(X, Y, classes=range(10))
@@ -184,7 +186,7 @@ def test_refusals():
         small(warm_start=True).fit(X, Y).set_params(hidden_layer_sizes=(8,)).fit(X, Y)
     with pytest.raises(ValueError, match="weights that are not finite"):
         MLPRegressor(solver="sgd", learning_rate_init=1e6, max_iter=5).fit(X, Y)
-    with pytest.raises(ValueError, match="at least 0. Received: -1"):
+    with pytest.raises(ValueError, match=r"at least 0\. Received: -1"):
         MLPRegressor(loss="poisson").fit(X, np.r_[-1.0, Y[1:]])
     assert not hasattr(MLPClassifier(solver="lbfgs"), "partial_fit") and hasattr(MLPClassifier(), "partial_fit")
 
