@@ -14,8 +14,8 @@ K = keras.activations
 # (name, parameters); a third entry where Keras has no such function
 PLAIN = [
     "celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "linear",
-    "log_sigmoid", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softplus", "softsign", "sparse_plus", "sparse_sigmoid",
-    "squareplus", "swish", "tanh", "tanh_shrink", "softmax", "log_softmax", "glu",
+    "log_sigmoid", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink", "softplus", "softsign", "sparse_plus",
+    "sparse_sigmoid", "squareplus", "swish", "tanh", "tanh_shrink", "softmax", "log_softmax", "glu",
 ]  # fmt: skip
 CASES = {name: (name, {}) for name in PLAIN} | {
     "relu 6": ("relu", {"max_value": 6.0}),
