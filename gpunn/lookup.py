@@ -1,5 +1,6 @@
 """Finding a class by the string, class, object or configuration a user gives, as Keras's ``get`` functions do."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,8 +20,8 @@ def custom_objects(objects: dict[str, Any] | None) -> Iterator[None]:
 
 
 def snake(name: str) -> str:
-    """``MeanSquaredError`` -> ``mean_squared_error``."""
-    return "".join(("_" + c.lower() if c.isupper() and i and not name[i - 1].isupper() else c.lower()) for i, c in enumerate(name))
+    """``MeanSquaredError`` -> ``mean_squared_error``, ``PReLU`` -> ``p_re_lu``: where Keras puts them."""
+    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
 
 
 def find(kind: str, identifier: Any, table: dict[str, Any]) -> Any:

@@ -23,12 +23,12 @@ following(bias_linear, relu, "x")
 
 @elementwise("x, top:const, threshold:const -> y", family="rectifier")
 def clipped_relu(x, top, threshold):
-    """For threshold >= 0, where y > 0 tells that x was above it."""
     return 0.0 if x <= threshold else (top if x > top else x)
 
 
 @elementwise("dy, y, top:const -> dx", family="rectifier")
 def clipped_relu_bwd(dy, y, top):
+    """For threshold >= 0, where y > 0 tells that x was above it."""
     return dy if y > 0.0 and y < top else 0.0
 
 
@@ -44,12 +44,12 @@ def rectifier_bwd(dy, x, slope, top, threshold):
 
 @elementwise("x, slope:const -> y", family="rectifier")
 def leaky_relu(x, slope):
-    """For slope > 0, where y > 0 tells that x was."""
     return x if x > 0.0 else slope * x
 
 
 @elementwise("dy, y, slope:const -> dx", family="rectifier")
 def leaky_relu_bwd(dy, y, slope):
+    """For slope > 0, where y > 0 tells that x was."""
     return dy if y > 0.0 else slope * dy
 
 

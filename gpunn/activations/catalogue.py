@@ -16,9 +16,10 @@ def _relu(negative_slope: float = 0.0, max_value: float | None = None, threshold
         return Formulas(r.relu, r.relu_bwd)
     if slope > 0 and limit == 0 and max_value is None:
         return Formulas(r.leaky_relu, r.leaky_relu_bwd, {"slope": slope})
-    if slope == 0 and limit >= 0:
-        return Formulas(r.clipped_relu, r.clipped_relu_bwd, {"top": top, "threshold": limit})
-    return Formulas(r.rectifier, r.rectifier_bwd, {"slope": slope, "top": top, "threshold": limit})
+    constants = {"slope": slope, "top": top, "threshold": limit}
+    if slope == 0:  # where the threshold is negative, y does not tell whether x was above it
+        return Formulas(r.clipped_relu, r.clipped_relu_bwd if limit >= 0 else r.rectifier_bwd, constants)
+    return Formulas(r.rectifier, r.rectifier_bwd, constants)
 
 
 def _relu6() -> Formulas:
