@@ -11,12 +11,14 @@ from gpunn.layers import Dense, Input
 from gpunn.models import Sequential
 from gpunn.neural_network.objective import Penalty
 from gpunn.training.data import Rows
-from gpunn.training.loop import CHUNK, Training, grouped
-from gpunn.training.step import Feed, record_prediction
+from gpunn.training.feeds.base import grouped
+from gpunn.training.feeds.resident import Resident
+from gpunn.training.loop import CHUNK, Training
+from gpunn.training.prediction import Prediction
 
 ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
 PREDICTED = 2048  # rows of a batch without training
-GROUPED = 64  # from so many columns on, rows of a batch go in order of their label (see `loop.grouped`)
+GROUPED = 64  # from so many columns on, rows of a batch go in order of their label (see `feeds.base.grouped`)
 
 
 class Network:
@@ -86,25 +88,13 @@ class Outputs:
     """What the model gives for some rows, now and after it has learned more: recorded once."""
 
     def __init__(self, model: Any, x: np.ndarray):
-        self.model, self.ops, self.rows = model, model.backend, len(x)
-        self.x = self.ops.asarray(x)
-        self.order, self.position = self.ops.asarray(np.arange(len(x), dtype=np.int32)), self.ops.zeros((1,), "int64")
-        self._programs: dict[int, Any] = {}
+        self._prediction = Prediction(model, Rows(x, [], None), PREDICTED, None)
 
     def __call__(self) -> np.ndarray:
-        self.ops.write(self.position, 0)
-        parts = []
-        for start in range(0, self.rows, PREDICTED):
-            rows = min(PREDICTED, self.rows - start)
-            if rows not in self._programs:
-                self._programs[rows] = record_prediction(self.model, self.x, rows, self.position, self.order)
-            program, out = self._programs[rows]
-            program.run(1)
-            parts.append(self.ops.to_numpy(out))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return self._prediction.run()
 
 
-class WholeFeed(Feed):
+class WholeFeed(Resident):
     """All rows at once, in their order: nothing is gathered."""
 
     def gather(self, ops: Any, rows: int, dtype: Any) -> Any:
@@ -118,10 +108,11 @@ class Epochs:
         self.network, self.ops, self.rows = network, network.ops, len(x)
         self.weights = weights if relative else None
         given = None if weights is None else weights.astype(network.dtype)
-        self.pass_ = Training(network.model, Rows(x, [target], given, []), batch, shuffle=False)
+        rows = Rows(x, [target], given, [])
+        self.pass_ = Training(network.model, rows, batch, shuffle=False)
         self.batch = self.pass_.batch
         if self.batch == self.rows:
-            self.pass_.feed = WholeFeed(**vars(self.pass_.feed))
+            self.pass_.feed = WholeFeed(self.ops, rows, batch)
         grouping = target.ndim == 1 and target.dtype == np.int32 and x.shape[1] >= GROUPED and self.batch < self.rows
         self._labels = target if grouping else None
         self._chunk, self._sums = 1, self.pass_._places(self.batch)
@@ -137,9 +128,8 @@ class Epochs:
             self.ops.write(feed.order, order)
         if self.weights is not None:
             self._weigh(np.arange(self.rows) if order is None else order)
-        self.ops.write(feed.position, 0)
         self.pass_.reset()
-        for rows, left in self.pass_.pieces(0, self.pass_.count):
+        for rows, left in feed.pieces(0, None):
             while left:
                 n, began = min(left, self._chunk), time.perf_counter()
                 self.pass_.step(rows, n)
