@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.kernels import data as feeding
 from gpunn.layers import Dense, Input
 from gpunn.models import Sequential
 from gpunn.neural_network.objective import Penalty
@@ -15,7 +14,7 @@ from gpunn.training.data import Rows
 from gpunn.training.feeds.base import grouped
 from gpunn.training.feeds.resident import Resident
 from gpunn.training.loop import CHUNK, Training
-from gpunn.training.step import run_stages
+from gpunn.training.prediction import Prediction
 
 ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
 PREDICTED = 2048  # rows of a batch without training
@@ -89,27 +88,10 @@ class Outputs:
     """What the model gives for some rows, now and after it has learned more: recorded once."""
 
     def __init__(self, model: Any, x: np.ndarray):
-        self.model, self.ops, self.rows = model, model.backend, len(x)
-        self.feed = Resident(self.ops, Rows(x, [], None), PREDICTED)
-        self._programs: dict[int, tuple[Any, Any]] = {}
+        self._prediction = Prediction(model, Rows(x, [], None), PREDICTED, None)
 
     def __call__(self) -> np.ndarray:
-        parts = []
-        for rows, times in self.feed.pieces(0, None):
-            if rows not in self._programs:
-                self._programs[rows] = self._record(rows)
-            program, out = self._programs[rows]
-            for _ in range(times):
-                program.run(1)
-                parts.append(self.ops.to_numpy(out))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-    def _record(self, rows: int) -> tuple[Any, Any]:
-        ops, unused = self.ops, self.ops.zeros((1,), "int64")
-        with ops.record() as program:
-            out, _ = run_stages(self.model.inference_stages(), self.feed.gather(ops, rows, np.dtype(self.model.dtype)), False)
-            ops.launch(feeding.ADVANCE, self.feed.position, unused, rows, 0)
-        return program, out
+        return self._prediction.run()
 
 
 class WholeFeed(Resident):
@@ -126,7 +108,7 @@ class Epochs:
         self.network, self.ops, self.rows = network, network.ops, len(x)
         self.weights = weights if relative else None
         given = None if weights is None else weights.astype(network.dtype)
-        rows = Rows(x, [target], given)
+        rows = Rows(x, [target], given, [])
         self.pass_ = Training(network.model, rows, batch, shuffle=False)
         self.batch = self.pass_.batch
         if self.batch == self.rows:

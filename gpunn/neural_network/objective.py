@@ -79,8 +79,7 @@ class Penalty:
         self._rows = 0
         self._values: list[Any] = []
 
-    def begin(self, rows: int, factor: float = 1.0) -> None:
-        """Before a step; scikit-learn scales no losses, so that `factor` is 1."""
+    def begin(self, rows: int) -> None:
         self._rows, self._values = rows, []
 
     def weights(self, training: bool) -> None:

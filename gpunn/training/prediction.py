@@ -32,17 +32,19 @@ class Prediction:
         self._parts: list[np.ndarray] = []
         self._last: Any = None
 
-    def run(self, chain: Any) -> np.ndarray:
-        done = 0
+    def run(self, chain: Any = None) -> np.ndarray:
+        """May be called again, when the model has changed: nothing is recorded anew."""
+        done, watched = 0, chain is not None and chain.predict_batches
+        self._values, self._kept, self._parts = None, 0, []
         self.feed.begin(0, 0, False)
         with closing(self.feed.pieces(0, self.steps)) as pieces:
             for rows, left in pieces:
                 while left:
-                    if chain.predict_batches:
+                    if watched:
                         chain.on_predict_batch_begin(done)
-                    n = self._eager(rows) if not self.model.recordable else self._recorded(rows, 1 if chain.predict_batches else left)
+                    n = self._eager(rows) if not self.model.recordable else self._recorded(rows, 1 if watched else left)
                     done, left = done + n, left - n
-                    if chain.predict_batches:
+                    if watched:
                         self._read()
                         chain.on_predict_batch_end(done - 1, {"outputs": self._last})
         self._read()

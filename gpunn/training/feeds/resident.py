@@ -25,8 +25,8 @@ class Resident(Feed):
         self.weights = None if rows.weights is None else ops.asarray(rows.weights)
         self.order = ops.asarray(np.arange(self.rows, dtype=np.int32))
         self.position = ops.zeros((1,), "int64")
-        self._labels = rows.labels
         with ops.here():
+            self._labels = rows.labels
             self._classes = 0 if self._labels is None else int(self._labels.max()) + 1
 
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:

@@ -26,7 +26,9 @@ class Streamed(Feed):
         self._later, self._makes = rows.later, rows.makes
         self._targets = [_on_host(ops, t) for t in rows.targets]
         self._weights = None if rows.weights is None else _on_host(ops, rows.weights)
-        self._labels = None if rows.labels is None else _on_host(ops, rows.labels)
+        with ops.here():
+            labels = rows.labels
+        self._labels = None if labels is None else _on_host(ops, labels)
         self._order: np.ndarray | None = None
         batch_bytes = self.batch * (rows.nbytes // self.rows)
         self.per = min(max(1, ops.block // max(1, batch_bytes)), -(-self.count // 2))
