@@ -47,6 +47,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     ``feature_names_in_``.
     """
 
+    coef_: Any
+    intercept_: Any
+
     def __init__(
         self, penalty: str | None = "l2", *, C: float = 1.0, tol: float = 1e-4, fit_intercept: bool = True, class_weight: Any = None,
         random_state: Any = None, solver: str = "lbfgs", max_iter: int = 100, verbose: Any = 0, warm_start: bool = False,

@@ -109,14 +109,14 @@ class BaseNetwork(BaseEstimator):
         self.out_activation_ = self._out_activation()
         self.coefs_, self.intercepts_ = draw(units, self.activation, rng, dtype)
         for name in ("loss_curve_", "_optimizer_state"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
 
     def _begin_curve(self) -> None:
         self.loss_curve_: list[float] = []
         self._no_improvement_count = 0
         held = self.early_stopping
         self.best_loss_ = None if held else np.inf
-        self.validation_scores_ = [] if held else None
+        self.validation_scores_: list[float] | None = [] if held else None
         self.best_validation_score_ = -np.inf if held else None
 
     def _out_activation(self) -> str:

@@ -26,18 +26,19 @@ class Objective:
     def __init__(self, network: Network, x: np.ndarray, target: np.ndarray, weights: np.ndarray | None):
         self.network, self.ops = network, network.ops
         self.epochs = network.epochs(x, target, weights, len(x))
-        places = network.model.storage.places.values()
+        self.storage: Any = network.model.storage
+        places = self.storage.places.values()
         ordered = sorted(places, key=lambda place: -len(place[1]))  # stable: matrices first
         self.index = np.concatenate([at + np.arange(int(np.prod(shape))) for at, shape in ordered])
-        self.size = network.model.storage.trainable_size
+        self.size = self.storage.trainable_size
 
     def start(self) -> np.ndarray:
-        return self.ops.to_numpy(self.network.model.storage.values[: self.size])[self.index]
+        return self.ops.to_numpy(self.storage.values[: self.size])[self.index]
 
     def put(self, vector: np.ndarray) -> None:
         flat = np.zeros(self.size, vector.dtype)
         flat[self.index] = vector
-        self.ops.write(self.network.model.storage.values[: self.size], flat)
+        self.ops.write(self.storage.values[: self.size], flat)
 
     def without_targets(self) -> None:
         """From now on against targets of zero: the gradient of a quadratic loss is then linear in the weights."""
@@ -46,7 +47,7 @@ class Objective:
     def __call__(self, vector: np.ndarray) -> tuple[float, np.ndarray]:
         self.put(vector)
         loss = self.epochs.run()
-        return loss, self.ops.to_numpy(self.network.model.storage.gradients)[self.index].astype(np.float64)
+        return loss, self.ops.to_numpy(self.storage.gradients)[self.index].astype(np.float64)
 
 
 def fit(objective: Objective, name: str, options: dict[str, Any], verbose: Any = False, bounds: Any = None) -> Any:

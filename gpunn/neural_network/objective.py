@@ -79,7 +79,8 @@ class Penalty:
         self._rows = 0
         self._values: list[Any] = []
 
-    def begin(self, rows: int) -> None:
+    def begin(self, rows: int, factor: float = 1.0) -> None:
+        """Before a step. No loss is scaled here, so that `factor` is 1."""
         self._rows, self._values = rows, []
 
     def weights(self, training: bool) -> None:

@@ -18,7 +18,8 @@ def number(low: float = -math.inf, high: float = math.inf, low_open: bool = Fals
     def fits(v: Any) -> bool:
         if not isinstance(v, Real) or isinstance(v, bool | np.bool_) or math.isnan(v):
             return False
-        return (v > low if low_open else v >= low) and (v < high if high_open else v <= high)
+        x = float(v)
+        return (x > low if low_open else x >= low) and (x < high if high_open else x <= high)
 
     where = f"a number {'above' if low_open else 'of at least'} {low:g}"
     if high < math.inf:
@@ -27,7 +28,7 @@ def number(low: float = -math.inf, high: float = math.inf, low_open: bool = Fals
 
 
 def whole(low: int) -> Rule:
-    return lambda v: isinstance(v, Integral) and not isinstance(v, bool | np.bool_) and v >= low, f"an integer of at least {low}"
+    return lambda v: isinstance(v, Integral) and not isinstance(v, bool | np.bool_) and int(v) >= low, f"an integer of at least {low}"
 
 
 def either(*rules: Rule) -> Rule:
@@ -35,7 +36,7 @@ def either(*rules: Rule) -> Rule:
 
 
 FLAG: Rule = (lambda v: isinstance(v, bool | np.bool_), "True or False")
-LOUDNESS: Rule = (lambda v: isinstance(v, bool | np.bool_ | Integral) and v >= 0, "True, False or a number of at least 0")
+LOUDNESS: Rule = (lambda v: isinstance(v, bool | np.bool_ | Integral) and int(v) >= 0, "True, False or a number of at least 0")
 SIZES: Rule = (lambda v: not isinstance(v, str) and all(whole(1)[0](n) for n in np.atleast_1d(np.asarray(v, object)).ravel()),
                "a positive integer or a sequence of them")  # fmt: skip
 SEED: Rule = (

@@ -93,7 +93,7 @@ def shuffled(order: np.ndarray, rng: np.random.RandomState) -> np.ndarray:
 
 
 def fit(estimator: Any, network: Network, x: Any, target: Any, weights: Any, rng: Any, incremental: bool, held: Any) -> None:
-    """Train until `Stopping` says so or ``max_iter`` epochs have run (one with `incremental`); sets the fitted attributes, not the weights."""
+    """Train until `Stopping` says so or ``max_iter`` epochs have run (`incremental`: one); sets the fitted attributes, not the weights."""
     e, rows = estimator, len(x)
     epochs, stopping = network.epochs(x, target, weights, e._batch(rows)), Stopping(estimator, held)
     order = np.arange(rows)
