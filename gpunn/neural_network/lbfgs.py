@@ -1,7 +1,7 @@
 """Solver "lbfgs": SciPy's L-BFGS-B over all weights, loss and gradient by one replay of gpunn's recorded step."""
 
 import warnings
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Objective:
     def __init__(self, network: Network, x: np.ndarray, target: np.ndarray, weights: np.ndarray | None):
         self.network, self.ops = network, network.ops
         self.epochs = network.epochs(x, target, weights, len(x))
-        self.storage: Any = network.model.storage
+        self.storage = cast(Any, network.model.storage)
         places = self.storage.places.values()
         ordered = sorted(places, key=lambda place: -len(place[1]))  # stable: matrices first
         self.index = np.concatenate([at + np.arange(int(np.prod(shape))) for at, shape in ordered])
