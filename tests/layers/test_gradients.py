@@ -5,11 +5,21 @@ import pytest
 from gradient import check_layer
 
 from gpunn import activations, random
-from gpunn.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Reshape
+from gpunn.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, PReLU, Reshape
 from gpunn.layers.base import Rng
 
 pytestmark = pytest.mark.usefixtures("float64")
 ACTIVATIONS = ["linear", "relu", "sigmoid", "tanh", "softmax"]
+OTHERS = {name: activations.get(name) for name in sorted(activations.NAMES) if name not in (*ACTIVATIONS, "step", "threshold")} | {
+    "threshold": activations.threshold.configured(0.2, -1.0),
+    "relu_of_everything": activations.relu.configured(negative_slope=0.2, max_value=1.5, threshold=0.3),
+    "relu_above": activations.relu.configured(threshold=-0.4, max_value=1.5),
+    "gelu_approximately": activations.gelu.configured(approximate=True),
+    "elu_3": activations.elu.configured(3.0),
+    "celu_3": activations.celu.configured(3.0),
+    "softmax_of_rows": activations.softmax.configured(axis=0),
+}
+AFTER_NORMALIZATION = ["gelu", "elu_3", "relu_of_everything", "log_softmax", "glu", "softmax_of_rows"]  # of each way to keep what is needed
 
 
 def batch_norm(activation="linear", **options):
@@ -19,6 +29,12 @@ def batch_norm(activation="linear", **options):
 CASES = {
     **{f"dense_{a}": (lambda a=a: (Dense(5, activation=a), {}), (7, 4), False) for a in ACTIVATIONS},
     **{f"dense_then_{a}": (lambda a=a: (Dense(5), {"activation": activations.get(a)}), (7, 4), False) for a in ACTIVATIONS},
+    **{f"dense_{name}": (lambda a=a: (Dense(6, activation=a), {}), (7, 4), False) for name, a in OTHERS.items()},
+    "gelu_without_bias": (lambda: (Dense(3, activation="gelu", use_bias=False), {}), (6, 4), False),
+    "softmax_of_a_middle_axis": (lambda: (Dense(3, activation=activations.softmax.configured(axis=1)), {}), (4, 5, 2), False),
+    "glu_of_a_middle_axis": (lambda: (Activation(activations.glu.configured(axis=1)), {}), (4, 6, 3), False),
+    "prelu": (lambda: (PReLU("ones"), {}), (6, 4), False),
+    "prelu_shared": (lambda: (PReLU("ones", shared_axes=[2]), {}), (6, 4, 3, 2), False),
     "dense_without_bias": (lambda: (Dense(3, activation="tanh", use_bias=False), {}), (6, 4), False),
     "dense_of_sequences": (lambda: (Dense(3, activation="sigmoid"), {}), (4, 5, 2), False),
     "dense_one_row": (lambda: (Dense(33, activation="relu"), {}), (1, 17), False),
@@ -31,6 +47,7 @@ CASES = {
     "dropout_inference": (lambda: (Dropout(0.4), {}), (9, 6), False),
     **{f"batch_norm_{a}": (batch_norm(a), (8, 5), True) for a in ACTIVATIONS},
     **{f"batch_norm_inference_{a}": (batch_norm(a), (8, 5), False) for a in ACTIVATIONS},
+    **{f"batch_norm_{name}": (batch_norm(OTHERS.get(name, name)), (8, 6), True) for name in AFTER_NORMALIZATION},
     "batch_norm_bare": (batch_norm(center=False, scale=False), (8, 5), True),
     "batch_norm_without_scale": (batch_norm(scale=False), (8, 5), True),
     "batch_norm_without_center": (batch_norm(center=False), (8, 5), False),
