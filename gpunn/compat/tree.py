@@ -60,7 +60,7 @@ KERAS: dict[str, Place] = {
     "models": Place("gpunn.models"),
     "objectives": Place("gpunn.losses", old=True),
     "optimizers": Place("gpunn.optimizers"),
-    "optimizers.legacy": Place("gpunn.optimizers", old=True),
+    "optimizers.legacy": Place("gpunn.optimizers.legacy", old=True),
     "optimizers.schedules": Place("gpunn.optimizers.schedules"),
     "preprocessing": Place("gpunn.preprocessing"),
     "preprocessing.image": Place("gpunn.preprocessing.image"),

@@ -1,10 +1,11 @@
-"""EX-10, EX-11, EX-19, EX-24, EX-32, EX-33, EX-36: numbers of parameters, of updates, of units that dropout keeps."""
+"""EX-10, EX-11, EX-19, EX-24, EX-27, EX-32, EX-33, EX-36: numbers of parameters, of updates, of units that dropout keeps."""
 
 import numpy as np
 import pytest
 
 from gpunn.layers import Dense, Dropout
 from gpunn.models import Sequential
+from gpunn.tuning import capacity_search
 
 pytestmark = pytest.mark.usefixtures("cpu")
 
@@ -63,3 +64,12 @@ def test_ex33_dropout(rate):
 def test_ex36_a_bounding_box():
     """Two outputs for the centre, two for the size."""
     assert dense(784, 10, 4).output_shape == (None, 4)
+
+
+def test_ex27_capacity():
+    """The slide's table, its errors given by hand: grow while it falls, one step back after it rose, done."""
+    errors = {(1, 100): 5.4, (1, 250): 4.8, (2, 250): 4.4, (3, 250): 4.5, (3, 200): 4.3}
+    found = capacity_search(lambda layers, nodes: errors[layers, nodes])
+    assert [(t.layers, t.nodes, t.score) for t in found.trials] == [(*capacity, error) for capacity, error in errors.items()]
+    assert [t.decision for t in found.trials] == ["Increase capacity"] * 3 + ["Decrease capacity", "Done"]
+    assert (found.best.layers, found.best.nodes) == (3, 200)
