@@ -50,9 +50,10 @@ def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Su
     x = feed.gather(ops, rows, dtype)
     y = feed.gather_target(ops, 0, rows)
     weight = feed.gather_weights(ops, rows, dtype)
-    setup.penalties.begin(rows)
+    factor = setup.optimizer.scale_loss(1.0) if training else 1.0
+    setup.penalties.begin(rows, factor)
     z, pullbacks = run_stages(setup.stages, x, training)
-    scale = setup.optimizer.scale_loss(setup.loss.scale(rows)) if training else setup.loss.scale(rows)
+    scale = factor * setup.loss.scale(rows)
     if setup.fused:
         values, gradient, p = setup.loss.record_fused(ops, y, z, weight, scale)
     else:
