@@ -1,7 +1,7 @@
 """Regularization: the value and the gradient of sums over elements, for all parameters of a model in one launch.
 
 A penalty is two formulas of one element and its coefficients, ``value(w, c0, c1, ...)`` and ``gradient(w, c0, c1, ...)``. Parameters are
-cut into *pieces* of the flat vector, by their bounds (start, end), each with coefficients of its own and a value of its own.
+cut into chunks of the flat vector (`segments.chunks`), each with coefficients of its own and a value of its own.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,7 @@ from gpunn.kernels.cuda_text import SUFFIX, cuda_kernel, typed
 from gpunn.kernels.elementwise import composed, elementwise
 from gpunn.kernels.formula import Formula
 from gpunn.kernels.record import REGISTRY, Kernel, columns_of, first_rows, matrix, parse, register
-
-PIECE = 1024  # elements of a piece at most: a warp's work, and short enough to be summed in float32
+from gpunn.kernels.segments import CHUNK
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Penalty:
     """The kernels of one pair of formulas.
 
     Attributes:
-        both: ``bounds, coefficients, p, scale:const, g -> g, value:col``: g += scale * gradient, and the value of each piece.
+        both: ``bounds, coefficients, p, scale:const, g -> g, value:col``: g += scale * gradient, and the value of each chunk.
         value: ``bounds, coefficients, p -> value:col``.
         rows: ``y, scale:const, c0:const ... -> value:col``, for a layer's output: scale times the value of each row.
         rows_gradient: ``dy, y, scale:const, c0:const ... -> dy``: dy += scale * gradient.
@@ -55,21 +54,21 @@ def penalty(value: Kernel, gradient: Kernel) -> Penalty:
         f"{name}_rows_bwd", f"{arguments} -> dy", ", ".join(["dy", "y", "scale", *names]),
         f"dy + scale * {g.name}({', '.join(['y', *names])})", {g.name: gradient},
     )
-    both, alone, rows = (_kernel(name, f, slope, pieces, value.family) for slope, pieces in ((g, True), (None, True), (None, False)))
+    both, alone, rows = (_kernel(name, f, slope, chunked, value.family) for slope, chunked in ((g, True), (None, True), (None, False)))
     return Penalty(both, alone, rows, rows_gradient, len(names))
 
 
-def _kernel(name: str, f: Formula, g: Formula | None, pieces: bool, family: str) -> Kernel:
-    """Over pieces of the flat vector (with their gradient), or over the rows of an array."""
-    name += "_both" if g else "_value" if pieces else "_rows"
+def _kernel(name: str, f: Formula, g: Formula | None, chunked: bool, family: str) -> Kernel:
+    """Over chunks of the flat vector (with their gradient), or over the rows of an array."""
+    name += "_both" if g else "_value" if chunked else "_rows"
     if name in REGISTRY:
         return REGISTRY[name]
-    text = _Texts(name, f, g, pieces)
+    text = _Texts(name, f, g, chunked)
     return register(
         Kernel(
             name=name, operands=parse(text.signature), extent=first_rows, reference=text.reference(), native_text=text.numba(),
             cuda=text.cuda, geometry="warps", formulas=tuple(text.formulas), family=family,
-            cost=(lambda *a: 0.3 * PIECE) if pieces else (lambda y, *a: 0.3 * columns_of(y)),
+            cost=(lambda *a: 0.2 * CHUNK) if chunked else (lambda y, *a: 0.3 * columns_of(y)),
         )
     )
 
@@ -77,11 +76,11 @@ def _kernel(name: str, f: Formula, g: Formula | None, pieces: bool, family: str)
 class _Texts:
     """The implementations of one kernel."""
 
-    def __init__(self, name: str, f: Formula, g: Formula | None, pieces: bool):
-        self.name, self.f, self.g, self.pieces = name, f, g, pieces
+    def __init__(self, name: str, f: Formula, g: Formula | None, chunked: bool):
+        self.name, self.f, self.g, self.chunked = name, f, g, chunked
         self.formulas = [*f.closure(), *(h for h in (g.closure() if g else ()) if h not in f.closure())]
         self.count = len(f.parameters) - 1
-        if pieces:
+        if chunked:
             self.signature = "bounds:full:i8, coefficients, p:whole" + (
                 ", scale:const, g:whole -> g:whole, value:col" if g else " -> value:col"
             )
@@ -94,7 +93,7 @@ class _Texts:
             exec(formula.python("numpy"), space)
         f, g = space[self.f.name], space[self.g.name] if self.g else None
 
-        def over_pieces(bounds: Any, coefficients: Any, p: Any, *rest: Any) -> None:
+        def over_chunks(bounds: Any, coefficients: Any, p: Any, *rest: Any) -> None:
             p, value = p.reshape(-1), rest[-1].reshape(-1)
             for i, (start, end) in enumerate(bounds):
                 w, c = p[start:end], coefficients[i, : self.count]
@@ -109,14 +108,14 @@ class _Texts:
 
         def reference(*arguments: Any) -> None:
             with np.errstate(all="ignore"):
-                (over_pieces if self.pieces else over_rows)(*arguments)
+                (over_chunks if self.chunked else over_rows)(*arguments)
 
         return reference
 
     def numba(self) -> str:
         c = [f"c{k}" for k in range(self.count)]
         call = ", ".join(["w", *c])
-        if self.pieces:
+        if self.chunked:
             head = ["p = p.reshape(p.size)", *(["scale = T(scale[0])", "g = g.reshape(g.size)"] if self.g else [])]
             take = ["part = p[bounds[i, 0]:bounds[i, 1]]", *(["slope = g[bounds[i, 0]:bounds[i, 1]]"] if self.g else [])]
             take += [f"c{k} = coefficients[i, {k}]" for k in range(self.count)]
@@ -136,14 +135,14 @@ class _Texts:
                 "            w = part[j]",
                 f"            total += {self.f.name}({call})",
                 *([f"            slope[j] += scale * {self.g.name}({call})"] if self.g else []),
-                f"        value[i] = total{'' if self.pieces else ' * scale'}",
+                f"        value[i] = total{'' if self.chunked else ' * scale'}",
             ]
         )
 
     def cuda(self, dtype: str) -> str:
         c = [f"c{k}" for k in range(self.count)]
         call = ", ".join(["w", *c])
-        if self.pieces:
+        if self.chunked:
             parameters = ["const long long* __restrict__ bounds", "const T* __restrict__ coefficients", "const T* __restrict__ p"]
             parameters += ["T scale", "T* __restrict__ g"] if self.g else []
             take = "  const long long start = bounds[2 * row], count = bounds[2 * row + 1] - start;\n"
@@ -165,7 +164,7 @@ class _Texts:
             + (f"    g[start + j] += scale * {self.g.name}({call});\n" if self.g else "")
             + "  }\n"
             "  total = warp_sum(total);\n"
-            f"  if (lane == 0) value[row] = total{'' if self.pieces else ' * scale'};\n"
+            f"  if (lane == 0) value[row] = total{'' if self.chunked else ' * scale'};\n"
             "}\n",
             dtype,
         )

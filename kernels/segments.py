@@ -17,6 +17,12 @@ ROW = 16  # elements; every parameter starts on one
 CHUNK = 2048  # elements, a multiple of a row
 
 
+def chunks(start: int, end: int) -> np.ndarray:
+    """The chunks of a part: (chunks, 2), where each starts and ends."""
+    starts = np.arange(start, end, CHUNK)
+    return np.stack([starts, np.minimum(starts + CHUNK, end)], axis=1)
+
+
 def _squares_reference(bounds, x, squares):
     flat = x.reshape(-1)
     for i, (start, end) in enumerate(bounds):

@@ -43,13 +43,6 @@ class Storage:
         layout = self.places if places is None else places
         return {name: vector[at : at + int(np.prod(shape))].reshape(shape) for name, (at, shape) in layout.items()}
 
-    def pieces(self, name: str, length: int) -> np.ndarray:
-        """A learning parameter's part of the flat vector cut into pieces of at most `length`: (pieces, 2), the start and end of each."""
-        at, shape = self.places[name]
-        end = at + int(np.prod(shape))
-        starts = np.arange(at, end, length)
-        return np.stack([starts, np.minimum(starts + length, end)], axis=1)
-
 
 def _padded(p: Parameter) -> int:
     n = int(np.prod(p.shape))

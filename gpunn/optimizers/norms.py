@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.kernels.record import Kernel
-from gpunn.kernels.segments import CHUNK, CHUNK_SQUARES, ROW, VALUE_OF_PART
+from gpunn.kernels.segments import CHUNK_SQUARES, ROW, VALUE_OF_PART, chunks
 
 
 class Parts:
@@ -19,7 +19,7 @@ class Parts:
         for i, (at, shape) in enumerate(places.values()):
             end = at + int(np.prod(shape))
             first = len(bounds)
-            bounds += [(start, min(start + CHUNK, end)) for start in range(at, end, CHUNK)]
+            bounds += chunks(at, end).tolist()
             parts.append((first, len(bounds)))
             of_row[at // ROW : -(-end // ROW)] = i
         self.names, self._rows, self._dtype = list(places), size // ROW, dtype

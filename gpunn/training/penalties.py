@@ -1,6 +1,6 @@
 """What regularizers and constraints do in a step: all weights' penalties in one launch, and weights put right after the update.
 
-The values of a step (one for each piece of a parameter, one for each row of a penalised output) stand in one vector, whose sum is added to
+The values of a step (one for each chunk of a parameter, one for each row of a penalised output) stand in one vector, whose sum is added to
 the loss on the device.
 """
 
@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.kernels.penalties import ADD_PENALTY, PIECE, Penalty, cleared, shrink
+from gpunn.kernels.penalties import ADD_PENALTY, Penalty, cleared, shrink
 from gpunn.kernels.record import REGISTRY
+from gpunn.kernels.segments import chunks
 from gpunn.regularizers import Regularizer, value_and_gradient
 
 
@@ -62,15 +63,16 @@ def output_penalty(layer: Any) -> OutputPenalty:
 
 
 class _Group:
-    """Parameters whose penalties are sums by the same formulas: their pieces, each with its coefficients."""
+    """Parameters whose penalties are sums by the same formulas: their chunks, each with its coefficients."""
 
     def __init__(self, ops: Any, kernels: Penalty, parameters: Sequence[Any], storage: Any):
         self.kernels, self.parameters = kernels, parameters
         bounds, coefficients = [], []
         for p in parameters:
-            own = storage.pieces(p.name, PIECE)
+            at, size = storage.places[p.name][0], int(np.prod(p.shape))
+            own = chunks(at, at + size)
             bounds.append(own)
-            coefficients += [p.regularizer.coefficients(int(np.prod(p.shape)))] * len(own)
+            coefficients += [p.regularizer.coefficients(size)] * len(own)
         self.bounds = ops.asarray(np.concatenate(bounds).astype(np.int64))
         table = np.zeros((len(coefficients), max(kernels.coefficients, 1)))
         table[:, : kernels.coefficients] = coefficients
@@ -163,7 +165,7 @@ class Penalties:
         for group in self._groups:
             names = ", ".join(f"{p.name} {p.regularizer!r}" for p in group.parameters)
             how = "gradients behind each weight's" if self._ops.chains else "with the gradients"
-            out.append(f"penalties, values in one launch over {len(group.bounds)} pieces, {how}: {names}")
+            out.append(f"penalties, values in one launch over {len(group.bounds)} chunks, {how}: {names}")
         for p in self._apart:
             how = "in launches of its own" if p.regularizer.recordable else "called from Python in every step"
             out.append(f"penalty of {p.name}: {p.regularizer!r}, {how}")

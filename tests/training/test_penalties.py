@@ -453,18 +453,32 @@ def test_threads_give_the_same_bits(monkeypatch):
     assert results[0] == results[1] == results[2]
 
 
-def test_a_loss_scaled_for_its_gradient_scales_the_penalties_gradients_only(either_cpu):
-    """As optimizers with a loss_scale_factor ask for: gradients times the factor, values as they are."""
+def test_a_scaled_loss_scales_the_penalties_gradients_and_nothing_else(either_cpu):
     results = []
-    for factor in (1.0, 64.0):
+    for factor in (None, 64.0):
         gpunn.random.set_random_seed(4)
         model = stack()
         model.layers[1].bias.regularizer = Quartic()
-        model.compile("sgd", "mse")
-        model.optimizer.learning_rate = 0.0
-        begin, scale = model._setup.penalties.begin, model._setup.loss.scale
-        model._setup.penalties.begin = lambda rows, begin=begin, factor=factor: begin(rows, factor)
-        model._setup.loss.scale = lambda rows, scale=scale, factor=factor: scale(rows) * factor
+        model.compile(SGD(0.0, loss_scale_factor=factor), "mse")
         results.append((model.train_on_batch(X[:9], X[:9, :3]), model.storage.gradients.copy()))
     assert results[0][0] == results[1][0]
     np.testing.assert_allclose(64 * results[0][1], results[1][1], rtol=1e-10, atol=1e-12)
+
+
+OPTIONS = {
+    "clipnorm": ("Adam", {"learning_rate": 0.01, "clipnorm": 0.1}), "weight_decay": ("SGD", {"learning_rate": 0.1, "weight_decay": 0.1}),
+    "global_clipnorm, accumulation": (
+        "SGD", {"learning_rate": 0.1, "global_clipnorm": 0.2, "gradient_accumulation_steps": 2, "momentum": 0.5},
+    ),
+    "scaled loss, averages": ("RMSprop", {"learning_rate": 0.01, "loss_scale_factor": 8.0, "use_ema": True, "ema_overwrite_frequency": 3}),
+}
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_optimizers_options_see_the_whole_gradient_and_constraints_come_last(options):
+    """Clipping, accumulation and averages take the gradient with its penalty; what they make of the weights is then constrained."""
+    layers = [dense(8, "relu", kernel_regularizer="l2", kernel_constraint="unit_norm", activity_regularizer="l2"),
+              dense(3, "softmax", kernel_regularizer=L1L2_MIX, bias_constraint="non_neg")]  # fmt: skip
+    ours, theirs = twins(layers, OPTIONS[options], SPARSE)
+    assert_same_history(ours.fit(X, LABELS, **FIT), theirs.fit(X, LABELS, **FIT))
+    assert_same_weights(ours, theirs)
