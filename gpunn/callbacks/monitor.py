@@ -112,15 +112,10 @@ def whole(name: str, value: Any, where: str, least: int = 0) -> int:
     return int(value)
 
 
-def schedule_of(optimizer: Any) -> Any:
-    """The schedule that an optimizer's rate follows, or None."""
-    return getattr(optimizer, "schedule", None) or getattr(getattr(optimizer, "rate", None), "schedule", None)
-
-
 def refuse_schedule(model: Any, where: str) -> None:
     """Raises ValueError where the optimizer's rate follows a schedule of its own, which a callback cannot set."""
-    optimizer: Any = getattr(model, "optimizer", None)
-    schedule = schedule_of(optimizer)
+    optimizer = model.optimizer
+    schedule = None if optimizer is None else optimizer.schedule
     if schedule is not None:
         raise ValueError(
             f"{where} sets the learning rate, but the optimizer {optimizer.name!r} follows a schedule ({type(schedule).__name__}). "

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.callbacks.monitor import schedule_of
 from gpunn.models import archive
 
 FORMAT = "gpunn-weights-1"
@@ -32,7 +31,7 @@ def _take_optimizer(model: Any) -> dict[str, Any]:
     optimizer, places = model.optimizer, {p.name: i for i, p in enumerate(model.parameters)}
     arrays = {_renamed(key, places): array for key, array in optimizer.export(model.storage).items()}
     out = {"class_name": type(optimizer).__name__, "steps": optimizer.steps, "arrays": arrays}
-    return out if schedule_of(optimizer) is not None else out | {"learning_rate": float(optimizer.learning_rate)}
+    return out if optimizer.schedule is not None else out | {"learning_rate": float(optimizer.learning_rate)}
 
 
 def _renamed(key: str, names: dict[Any, Any]) -> str:
@@ -74,7 +73,7 @@ def put_optimizer(model: Any, state: dict[str, Any]) -> None:
     optimizer, names = model.optimizer, {str(i): p.name for i, p in enumerate(model.parameters)}
     arrays = {_renamed(key, names): array for key, array in state["arrays"].items()}
     optimizer.restore(model.storage, state["steps"], optimizer.export(model.storage) | arrays)
-    if "learning_rate" in state and schedule_of(optimizer) is None:
+    if "learning_rate" in state and optimizer.schedule is None:
         optimizer.learning_rate = state["learning_rate"]
 
 

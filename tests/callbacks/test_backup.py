@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from gpunn import backend, callbacks
+from gpunn import backend, callbacks, optimizers
 from gpunn.layers import BatchNormalization, Dense, Dropout, Input
 from gpunn.models import Sequential
 from gpunn.models.state import take
@@ -141,6 +141,35 @@ def test_broken_off_again_and_again(either_cpu, tmp_path, optimizer, options):
     expected = undisturbed(tmp_path / "whole", options, optimizer=optimizer)
     for n, breaks in enumerate([[2, 2, 2, 2, 2, 2], [4, 3, 5, 1, 6], [1, 9]]):
         assert disturbed(tmp_path / str(n), 2, breaks, options, optimizer) == expected
+
+
+SCHEDULE = optimizers.schedules.CosineDecay(0.05, 12)
+KINDS = {
+    "accumulating": lambda: optimizers.Adam(0.01, gradient_accumulation_steps=3), "averaging": lambda: optimizers.SGD(0.1, use_ema=True),
+    "averaging now and then": lambda: optimizers.Adam(0.01, use_ema=True, ema_overwrite_frequency=4, gradient_accumulation_steps=2),
+    "nadam": lambda: optimizers.Nadam(0.01), "decay": lambda: optimizers.SGD(0.1, momentum=0.9, decay=0.05),
+    "schedule": lambda: optimizers.RMSprop(SCHEDULE, centered=True), "function": lambda: optimizers.SGD(lambda step: 0.1 / (1 + step)),
+    "clipped": lambda: optimizers.AdamW(0.01, clipnorm=0.1), "muon": lambda: optimizers.Muon(0.01), "lamb": lambda: optimizers.Lamb(0.01),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_the_optimizer_keeps(cpu, tmp_path, kind):
+    ends = []
+    for breaks in ([], [1, 2, 3, 4], [8]):
+        folder = tmp_path / str(len(ends))
+        folder.mkdir()
+        for batches in [*breaks, None]:
+            model = model_of(100 if (folder / "backup" / "backup.npz").exists() else 1, KINDS[kind]())
+            more = [] if batches is None else [BreakAt(batches)]
+            keep = [callbacks.BackupAndRestore(folder / "backup", 2)] if breaks else []
+            swap = [callbacks.SwapEMAWeights(swap_on_epoch=True)] if model.optimizer.use_ema else []
+            try:
+                history = model.fit(X, Y, callbacks=[*swap, callbacks.CSVLogger(folder / "log.csv"), *keep, *more], **OPTIONS)
+            except Broken:
+                continue
+        ends.append(end_of(model, history, folder))
+    assert ends[0] == ends[1] == ends[2]
 
 
 def test_on_the_gpu_code(monkeypatch, tmp_path):

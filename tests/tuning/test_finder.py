@@ -182,7 +182,7 @@ def test_arguments(options, words):
         LRFinder(plain(), **options)
 
 
-def test_what_it_refuses(monkeypatch):
+def test_what_it_refuses():
     model = Sequential([Dense(4, input_dim=20)])
     with pytest.raises(ValueError, match="You must call `compile"):
         LRFinder(model).run(X, Y)
@@ -190,7 +190,6 @@ def test_what_it_refuses(monkeypatch):
         LRFinder(plain()).run(X, Y, epochs=3, callbacks=[callbacks.History()])
     with pytest.raises(ValueError, match="expected as many rows as x"):
         LRFinder(plain()).run(X, Y[:5])
-    scheduled = plain()
-    monkeypatch.setattr(scheduled.optimizer, "schedule", optimizers.SGD(), raising=False)
+    scheduled = model_of(optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 100)))
     with pytest.raises(ValueError, match="LRFinder sets the learning rate, but the optimizer 'sgd' follows a schedule"):
         LRFinder(scheduled).run(X, Y)
