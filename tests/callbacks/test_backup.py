@@ -156,13 +156,13 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_the_optimizer_keeps(cpu, tmp_path, kind):
     ends = []
-    for breaks in ([], [1, 2, 3, 4], [8]):
+    for breaks, freq in (([], 0), ([1, 2, 3, 4], 2), ([8], "epoch")):
         folder = tmp_path / str(len(ends))
         folder.mkdir()
         for batches in [*breaks, None]:
             model = model_of(100 if (folder / "backup" / "backup.npz").exists() else 1, KINDS[kind]())
             more = [] if batches is None else [BreakAt(batches)]
-            keep = [callbacks.BackupAndRestore(folder / "backup", 2)] if breaks else []
+            keep = [callbacks.BackupAndRestore(folder / "backup", freq)] if breaks else []
             swap = [callbacks.SwapEMAWeights(swap_on_epoch=True)] if model.optimizer.use_ema else []
             try:
                 history = model.fit(X, Y, callbacks=[*swap, callbacks.CSVLogger(folder / "log.csv"), *keep, *more], **OPTIONS)
