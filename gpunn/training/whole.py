@@ -17,7 +17,7 @@ class WholeTraining(Training):
     def __init__(self, model: Any, rows: Any, batch_size: int, shuffle: Any, steps: int | None = None):
         where = type(model.optimizer).__name__
         if steps is not None:
-            raise ValueError(f"{where} goes through all rows before a step. Expected no steps_per_epoch. Received: steps_per_epoch={steps}.")
+            raise ValueError(f"{where} goes through all rows every time. Expected no steps_per_epoch. Received: steps_per_epoch={steps}.")
         if model._setup.penalties.moves_weights:
             raise ValueError(f"{where} cannot train weights with a constraint or a proximal step, which move them behind its back.")
         if model._setup.loss.reduction == "sum":  # the sum over all rows, penalties once: as one batch
