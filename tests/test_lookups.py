@@ -61,17 +61,6 @@ def test_configurations_make_equals(thing):
     assert type(again) is type(thing) and again.get_config() == thing.get_config()
 
 
-def test_defaults_are_keras():
-    assert optimizers.SGD().get_config() | {"name": ""} == {"name": "", "learning_rate": 0.01, "momentum": 0.0, "nesterov": False}
-    assert optimizers.Adam().get_config() | {"name": ""} == {
-        "name": "",
-        "learning_rate": 0.001,
-        "beta_1": 0.9,
-        "beta_2": 0.999,
-        "epsilon": 1e-7,
-    }
-
-
 def test_activations_as_functions():
     x = np.array([[-800.0, -1.0, 0.0, 2.0, 800.0]])
     np.testing.assert_allclose(activations.relu(x), np.maximum(x, 0))

@@ -69,14 +69,14 @@ def explain(model: Any, batch_size: int) -> str:
 
 
 def _update(model: Any, optimizer: Any) -> str:
-    """The launches of an update, in words; those of one number each are named apart."""
+    """The launches of an update, in words; those that touch a few numbers only are named apart."""
     names = launches(optimizer, model.backend, model.storage)[:-1]  # the last counts the step
     counted = {name: names.count(name) for name in names}
     scalars = [name for name in counted if not REGISTRY[name].has_float_arrays]
     passes = [name if n == 1 else f"{n} x {name}" for name, n in counted.items() if name not in scalars]
     many = sum(n for name, n in counted.items() if name not in scalars)
     text = f"{many} launch{'es' if many > 1 else ''} over {model.storage.trainable_size:,} elements ({', '.join(passes)})"
-    return text + (f", after {len(scalars)} on single numbers ({', '.join(scalars)})" if scalars else "")
+    return text + (f", and {len(scalars)} on a few numbers ({', '.join(scalars)})" if scalars else "")
 
 
 def _sample(model: Any, rows: int) -> Any:

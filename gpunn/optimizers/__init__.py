@@ -9,11 +9,12 @@ from gpunn.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
 from gpunn.optimizers.base import Optimizer
 from gpunn.optimizers.decay import Exclusion
 from gpunn.optimizers.descent import SGD, Lion
+from gpunn.optimizers.lbfgs import LBFGS
 from gpunn.optimizers.muon import Muon
 
 GradientDescent = SGD
 NAMES: dict[str, Any] = {"gradient_descent": SGD, "GradientDescent": SGD}
-for _c in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Lamb, Muon):
+for _c in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Lamb, Muon, LBFGS):
     NAMES |= {_c.__name__: _c, _c.__name__.lower(): _c}
 
 
@@ -38,6 +39,6 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
 
 
 __all__ = [
-    "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Exclusion", "Ftrl", "GradientDescent", "Lamb", "Lion", "Muon", "Nadam",
-    "Optimizer", "RMSprop", "deserialize", "get", "legacy", "schedules", "serialize",
+    "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Exclusion", "Ftrl", "GradientDescent", "Lamb", "Lion", "Muon",
+    "Nadam", "Optimizer", "RMSprop", "deserialize", "get", "legacy", "schedules", "serialize",
 ]

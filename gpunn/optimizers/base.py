@@ -66,6 +66,8 @@ class Optimizer:
 
     slots: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()  # scalars that are state too, and saved
+    whole_data = False  # whether every step goes through all rows
+    default_batch = 32  # rows, where `fit` is told no number
 
     def __init__(
         self, learning_rate: Any, weight_decay: float | None = None, clipnorm: float | None = None, clipvalue: float | None = None,

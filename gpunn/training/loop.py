@@ -35,26 +35,22 @@ class _Pass:
         self.sums = self.ops.zeros((places, SUMS), "float64")
         self._fresh = np.tile([0.0, 0.0, -1.0], (places, 1))
         self._programs: dict[int, Any] = {}
-        self._home: Any = None  # the model's storage when they were recorded
-        self._fed: Any = None  # the feed's arrays then
-        self._form = model.optimizer.form
+        self._held: tuple[Any, ...] = (None, None, None)  # storage, feed's arrays and the rate's form when they were recorded
         self.bad_step: int | None = None
 
     def step(self, rows: int, steps: int) -> None:
+        self._forget()
+        for portion in self.model.optimizer.portions(steps) if self.training else (steps,):
+            self._run(rows, portion)
+
+    def _forget(self) -> None:
+        """Let go of recorded steps that no longer hold."""
         if not self.model.storage_fits():  # a callback has frozen a layer, or trained another model that shares one
             self.model._arrange()
-        if self._home is not self.model.storage or self._fed is not self.feed.position:
-            self._programs.clear()  # moved here or, in the meantime, by another pass or a callback; or the feed has other arrays now
-            self._home, self._fed = self.model.storage, self.feed.position
-        if not self.training:
-            self._run(rows, steps)
-            return
-        optimizer = self.model.optimizer
-        if optimizer.form != self._form:  # a schedule has taken the place of a number
-            self._programs.clear()
-            self._form = optimizer.form
-        for portion in optimizer.portions(steps):
-            self._run(rows, portion)
+        held = (self.model.storage, self.feed.position, self.model.optimizer.form)
+        if any(a is not b for a, b in zip(self._held, held, strict=True)):
+            self._programs.clear()  # moved by another pass or a callback; or other arrays of the feed, or another schedule
+            self._held = held
 
     def _run(self, rows: int, steps: int) -> None:
         if not (self.model.recordable and self.model._setup.penalties.recordable):

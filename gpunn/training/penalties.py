@@ -116,6 +116,11 @@ class Penalties:
         """Whether anything is added to the loss."""
         return bool(self._regularized or self._outputs)
 
+    @property
+    def moves_weights(self) -> bool:
+        """Whether weights are put right after the update."""
+        return bool(self._shrunk or self._constrained)
+
     def begin(self, rows: int, factor: float = 1.0) -> None:
         """Before a step's forward pass: a vector for its values. Gradients are those of the loss times `factor`."""
         self._factor = factor

@@ -18,6 +18,7 @@ from gpunn.training.loop import Evaluation, Training
 from gpunn.training.penalties import Penalties
 from gpunn.training.prediction import Prediction
 from gpunn.training.targets import Targets
+from gpunn.training.whole import kind_of
 
 FIRST = 4096  # rows of targets in a file that are looked at before training
 
@@ -178,8 +179,8 @@ class Trainer:
         Warns when the loss stops being finite.
         """
         epochs = alias(epochs, nb_epoch, "epochs", "nb_epoch")
-        self._need_setup("fit")
-        batch_size = _whole("batch_size", 32 if batch_size is None else batch_size, 1)
+        optimizer = self._need_setup("fit").optimizer
+        batch_size = _whole("batch_size", optimizer.default_batch if batch_size is None else batch_size, 1)
         epochs, initial_epoch = _whole("epochs", epochs, 0), _whole("initial_epoch", initial_epoch, 0)
         steps_per_epoch, validation_steps = _perhaps("steps_per_epoch", steps_per_epoch), _perhaps("validation_steps", validation_steps)
         validation_batch_size = _perhaps("validation_batch_size", validation_batch_size)
@@ -202,7 +203,7 @@ class Trainer:
         steps = steps_per_epoch or rows.steps(batch_size)
         chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps}, verbose, history=True)
         self._ready(rows.row_shape)
-        training = Training(self, rows, batch_size, shuffle, steps_per_epoch)
+        training = kind_of(optimizer)(self, rows, batch_size, shuffle, steps_per_epoch)
         evaluation = None
         if held_rows is not None:
             size = validation_batch_size or self._held_batch(batch_size, validation_steps, chain.test_batches)
@@ -310,7 +311,7 @@ class Trainer:
             with self.backend.here():
                 weights = None if rows.weights is None else rows.weights.copy()
                 own = data.Rows(rows.x.copy(), [t.copy() for t in rows.targets], weights, rows.metric_targets)
-            self._programs[key] = Training(self, own, len(own), False) if training else Evaluation(self, own, len(own))
+            self._programs[key] = kind_of(self.optimizer)(self, own, len(own), False) if training else Evaluation(self, own, len(own))
         return self._programs[key]
 
     def _flat(self, logs: dict[str, float], return_dict: bool) -> Any:

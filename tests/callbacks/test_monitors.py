@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gpunn import callbacks
+from gpunn import callbacks, optimizers
 from gpunn.callbacks.monitor import better
 from gpunn.layers import Dense, Input
 from gpunn.models import Sequential
