@@ -188,7 +188,8 @@ def main() -> None:
         result["contestants"][c.name] = {
             "rows_per_second": round(rows / statistics.median(c.seconds)), "best": round(rows / min(c.seconds)),
             "ratio": round(statistics.median(ratios), 3), "loss": c.loss,
-            "cpu_us_per_row": round(statistics.median(c.busy) / rows * 1e6, 2), "anon_mb": c.peak[0], "file_backed_mb": c.peak[1], "rss_mb": c.peak[2],
+            "cpu_us_per_row": round(statistics.median(c.busy) / rows * 1e6, 2),
+            "anon_mb": c.peak[0], "file_backed_mb": c.peak[1], "rss_mb": c.peak[2],
         }
         print(f"{c.name:36}", result["contestants"][c.name])
     if options.save:
