@@ -6,8 +6,9 @@ Every contestant trains the same network on the same rows (Fashion-MNIST over an
 turn, one after the other, so that a noisy minute hits them all. "limited" contestants run in a control group that gets less memory than the
 file is long, page cache included, where this machine lets us make one: their rows come from the disk, from a copy of the file that nobody
 else has read.
-Reported: rows a second (median over turns), the median over turns of the ratio to the contestant from memory that shuffles alike, and the
-largest resident memory seen, split into private (anonymous) and file-backed.
+Reported: rows a second (median over turns, and best), the median over turns of the ratio to the contestant from memory that shuffles alike,
+processor time a row (which a busy neighbour changes less), and the largest resident memory seen, split into private (anonymous) and
+file-backed.
 """
 
 import argparse
@@ -90,11 +91,11 @@ def work(path: str, mapped: bool, shuffle: str, batch: int, steps: int, hidden: 
         def on_epoch_begin(self, epoch, logs=None):
             if not sys.stdin.readline():
                 os._exit(0)
-            self.began = time.perf_counter()
+            self.began = time.perf_counter(), time.process_time()
 
         def on_epoch_end(self, epoch, logs=None):
-            seconds = time.perf_counter() - self.began
-            print(seconds, logs["loss"], *watch.peak.values(), flush=True)
+            seconds, busy = time.perf_counter() - self.began[0], time.process_time() - self.began[1]
+            print(seconds, busy, logs["loss"], *watch.peak.values(), flush=True)
 
     print("ready", flush=True)
     rounds = len(x) // batch // steps * steps
@@ -105,7 +106,7 @@ def work(path: str, mapped: bool, shuffle: str, batch: int, steps: int, hidden: 
 class Contestant:
     def __init__(self, name: str, path: str, options: argparse.Namespace, group: pathlib.Path | None):
         mapped, shuffle, limited = CONTESTANTS[name]
-        self.name, self.seconds, self.peak = name, [], []
+        self.name, self.seconds, self.busy, self.peak = name, [], [], []
         if limited:
             path = str(pathlib.Path(path).with_name(COPY))
         command = [sys.executable, __file__, "--work", path, "--mapped", str(int(mapped)), "--shuffle", shuffle, "--batch",
@@ -118,8 +119,9 @@ class Contestant:
     def turn(self) -> None:
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
-        seconds, loss, *peak = self.process.stdout.readline().split()
+        seconds, busy, loss, *peak = self.process.stdout.readline().split()
         self.seconds.append(float(seconds))
+        self.busy.append(float(busy))
         self.peak, self.loss = list(map(int, peak)), float(loss)
 
     def close(self) -> None:
@@ -168,6 +170,7 @@ def main() -> None:
         for c in contestants:
             c.turn()  # compiles; the limited ones start with a cold cache
             c.seconds.clear()
+            c.busy.clear()
         for _ in range(options.turns):
             for c in contestants:
                 c.turn()
@@ -185,6 +188,7 @@ def main() -> None:
         result["contestants"][c.name] = {
             "rows_per_second": round(rows / statistics.median(c.seconds)), "best": round(rows / min(c.seconds)),
             "ratio": round(statistics.median(ratios), 3), "loss": c.loss,
+            "cpu_us_per_row": round(statistics.median(c.busy) / rows * 1e6, 2),
             "anon_mb": c.peak[0], "file_backed_mb": c.peak[1], "rss_mb": c.peak[2],
         }
         print(f"{c.name:36}", result["contestants"][c.name])

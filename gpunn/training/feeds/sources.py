@@ -13,6 +13,7 @@ from gpunn.training.feeds.files import file_rows
 from gpunn.training.finite import first_not_finite, not_finite
 
 SMALL = 0.25  # of the free memory: as much of a file may be mapped into this process
+DENSE = 2  # rows in a span of at most so many times their number are read with it
 SPAN = 64 << 20  # of a chunked file: bytes that are read at a time, at most
 AHEAD = 1 << 20  # bytes worth reading to save another read
 
@@ -51,13 +52,27 @@ class Source:
         """The same, and look whether they are finite."""
         try:
             with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is refused as such
-                self.copy_rows(rows, out)
+                self._copy(rows, out)
         except Exception as error:
             lo, hi = (rows.start, rows.stop - 1) if isinstance(rows, slice) else (rows.min(), rows.max())
             which = f"row {lo}" if len(out) == 1 else f"{len(out)} rows from {lo} to {hi}"
             raise DataError(f"Argument {self.name} of {self.where}: {which} could not be read. {type(error).__name__}: {error}") from error
         if (bad := first_not_finite(out)) is not None:
             raise not_finite(self.name, self.where, (rows.start or 0) + bad if isinstance(rows, slice) else int(rows[bad]))
+
+    def _copy(self, rows: Any, out: np.ndarray) -> None:
+        if not isinstance(rows, slice) and self.in_file:
+            first, last = int(rows.min()), int(rows.max())
+            if last - first < DENSE * len(rows):  # neighbours in another order: read in one go
+                together = np.empty((last - first + 1, *self.shape[1:]), self.dtype)
+                self.copy_rows(slice(first, last + 1), together)
+                np.take(together, rows - first, axis=0, out=out, mode="clip")
+                return
+        self.copy_rows(rows, out)
+
+    @property
+    def in_file(self) -> bool:
+        return True
 
     def expect(self, scattered: bool) -> None:
         """Rows are going to be read from everywhere, or nearly one after another."""
@@ -81,8 +96,12 @@ class ArraySource(Source):
         self._map = _map_of(array)
         self._file = None if self._map is None else file_rows(array)
         self._array = np.asarray(array)
-        free = available_memory()
+        free = available_memory() if self.in_file else None
         self._small = free is not None and self._array.nbytes < SMALL * free
+
+    @property
+    def in_file(self) -> bool:
+        return self._map is not None
 
     def expect(self, scattered: bool) -> None:
         if self._file is not None:

@@ -30,6 +30,7 @@ class Streamed(Feed):
             labels = rows.labels
         self._labels = None if labels is None else _on_host(ops, labels)
         self._order: np.ndarray | None = None
+        self._by_batches = False
         batch_bytes = self.batch * (rows.nbytes // self.rows)
         self.per = min(max(1, ops.block // max(1, batch_bytes)), -(-self.count // 2))
         if self.per > GRAPH:
@@ -39,11 +40,11 @@ class Streamed(Feed):
         self.order, self.position = self.ring.order, self.ring.position
 
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
-        self._order = None
+        self._order, self._by_batches = None, shuffle == "batch"
         if shuffle:
             order = shuffled(self.rows, self.batch, seed, epoch, shuffle)
             self._order = order if self._labels is None else grouped(order, self._labels, self.batch)
-            self._x.expect(shuffle is True)
+            self._x.expect(not self._by_batches)
 
     def pieces(self, first: int, steps: int | None) -> Handout:
         end = self.count if steps is None else min(self.count, first + steps)
@@ -69,15 +70,20 @@ class Streamed(Feed):
     def _read(self, half: Half, begin: int, end: int) -> None:
         rows: Any = slice(begin, end) if self._order is None else self._order[begin:end]
         size = end - begin
-        self._x.read(rows, half.x[:size])
+        self._from(self._x, rows, half.x[:size])
         if self._later is not None:
             y = np.empty((size, *self._later.shape[1:]), self._later.dtype)
-            self._later.read(rows, y)
+            self._from(self._later, rows, y)
         made = self._targets_of(rows) if self._later is None else self._makes.again(y)
         for target, values in zip(half.targets, made, strict=True):
             target[:size] = values
         if half.weights is not None and self._weights is not None:
             half.weights[:size] = self._weights[rows]
+
+    def _from(self, source: Source, rows: Any, out: np.ndarray) -> None:
+        step = self.batch if self._by_batches else len(out)  # a batch's rows are neighbours
+        for at in range(0, len(out), step):
+            source.read(rows[at : at + step] if isinstance(rows, np.ndarray) else rows, out[at : at + step])
 
     def _targets_of(self, rows: Any) -> list[np.ndarray]:
         return [t[rows] for t in self._targets]

@@ -331,3 +331,19 @@ def test_a_conversion_that_memory_cannot_hold_is_done_block_by_block(monkeypatch
     same(expected, outcome(network(), lambda m: m.fit(x, Y, batch_size=16, verbose=0), x))
     monkeypatch.setattr(data, "available_memory", lambda: None)
     assert isinstance(network()._inputs(x, "fit", lazy=True), np.ndarray)
+
+
+@pytest.mark.parametrize("h5", [False, True])
+def test_neighbours_are_read_in_one_go(tmp_path, monkeypatch, h5):
+    """Whole batches shuffled, their rows in order of label: one read a batch all the same."""
+    kind, asked = (sources.Hdf5Source if h5 else sources.ArraySource), []
+    honest = kind.copy_rows
+
+    def watched(self, rows, out):
+        asked.append(rows)
+        honest(self, rows, out)
+
+    monkeypatch.setattr(kind, "copy_rows", watched)
+    given = hdf5(tmp_path, chunks=(10, 12)) if h5 else mapped(tmp_path)
+    network().fit(given, Y, batch_size=16, shuffle="batch", verbose=0)
+    assert all(isinstance(rows, slice) for rows in asked) and sum(s.stop - s.start for s in asked) == len(X)
