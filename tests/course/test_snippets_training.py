@@ -46,6 +46,7 @@ def test_sn17_decay(play):
         model.backend.write(optimizer.step, updates)
         for vector in optimizer.state.values():
             model.backend.write(vector, 0)
+        assert optimizer.current_learning_rate == pytest.approx(rate, rel=1e-6) and optimizer.learning_rate == 0.01
         model.train_on_batch([[1.0]], [[0.5]])  # the gradient is -1
         assert model.get_weights()[0].item() == pytest.approx(rate, rel=1e-6)
 
