@@ -1,6 +1,7 @@
 """How fast the CPU's kernels are beside a plain copy (NumPy's) of as many bytes: ``python bench/kernels.py``. One thread; float32.
 
-Bytes are the registry's. Each kernel and its copy run in turn, so that a noisy minute hits both; figures are medians over the rounds. Arrays of
+Bytes are the registry's. Each kernel and its copy run in turn, so that a noisy minute hits both; figures are medians over the rounds.
+Arrays of
 4 MiB stay in a cache, those of 64 MiB do not. A gradient writes over dy, as in a step. Writes bench/results/kernels-cpu-DATE.json.
 """
 

@@ -196,7 +196,7 @@ def test_callables():
 def test_keras_initializers_are_callables_too():
     keras = pytest.importorskip("keras")
     w = Sequential([Dense(3, kernel_initializer=keras.initializers.HeNormal(seed=1), input_dim=2)]).get_weights()[0]
-    np.testing.assert_array_equal(w, keras.initializers.HeNormal(seed=1)((2, 3)))
+    np.testing.assert_array_equal(w, keras.initializers.HeNormal(seed=1)((2, 3), dtype="float32"))
 
 
 def test_subclasses():

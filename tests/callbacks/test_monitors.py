@@ -15,7 +15,6 @@ X, Y = RNG.standard_normal((60, 6)), RNG.integers(0, 3, 60)
 
 
 def model_of(metrics=("accuracy",), rate=0.1):
-    from gpunn import optimizers
 
     model = Sequential([Input((6,)), Dense(3, activation="softmax")])
     model.compile(optimizers.SGD(rate), "sparse_categorical_crossentropy", list(metrics))
