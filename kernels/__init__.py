@@ -7,7 +7,10 @@ from gpunn.kernels import (
     data,
     gemm,
     gemm_parts,
+    loss_formulas,
+    measures,
     optimizers,
+    pairwise,
     penalties,
     philox,
     reductions,
@@ -15,6 +18,7 @@ from gpunn.kernels import (
     softmax,
     step,
     unit,
+    vector_losses,
 )
 from gpunn.kernels.elementwise import elementwise
 from gpunn.kernels.formula import FormulaError
@@ -31,7 +35,10 @@ __all__ = [
     "elementwise",
     "gemm",
     "gemm_parts",
+    "loss_formulas",
+    "measures",
     "optimizers",
+    "pairwise",
     "penalties",
     "philox",
     "reductions",
@@ -39,4 +46,5 @@ __all__ = [
     "softmax",
     "step",
     "unit",
+    "vector_losses",
 ]

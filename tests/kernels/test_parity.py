@@ -132,7 +132,7 @@ IN_PLACE = {
     "crossentropy_sparse": [("p", "dp")],
     "crossentropy_dense": [("p", "dp"), ("target", "dp")],
     "dropout": [("x", "y")],
-    **{n: [("p", "dp"), ("t", "dp")] for n in NAMES if n.startswith(("mean_", "binary_"))},
+    **{n: [("p", "dp"), ("t", "dp")] for n in NAMES if [o.name for o in REGISTRY[n].operands][:2] == ["p", "t"] and n != "categorical_hinge"},
 }
 
 
