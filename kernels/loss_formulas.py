@@ -127,7 +127,7 @@ def _generalized(p, t, q):
 
 
 def _generalized_gradient(p, t, q):
-    return -pow(p, q - 1.0) if t > 0.0 else 0.0
+    return -pow(maximum(p, EPSILON), q - 1.0) if t > 0.0 else 0.0  # at 0 it would be infinite
 
 
 GENERALIZED_CROSSENTROPY = row_loss("categorical_generalized_cross_entropy", _generalized, _generalized_gradient, mean=False)

@@ -29,7 +29,11 @@ def _cosine_native(p, t, weight, scale, loss, dp, lo, hi, scratch):
             squares += p[i, j] * p[i, j]
             squares_t += t[i, j] * t[i, j]
             inner += p[i, j] * t[i, j]
-        across, target = np.minimum(T(1) / np.sqrt(squares), most), np.minimum(T(1) / np.sqrt(squares_t), most)
+        across, target = most, most
+        if squares != T(0):
+            across = np.minimum(T(1) / np.sqrt(squares), most)
+        if squares_t != T(0):
+            target = np.minimum(T(1) / np.sqrt(squares_t), most)
         cosine = inner * across * target
         turn = cosine if across < most else T(0)
         factor = weight[i] * T(scale[0])
@@ -104,8 +108,10 @@ def _categorical_focal_native(p, t, alpha, weight, scale, gamma, loss, dp, lo, h
             c = np.minimum(np.maximum(q, low), high)
             share, logarithm = t[i, j] * alpha[j], np.log(c)
             value -= share * (one - c) ** g * logarithm
+            slope = T(0)
             if q > low and q < high:
-                inner += share * (g * (one - c) ** (g - one) * logarithm - (one - c) ** g / c) * q
+                slope = share * (g * (one - c) ** (g - one) * logarithm - (one - c) ** g / c)
+            inner += slope * q  # NaN where an entry of the row is not finite
         loss[i] = value
         factor = weight[i] * T(scale[0]) / total
         for j in range(p.shape[1]):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gpunn.losses.base import Loss
+from gpunn.losses.base import LEFT, Loss
 from gpunn.losses.pairs import Circle
 from gpunn.losses.function import FormulaLoss, LossFunctionWrapper
 from gpunn.losses.functions import (
@@ -53,7 +53,7 @@ from gpunn.losses.regression import (
     MeanSquaredLogarithmicError,
     SumSquaredError,
 )
-from gpunn.lookup import find, from_identifier, snake
+from gpunn.lookup import find, from_identifier
 
 CLASSES = (
     MeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredLogarithmicError, CosineSimilarity, Huber, LogCosh,
@@ -68,7 +68,7 @@ _SHORT: dict[Any, tuple[str, ...]] = {
 }
 NAMES: dict[str, Any] = {}
 for _c in CLASSES:
-    for _name in (_c.__name__, _c.function_name, snake(_c.__name__), *_SHORT.get(_c, ())):
+    for _name in (_c.__name__, _c.function_name, *_SHORT.get(_c, ())):
         NAMES[_name] = _c
 CROSSENTROPY = ("crossentropy", "ce")  # which one, targets and output say: see `crossentropy`
 
@@ -133,7 +133,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> An
 
 
 __all__ = [
-    "BCE", "CLASSES", "CROSSENTROPY", "KLD", "MAE", "MAPE", "MSE", "MSLE", "NAMES", "BinaryCrossentropy", "BinaryFocalCrossentropy",
+    "BCE", "CLASSES", "CROSSENTROPY", "KLD", "LEFT", "MAE", "MAPE", "MSE", "MSLE", "NAMES", "BinaryCrossentropy", "BinaryFocalCrossentropy",
     "CategoricalCrossentropy", "CategoricalFocalCrossentropy", "CategoricalGeneralizedCrossEntropy", "CategoricalHinge", "Circle",
     "CosineSimilarity", "Dice", "FormulaLoss", "HalfMeanSquaredError", "Hinge", "Huber", "KLDivergence", "LogCosh", "Loss",
     "LossFunctionWrapper", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError", "MeanSquaredLogarithmicError",

@@ -171,6 +171,8 @@ class Loss:
         if len(y) != len(p):
             raise ValueError(f"Loss {self.name}: as many targets as predictions are needed. Received: {len(y)} and {len(p)}.")
         shape = self.value_shape(p.shape)
+        if single and self.count(p.shape) != 1:
+            raise ValueError(f"Loss {self.name}: a vector has no axis beyond the batch's. Received: y_pred of shape {p.shape[1:]}.")
         if single and sample_weight is not None:  # Keras: the one value, weighed by each
             parts = np.asarray(sample_weight, p.dtype).reshape(-1)
             return self._reduced(np.broadcast_to(self._values(ops, y, p, np.ones(1, p.dtype))[0], parts.shape), parts)

@@ -18,11 +18,14 @@ class _Overlap(Loss):
     def __init__(self, reduction: str | None, name: str | None, axis: Any, dtype: Any):
         super().__init__(reduction, name, dtype)
         self.axis = list(axis) if isinstance(axis, (list, tuple)) else axis
+        self._batchwise = axis is None or 0 in (self.axis if isinstance(self.axis, list) else [axis])
+        self._whole = axis is None
 
     def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
         axes, n = [] if self.axis is None else self.axis if isinstance(self.axis, list) else [self.axis], len(output_shape)
         if any(isinstance(a, bool) or not isinstance(a, (int, np.integer)) or not -n <= a < n for a in axes):
             raise ValueError(f"Loss {self.name}: axis must name axes of the output {output_shape}, or be None. Received: axis={self.axis!r}.")
+        self._batchwise, self._whole = 0 in self._summed(n), len(self._summed(n)) == n
         return targets.numbers(y, output_shape, dtype, f"Loss {self.name}")
 
     def _summed(self, axes: int) -> list[int]:
@@ -32,11 +35,11 @@ class _Overlap(Loss):
 
     @property
     def batchwise(self) -> bool:
-        return self.axis is None or 0 in (self.axis if isinstance(self.axis, list) else [self.axis])
+        return self._batchwise
 
     @property
     def weighable(self) -> bool:
-        return not self.batchwise or self.axis is None
+        return not self.batchwise or self._whole
 
     def value_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         summed = self._summed(len(shape))
@@ -49,7 +52,7 @@ class _Overlap(Loss):
         """For a batch that has but one value: the mean of its weights."""
         if not self.batchwise:
             return super().weigh(ops, y, weight)
-        if self.axis is not None:
+        if not self._whole:
             return ops.asarray(np.ones(self.count(y.shape), weight.dtype))
         mean, share = ops.empty((1,), weight.dtype), ops.asarray(np.full(weight.size, 1.0 / max(weight.size, 1), weight.dtype))
         ops.matmul(share.reshape(1, -1), weight.reshape(-1, 1), mean.reshape(1, 1))

@@ -93,7 +93,6 @@ class BinaryFocalCrossentropy(BinaryCrossentropy):
 class CategoricalCrossentropy(_Entropy):
     """-sum_j t_j log(p_j / sum p), clipped as Keras clips; t a distribution over the columns. Fused with a softmax there is no clip."""
 
-    fuses = "softmax"
     function_name = "categorical_crossentropy"
     _plain, _softmax = categorical.CROSSENTROPY_DENSE, softmax.SOFTMAX_CE_DENSE
 
@@ -106,6 +105,10 @@ class CategoricalCrossentropy(_Entropy):
                 "Integer labels go with sparse_categorical_crossentropy."
             )
         return super().prepare(y, output_shape, dtype)
+
+    @property
+    def fuses(self) -> str | None:  # type: ignore[override]
+        return "softmax" if self.axis == -1 else None
 
     def _ways(self, shape: tuple[int, ...]) -> int:
         return shape[-1]

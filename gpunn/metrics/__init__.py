@@ -1,5 +1,6 @@
 """Metrics by name and as objects, added up on the device. Names, defaults and values are Keras 3's; what Keras has not is said so."""
 
+import re
 from typing import Any
 
 from gpunn import losses
@@ -85,9 +86,10 @@ CLASSES = (
 )
 NAMES: dict[str, Any] = {}
 for _c in CLASSES:
-    NAMES[_c.__name__] = NAMES[snake(_c.__name__)] = NAMES[_c.default_name or snake(_c.__name__)] = _c
+    _words = re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", _c.__name__)).lower()  # as Keras writes them
+    NAMES[_c.__name__] = NAMES[_words] = NAMES[_c.default_name or _words] = _c
 NAMES |= {
-    "mse": MeanSquaredError, "MSE": MeanSquaredError, "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError, "kl_divergence": KLDivergence,
+    "mse": MeanSquaredError, "MSE": MeanSquaredError, "mae": MeanAbsoluteError, "MAE": MeanAbsoluteError,
     "mape": MeanAbsolutePercentageError, "MAPE": MeanAbsolutePercentageError, "msle": MeanSquaredLogarithmicError,
     "MSLE": MeanSquaredLogarithmicError, "bce": BinaryCrossentropy, "BCE": BinaryCrossentropy, "kld": KLDivergence, "KLD": KLDivergence,
     "rmse": RootMeanSquaredError, "RMSE": RootMeanSquaredError, "r2": R2Score, "f1": F1Score,

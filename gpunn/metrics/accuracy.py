@@ -96,6 +96,11 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
     default_name = "sparse_top_k_categorical_accuracy"
     kernel = measures.HIT_TOP_SPARSE
 
+    def __init__(self, k: int = 5, name: str | None = None, dtype: Any = None, from_sorted_ids: bool = False):
+        super().__init__(k, name, dtype)
+        if from_sorted_ids:
+            raise ValueError(f"Metric {self.name}: y_pred holds a score for each class. Received: from_sorted_ids=True.")
+
     def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
         return targets.labels(y, output_shape, f"Metric {self.name}", ignored=self.ignored)
 

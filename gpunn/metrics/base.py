@@ -26,6 +26,7 @@ class Metric:
     direction: str | None = None  # "up" or "down": which way is better
     default_name = ""  # "": the class's, counted as Keras counts it
     elementwise = False  # whether a vector of predictions is a column of rows, or one row
+    weighted = False  # whether the batches that are added have weights
     ignored: int | None = None  # a label that the loss passes over, and that is never right here
 
     def __init__(self, name: str | None = None, dtype: Any = None):
@@ -80,7 +81,9 @@ class Metric:
         weight = np.ones(p.shape[:-1], p.dtype)
         if sample_weight is not None:
             weight = targets.spread(sample_weight, p.shape[:-1], f"Metric {self.name}: sample_weight").astype(p.dtype)
-        sums = ops.asarray(self.state())
+        self.weighted = sample_weight is not None
+        sums = ops.zeros((self.size,), "float64")
+        ops.write(sums, self.state())
         given = ops.asarray(np.ascontiguousarray(weight.reshape(-1)))
         self.accumulate(ops, ops.asarray(y), ops.asarray(p), given, sums, ops.zeros((1,), "int64"))
         self.sums = ops.to_numpy(sums)
@@ -216,6 +219,8 @@ class LossMetric(MeanOfRows):
     def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
         values = self.record(ops, y, p)
         if values.size != weight.size:  # a loss with one value a batch counts once a batch, as in Keras
+            if self.weighted and not self.loss.batchwise:
+                raise ValueError(f"Metric {self.name}: {values.size} values cannot be weighed by {weight.size} weights.")
             weight = ones(ops, values.size, p.dtype)
         ops.launch(feeding.ACCUMULATE, values, weight, step, sums)
 

@@ -100,7 +100,6 @@ class SparseCategoricalCrossentropy(_Named):
     """The loss of this name. Positions of ignore_class have the value 0, and count unless the metric is weighted, as in Keras."""
 
     direction, loss_class = "down", losses.SparseCategoricalCrossentropy
-    weighted = False  # set where weights are given
 
     def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
         values = self.record(ops, y, p)

@@ -26,9 +26,9 @@ def save(model: Any, path: Any, overwrite: bool = True) -> None:
         optimizer = setup.optimizer
         config["iterations"] = optimizer.iterations
         config["compile"] = {
-            "loss": {"class_name": type(setup.loss).__name__, "config": setup.loss.get_config()},
+            "loss": losses.serialize(setup.loss),
             "optimizer": {"class_name": type(optimizer).__name__, "config": optimizer.get_config()},
-            "metrics": [m if isinstance(m, str) else {"class_name": type(m).__name__, "config": m.get_config()} for m in setup.asked],
+            "metrics": [metrics.serialize(m) for m in setup.asked], "weighted_metrics": [metrics.serialize(m) for m in setup.asked_weighted],
         }
         for slot, vector in optimizer.state.items():
             for name, view in model.storage.split(vector).items():
@@ -58,7 +58,7 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
         model.rng.seed, model.epochs_seen = int(rng["seed"]), int(rng["epochs"])
         model.backend.write(model.rng.step, int(rng["step"]))
         if compile and "compile" in config:
-            _compile(model, config, arrays)
+            _compile(model, config, arrays, custom_objects)
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a whole gpunn model file: {type(error).__name__} {error}") from error
     except ValueError as error:
@@ -66,11 +66,11 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
     return model
 
 
-def _compile(model: Any, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+def _compile(model: Any, config: dict[str, Any], arrays: dict[str, np.ndarray], own: dict[str, Any] | None) -> None:
     """Compile as the file says, with the optimizer where it was."""
     given = config["compile"]
-    asked = [m if isinstance(m, str) else _metric(m) for m in given["metrics"]]
-    model.compile(optimizers.get(given["optimizer"]), losses.get(given["loss"]), asked)
+    asked, weighted = ([m if isinstance(m, str) else metrics.deserialize(m, own) for m in given.get(k, ())] for k in ("metrics", "weighted_metrics"))
+    model.compile(optimizers.get(given["optimizer"]), losses.deserialize(given["loss"], own), asked, weighted)
     model.backend.write(model.optimizer.step, int(config["iterations"]))
     for slot, vector in model.optimizer.state.items():
         for name, view in model.storage.split(vector).items():
@@ -78,9 +78,3 @@ def _compile(model: Any, config: dict[str, Any], arrays: dict[str, np.ndarray]) 
             if saved.shape != view.shape:
                 raise ValueError(f"Optimizer state {slot} of {name}: expected shape {view.shape}. Received: {saved.shape}.")
             model.backend.write(view, saved)
-
-
-def _metric(given: dict[str, Any]) -> Any:
-    if given["class_name"] == "LossMetric":
-        return metrics.LossMetric(**given["config"])
-    return metrics.find("metric", given["class_name"], metrics.NAMES)(**given["config"])

@@ -13,7 +13,7 @@ from gpunn import random
 from gpunn.backend.errors import DeviceMemoryError
 from gpunn.logs import LazyLogs, Logs
 from gpunn.training.data import Rows
-from gpunn.training.step import SUMS, Feed, Sums, record_prediction, record_step, run_stages, run_step_eagerly
+from gpunn.training.step import OWN, SUMS, Feed, Measure, Sums, record_prediction, record_step, run_stages, run_step_eagerly
 
 CHUNK = 0.1  # seconds of steps between two looks at callbacks and signals
 
@@ -21,7 +21,8 @@ CHUNK = 0.1  # seconds of steps between two looks at callbacks and signals
 class _Pass:
     """One data set, cut into whole batches and a short last one, with its sums on the device.
 
-    Rows of ``sums``: the loss; each metric; penalties; the loss of the short batch, where batches are summed; the number of rows.
+    ``sums``, one after the other: the loss; the loss of the short batch, where batches are added up apart; the number of rows; penalties;
+    and what each metric owns.
     """
 
     training = False
@@ -32,9 +33,14 @@ class _Pass:
         self.batch = min(batch_size, len(rows))
         self.whole, self.rest = divmod(len(rows), self.batch)
         self.count = self.whole + bool(self.rest)
-        places = len(model._setup.names) + 3
-        self.sums = self.ops.zeros((places, SUMS), "float64")
-        self._fresh = np.tile([0.0, 0.0, -1.0], (places, 1))
+        setup = model._setup
+        self.loss, self.metrics, self._names = setup.loss, list(setup.metrics), setup.names[1:]
+        self._weighted = len(setup.asked)  # metrics from here on are weighted
+        self._output = model.compute_output_shape((None, *rows.x.shape[1:]))[1:]
+        self._fresh = np.concatenate([*[[0.0, 0.0, -1.0]] * OWN, *(m.fresh() for m in self.metrics)])
+        self.sums = self.ops.zeros(self._fresh.shape, "float64")
+        self.reset()
+        self._ends = np.cumsum([SUMS] * OWN + [m.size for m in self.metrics])[:-1]
         self._programs: dict[int, Any] = {}
         self._home: Any = None  # the model's storage when they were recorded
         self.bad_step: int | None = None
@@ -50,12 +56,8 @@ class _Pass:
             self.model._arrange()
         if self._home is not self.model.storage:  # moved here or, in the meantime, by another pass or a callback
             self._programs.clear()
-<<<<<<< HEAD
             self._home = self.model.storage
-        if not self.model.recordable:
-=======
-        if not (self.model.recordable and self.model._setup.penalties.recordable):
->>>>>>> reg
+        if not (self.model.recordable and self.model._setup.recordable):
             for _ in range(steps):
                 run_step_eagerly(self.model, self.feed, rows, self.training, self._places(rows))
             return
@@ -85,28 +87,41 @@ class _Pass:
             self._programs[rows] = record_step(self.model, self.feed, rows, self.training, self._places(rows))
         return self._programs[rows]
 
+    def _split(self, sums: Any) -> list[Any]:
+        return [sums[start:end] for start, end in zip([0, *self._ends], [*self._ends, len(sums)], strict=True)]
+
     def _places(self, rows: int) -> Sums:
-        summed = self.model._setup.loss.reduction == "sum"
-        loss = self.sums[-2] if summed and rows != self.batch else self.sums[0]
-        return Sums(loss, self.sums[1:-3], self.sums[-3], self.sums[-1] if summed or self.feed.weights is not None else None)
+        whole, short, count, penalties, *own = self._split(self.sums)
+        loss = short if self.loss.apart and rows != self.batch else whole
+        counted = self.loss.apart or self.loss.reweighs or self.feed.weights is not None
+        metrics = [Measure(m, i >= self._weighted, s) for i, (m, s) in enumerate(zip(self.metrics, own, strict=True))]
+        return Sums(loss, metrics, penalties, count if counted else None)
+
+    def _factor(self, rows: int) -> float:
+        """What the summed values of a batch of so many rows are multiplied by: its loss, once for each row."""
+        return rows * self.loss.scale(self.loss.count((rows, *self._output)))
 
     def reset(self) -> None:
         self.ops.write(self.sums, self._fresh)
+        for metric in self.metrics:
+            if metric.on_host:
+                metric.reset_state()
 
     def logs(self) -> Logs:
         """Means over rows since the last reset, as Keras's trackers reckon them: one read."""
-        sums = self.ops.to_numpy(self.sums)
-        setup = self.model._setup
-        total, weight = sums[0, 0], sums[0, 1]
-        if setup.loss.reduction == "sum":  # the mean of the batches' sums, each weighted by its rows
-            total, weight = total * self.batch + sums[-2, 0] * self.rest, sums[-1, 1]
-        elif self.feed.weights is not None:  # Keras divides by the number of rows, whatever their weights
-            weight = sums[-1, 1]
-        penalty = sums[-3, 0] / sums[-3, 1] if sums[-3, 1] else 0.0
+        whole, short, count, penalties, *own = self._split(self.ops.to_numpy(self.sums))
+        total, weight = whole[0], whole[1]
+        if self.loss.apart:  # the mean of the batches' losses, each weighted by its rows
+            total, weight = total * self._factor(self.batch) + short[0] * self._factor(self.rest), count[1]
+        elif self.loss.reweighs or self.feed.weights is not None:  # Keras divides by the number of rows, whatever their weights
+            total, weight = total * self._factor(self.batch), count[1]
+        penalty = penalties[0] / penalties[1] if penalties[1] else 0.0
         out = Logs(loss=float(total / weight if weight else 0.0) + float(penalty))
-        for name, (value, rows, _) in zip(setup.names[1:], sums[1:-3], strict=True):
-            out[name] = float(value / rows) if rows else 0.0
-        bad = [int(s) for s in (sums[0, 2], sums[-2, 2], sums[-3, 2]) if s >= 0]
+        for name, metric, sums in zip(self._names, self.metrics, own, strict=True):
+            if not metric.on_host:
+                metric.sums = sums.copy()
+            out[name] = metric.result()
+        bad = [int(s[2]) for s in (whole, short, penalties) if s[2] >= 0]
         self.bad_step = min(bad) if bad else None
         return out
 
@@ -139,7 +154,8 @@ class Training(_Pass):
         self.steps = steps or self.count
         self._next = 0  # batch of the data set with which the epoch begins
         self.done = 0  # batches of the epoch that have run
-        self._labels = rows.targets[0] if rows.targets[0].dtype == np.int32 else None
+        labels = rows.targets[0]
+        self._labels = labels if labels.dtype == np.int32 and labels.ndim == 1 and labels.min(initial=0) >= 0 else None
 
     def epoch(self, chain: Any) -> Logs:
         """One epoch; -> its mean loss and metrics. Batch callbacks are called after each step only when there are any."""

@@ -57,7 +57,8 @@ KERNEL(categorical_focal_crossentropy)(const T* __restrict__ p, const T* __restr
     const T q = p[at + j] / total, c = minimum(maximum(q, low), high), share = t[at + j] * alpha[j], logarithm = log(c);
     const T rest = pow(T(1) - c, gamma);
     value -= share * rest * logarithm;
-    if (q > low && q < high) inner += share * (gamma * pow(T(1) - c, gamma - T(1)) * logarithm - rest / c) * q;
+    const T slope = q > low && q < high ? share * (gamma * pow(T(1) - c, gamma - T(1)) * logarithm - rest / c) : T(0);
+    inner += slope * q;  // NaN where an entry of the row is not finite
   }
   value = warp_sum(value);
   inner = warp_sum(inner);
