@@ -19,6 +19,7 @@ from gpunn.kernels import (
     step,
     unit,
     vector_losses,
+    weighing,
 )
 from gpunn.kernels.elementwise import elementwise
 from gpunn.kernels.formula import FormulaError
@@ -47,4 +48,5 @@ __all__ = [
     "step",
     "unit",
     "vector_losses",
+    "weighing",
 ]

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from gpunn.lookup import find, from_identifier
 from gpunn.losses.base import LEFT, Loss
-from gpunn.losses.pairs import Circle
 from gpunn.losses.function import FormulaLoss, LossFunctionWrapper
 from gpunn.losses.functions import (
     binary_crossentropy,
@@ -32,6 +32,7 @@ from gpunn.losses.functions import (
 )
 from gpunn.losses.margins import CategoricalHinge, Hinge, SquaredHinge
 from gpunn.losses.overlap import Dice, Tversky
+from gpunn.losses.pairs import Circle
 from gpunn.losses.probabilistic import (
     BinaryCrossentropy,
     BinaryFocalCrossentropy,
@@ -53,7 +54,6 @@ from gpunn.losses.regression import (
     MeanSquaredLogarithmicError,
     SumSquaredError,
 )
-from gpunn.lookup import find, from_identifier
 
 CLASSES = (
     MeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredLogarithmicError, CosineSimilarity, Huber, LogCosh,

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from gpunn import losses
+from gpunn.lookup import find, snake
 from gpunn.losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -22,7 +23,6 @@ from gpunn.losses import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
-from gpunn.lookup import find, snake
 from gpunn.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,

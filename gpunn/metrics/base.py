@@ -8,8 +8,8 @@ from gpunn import losses
 from gpunn.backend import get_backend
 from gpunn.kernels import data as feeding
 from gpunn.layers.base import fresh_name
-from gpunn.losses import targets
 from gpunn.lookup import snake
+from gpunn.losses import targets
 
 
 class Metric:
@@ -103,7 +103,9 @@ class Metric:
         self.update_state(*arguments, **named)
         return self.result()
 
-    def add_variable(self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None, **unused: Any) -> "Variable":
+    def add_variable(
+        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None, **unused: Any
+    ) -> "Variable":
         """A NumPy array that `reset_state` sets back: for users' own metrics."""
         self._variables.append(Variable(shape, initializer, dtype, name))
         return self._variables[-1]

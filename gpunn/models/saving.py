@@ -28,7 +28,8 @@ def save(model: Any, path: Any, overwrite: bool = True) -> None:
         config["compile"] = {
             "loss": losses.serialize(setup.loss),
             "optimizer": {"class_name": type(optimizer).__name__, "config": optimizer.get_config()},
-            "metrics": [metrics.serialize(m) for m in setup.asked], "weighted_metrics": [metrics.serialize(m) for m in setup.asked_weighted],
+            "metrics": [metrics.serialize(m) for m in setup.asked],
+            "weighted_metrics": [metrics.serialize(m) for m in setup.asked_weighted],
         }
         for slot, vector in optimizer.state.items():
             for name, view in model.storage.split(vector).items():
@@ -69,7 +70,7 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
 def _compile(model: Any, config: dict[str, Any], arrays: dict[str, np.ndarray], own: dict[str, Any] | None) -> None:
     """Compile as the file says, with the optimizer where it was."""
     given = config["compile"]
-    asked, weighted = ([m if isinstance(m, str) else metrics.deserialize(m, own) for m in given.get(k, ())] for k in ("metrics", "weighted_metrics"))
+    asked, weighted = ([_metric(m, own) for m in given.get(k, ())] for k in ("metrics", "weighted_metrics"))
     model.compile(optimizers.get(given["optimizer"]), losses.deserialize(given["loss"], own), asked, weighted)
     model.backend.write(model.optimizer.step, int(config["iterations"]))
     for slot, vector in model.optimizer.state.items():
@@ -78,3 +79,7 @@ def _compile(model: Any, config: dict[str, Any], arrays: dict[str, np.ndarray], 
             if saved.shape != view.shape:
                 raise ValueError(f"Optimizer state {slot} of {name}: expected shape {view.shape}. Received: {saved.shape}.")
             model.backend.write(view, saved)
+
+
+def _metric(given: Any, own: dict[str, Any] | None) -> Any:
+    return given if isinstance(given, str) else metrics.deserialize(given, own)

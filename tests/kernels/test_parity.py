@@ -132,7 +132,8 @@ IN_PLACE = {
     "crossentropy_sparse": [("p", "dp")],
     "crossentropy_dense": [("p", "dp"), ("target", "dp")],
     "dropout": [("x", "y")],
-    **{n: [("p", "dp"), ("t", "dp")] for n in NAMES if [o.name for o in REGISTRY[n].operands][:2] == ["p", "t"] and n != "categorical_hinge"},
+    **{n: [("p", "dp"), ("t", "dp")] for n in NAMES if [o.name for o in REGISTRY[n].operands][:2] == ["p", "t"]},
+    "categorical_hinge": [("p", "dp")],
 }
 
 
