@@ -8,8 +8,11 @@ from gpunn.kernels import (
     decay,
     gemm,
     gemm_parts,
+    loss_formulas,
+    measures,
     noise,
     optimizers,
+    pairwise,
     penalties,
     philox,
     rectifiers,
@@ -23,6 +26,7 @@ from gpunn.kernels import (
     step,
     unit,
     update,
+    vector_losses,
 )
 from gpunn.kernels.elementwise import elementwise
 from gpunn.kernels.formula import FormulaError
@@ -40,8 +44,11 @@ __all__ = [
     "elementwise",
     "gemm",
     "gemm_parts",
+    "loss_formulas",
+    "measures",
     "noise",
     "optimizers",
+    "pairwise",
     "penalties",
     "philox",
     "rectifiers",
@@ -55,4 +62,5 @@ __all__ = [
     "step",
     "unit",
     "update",
+    "vector_losses",
 ]

@@ -95,7 +95,7 @@ def _dense_hit_native(p, target, hit, lo, hi, scratch):
 
 
 def _binary_hit_reference(p, target, threshold, hit):
-    hit[...] = ((matrix(p) > threshold) == (matrix(target) > 0.5)).mean(axis=1)
+    hit[...] = ((matrix(p) > threshold) == matrix(target)).mean(axis=1)  # a target that is neither 0 nor 1 is never hit, as in Keras
 
 
 def _binary_hit_native(p, target, threshold, hit, lo, hi, scratch):
@@ -103,7 +103,7 @@ def _binary_hit_native(p, target, threshold, hit, lo, hi, scratch):
     for i in range(lo, hi):
         total = T(0)
         for j in range(p.shape[1]):
-            if (p[i, j] > T(threshold[0])) == (target[i, j] > T(0.5)):
+            if (T(1) if p[i, j] > T(threshold[0]) else T(0)) == target[i, j]:
                 total += T(1)
         hit[i] = total / T(p.shape[1])
 

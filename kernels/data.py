@@ -72,6 +72,13 @@ STORE = register(
         cost=lambda *a: 0.2 * columns_of(a[0]),
     )
 )
+PICK_ROWS = register(  # labels of sequences
+    Kernel(
+        name="pick_rows", operands=parse("data:whole:i4, order:row:i4, position:row:i8 -> out:full:i4"),
+        extent=lambda *a: rows_of(a[-1]), reference=_pick_reference, native=_pick_native,
+        cuda=cuda_kernel("data.cu", "pick_rows"), geometry="rows", cost=lambda *a: 0.4 * columns_of(a[-1]),
+    )
+)
 
 
 def _advance_reference(position, step, rows, steps):

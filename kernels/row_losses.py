@@ -1,7 +1,8 @@
-"""Losses that are a mean over the columns of a row: value and gradient in one pass, from two formulas each.
+"""Losses that are a mean or a sum over the columns of a row: value and gradient in one pass, from two formulas each.
 
-`row_loss` makes the kernel ``<name>``: ``p, t, weight:col, scale:const -> loss:col, dp`` with loss = mean_j value(p, t) and
-dp = weight * scale / columns * gradient(p, t).
+`row_loss` makes the kernel ``<name>``: ``p, t, weight:col, scale:const, ... -> loss:col, dp`` with loss = mean_j value(p, t, ...) and
+dp = weight * scale / columns * gradient(p, t, ...); a sum is not divided by the columns. What the formulas take beyond p and t are numbers
+that a launch gives. The formulas themselves stand here and in `loss_formulas`.
 """
 
 from collections.abc import Callable
@@ -15,61 +16,73 @@ from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
 EPSILON = 1e-7  # Keras's clip of probabilities
 
 
-def row_loss(name: str, value: Callable, gradient: Callable) -> Kernel:
+def row_loss(name: str, value: Callable, gradient: Callable, mean: bool = True) -> Kernel:
     f, g = Formula(value, f"{name}_value"), Formula(gradient, f"{name}_gradient")
+    if f.parameters[2:] != g.parameters[2:]:
+        raise ValueError(f"{name}: value and gradient take the same numbers. Received: {f.parameters[2:]} and {g.parameters[2:]}.")
+    numbers = f.parameters[2:]
     space: dict = {"np": np}
     formulas = [*f.closure(), *(h for h in g.closure() if h not in f.closure())]
     for formula in formulas:
         exec(formula.python("numpy"), space)
 
-    def reference(p, t, weight, scale, loss, dp):
+    def reference(p, t, weight, scale, *rest):
+        *given, loss, dp = rest
+        given = [float(number) for number in given]  # a weak scalar: the arrays' type wins
         rows, columns = p.shape[0], columns_of(p)
         p2, t2 = p.reshape(rows, columns), t.reshape(rows, columns)
+        share = columns if mean else 1
         with np.errstate(all="ignore"):
-            loss[...] = space[f.name](p2, t2).mean(axis=1)
-            dp.reshape(rows, columns)[...] = space[g.name](p2, t2) * (weight.reshape(-1, 1) * p.dtype.type(scale / columns))
+            values = space[f.name](p2, t2, *given)
+            slope = space[g.name](p2, t2, *given) * (weight.reshape(-1, 1) * p.dtype.type(scale / share))
+            loss[...] = values.mean(axis=1) if mean else values.sum(axis=1)
+        dp.reshape(rows, columns)[...] = slope
 
+    listed = "".join(f", {n}" for n in numbers)
+    ready = "".join(f", {n}_" for n in numbers)
     native = "\n".join(
         [
             *("@inlined\n" + h.python("numba") for h in formulas),
-            "def body(p, t, weight, scale, loss, dp, lo, hi, scratch):",
+            f"def body(p, t, weight, scale{listed}, loss, dp, lo, hi, scratch):",
             "    columns = p.shape[1]",
+            *(f"    {n}_ = T({n}[0])" for n in numbers),
             "    for i in range(lo, hi):",
             "        total = T(0)",
-            "        factor = weight[i] * T(scale[0] / columns)",
+            f"        factor = weight[i] * T({'scale[0] / columns' if mean else 'scale[0]'})",
             "        for j in range(columns):",
             "            a, b = p[i, j], t[i, j]",
-            f"            total += {f.name}(a, b)",
-            f"            dp[i, j] = {g.name}(a, b) * factor",
-            "        loss[i] = total / T(columns)",
+            f"            total += {f.name}(a, b{ready})",
+            f"            dp[i, j] = {g.name}(a, b{ready}) * factor",
+            f"        loss[i] = {'total / T(columns)' if mean else 'total'}",
         ]
     )
 
     def cuda(dtype: str) -> str:
         return typed(
             f'extern "C" __global__ void {name}_{SUFFIX[dtype]}(const T* __restrict__ p, const T* __restrict__ t, '
-            "const T* __restrict__ weight, T scale, T* __restrict__ loss, T* __restrict__ dp, long long rows, long long columns) {\n"
+            f"const T* __restrict__ weight, T scale{''.join(f', T {n}_' for n in numbers)}, T* __restrict__ loss, T* __restrict__ dp, "
+            "long long rows, long long columns) {\n"
             "  const int lane = threadIdx.x & 31;\n"
             "  const long long row = warp_row();\n"
             "  if (row >= rows) return;\n"
-            "  const T factor = weight[row] * scale / (T)columns;\n"
+            f"  const T factor = weight[row] * scale{' / (T)columns' if mean else ''};\n"
             "  T total = T(0);\n"
             "  for (long long j = lane; j < columns; j += 32) {\n"
             "    const T a = p[row * columns + j], b = t[row * columns + j];\n"
-            f"    total += {f.name}(a, b);\n"
-            f"    dp[row * columns + j] = {g.name}(a, b) * factor;\n"
+            f"    total += {f.name}(a, b{ready});\n"
+            f"    dp[row * columns + j] = {g.name}(a, b{ready}) * factor;\n"
             "  }\n"
             "  total = warp_sum(total);\n"
-            "  if (lane == 0) loss[row] = total / (T)columns;\n"
+            f"  if (lane == 0) loss[row] = total{' / (T)columns' if mean else ''};\n"
             "}\n",
             dtype,
         )
 
+    operands = parse(f"p, t, weight:col, scale:const{''.join(f', {n}:const' for n in numbers)} -> loss:col, dp")
     return register(
         Kernel(
-            name=name, operands=parse("p, t, weight:col, scale:const -> loss:col, dp"), extent=first_rows, reference=reference,
-            native_text=native, cuda=cuda, geometry="warps", formulas=tuple(formulas),
-            cost=lambda p, *a: 5.0 * columns_of(p),
+            name=name, operands=operands, extent=first_rows, reference=reference, native_text=native, cuda=cuda, geometry="warps",
+            formulas=tuple(formulas), cost=lambda p, *a: 5.0 * columns_of(p),
         )
     )
 

@@ -1,5 +1,7 @@
 """Shared by all tests: compiled kernels that outlive a test, the CPU as the device, float64 models."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -44,3 +46,18 @@ def float64():
     config.set_floatx("float64")
     yield "float64"
     config.set_floatx("float32")
+
+
+@pytest.fixture
+def sim_with(monkeypatch):
+    """``sim_with(order=..., ...)``: a SimBackend of its own behind the name "sim"."""
+    if shutil.which("g++") is None or shutil.which("gcc") is None:
+        pytest.skip("sim needs g++ and gcc")
+    from gpunn.backend.sim import SimBackend
+
+    def make(**options):
+        ops = SimBackend(**options)
+        monkeypatch.setitem(backend._made, "sim", ops)
+        return ops
+
+    return make

@@ -40,16 +40,16 @@ def nearness(theirs):
     return 1e-6 if any(isinstance(layer, keras.layers.BatchNormalization) for layer in theirs.layers) else 1e-9
 
 
-def assert_same_weights(ours, theirs):
+def assert_same_weights(ours, theirs, near=0.0):
     mine, other = ours.get_weights(), theirs.get_weights()
     assert len(mine) == len(other)
     for i, (a, b) in enumerate(zip(mine, other, strict=True)):
         assert a.dtype == np.float64 and np.asarray(b).dtype == np.float64
-        np.testing.assert_allclose(a, b, rtol=RELATIVE, atol=nearness(theirs), err_msg=f"weight {i}")
+        np.testing.assert_allclose(a, b, rtol=RELATIVE, atol=max(near, nearness(theirs)), err_msg=f"weight {i}")
 
 
-def assert_same_history(ours, theirs):
+def assert_same_history(ours, theirs, near=0.0):
     assert set(ours.history) == set(theirs.history)  # Keras sorts the names; ours come loss first, then metrics as asked for
     assert ours.epoch == theirs.epoch
     for name, values in theirs.history.items():
-        np.testing.assert_allclose(ours.history[name], values, rtol=RELATIVE, atol=nearness(theirs.model), err_msg=name)
+        np.testing.assert_allclose(ours.history[name], values, rtol=RELATIVE, atol=max(near, nearness(theirs.model)), err_msg=name)

@@ -56,7 +56,11 @@ def explain(model: Any, batch_size: int) -> str:
         out.append(f"  loss {setup.loss.name}: on the model's output, not fused")
     out += [f"  {note}" for note in setup.penalties.notes()]
     out.append(f"  optimizer {setup.optimizer.name}: {_update(model, setup.optimizer)}")
-    if not setup.penalties.recordable:
+    own = [m for m in setup.metrics if not m.recordable]
+    if not setup.loss.recordable:
+        out.append(f"  loss {setup.loss.name}: a function of NumPy arrays, called from Python in every step")
+    out += [f"  metric {m.name}: a function of NumPy arrays, called from Python in every step" for m in own]
+    if not setup.recordable:
         return "\n".join([*out, "", "Not recorded: what is called from Python, above, makes every step run launch by launch."])
     if not model.recordable:
         own = [stage.layer.name for stage in setup.stages if not stage.recordable]
@@ -81,5 +85,9 @@ def _update(model: Any, optimizer: Any) -> str:
 
 def _sample(model: Any, rows: int) -> Any:
     """Rows of zeros that fit the model, to record a step with."""
-    zeros = np.zeros(rows, np.int32) if model.loss.sparse else np.zeros((rows, *model.output_shape[1:]), model.dtype)
-    return model._check(np.zeros((rows, *model.row_shape), model.dtype), zeros, None, None, "explain")
+    x, shape = np.zeros((rows, *model.row_shape), model.dtype), (rows, *model.output_shape[1:])
+    kinds = [np.zeros(shape[:-1], np.int32), np.zeros(shape, model.dtype)]
+    try:
+        return model._check(x, kinds[not model.loss.sparse], None, None, "explain")
+    except ValueError:  # some take labels though they do not say so
+        return model._check(x, kinds[model.loss.sparse], None, None, "explain")

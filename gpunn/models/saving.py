@@ -27,9 +27,9 @@ def save(model: Any, path: Any, overwrite: bool = True) -> None:
         config["iterations"] = optimizer.steps
         config["no_weight_decay"] = optimizer.exclusion.written_down()
         config["compile"] = {
-            "loss": {"class_name": type(setup.loss).__name__, "config": setup.loss.get_config()},
+            "loss": losses.serialize(setup.loss),
             "optimizer": optimizers.serialize(optimizer),
-            "metrics": [m if isinstance(m, str) else {"class_name": type(m).__name__, "config": m.get_config()} for m in setup.asked],
+            "metrics": [metrics.serialize(m) for m in setup.asked], "weighted_metrics": [metrics.serialize(m) for m in setup.asked_weighted],
         }
         arrays |= {f"optimizer/{name}": array for name, array in optimizer.export(model.storage).items()}
     archive.write(path, config, arrays)
@@ -65,18 +65,13 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
     return model
 
 
-def _compile(model: Any, config: dict[str, Any], arrays: dict[str, np.ndarray], custom_objects: dict[str, Any] | None) -> None:
+def _compile(model: Any, config: dict[str, Any], arrays: dict[str, np.ndarray], own: dict[str, Any] | None) -> None:
     """Compile as the file says, with the optimizer where it was."""
     given = config["compile"]
-    asked = [m if isinstance(m, str) else _metric(m) for m in given["metrics"]]
-    optimizer = optimizers.deserialize(given["optimizer"], custom_objects)
+    lists = [given.get(kind, ()) for kind in ("metrics", "weighted_metrics")]
+    asked, weighted = ([m if isinstance(m, str) else metrics.deserialize(m, own) for m in listed] for listed in lists)
+    optimizer = optimizers.deserialize(given["optimizer"], own)
     optimizer.exclusion = optimizers.Exclusion(**config.get("no_weight_decay", {}))
-    model.compile(optimizer, losses.get(given["loss"]), asked)
+    model.compile(optimizer, losses.deserialize(given["loss"], own), asked, weighted)
     saved = {name.removeprefix("optimizer/"): a for name, a in arrays.items() if name.startswith("optimizer/")}
     optimizer.restore(model.storage, config["iterations"], saved)
-
-
-def _metric(given: dict[str, Any]) -> Any:
-    if given["class_name"] == "LossMetric":
-        return metrics.LossMetric(**given["config"])
-    return metrics.find("metric", given["class_name"], metrics.NAMES)(**given["config"])

@@ -1,5 +1,6 @@
 """The door: arrays handed to fit, evaluate and predict are checked and converted here, once."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -146,21 +147,30 @@ def same_length(x: Any, y: Any, name: str, where: str) -> None:
         raise ValueError(f"Argument {name} of {where}: expected as many rows as x, {len(x)}. Received: {n}.")
 
 
-def row_weights(sample_weight: Any, class_weight: Any, y: Any, rows: int, dtype: str, where: str, ops: Any) -> Any:
+def row_weights(
+    sample_weight: Any, class_weight: Any, y: Any, rows: int, dtype: str, where: str, ops: Any, places: tuple[int, ...] = (),
+    labels: Any = None,
+) -> Any:
     """sample_weight times the class weight of each row, or None; on the device where one of the two comes from there.
 
-    Raises ValueError for weights that do not fit."""
+    `places`: the shape of the values a row has, where it has several: weights may then be (rows,) or (rows, *places), and classes are those
+    of `labels`, one for each value. Raises ValueError for weights that do not fit."""
     weights = None
     if sample_weight is not None:
         weights = targets(sample_weight, "sample_weight", ops)
-        if weights.shape not in ((rows,), (rows, 1)):
-            raise ValueError(f"Argument sample_weight of {where}: expected shape ({rows},). Received: {weights.shape}.")
-        weights = _contiguous(weights.reshape(rows), dtype, ops)
+        full = (rows, *places)
+        if weights.shape not in ((rows,), (rows, 1), full, (*full, 1)):
+            wanted = f"({rows},)" + (f" or {full}" if places else "")
+            raise ValueError(f"Argument sample_weight of {where}: expected shape {wanted}. Received: {weights.shape}.")
+        weights = _contiguous(weights.reshape(full if weights.size == math.prod(full) else (rows,)), dtype, ops)
         check_finite(weights, "sample_weight", where)
     if class_weight is not None:
-        if y.ndim > 2:
+        if labels is not None and places:
+            y = labels
+        elif y.ndim > 2:
             raise ValueError(f"Argument class_weight of {where}: expected one label a row. Received: targets of shape {y.shape}.")
-        classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else np.rint(y.reshape(-1).astype(np.float64))
+        one_hot = y.ndim == 2 and y.shape[1] > 1 and y is not labels
+        classes = y.argmax(axis=1) if one_hot else np.rint(y.astype(np.float64)).reshape(y.shape if y is labels else (-1,))
         fits = isinstance(class_weight, dict) and all(isinstance(k, (int, np.integer)) and np.isfinite(w) for k, w in class_weight.items())
         if not fits:
             raise ValueError(
@@ -171,7 +181,9 @@ def row_weights(sample_weight: Any, class_weight: Any, y: Any, rows: int, dtype:
             factor[classes == c] = w
         if weights is not None and isinstance(weights, np.ndarray) != isinstance(factor, np.ndarray):
             weights, factor = ops.asarray(weights), ops.asarray(factor)
-        weights = factor if weights is None else weights * factor
+        if weights is not None:
+            factor = factor * weights.reshape(*weights.shape, *(1,) * (factor.ndim - weights.ndim))
+        weights = factor
     return weights
 
 

@@ -14,7 +14,7 @@ from gpunn.backend.errors import DeviceMemoryError
 from gpunn.logs import LazyLogs, Logs
 from gpunn.training.data import Rows
 from gpunn.training.feeds.choice import make
-from gpunn.training.step import SUMS, Sums, record_step, run_step_eagerly
+from gpunn.training.step import OWN, SUMS, Measure, Sums, record_step, run_step_eagerly
 
 CHUNK = 0.1  # seconds of steps between two looks at callbacks and signals
 
@@ -22,7 +22,8 @@ CHUNK = 0.1  # seconds of steps between two looks at callbacks and signals
 class _Pass:
     """One data set, cut into whole batches and a short last one, with its sums on the device.
 
-    Rows of ``sums``: the loss; each metric; penalties; the loss of the short batch, where batches are summed; the number of rows.
+    ``sums``, one after the other: the loss; the loss of the short batch, where batches are added up apart; the number of rows; penalties;
+    and what each metric owns.
     """
 
     training = False
@@ -31,9 +32,14 @@ class _Pass:
         self.model, self.ops = model, model.backend
         self.feed = make(self.ops, rows, batch_size)
         self.batch, self.rest, self.count = self.feed.batch, self.feed.rest, self.feed.count
-        places = len(model._setup.names) + 3
-        self.sums = self.ops.zeros((places, SUMS), "float64")
-        self._fresh = np.tile([0.0, 0.0, -1.0], (places, 1))
+        setup = model._setup
+        self.loss, self.metrics, self._names = setup.loss, list(setup.metrics), setup.names[1:]
+        self._weighted = len(setup.asked)  # metrics from here on are weighted
+        self._output = model.compute_output_shape((None, *rows.row_shape))[1:]
+        self._fresh = np.concatenate([*[[0.0, 0.0, -1.0]] * OWN, *(m.fresh() for m in self.metrics)])
+        self.sums = self.ops.zeros(self._fresh.shape, "float64")
+        self.reset()
+        self._ends = np.cumsum([SUMS] * OWN + [m.size for m in self.metrics])[:-1]
         self._programs: dict[int, Any] = {}
         self._held: tuple[Any, ...] = (None, None, None)  # storage, feed's arrays and the rate's form when they were recorded
         self.bad_step: int | None = None
@@ -53,7 +59,7 @@ class _Pass:
             self._held = held
 
     def _run(self, rows: int, steps: int) -> None:
-        if not (self.model.recordable and self.model._setup.penalties.recordable):
+        if not (self.model.recordable and self.model._setup.recordable):
             for _ in range(steps):
                 run_step_eagerly(self.model, self.feed, rows, self.training, self._places(rows))
             return
@@ -83,33 +89,46 @@ class _Pass:
             self._programs[rows] = record_step(self.model, self.feed, rows, self.training, self._places(rows))
         return self._programs[rows]
 
+    def _split(self, sums: Any) -> list[Any]:
+        return [sums[start:end] for start, end in zip([0, *self._ends], [*self._ends, len(sums)], strict=True)]
+
     def _places(self, rows: int) -> Sums:
-        summed = self.model._setup.loss.reduction == "sum"
-        if summed and rows not in (self.batch, self.rest):
+        if self.loss.apart and rows not in (self.batch, self.rest):
             if self.rest:
                 sizes = f"{self.batch}, {self.rest} and {rows}"
                 raise ValueError(f"A loss that is summed over batches takes batches of two sizes at most. Received: {sizes} rows.")
             self.rest = rows
-        loss = self.sums[-2] if summed and rows != self.batch else self.sums[0]
-        return Sums(loss, self.sums[1:-3], self.sums[-3], self.sums[-1] if summed or self.feed.weights is not None else None)
+        whole, short, count, penalties, *own = self._split(self.sums)
+        loss = short if self.loss.apart and rows != self.batch else whole
+        counted = self.loss.apart or self.loss.reweighs or self.feed.weights is not None
+        metrics = [Measure(m, i >= self._weighted, s) for i, (m, s) in enumerate(zip(self.metrics, own, strict=True))]
+        return Sums(loss, metrics, penalties, count if counted else None)
+
+    def _factor(self, rows: int) -> float:
+        """What the summed values of a batch of so many rows are multiplied by: its loss, once for each row."""
+        return rows * self.loss.scale(self.loss.count((rows, *self._output)))
 
     def reset(self) -> None:
         self.ops.write(self.sums, self._fresh)
+        for metric in self.metrics:
+            if metric.on_host:
+                metric.reset_state()
 
     def logs(self) -> Logs:
         """Means over rows since the last reset, as Keras's trackers reckon them: one read."""
-        sums = self.ops.to_numpy(self.sums)
-        setup = self.model._setup
-        total, weight = sums[0, 0], sums[0, 1]
-        if setup.loss.reduction == "sum":  # the mean of the batches' sums, each weighted by its rows
-            total, weight = total * self.batch + sums[-2, 0] * self.rest, sums[-1, 1]
-        elif self.feed.weights is not None:  # Keras divides by the number of rows, whatever their weights
-            weight = sums[-1, 1]
-        penalty = sums[-3, 0] / sums[-3, 1] if sums[-3, 1] else 0.0
+        whole, short, count, penalties, *own = self._split(self.ops.to_numpy(self.sums))
+        total, weight = whole[0], whole[1]
+        if self.loss.apart:  # the mean of the batches' losses, each weighted by its rows
+            total, weight = total * self._factor(self.batch) + short[0] * self._factor(self.rest), count[1]
+        elif self.loss.reweighs or self.feed.weights is not None:  # Keras divides by the number of rows, whatever their weights
+            total, weight = total * self._factor(self.batch), count[1]
+        penalty = penalties[0] / penalties[1] if penalties[1] else 0.0
         out = Logs(loss=float(total / weight if weight else 0.0) + float(penalty))
-        for name, (value, rows, _) in zip(setup.names[1:], sums[1:-3], strict=True):
-            out[name] = float(value / rows) if rows else 0.0
-        bad = [int(s) for s in (sums[0, 2], sums[-2, 2], sums[-3, 2]) if s >= 0]
+        for name, metric, sums in zip(self._names, self.metrics, own, strict=True):
+            if not metric.on_host:
+                metric.sums = sums.copy()
+            out[name] = metric.result()
+        bad = [int(s[2]) for s in (whole, short, penalties) if s[2] >= 0]
         self.bad_step = min(bad) if bad else None
         return out
 

@@ -1,5 +1,6 @@
 """Recording one step of a model as a program: gather, forward, loss, backward, update, counters."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,9 +8,20 @@ from typing import Any
 import numpy as np
 
 from gpunn.kernels import data as feeding
+from gpunn.kernels.measures import TAKE
 from gpunn.training.feeds.base import Feed
 
 SUMS = 3  # weighted total, weight, first bad step: see kernels.data.ACCUMULATE
+OWN = 4  # of these a step has: its loss, that of a short batch apart, rows, penalties
+
+
+@dataclass
+class Measure:
+    """A metric, whether it is weighted, and its sums."""
+
+    metric: Any
+    weighted: bool
+    sums: Any
 
 
 @dataclass
@@ -17,9 +29,20 @@ class Sums:
     """Where a step adds up: its loss, each metric, penalties, and the number of rows (None where it is not asked for)."""
 
     loss: Any
-    metrics: Any
+    metrics: list[Measure]
     penalties: Any
     rows: Any
+
+
+def spread(ops: Any, weight: Any, rows: int, count: int, dtype: Any) -> Any:
+    """Weights of rows (or None: ones) as one for each of `count` values, as many a row."""
+    if weight is None:
+        return ops.asarray(np.ones(count, dtype))
+    if weight.size == count:
+        return weight
+    out = ops.empty((count,), weight.dtype)
+    ops.launch(TAKE, weight, ops.asarray(np.repeat(np.arange(weight.size, dtype=np.int32), count // max(weight.size, 1))), out)
+    return out
 
 
 def run_stages(stages: Sequence[Any], x: Any, training: bool) -> tuple[Any, list[Any]]:
@@ -49,23 +72,22 @@ def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Su
         p.begin_step()
     x = feed.gather(ops, rows, dtype)
     y = feed.gather_target(ops, 0, rows)
-    weight = feed.gather_weights(ops, rows, dtype)
+    weight, loss = feed.gather_weights(ops, rows), setup.loss
     factor = setup.optimizer.scale_loss(1.0) if training else 1.0
     setup.penalties.begin(rows, factor)
     z, pullbacks = run_stages(setup.stages, x, training)
-    scale = factor * setup.loss.scale(rows)
+    weighed = loss.weigh(ops, y, spread(ops, weight, rows, rows * loss.positions(z.shape), dtype))
+    scale = factor * loss.scale(loss.count(z.shape))
     if setup.fused:
-        values, gradient, p = setup.loss.record_fused(ops, y, z, weight, scale)
+        values, gradient, p = loss.record_fused(ops, y, z, weighed, scale)
     else:
-        values, gradient = setup.loss.record(ops, y, z, weight, scale)
+        values, gradient = loss.record(ops, y, z, weighed, scale)
         p = z
-    plain = ops.asarray(np.ones(rows, dtype))
-    ops.launch(feeding.ACCUMULATE, values, weight, model.rng.step, sums.loss)
+    ops.launch(feeding.ACCUMULATE, values, weighed, model.rng.step, sums.loss)
     if sums.rows is not None:
+        plain = ops.asarray(np.ones(rows, dtype))
         ops.launch(feeding.ACCUMULATE, plain, plain, model.rng.step, sums.rows)
-    for i, (metric, target) in enumerate(zip(setup.metrics, feed.metric_targets, strict=True)):
-        t = y if target == 0 else feed.gather_target(ops, target, rows)
-        ops.launch(feeding.ACCUMULATE, metric.record(ops, t, p), plain, model.rng.step, sums.metrics[i])
+    add_metrics(model, feed, rows, y, p, weight, sums)
     if training:
         first = first_learning(setup.stages)
         for i in range(len(pullbacks) - 1, first - 1, -1):
@@ -79,3 +101,21 @@ def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Su
         setup.optimizer.record(ops, model.storage.values[:size], model.storage.gradients[:size])
         setup.penalties.settle(setup.optimizer.rate)
     ops.launch(feeding.ADVANCE, feed.position, model.rng.step, rows, int(training))
+
+
+def add_metrics(model: Any, feed: Feed, rows: int, y: Any, p: Any, weight: Any, sums: Sums) -> None:
+    """Each metric of a batch into its sums. `y` is the loss's target, `p` the model's output."""
+    ops, count = model.backend, math.prod(p.shape[:-1])
+    targets, spreads = {0: y}, {}
+    for measure, target in zip(sums.metrics, feed.metric_targets, strict=True):
+        if target not in targets:
+            targets[target] = feed.gather_target(ops, target, rows)
+        metric, own = measure.metric, weight if measure.weighted else None
+        metric.weighted = own is not None
+        if metric.on_host:
+            given = None if own is None else ops.to_numpy(own).reshape(rows, -1)
+            metric.update_state(ops.to_numpy(targets[target]), ops.to_numpy(p), given)
+            continue
+        if metric.weighted not in spreads:
+            spreads[metric.weighted] = spread(ops, own, rows, count, p.dtype)
+        metric.accumulate(ops, targets[target], p, spreads[metric.weighted], measure.sums, model.rng.step)

@@ -16,12 +16,12 @@ class Targets:
         self._loss, self._metrics, self._shape, self._dtype = loss, metrics, output_shape, dtype
         self.chosen: list[int] = []
 
-    def first(self, y: Any, whole: bool = True) -> list[Any]:
-        """The targets of y. Where y is not the `whole` of the targets, equality by chance must not count: numbers that are all alike, which
+    def first(self, y: Any, prepared: Any, whole: bool = True) -> list[Any]:
+        """The targets of y, of which the loss's are `prepared`. Where y is not the `whole` of the targets, equality by chance must not count: numbers that are all alike, which
         two preparations may leave alone that treat others differently, are not shared.
 
         Raises ValueError for targets that do not fit."""
-        out = [self._loss.prepare(y, self._shape, self._dtype)]
+        out = [prepared]
         self.chosen = []
         for metric in self._metrics:
             t = metric.prepare(y, self._shape, self._dtype)

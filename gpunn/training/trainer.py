@@ -30,18 +30,44 @@ class Setup:
     loss: losses.Loss
     optimizer: optimizers.Optimizer
     asked: list[Any]
+    asked_weighted: list[Any] = field(default_factory=list)
+    open_loss: bool = False  # "crossentropy", which one the first targets say
     stages: list[fuse.Stage] = field(default_factory=list)
     fused: bool = False
     penalties: Any = None  # a `Penalties`, once the model is built
     metrics: list[measures.Metric] = field(default_factory=list)
     penalty: Any = None
 
-    def resolve(self, output_shape: tuple[int | None, ...]) -> None:
-        self.metrics = [measures.get(m, self.loss, output_shape) for m in self.asked]
+    def resolve(self, output_shape: tuple[int | None, ...], target_shape: tuple[int | None, ...] | None = None) -> None:
+        """Metrics for an output and, once they are seen, targets of these shapes. One that stays what it was stays the same object."""
+        found = []
+        for i, asked in enumerate([*self.asked, *self.asked_weighted]):
+            old = self.metrics[i] if i < len(self.metrics) else None
+            if old is None or (isinstance(asked, str) and asked.lower() in (*measures.ACCURACY, *losses.CROSSENTROPY)):
+                new = measures.resolve(asked, self.loss, output_shape, target_shape)
+                kinds = [(type(m), type(getattr(m, "loss", None))) for m in (old, new)]
+                old = old if kinds[0] == kinds[1] else new
+            found.append(old)
+        self.metrics = found
+
+    @property
+    def recordable(self) -> bool:
+        """Whether what compile was given only launches kernels."""
+        penalties = self.penalties is None or self.penalties.recordable
+        return penalties and self.loss.recordable and all(m.recordable for m in self.metrics)
 
     @property
     def names(self) -> list[str]:
-        return ["loss", *(m.name for m in self.metrics)]
+        """Log names as Keras gives them: a second metric of a name is ``name_1``, a weighted one ``weighted_name``."""
+        seen: dict[str, int] = {}
+        out = []
+        for i, name in enumerate(m.name for m in self.metrics):
+            if name in seen and i >= len(self.asked):
+                name = f"weighted_{name}"
+            count = seen.get(name, 0)
+            seen[name] = count + 1
+            out.append(f"{name}_{count}" if count else name)
+        return ["loss", *out]
 
 
 class Trainer:
@@ -74,19 +100,26 @@ class Trainer:
         raise NotImplementedError
 
     # ------------------------------------------------------------------ compile
-    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, **unknown: Any) -> None:
-        """Choose optimizer, loss and metrics (names, objects or configurations; `metrics` may be a bare name).
+    def compile(
+        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, weighted_metrics: Any = None, **unknown: Any
+    ) -> None:
+        """Choose optimizer, loss and metrics (names, objects, functions or configurations; `metrics` may be a bare name).
 
-        Raises ValueError for unknown names (listing the valid ones) and for an optimizer that another model uses; the model keeps what it
+        `metrics` leave sample and class weights alone, `weighted_metrics` use them. "crossentropy" is the one that output and targets call
+        for. Raises ValueError for unknown names (listing the valid ones) and for an optimizer that another model uses; the model keeps what it
         had.
         """
         if unknown:
             raise TypeError(f"compile got unknown arguments: {', '.join(sorted(unknown))}.")
         if loss is None:
             raise ValueError("compile needs a loss. Received: loss=None.")
-        asked = [] if metrics is None else list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
-        setup = Setup(losses.get(loss), optimizers.get(optimizer), asked)
-        setup.resolve(self.output_shape if self.built else (None, 2))  # unknown names show here
+        output = self.output_shape if self.built else (None, 2)
+        open_loss = isinstance(loss, str) and loss.lower() in losses.CROSSENTROPY
+        chosen = losses.crossentropy(output, output[:-1]) if open_loss else losses.get(loss)
+        if chosen.reduction in losses.LEFT:
+            raise ValueError(f"compile needs a loss that is one number. Received: {chosen.name} with reduction={chosen.reduction!r}.")
+        setup = Setup(chosen, optimizers.get(optimizer), _listed(metrics), _listed(weighted_metrics), open_loss)
+        setup.resolve(output)  # unknown names show here
         setup.optimizer.claim(self)
         self._setup = setup
         self._programs: dict[Any, Any] = {}
@@ -139,13 +172,25 @@ class Trainer:
         later = y if isinstance(y, Source) else None
         seen = y if later is None else later.block(slice(0, min(len(later), FIRST)))
         with ops.here():
+            loss = losses.crossentropy(output, y.shape) if setup.open_loss else setup.loss
             if makes is not None:
                 targets = makes.again(seen)
             else:
-                setup.resolve(output)
-                makes = Targets(setup.loss, setup.metrics, output, self.dtype)
-                targets = makes.first(seen, whole and later is None)
-            weights = data.row_weights(sample_weight, class_weight, y, len(x), self.dtype, where, ops)
+                targets = [loss.prepare(seen, output, self.dtype)]
+            places = tuple(int(n or 0) for n in loss.value_shape(output)[1:]) if loss.positions(output) > 1 else ()
+            labels = targets[0] if loss.sparse and later is None and targets[0].shape[1:] == places else None
+            weights = data.row_weights(sample_weight, class_weight, y, len(x), self.dtype, where, ops, places, labels)
+            if weights is not None and not loss.weighable:
+                raise ValueError(
+                    f"Loss {loss.name}: its values are not those of rows, and cannot be weighed by rows. Received: weights in {where}."
+                )
+            if makes is None:
+                if type(loss) is not type(setup.loss):
+                    setup.loss, setup.stages = loss, []
+                    self._programs.clear()
+                setup.resolve(output, y.shape)
+                makes = Targets(loss, setup.metrics, output, self.dtype)
+                targets = makes.first(seen, targets[0], whole and later is None)
         return data.Rows(x, targets, weights, makes.chosen, later, makes, divisible=lazy)
 
     def _inputs(self, x: Any, where: str, lazy: bool = False) -> Any:
@@ -319,6 +364,10 @@ class Trainer:
             return dict(logs)
         values = list(logs.values())
         return values[0] if len(values) == 1 else values
+
+
+def _listed(metrics: Any) -> list[Any]:
+    return [] if metrics is None else list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
 
 
 def _whole(name: str, value: Any, least: int) -> int:

@@ -66,7 +66,7 @@ KERNEL(hit_binary)(const T* __restrict__ p, const T* __restrict__ target, T thre
   const int lane = threadIdx.x & 31;
   T right = T(0);
   for (long long j = lane; j < columns; j += 32) {
-    if ((p[at + j] > threshold) == (target[at + j] > T(0.5))) right += T(1);
+    if ((p[at + j] > threshold ? T(1) : T(0)) == target[at + j]) right += T(1);
   }
   right = warp_sum(right);
   if (lane == 0) hit[row] = right / (T)columns;

@@ -25,6 +25,15 @@ KERNEL(pick)(const S* __restrict__ data, const int* __restrict__ order, const lo
   }
 }
 
+// the same for rows of several values
+KERNEL(pick_rows)(const int* __restrict__ data, const int* __restrict__ order, const long long* __restrict__ position, int* __restrict__ out,
+                  long long rows, long long columns) {
+  const long long row = blockIdx.x;
+  if (row >= rows) return;
+  const long long source = order[position[0] + row];
+  for (long long j = threadIdx.x; j < columns; j += blockDim.x) out[row * columns + j] = data[source * columns + j];
+}
+
 KERNEL(advance)(long long* __restrict__ position, long long* __restrict__ step, long long by, long long steps, long long rows,
                 long long columns) {
   if (threadIdx.x == 0) {

@@ -76,6 +76,14 @@ template <class V> __device__ __forceinline__ long long warp_argmax(const V* __r
   }
   return warp_leader(best, at);
 }
+// whether fewer than k values of a row are larger than the one at `at`; never for a NaN, or for at = -1
+template <class V> __device__ __forceinline__ bool top_hit(const V* __restrict__ row, long long at, long long k, long long columns) {
+  if (at < 0) return false;
+  const V own = row[at];
+  long long larger = 0;
+  for (long long j = threadIdx.x & 31; j < columns; j += 32) larger += row[j] > own;
+  return warp_sum(larger) < k && own == own;
+}
 // the row a warp works on, for kernels of geometry "warps"
 __device__ __forceinline__ long long warp_row() { return blockIdx.x * (long long)(blockDim.x >> 5) + (threadIdx.x >> 5); }
 

@@ -145,6 +145,9 @@ ELEMENTWISE = {
     },
     "inverse_deviation": {"variance": "positive", "epsilon": 1e-3},
     "moving_average": {"momentum": 0.99},
+    "mask": {"keep": "positive"},
+    "is_positive": {},
+    "times_rows": {"scale": 0.1},
     "normalize": {"inverse": "positive"},
     "normalize_bwd": {"inverse": "positive", "share": 0.125},
     "normalize_fixed_bwd": {"inverse": "positive"},
@@ -182,6 +185,68 @@ def _binary(m, rows, columns):
     p, t = m.probability(rows, columns), m.probability(rows, columns)
     t[p == 1] = 1  # else the loss hangs on 1 - (1 - 1e-7), which float32 cannot tell from 1.2e-7
     return [p, t, m.positive(rows), m.number(0.25), m.blank(rows), m.blank(rows, columns)]
+
+
+def _losses(p, t, *numbers):
+    """Inputs of a loss by how its predictions and targets are drawn, and the numbers it takes."""
+
+    def make(m, rows, columns):
+        given, target = (getattr(m, draw)(rows, columns) for draw in (p, t))
+        return [given, target, m.positive(rows), m.number(0.25), *map(m.number, numbers), m.blank(rows), m.blank(rows, columns)]
+
+    return make
+
+
+def _focal(m, rows, columns):
+    p, t, *rest = _binary(m, rows, columns)
+    return [p, t, *rest[:2], m.number(0.25), m.number(2.0), float(columns % 2), *rest[2:]]
+
+
+def _categorical_focal(m, rows, columns):
+    p, t = m.unnormalized(rows, columns), m.distribution(rows, columns)
+    return [p, t, m.positive(columns), m.positive(rows), m.number(0.1), m.number(1.5), m.blank(rows), m.blank(rows, columns)]
+
+
+def _circle(m, rows, columns):
+    side = m.rng.standard_normal((rows, 4))
+    side /= np.linalg.norm(side, axis=1, keepdims=True)
+    labels = m.rng.integers(0, 1 + columns % 3, rows).astype(np.int32)
+    return [m._as(side @ side.T), labels, m.number(3.0), m.number(0.4), columns % 2, m.blank(rows), m.blank(rows, rows)]
+
+
+def _bucket(m, rows, columns):
+    edges = np.sort(m.probability(7))
+    p = m.probability(rows, columns)
+    p[m.rng.random((rows, columns)) < 0.2] = edges[3]  # a tie is not above
+    labels = columns if rows % 2 else 1
+    return [
+        p, np.round(m.probability(rows, columns)), m.positive(columns), m.positive(rows), edges, 7, labels,
+        np.full((rows, columns), -1, np.int32), m.blank(rows, columns),
+    ]
+
+
+def _count(m, rows, columns):
+    cells = m.rng.integers(-1, 12, (rows, columns)).astype(np.int32)
+    return [np.arange(12.0), cells, m.positive(rows, columns), cells.size]
+
+
+def _by_column(first):
+    return lambda m, r, c: [getattr(m, first)(r, c), m.small(r, c), m.positive(r), np.ones((4, c))]
+
+
+def _masked_labels(m, rows, columns):
+    labels = m.labels(rows, columns)
+    labels[m.rng.random(rows) < 0.3] = -1
+    return labels
+
+
+def _blank_labels(*shape):
+    return np.full(shape, -7, np.int32)
+
+
+def _as_class(m, rows, columns):
+    p = m.real(rows) * m.dtype.type(20)
+    return [p, m.number(0.5), rows % 2, _blank_labels(rows)]
 
 
 def _gather(m, rows, columns, data):
@@ -327,6 +392,38 @@ MAKERS = {
     "decay_rows": lambda m, r, c: [m.small(r, c), m.positive(1), m.real(r, c), m.blank(r)],
     "poisson_deviance": _rates,
     "perceptron": _bits,
+    **{n: _losses("real", "real") for n in ("mean_absolute_percentage_error", "mean_squared_logarithmic_error", "log_cosh")},
+    "percentage_of_prediction": _losses("positive", "real"),
+    "scaled_squared_error": _losses("real", "real", 0.5),
+    "huber": _losses("real", "real", 1.5),
+    "poisson": _losses("positive", "positive"),
+    "kl_divergence": _losses("probability", "probability"),
+    "binary_focal_crossentropy": _focal,
+    "binary_focal_crossentropy_logits": _losses("small", "probability", 0.25, 1.5, 1.0),
+    "hinge": _losses("small", "small"),
+    "squared_hinge": _losses("small", "small"),
+    "cosine_similarity": _losses("real", "real"),
+    "categorical_hinge": _losses("small", "distribution"),
+    "categorical_focal_crossentropy": _categorical_focal,
+    "overlap": _losses("probability", "probability", 1.0, 0.2, 0.5, 0.3),
+    "categorical_generalized_cross_entropy": _losses("positive", "distribution", 0.3),
+    "circle": _circle,
+    "hit_equal": lambda m, r, c: [np.round(m.small(r, c)), np.round(m.small(r, c)), m.blank(r)],
+    "hit_top_sparse": lambda m, r, c: [np.round(m.small(r, c)), _masked_labels(m, r, c), 1 + c // 3, m.blank(r)],
+    "hit_top_dense": lambda m, r, c: [np.round(m.small(r, c)), m.small(r, c), 1 + c // 3, m.blank(r)],
+    "decide": lambda m, r, c: [np.round(m.small(r, c), 1), m.number(0.3), r % 2, m.blank(r, c)],
+    "top_only": lambda m, r, c: [np.round(m.small(r, c)), 1 + c // 3, m.blank(r, c)],
+    "argmax": lambda m, r, c: [np.round(m.small(r, c)), _blank_labels(r)],
+    "as_class": _as_class,
+    "pair": lambda m, r, c: [_masked_labels(m, r, c), m.labels(r, c), max(c - 1, 1), 0, _blank_labels(r)],
+    "bucket": _bucket,
+    "count": _count,
+    "hits_by_column": _by_column("probability"),
+    "squares_by_column": _by_column("small"),
+    "keep": lambda m, r, c: [_masked_labels(m, r, c), m.blank(r), _blank_labels(r)],
+    "weigh": lambda m, r, c: [m.positive(r), np.round(m.probability(r)), c % 2, c % 3, m.blank(r)],
+    "take": lambda m, r, c: [m.real(c, r), m.order(r * c), m.blank(r, c)],
+    "pick_rows": lambda m, r, c: [m.labels((r + 5) * c, 9).reshape(r + 5, c), m.order(r + 5), whole(2), _blank_labels(r, c)],
     "mean_squared_error": _row_loss,
     "mean_absolute_error": _row_loss,
     "binary_crossentropy": _binary,

@@ -8,13 +8,17 @@ from kernel_inputs import NAMES
 from gpunn.kernels import REGISTRY
 from gpunn.kernels.cuda_text import FOLDER, prelude, typed
 from gpunn.kernels.device import function_name, instances
+from gpunn.kernels.measures import LEFT_OUT, SMALLEST
+from gpunn.kernels.pairwise import FAR
 from gpunn.kernels.row_losses import EPSILON
 
 KERNELS = [REGISTRY[n] for n in NAMES]
 TEXTS = {function_name(k, d): k.cuda(d) for k, d in instances(kernels=KERNELS)}
 TEXTS |= {f"{f.name} ({d})": typed(f.cuda(), d) for k, d in instances(kernels=KERNELS) for f in k.formulas}
 TEXTS["prelude"] = prelude()
-SUMMING = ("accumulate", "add_penalty", "finish", "finish_adam")  # sums over an epoch are kept in double, whatever the arrays are
+IN_DOUBLE = (  # sums over an epoch are kept in double, whatever the arrays are
+    "accumulate", "add_penalty", "finish", "finish_adam", "count", "hits_by_column", "squares_by_column", "weigh",
+)
 
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.DOTALL)
 _TYPED = re.compile(r"\b(?:float|double|V)\(-?[\d.]+(?:e[-+]?\d+)?\)")  # float(0.5): a constant that says its type
@@ -44,7 +48,7 @@ def reserved_names(text):
 
 def doubles(name, text):
     """Uses of double in the text of a float kernel, apart from pointers to scalars."""
-    if not re.search(r"f32|float32", name) or name.removesuffix("_f32") in SUMMING:
+    if not re.search(r"f32|float32", name) or name.removesuffix("_f32") in IN_DOUBLE:
         return []
     return re.findall(r"\bdouble\b(?!\* __restrict__)", _COMMENT.sub("", text))
 
@@ -92,7 +96,7 @@ def test_a_rule_refuses_what_it_is_for(rule, example, good):
 
 def test_float_and_double_come_from_one_text():
     for kernel in KERNELS:
-        if kernel.cuda is not None and kernel.has_float_arrays and kernel.name not in SUMMING:
+        if kernel.cuda is not None and kernel.has_float_arrays and kernel.name not in IN_DOUBLE:
             narrow, wide = kernel.cuda("float32"), kernel.cuda("float64")
             assert re.sub(r"\bfloat\b", "double", narrow).replace("_f32", "_f64") == wide
 
@@ -105,4 +109,5 @@ def test_no_section_of_a_file_is_left_over():
         assert len(sections) == file.read_text().count("KERNEL(") == len({name for name, _ in sections})
         for name, body in sections:
             filled = typed(body, "float64").replace("EPSILON", repr(EPSILON)).replace("GRADIENT", "relu_bwd")
+            filled = filled.replace("FAR", repr(FAR)).replace("LEFT_OUT", repr(LEFT_OUT)).replace("SMALLEST", repr(SMALLEST))
             assert filled.replace("VALUES", "y[r * columns + c]") in used, f"{name} of {file.name} is in no record"

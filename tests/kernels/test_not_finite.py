@@ -18,8 +18,10 @@ SILENT = {
     ("linear_bwd", "y"): "not used", ("relu_bwd", "y"): "y > 0 is false for NaN, as in NumPy",
     ("relu_bwd_sum", "y"): "the same", ("cleared", "g"): "the point of it",
     ("l1_l2__l1_l2_gradient_value", "coefficients"): "the one that is poisoned is for the gradient",
-    **{(n, "p"): "a hit is a comparison" for n in ("hit_sparse", "hit_dense", "hit_binary")},
-    **{(n, "target"): "a hit is a comparison" for n in ("hit_dense", "hit_binary")},
+    **{(n, "p"): "a hit is a comparison" for n in ("hit_sparse", "hit_dense", "hit_binary", "hit_equal", "hit_top_sparse", "hit_top_dense")},
+    **{(n, "target"): "a hit is a comparison" for n in ("hit_dense", "hit_binary", "hit_equal", "hit_top_dense")},
+    **{(n, "p"): "a choice is a comparison" for n in ("decide", "top_only", "argmax", "as_class", "bucket")},
+    **{("bucket", n): "a comparison" for n in ("target", "edges")},
 }
 OPEN = {  # a second operand with which the gradient is not 0
     "relu_bwd": 1, "clipped_relu_bwd": 1, "threshold_bwd": 1, "rectifier_bwd": 1, "hard_tanh_bwd": 0.5, "hard_sigmoid_bwd": 0.5,

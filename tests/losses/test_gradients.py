@@ -121,5 +121,6 @@ def test_called_with_arrays():
     """A number worked out by hand: the reported loss is the loss."""
     assert losses.MeanSquaredError()([[0.0, 1.0], [2.0, 3.0]], [[1.0, 1.0], [2.0, 1.0]]) == pytest.approx((0.5 + 2.0) / 2)
     assert losses.MeanSquaredError(reduction="sum")([[0.0, 1.0], [2.0, 3.0]], [[1.0, 1.0], [2.0, 1.0]]) == pytest.approx(2.5)
-    assert losses.MeanSquaredError()([1.0, 2.0], [1.0, 4.0], sample_weight=[1.0, 0.5]) == pytest.approx(1.0)
+    assert losses.MeanSquaredError()([[1.0], [2.0]], [[1.0], [4.0]], sample_weight=[1.0, 0.5]) == pytest.approx(1.0)
+    assert losses.MeanSquaredError()([1.0, 2.0], [1.0, 4.0], sample_weight=[1.0, 0.5]) == pytest.approx(1.5)  # Keras: one row
     assert losses.SparseCategoricalCrossentropy()([1, 0], [[0.25, 0.75], [0.5, 0.5]]) == pytest.approx(-(np.log(0.75) + np.log(0.5)) / 2)

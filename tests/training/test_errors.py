@@ -160,12 +160,20 @@ def test_targets_that_do_not_fit_the_loss(loss, y, message):
     np.testing.assert_equal(state(model), before)
 
 
-@pytest.mark.parametrize("loss", ["categorical_crossentropy", "sparse_categorical_crossentropy"])
-def test_a_softmax_loss_over_sequences_is_refused(loss):
+@pytest.mark.parametrize(
+    ("loss", "y", "message"),
+    [
+        ("categorical_crossentropy", Y, r"Expected shape \(None, 2, 3\). Received: \(30,\)"),
+        ("categorical_crossentropy", np.zeros((30, 2)), r"Expected shape \(None, 2, 3\). Received: \(30, 2\). Integer labels go with sparse"),
+        ("sparse_categorical_crossentropy", Y, r"expected one integer label a position, shape \(rows, 2\). Received: shape \(30,\)"),
+        ("sparse_categorical_crossentropy", np.full((30, 2), 3), r"labels must be from 0 to 2.*Received: 3 in row 0"),
+    ],
+)
+def test_targets_of_sequences(loss, y, message):
     model = Sequential([Reshape((2, 3), input_shape=(6,)), Dense(3, activation="softmax")])
     model.compile("sgd", loss)
-    with pytest.raises(ValueError, match=r"expected a model whose output has two axes.*Received: \(None, 2, 3\)"):
-        model.fit(X, np.zeros((30, 2, 3)) if loss.startswith("cat") else Y, verbose=0)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y, verbose=0)
 
 
 # ------------------------------------------------------------------ before compile, before build

@@ -42,16 +42,22 @@ class Feed:
         target = self.targets[index]
         out = ops.empty((rows, *target.shape[1:]), target.dtype)
         if target.dtype == np.int32:
-            ops.launch(feeding.PICK_LABELS, target, self.order, self.position, out)
+            kernel = feeding.PICK_LABELS if target.ndim == 1 else feeding.PICK_ROWS
+            ops.launch(kernel, target, self.order, self.position, out)
         else:
             ops.launch(feeding.GATHER["float"], target, self.order, self.position, 1.0, out)
         return out
 
-    def gather_weights(self, ops: Any, rows: int, dtype: Any) -> Any:
-        out = ops.asarray(np.ones(rows, dtype))
-        if self.weights is not None:
+    def gather_weights(self, ops: Any, rows: int) -> Any:
+        """One weight a row, or one a position of each, in a row; None where there are none."""
+        if self.weights is None:
+            return None
+        out = ops.empty((rows, *self.weights.shape[1:]), self.weights.dtype)
+        if out.ndim == 1:
             ops.launch(feeding.PICK_WEIGHTS, self.weights, self.order, self.position, out)
-        return out
+        else:
+            ops.launch(feeding.GATHER["float"], self.weights, self.order, self.position, 1.0, out)
+        return out.reshape(-1)
 
     # ------------------------------------------------------------------ what an epoch asks
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:

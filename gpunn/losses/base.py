@@ -1,0 +1,222 @@
+"""Loss: what every loss is. Values and gradient in one pass; names, defaults and reductions are Keras 3's."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gpunn.backend import get_backend
+from gpunn.kernels import measures
+from gpunn.lookup import snake
+from gpunn.losses import targets
+
+REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
+LEFT = ("none", None)  # no reduction: the values themselves, for calls
+
+
+class Loss:
+    """Base class.
+
+    A loss has a value for each position of the output: each row, or each step of a row that is a sequence (the last axis is used up, or
+    the one that `axis` names). Reductions: "sum_over_batch_size" and "mean" divide their sum by their number,
+    "mean_with_sample_weight" by the sum of the weights, "sum" by nothing; "none" or None leaves them as they are, for calls.
+
+    `prepare` checks targets at the door; `weigh` gives the weights that `record` then takes; `record` launches the kernels of one batch.
+    `fuses` names the activation whose gradient the loss can take over when it is the last one of the model. Calling a loss with arrays
+    gives its value.
+
+    A user's own loss may give ``call(y_true, y_pred)`` instead, with NumPy arrays: see `LossFunctionWrapper`.
+    """
+
+    kernel: Any = None
+    fuses: str | None = None
+    sparse = False
+    axis: Any = -1
+    function_name = ""  # the name of the function of the same formula, which strings find too
+
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None):
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"Unknown reduction. Expected one of {REDUCTIONS}. Received: {reduction!r}.")
+        self.reduction, self.name = reduction, name or self.function_name or snake(type(self).__name__)
+        self.dtype = None if dtype is None else np.dtype(dtype).name
+
+    # ------------------------------------------------------------------ what a subclass gives
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """What the kernel's formula takes beyond prediction and target."""
+        return ()
+
+    def call(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+        """(value, gradient) from NumPy arrays: for users' own classes."""
+        raise NotImplementedError
+
+    def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
+        """Targets as the kernels take them, checked. Raises ValueError for a shape that does not fit the model's output."""
+        self.check_axis(len(output_shape))
+        return targets.numbers(y, output_shape, dtype, f"Loss {self.name}")
+
+    def launch(self, ops: Any, p: Any, y: Any, weight: Any, scale: float, values: Any, gradient: Any) -> None:
+        """The kernels for a matrix of predictions, a row for each value."""
+        ops.launch(self.kernel, p, y, weight, scale, *self.numbers, values, gradient)
+
+    # ------------------------------------------------------------------ what a step asks
+    @property
+    def own_call(self) -> bool:
+        """Whether a user's class gives `call`."""
+        return type(self).call is not Loss.call
+
+    @property
+    def recordable(self) -> bool:
+        """Whether a step with this loss only launches kernels."""
+        return not self.own_call
+
+    @property
+    def batchwise(self) -> bool:
+        """Whether rows of a batch have no values of their own."""
+        return False
+
+    @property
+    def apart(self) -> bool:
+        """Whether a batch's loss is no mean over its rows, so that batches of other sizes must be added up apart."""
+        return self.reduction == "sum" or self.batchwise
+
+    @property
+    def weighable(self) -> bool:
+        """Whether rows can weigh more or less."""
+        return True
+
+    @property
+    def reweighs(self) -> bool:
+        """Whether `weigh` changes weights."""
+        return self.reduction == "mean_with_sample_weight"
+
+    def positions(self, shape: tuple[int | None, ...]) -> int:
+        """How many values a row of an output of this shape has."""
+        return math.prod(n or 1 for n in self.value_shape(shape)[1:])
+
+    def value_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape of the values for an output of this shape."""
+        kept = list(shape)
+        kept.pop(self.axis)
+        return tuple(kept)
+
+    def count(self, shape: tuple[int, ...]) -> int:
+        """How many values a batch of this shape has."""
+        return math.prod(self.value_shape(shape))  # type: ignore[arg-type]
+
+    def scale(self, count: int) -> float:
+        """What the weighted sum of so many values is multiplied by."""
+        return 1.0 / count if self.reduction not in ("sum", *LEFT) and count else 1.0
+
+    def weigh(self, ops: Any, y: Any, weight: Any) -> Any:
+        """The weight of each value, from one for each position: as they are, or so that their mean is one."""
+        if not self.reweighs:
+            return weight
+        out = ops.empty(weight.shape, weight.dtype)
+        ops.launch(measures.WEIGH, weight, ops.asarray(np.ones(weight.shape, weight.dtype)), 1, 1, out)
+        return out
+
+    def record(self, ops: Any, y: Any, p: Any, weight: Any, scale: float) -> tuple[Any, Any]:
+        """-> (each value, gradient with respect to p, times weight and scale)."""
+        if self.own_call:
+            from gpunn.losses.function import on_host
+
+            return on_host(self, self.call, ops, y, p, weight, scale)
+        order = self.order(p.shape)
+        rows, target = self.rows(ops, p, order), y if self.sparse else self.rows(ops, y, order)
+        values, gradient = ops.empty((rows.shape[0],), p.dtype), ops.empty(rows.shape, p.dtype)
+        self.launch(ops, rows, target.reshape(-1) if self.sparse else target, weight, scale, values, gradient)
+        return values, self.back(ops, gradient, p.shape, order)
+
+    def record_fused(self, ops: Any, y: Any, z: Any, weight: Any, scale: float) -> tuple[Any, Any, Any]:
+        """-> (each value, gradient with respect to what goes into the activation, the activation's output)."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ axes
+    def check_axis(self, axes: int) -> None:
+        """Raises ValueError unless `axis` names an axis of the output that is not the batch's."""
+        if isinstance(self.axis, bool) or not isinstance(self.axis, (int, np.integer)) or not -axes < self.axis < axes or self.axis == 0:
+            raise ValueError(f"Loss {self.name}: `axis` must be of type `int` and name an axis of a row. Received: axis={self.axis!r}.")
+
+    def order(self, shape: tuple[int, ...]) -> np.ndarray | None:
+        """Where each element of (positions, axis) comes from; None where it lies there already."""
+        axis = self.axis % len(shape)
+        if axis == len(shape) - 1:
+            return None
+        return _moved(shape, [*(a for a in range(len(shape)) if a != axis), axis])
+
+    def rows(self, ops: Any, array: Any, order: np.ndarray | None) -> Any:
+        """An array as a matrix whose rows are what one value is made of."""
+        width = array.shape[self.axis]
+        if order is None:
+            return array.reshape(-1, width) if array.size else array.reshape(self.count(array.shape), width)
+        return taken(ops, array, order, (array.size // width, width))
+
+    def back(self, ops: Any, gradient: Any, shape: tuple[int, ...], order: np.ndarray | None) -> Any:
+        return gradient.reshape(shape) if order is None else taken(ops, gradient, np.argsort(order).astype(np.int32), shape)
+
+    # ------------------------------------------------------------------ by itself
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        """The loss of these predictions: a number, or with no reduction an array of values.
+
+        y_pred: (rows, ..., columns), or one row (columns,). sample_weight: one for each row or each value.
+        Raises ValueError for targets or weights that do not fit.
+        """
+        p, ops = np.asarray(y_pred), get_backend()
+        p = p.astype(self.dtype or ("float64" if p.dtype == np.float64 else "float32"))
+        single = p.ndim == 1
+        if single:  # one row, whose value is a number
+            p, y_true = p[None], np.asarray(y_true)[None]
+        y = self.prepare(y_true, (None, *p.shape[1:]), p.dtype.name)
+        if len(y) != len(p):
+            raise ValueError(f"Loss {self.name}: as many targets as predictions are needed. Received: {len(y)} and {len(p)}.")
+        shape = self.value_shape(p.shape)
+        if single and self.count(p.shape) != 1:
+            raise ValueError(f"Loss {self.name}: a vector has no axis beyond the batch's. Received: y_pred of shape {p.shape[1:]}.")
+        if single and sample_weight is not None:  # Keras: the one value, weighed by each
+            parts = np.asarray(sample_weight, p.dtype).reshape(-1)
+            return self._reduced(np.broadcast_to(self._values(ops, y, p, np.ones(1, p.dtype))[0], parts.shape), parts)
+        w = np.ones(len(p) * self.positions(p.shape), p.dtype)
+        if sample_weight is not None:
+            w = self._weights(sample_weight, p.shape).astype(p.dtype)
+        values, weights = self._values(ops, y, p, w)
+        out = self._reduced(values, weights)
+        return out if np.ndim(out) == 0 else out.reshape(() if single else shape)[()]
+
+    def _values(self, ops: Any, y: np.ndarray, p: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        target = ops.asarray(y)
+        weighed = self.weigh(ops, target, ops.asarray(np.ascontiguousarray(weight)))
+        values, _ = self.record(ops, target, ops.asarray(p), weighed, self.scale(self.count(p.shape)))
+        return ops.to_numpy(values), ops.to_numpy(weighed)
+
+    def _reduced(self, values: np.ndarray, weights: np.ndarray) -> Any:
+        if self.reduction in LEFT:
+            return values * weights
+        return float((values.astype(np.float64) * weights).sum() * self.scale(values.size))
+
+    def _weights(self, sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
+        wanted = shape[:1] if self.batchwise else self.value_shape(shape)
+        if not self.weighable:
+            raise ValueError(f"Loss {self.name}: its values are not those of rows, and cannot be weighed by rows.")
+        return targets.spread(sample_weight, wanted, f"Loss {self.name}: sample_weight").reshape(-1)  # type: ignore[arg-type]
+
+    def get_config(self) -> dict[str, Any]:
+        return {"reduction": self.reduction, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Loss":
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name}>"
+
+
+def _moved(shape: tuple[int, ...], axes: list[int]) -> np.ndarray:
+    return np.arange(math.prod(shape), dtype=np.int32).reshape(shape).transpose(axes).reshape(-1)
+
+
+def taken(ops: Any, array: Any, order: np.ndarray, shape: tuple[int, ...]) -> Any:
+    """The elements of an array in another order and shape."""
+    out = ops.empty(shape, array.dtype)
+    ops.launch(measures.TAKE, array, ops.asarray(order), out)
+    return out

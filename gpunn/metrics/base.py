@@ -1,0 +1,256 @@
+"""Metric: what every metric is. Sums on the device that a step adds to, and a number worked out of them when somebody asks."""
+
+from typing import Any
+
+import numpy as np
+
+from gpunn import losses
+from gpunn.backend import get_backend
+from gpunn.kernels import data as feeding
+from gpunn.layers.base import fresh_name
+from gpunn.lookup import snake
+from gpunn.losses import targets
+
+
+class Metric:
+    """Base class.
+
+    A metric owns a vector of sums: `prepare` checks targets and, with the output's shape, settles its `size`; `accumulate` launches the
+    kernels that add a batch to sums on the device; `result` works the number (or the array of numbers) out of `sums`.
+    Used by itself: ``update_state(y_true, y_pred, sample_weight)``, ``result()``, ``reset_state()``.
+
+    A user's own metric gives ``update_state``, ``result`` and ``reset_state`` in NumPy, as in Keras (`add_variable` makes what is set back
+    to zero by itself); steps with it run launch by launch.
+    """
+
+    direction: str | None = None  # "up" or "down": which way is better
+    default_name = ""  # "": the class's, counted as Keras counts it
+    elementwise = False  # whether a vector of predictions is a column of rows, or one row
+    weighted = False  # whether the batches that are added have weights
+    ignored: int | None = None  # a label that the loss passes over, and that is never right here
+
+    def __init__(self, name: str | None = None, dtype: Any = None):
+        self.name = name or self.default_name or fresh_name(snake(type(self).__name__))
+        self.dtype = dtype
+        self.sums: np.ndarray | None = None
+        self._variables: list[Variable] = []
+
+    # ------------------------------------------------------------------ what a subclass gives
+    @property
+    def size(self) -> int:
+        """How many sums there are; once `prepare` has seen the output's shape."""
+        return 0
+
+    def fresh(self) -> np.ndarray:
+        """The sums of nothing."""
+        return np.zeros(self.size)
+
+    def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
+        """Targets as the kernels take them, checked. Raises ValueError for what does not fit the output."""
+        return targets.numbers(y, output_shape, dtype, f"Metric {self.name}")
+
+    def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
+        """Add a batch. weight: one for each position; sums: float64, of length `size`; step: the step's number, on the device."""
+        raise NotImplementedError
+
+    def result(self) -> Any:
+        """The number that the sums give."""
+        raise NotImplementedError
+
+    # ------------------------------------------------------------------ what a step asks
+    @property
+    def on_host(self) -> bool:
+        """Whether a user's class does its sums itself."""
+        return type(self).update_state is not Metric.update_state
+
+    @property
+    def recordable(self) -> bool:
+        """Whether a step with this metric only launches kernels."""
+        return not self.on_host
+
+    # ------------------------------------------------------------------ by itself
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add rows. y_pred: (rows, ..., columns), or a vector; sample_weight: one for each row or position."""
+        p, ops = floating(y_pred), get_backend()
+        if p.ndim == 1:
+            flat = self.elementwise or sample_weight is not None
+            p, y_true = (p[:, None], np.asarray(y_true)) if flat else (p[None], np.asarray(y_true)[None])
+        y = self.prepare(y_true, (None, *p.shape[1:]), p.dtype.name)
+        if len(y) != len(p):
+            raise ValueError(f"Metric {self.name}: as many targets as predictions are needed. Received: {len(y)} and {len(p)}.")
+        weight = np.ones(p.shape[:-1], p.dtype)
+        if sample_weight is not None:
+            weight = targets.spread(sample_weight, p.shape[:-1], f"Metric {self.name}: sample_weight").astype(p.dtype)
+        self.weighted = sample_weight is not None
+        sums = ops.zeros((self.size,), "float64")
+        ops.write(sums, self.state())
+        given = ops.asarray(np.ascontiguousarray(weight.reshape(-1)))
+        self.accumulate(ops, ops.asarray(y), ops.asarray(p), given, sums, ops.zeros((1,), "int64"))
+        self.sums = ops.to_numpy(sums)
+
+    def state(self) -> np.ndarray:
+        """The sums so far; those of nothing before the first batch, or where the output has another width than before."""
+        if self.sums is None or self.sums.size != self.size:
+            self.sums = self.fresh()
+        return self.sums
+
+    def reset_state(self) -> None:
+        self.sums = None
+        for variable in self._variables:
+            variable.reset()
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        self.update_state(*arguments, **named)
+        return self.result()
+
+    def add_variable(self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None, **unused: Any) -> "Variable":
+        """A NumPy array that `reset_state` sets back: for users' own metrics."""
+        self._variables.append(Variable(shape, initializer, dtype, name))
+        return self._variables[-1]
+
+    add_weight = add_variable
+
+    @property
+    def variables(self) -> list["Variable"]:
+        return self._variables
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Metric":
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+class Variable:
+    """A number or an array that a user's metric keeps: ``assign``, ``assign_add``, ``numpy``, arithmetic."""
+
+    def __init__(self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None):
+        from gpunn import initializers
+
+        self.name = name
+        self._start = np.asarray(initializers.get(initializer)(tuple(np.atleast_1d(shape)) if shape != () else (1,), "float64"))
+        self._start = self._start.reshape(()) if shape == () else self._start
+        self.value = self._start.copy()
+
+    def reset(self) -> None:
+        self.value = self._start.copy()
+
+    def assign(self, value: Any) -> None:
+        self.value = np.broadcast_to(np.asarray(value, np.float64), self._start.shape).copy()
+
+    def assign_add(self, value: Any) -> None:
+        self.assign(self.value + np.asarray(value))
+
+    def assign_sub(self, value: Any) -> None:
+        self.assign(self.value - np.asarray(value))
+
+    def numpy(self) -> np.ndarray:
+        return self.value
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.value.astype(dtype or self.value.dtype)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __add__(self, other: Any) -> Any:
+        return self.value + np.asarray(other)
+
+    def __sub__(self, other: Any) -> Any:
+        return self.value - np.asarray(other)
+
+    def __mul__(self, other: Any) -> Any:
+        return self.value * np.asarray(other)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.value / np.asarray(other)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+class MeanOfRows(Metric):
+    """A metric that is the weighted mean of one value a position. A subclass gives `record`."""
+
+    def record(self, ops: Any, y: Any, p: Any) -> Any:
+        """One value a position, on the device."""
+        raise NotImplementedError
+
+    @property
+    def size(self) -> int:
+        return 3
+
+    def fresh(self) -> np.ndarray:
+        return np.array([0.0, 0.0, -1.0])  # weighted total, weight, first step that was not finite: see kernels.data.ACCUMULATE
+
+    def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
+        ops.launch(feeding.ACCUMULATE, self.record(ops, y, p), weight, step, sums)
+
+    def result(self) -> float:
+        total, weight, _ = self.state()
+        return float(total / weight) if weight else 0.0
+
+
+class LossMetric(MeanOfRows):
+    """Any loss as a metric: its mean over positions."""
+
+    sign = 1.0
+
+    def __init__(self, loss: Any, name: str | None = None, dtype: Any = None):
+        self.loss = losses.get(loss)
+        self.default_name = self.default_name or self.loss.name
+        super().__init__(name, dtype)
+
+    @property
+    def recordable(self) -> bool:
+        return self.loss.recordable
+
+    def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
+        return self.loss.prepare(y, output_shape, dtype)
+
+    def record(self, ops: Any, y: Any, p: Any) -> Any:
+        count = self.loss.positions(p.shape) * p.shape[0]
+        weight = self.loss.weigh(ops, y, ops.asarray(np.ones(count, p.dtype))) if self.loss.batchwise else ones(ops, count, p.dtype)
+        return self.loss.record(ops, y, p, weight, 1.0 / max(count, 1))[0]
+
+    def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
+        values = self.record(ops, y, p)
+        if values.size != weight.size:  # a loss with one value a batch counts once a batch, as in Keras
+            if self.weighted and not self.loss.batchwise:
+                raise ValueError(f"Metric {self.name}: {values.size} values cannot be weighed by {weight.size} weights.")
+            weight = ones(ops, values.size, p.dtype)
+        ops.launch(feeding.ACCUMULATE, values, weight, step, sums)
+
+    def result(self) -> float:
+        return self.sign * super().result()
+
+    def get_config(self) -> dict[str, Any]:
+        return {"loss": losses.serialize(self.loss), "name": self.name}
+
+
+def ones(ops: Any, count: int, dtype: Any) -> Any:
+    return ops.asarray(np.ones(count, dtype))
+
+
+def floating(values: Any) -> np.ndarray:
+    values = np.asarray(values)
+    return values.astype("float64" if values.dtype == np.float64 else "float32")
+
+
+def as_rows(array: Any) -> Any:
+    """(positions, columns)."""
+    return array.reshape(-1, array.shape[-1]) if array.size else array.reshape(0, array.shape[-1])
+
+
+def share(part: Any, whole: Any) -> np.ndarray:
+    """part / whole, 0 where nothing is."""
+    part, whole = np.broadcast_arrays(np.asarray(part, np.float64), np.asarray(whole, np.float64))
+    return np.divide(part, whole, out=np.zeros(whole.shape), where=whole != 0)
+
+
+def plain(value: Any) -> Any:
+    """A float of a single number, else the array."""
+    return float(value) if np.ndim(value) == 0 else np.asarray(value)

@@ -1,0 +1,106 @@
+"""Means and sums of values, and metrics that a user gives as functions."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gpunn.kernels import data as feeding
+from gpunn.losses.function import own_targets
+from gpunn.metrics.base import MeanOfRows, Metric, ones
+
+
+class Mean(Metric):
+    """The weighted mean of values: ``update_state(values, sample_weight)``. For loops of one's own; compile takes metrics of targets."""
+
+    default_name = "mean"
+    takes_values = True
+
+    def __init__(self, name: str | None = None, dtype: Any = None):
+        super().__init__(name, dtype)
+        self.total = self.count = 0.0
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        totals, weights = _by_sample(values, sample_weight, np.mean)
+        self.total, self.count = self.total + float(np.sum(totals)), self.count + float(np.sum(weights))
+
+    def result(self) -> float:
+        return self.total / self.count if self.count else 0.0
+
+    def reset_state(self) -> None:
+        self.total = self.count = 0.0
+
+
+class Sum(Mean):
+    """The weighted sum of values: ``update_state(values, sample_weight)``."""
+
+    default_name = "sum"
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        self.total += float(np.sum(_by_sample(values, sample_weight, np.sum)[0]))
+
+    def result(self) -> float:
+        return self.total
+
+
+def _by_sample(values: Any, weight: Any, reduce: Callable[..., Any]) -> tuple[np.ndarray, np.ndarray]:
+    """(weighted value, weight) of each sample: further axes are reduced first, those without weights before they are weighed."""
+    values = np.asarray(values, np.float64)
+    if weight is None:
+        if values.ndim > 1:
+            values = reduce(values, axis=tuple(range(1, values.ndim)))
+        return values, np.ones_like(values)
+    w = np.asarray(weight, np.float64)
+    if w.ndim == values.ndim + 1 and w.shape[-1] == 1:
+        w = w[..., 0]
+    if values.ndim > w.ndim:
+        values = reduce(values, axis=tuple(range(w.ndim, values.ndim)))
+    w = np.broadcast_to(w, values.shape)
+    values = values * w
+    if values.ndim > 1:
+        rest = tuple(range(1, values.ndim))
+        values, w = reduce(values, axis=rest), reduce(w, axis=rest)
+    return values, w
+
+
+class MeanMetricWrapper(MeanOfRows):
+    """The mean of what ``fn(y_true, y_pred, **kwargs)`` returns: one value a row (further axes are averaged), or one a batch.
+
+    The arrays are NumPy's, and every step then runs launch by launch. A function with the attribute ``recordable = True`` takes
+    ``fn(ops, y_true, y_pred)`` with arrays of the device, only launches kernels, and returns one value a row: its steps are recorded.
+    """
+
+    def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any):
+        super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
+        self.fn, self.kwargs = fn, kwargs
+
+    @property
+    def recordable(self) -> bool:
+        return bool(getattr(self.fn, "recordable", False)) and not self.on_host
+
+    def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
+        return own_targets(y, output_shape, dtype, f"Metric {self.name}")
+
+    def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
+        if self.recordable:
+            ops.launch(feeding.ACCUMULATE, self.fn(ops, y, p, **self.kwargs).reshape(-1), weight, step, sums)
+            return
+        given = ops.to_numpy(p)
+        values = self.fn(ops.to_numpy(y), given, **self.kwargs)
+        values = np.asarray(values[0] if isinstance(values, tuple) else values, given.dtype)
+        if values.ndim == 0:  # Keras: the mean over batches
+            values, weight = values.reshape(1), ones(ops, 1, p.dtype)
+        else:
+            if values.shape[0] != given.shape[0]:
+                raise ValueError(
+                    f"Metric {self.name}: expected one value, or one for each of {given.shape[0]} rows. Received: shape {values.shape}."
+                )
+            deep = 1 if weight.size == given.shape[0] else min(values.ndim, given.ndim - 1)
+            values = values.mean(axis=tuple(range(deep, values.ndim))) if values.ndim > deep else values
+            if values.size != weight.size:
+                values = np.broadcast_to(values.reshape(*values.shape, *(1,) * (given.ndim - 1 - values.ndim)), given.shape[:-1])
+        values = np.ascontiguousarray(values.reshape(-1))
+        ops.launch(feeding.ACCUMULATE, ops.asarray(values), weight, step, sums)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"fn": self.name, "name": self.name, **self.kwargs}

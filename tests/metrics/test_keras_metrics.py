@@ -1,0 +1,290 @@
+"""Metrics used by themselves give Keras 3's numbers: over several updates, with weights, thresholds, vectors, sequences."""
+
+import inspect
+
+import numpy as np
+import pytest
+from keras_twin import keras
+
+from gpunn import metrics
+
+pytestmark = pytest.mark.usefixtures("cpu", "float64")
+EQUAL = {"rtol": 2e-6, "atol": 1e-6}  # Keras counts and averages in float32
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def _float64(float64):
+    keras.config.set_floatx("float64")
+
+
+def bits(n=60, columns=1, seed=0):
+    rng = np.random.default_rng(seed)
+    t = rng.integers(0, 2, (n, columns)).astype(float)
+    p = np.clip(0.5 + 0.3 * (t - 0.5) + 0.3 * rng.standard_normal((n, columns)), 0, 1)  # exact zeros and ones among them
+    return t, p
+
+
+def classes(n=60, columns=5, seed=0):
+    rng = np.random.default_rng(seed)
+    p = rng.uniform(0, 1, (n, columns))
+    return rng.integers(0, columns, n), p / p.sum(axis=1, keepdims=True)
+
+
+def one_hot(n=60, columns=5, seed=0):
+    t, p = classes(n, columns, seed)
+    return np.eye(columns)[t], p
+
+
+def reals(n=60, columns=3, seed=0):
+    rng = np.random.default_rng(seed)
+    return rng.uniform(0.1, 2, (n, columns)), rng.uniform(0.1, 2, (n, columns))
+
+
+def steps(make, columns):
+    """The same with a time axis."""
+
+    def made(n=60, seed=0):
+        t, p = make(3 * n, columns, seed)
+        return t.reshape(n, 3, *t.shape[1:]), p.reshape(n, 3, columns)
+
+    return made
+
+
+EVEN = [0.0, 0.25, 0.5, 0.75, 1.0]
+CASES = {
+    "Accuracy": [({}, lambda seed=0: tuple(np.round(a) for a in reals(seed=seed)))],
+    "BinaryAccuracy": [({}, bits), ({"threshold": 0.3}, lambda seed=0: bits(columns=3, seed=seed)), ({}, steps(bits, 2))],
+    "CategoricalAccuracy": [({}, one_hot), ({}, steps(one_hot, 4))],
+    "SparseCategoricalAccuracy": [({}, classes), ({}, steps(classes, 4))],
+    "TopKCategoricalAccuracy": [({"k": 2}, one_hot), ({}, one_hot), ({"k": 1}, steps(one_hot, 4))],
+    "SparseTopKCategoricalAccuracy": [({"k": 2}, classes), ({"k": 3}, steps(classes, 5))],
+    "MeanSquaredError": [({}, reals), ({}, steps(reals, 2))], "RootMeanSquaredError": [({}, reals)], "MeanAbsoluteError": [({}, reals)],
+    "MeanAbsolutePercentageError": [({}, reals)], "MeanSquaredLogarithmicError": [({}, reals)],
+    "CosineSimilarity": [({}, reals), ({"axis": 1}, steps(reals, 2))], "LogCoshError": [({}, reals)],
+    "R2Score": [
+        ({}, reals), ({"class_aggregation": None}, reals), ({"class_aggregation": "variance_weighted_average"}, reals),
+        ({"num_regressors": 4}, reals),
+    ],
+    "AUC": [
+        *(({"curve": c, "summation_method": m}, bits) for c in ("ROC", "PR", "PRGAIN") for m in ("interpolation", "majoring", "minoring")),
+        ({"num_thresholds": 7}, bits), ({"thresholds": [0.2, 0.6, 0.3]}, bits), ({"thresholds": EVEN[1:-1]}, bits),
+        ({"multi_label": True, "num_thresholds": 20}, lambda seed=0: bits(columns=3, seed=seed)),
+        ({"multi_label": True, "num_labels": 3, "label_weights": [0.1, 1.0, 2.0]}, lambda seed=0: bits(columns=3, seed=seed)),
+        ({"multi_label": True, "curve": "PR", "thresholds": [0.5, 0.1]}, lambda seed=0: bits(columns=3, seed=seed)),
+        ({"label_weights": [0.1, 1.0, 2.0]}, lambda seed=0: bits(columns=3, seed=seed)),
+        ({"from_logits": True}, lambda seed=0: (bits(seed=seed)[0], 4 * bits(seed=seed)[1] - 2)),
+        ({}, steps(bits, 2)),
+    ],
+    **{
+        n: [({}, bits), ({"thresholds": 0.3}, bits), ({"thresholds": [0.6, 0.1, 0.4]}, bits), ({"thresholds": EVEN}, bits)]
+        for n in ("TruePositives", "FalsePositives", "TrueNegatives", "FalseNegatives")
+    },
+    **{
+        n: [
+            ({}, bits), ({"thresholds": [0.6, 0.1]}, bits), ({"thresholds": EVEN}, bits), ({"top_k": 2}, one_hot), ({"class_id": 1}, one_hot),
+            ({"top_k": 3, "class_id": 2}, one_hot), ({"top_k": 2, "thresholds": 0.2}, one_hot), ({"class_id": -1}, one_hot),
+            ({}, steps(bits, 2)),
+        ]
+        for n in ("Precision", "Recall")
+    },
+    "SensitivityAtSpecificity": [({"specificity": 0.6}, bits), ({"specificity": 0.5, "num_thresholds": 1}, bits)],
+    "SpecificityAtSensitivity": [({"sensitivity": 0.6}, bits), ({"sensitivity": 0.3, "class_id": 1}, one_hot)],
+    "PrecisionAtRecall": [({"recall": 0.6}, bits), ({"recall": 0.8, "num_thresholds": 12}, bits)],
+    "RecallAtPrecision": [({"precision": 0.6}, bits), ({"precision": 1.0}, bits)],
+    "F1Score": [
+        ({}, one_hot), ({"average": "micro"}, one_hot), ({"average": "macro"}, one_hot), ({"average": "weighted"}, one_hot),
+        ({"threshold": 0.5, "average": "macro"}, lambda seed=0: bits(columns=3, seed=seed)),
+    ],
+    "FBetaScore": [({"beta": 2.0}, one_hot), ({"beta": 0.5, "average": "weighted", "threshold": 0.3}, one_hot)],
+    "Hinge": [({}, bits)], "SquaredHinge": [({}, bits)], "CategoricalHinge": [({}, one_hot)],
+    "KLDivergence": [({}, reals)], "Poisson": [({}, reals)],
+    "BinaryCrossentropy": [({}, bits), ({"from_logits": True, "label_smoothing": 0.1}, bits)],
+    "CategoricalCrossentropy": [({}, one_hot), ({"from_logits": True, "label_smoothing": 0.1}, one_hot), ({}, steps(one_hot, 4))],
+    "SparseCategoricalCrossentropy": [({}, classes), ({"ignore_class": 2}, classes), ({"from_logits": True}, steps(classes, 4))],
+    "IoU": [({"num_classes": 5, "target_class_ids": [0, 3]}, lambda seed=0: (classes(seed=seed)[0], classes(seed=seed + 9)[0]))],
+    "BinaryIoU": [({}, bits), ({"target_class_ids": [1], "threshold": 0.3}, bits)],
+    "MeanIoU": [
+        ({"num_classes": 5}, lambda seed=0: (classes(seed=seed)[0], classes(seed=seed + 9)[0])),
+        ({"num_classes": 5, "ignore_class": 1}, lambda seed=0: (classes(seed=seed)[0], classes(seed=seed + 9)[0])),
+        ({"num_classes": 5, "sparse_y_pred": False}, classes), ({"num_classes": 4, "sparse_y_pred": False}, steps(classes, 4)),
+    ],
+    "OneHotIoU": [({"num_classes": 5, "target_class_ids": [1]}, one_hot)], "OneHotMeanIoU": [({"num_classes": 5}, one_hot)],
+}
+NOT_WEIGHED = ("Precision", "Recall", "AUC", "MeanIoU", "CosineSimilarity")  # Keras takes no weights of rows for sequences there
+RUNS = [(name, i) for name, cases in CASES.items() for i in range(len(cases))]
+
+
+def pair(name, options):
+    return tuple(getattr(module, name)(**options) for module in (metrics, keras.metrics))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(("name", "i"), RUNS)
+def test_updates(name, i, weighted):
+    options, make = CASES[name][i]
+    mine, theirs = pair(name, options)
+    for seed in (0, 1):
+        t, p = make(seed=seed)
+        w = np.random.default_rng(seed).integers(0, 4, len(t)).astype("int64" if "IoU" in name else "float64") if weighted else None
+        if weighted and np.ndim(p) > 2 and name in NOT_WEIGHED:
+            return
+        wide = w if w is None or np.ndim(p) < 3 else np.repeat(w[:, None], 3, axis=1)
+        mine.update_state(t, p, w)
+        theirs.update_state(t, p, wide)
+        np.testing.assert_allclose(mine.result(), np.asarray(theirs.result()), **EQUAL)
+        assert np.ndim(mine.result()) or isinstance(mine.result(), float)
+    mine.reset_state()
+    theirs.reset_state()
+    np.testing.assert_allclose(mine(t, p), np.asarray(theirs(t, p)), **EQUAL)
+
+
+@pytest.mark.parametrize("name", ["BinaryAccuracy", "Precision", "Recall", "AUC", "TruePositives", "MeanSquaredError", "BinaryCrossentropy", "Poisson"])
+def test_vectors(name):
+    t, p = (a[:, 0] for a in bits())
+    mine, theirs = pair(name, {})
+    for part in (slice(0, 17), slice(17, 60)):
+        mine.update_state(t[part], p[part])
+        theirs.update_state(t[part], p[part])
+    np.testing.assert_allclose(mine.result(), np.asarray(theirs.result()), **EQUAL)
+
+
+@pytest.mark.parametrize("name", ["Mean", "Sum"])
+def test_values(name):
+    mine, theirs = pair(name, {})
+    values, weights = RNG.standard_normal((6, 3)), RNG.uniform(0, 2, (6, 3))
+    for v, w in ((3.0, None), (values[0], None), (values, None), (values, weights), (values, weights[:, 0]), (values[:, 0], weights[:, :1])):
+        mine.update_state(v, w)
+        theirs.update_state(v, w)
+        np.testing.assert_allclose(mine.result(), np.asarray(theirs.result()), **EQUAL)
+    mine.reset_state()
+    assert mine.result() == 0.0
+
+
+def test_a_function_as_a_metric():
+    def off(y_true, y_pred, power=1):
+        return abs(y_true - y_pred) ** power
+
+    def biggest(y_true, y_pred):
+        return np.max(y_pred)
+
+    t, p = reals()
+    for fn, options in ((off, {}), (off, {"power": 2})):
+        mine, theirs = (m.MeanMetricWrapper(fn, name="off", **options) for m in (metrics, keras.metrics))
+        for weight in (None, np.arange(60.0)):
+            mine.update_state(t, p, weight)
+            theirs.update_state(t, p, weight)
+            np.testing.assert_allclose(mine.result(), np.asarray(theirs.result()), **EQUAL)
+    mine = metrics.MeanMetricWrapper(biggest)
+    mine.update_state(t, p)
+    mine.update_state(t[:7], p[:7] / 2)
+    assert mine.result() == pytest.approx((p.max() + p[:7].max() / 2) / 2) and mine.name == "biggest"
+
+
+FUNCTIONS = {
+    "binary_accuracy": (bits, {"threshold": 0.4}), "categorical_accuracy": (one_hot, {}), "sparse_categorical_accuracy": (classes, {}),
+    "top_k_categorical_accuracy": (one_hot, {"k": 2}), "sparse_top_k_categorical_accuracy": (classes, {"k": 2}),
+    "mean_squared_error": (reals, {}), "hinge": (bits, {}), "huber": (reals, {"delta": 0.3}), "kl_divergence": (reals, {}),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name):
+    make, options = FUNCTIONS[name]
+    for t, p in (make(), steps(make, 4)()):
+        mine, theirs = (np.asarray(getattr(m, name)(t, p, **options)) for m in (metrics, keras.metrics))
+        assert mine.shape == theirs.shape
+        np.testing.assert_allclose(mine, theirs, **EQUAL)
+
+
+def test_every_name_of_keras_is_known():
+    from keras.src.metrics import ALL_OBJECTS_DICT
+
+    needs = {"IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU", "SensitivityAtSpecificity", "SpecificityAtSensitivity", "PrecisionAtRecall",
+        "RecallAtPrecision"}
+    absent = {"Metric", "MeanMetricWrapper", "PearsonCorrelation", "ConcordanceCorrelation", "pearson_correlation",
+        "concordance_correlation", "mean_metric_wrapper", "metric"}
+    for name, cls in ALL_OBJECTS_DICT.items():
+        if name in absent:
+            continue
+        if cls.__name__ in needs:
+            with pytest.raises(ValueError, match="needs arguments: give an object"):
+                metrics.get(name)
+        else:
+            assert isinstance(metrics.get(name), metrics.Metric), name
+    for name in dir(keras.metrics):
+        if not name.startswith("_") and name not in absent:
+            assert hasattr(metrics, name), name
+
+
+def test_signatures_and_defaults_are_keras():
+    for cls in metrics.CLASSES:
+        theirs = getattr(keras.metrics, cls.__name__, None)
+        if theirs is None or issubclass(cls, metrics.LossMetric):
+            continue
+        mine, other = (inspect.signature(c.__init__).parameters for c in (cls, theirs))
+        assert list(mine) == list(other), cls
+        for name, parameter in other.items():
+            if name not in ("name", "dtype", "self"):
+                assert mine[name].default == parameter.default, (cls, name)
+
+
+def test_names_as_keras_gives_them():
+    keras.utils.clear_session()
+    from gpunn.layers.base import reset_names
+
+    reset_names()
+    for name, cases in CASES.items():
+        for _ in range(2):
+            mine, theirs = pair(name, cases[0][0])
+            assert mine.name == theirs.name
+
+
+@pytest.mark.parametrize(("name", "i"), RUNS)
+def test_configurations_make_equals(name, i):
+    metric = getattr(metrics, name)(**CASES[name][i][0])
+    again = metrics.deserialize(metrics.serialize(metric))
+    assert type(again) is type(metric) and again.get_config() == metric.get_config()
+
+
+def test_any_loss_is_a_metric():
+    """F-MET-07."""
+    from gpunn import losses
+
+    t, p = bits(columns=3)
+    for name in ("huber", "sse", "half_mse", "focal", "dice", "tversky", "mape"):
+        loss = losses.get("binary_focal_crossentropy" if name == "focal" else name)
+        metric = metrics.get("binary_focal_crossentropy" if name == "focal" else name)
+        expected = loss(t, p) if name != "sse" else loss(t, p) / len(p)  # a metric is a mean
+        assert metric(t, p) == pytest.approx(expected, rel=1e-6), name
+    assert metrics.get(losses.Huber(delta=0.1)).name == "huber_loss"
+
+
+WRONG = [
+    (lambda: metrics.Precision(thresholds=1.5), r"Threshold values must be in \[0, 1\]. Received: \[1.5\]"),
+    (lambda: metrics.AUC(curve="RC"), 'Invalid AUC curve value: "RC"'),
+    (lambda: metrics.AUC(summation_method="x"), 'Invalid AUC summation method value: "x"'),
+    (lambda: metrics.AUC(num_thresholds=1), "must be an integer > 1"),
+    (lambda: metrics.AUC(num_labels=3), "`num_labels` is needed only when `multi_label` is True"),
+    (lambda: metrics.AUC(multi_label=True, num_labels=2)(np.eye(3), np.eye(3)), "expected num_labels=2 columns. Received: 3"),
+    (lambda: metrics.SensitivityAtSpecificity(1.1), r"`specificity` must be in the range \[0, 1\]. Received: specificity=1.1"),
+    (lambda: metrics.F1Score(average="mean"), "Invalid `average` argument value"),
+    (lambda: metrics.FBetaScore(beta=-1.0), "Invalid `beta` argument value"),
+    (lambda: metrics.F1Score()([1.0, 0.0], [1.0, 0.0, 1.0]), "targets do not fit"),
+    (lambda: metrics.R2Score(num_regressors=-1), "Expected a value >= 0"),
+    (lambda: metrics.R2Score()(np.zeros((2, 3, 1)), np.zeros((2, 3, 1))), "R2Score expects 2D inputs"),
+    (lambda: metrics.IoU(2, [2]), r"Target class id 2 is out of range, which is \[0, 2\)"),
+    (lambda: metrics.TopKCategoricalAccuracy(0), "k must be an integer of at least 1. Received: k=0"),
+    (lambda: metrics.Recall(class_id=3)(np.eye(3), np.eye(3)), "the output has 3 columns. Received: class_id=3"),
+    (lambda: metrics.SparseCategoricalAccuracy()([3], [[0.1, 0.2, 0.7]]), "labels must be from 0 to 2"),
+    (lambda: metrics.Precision()([0.0, 1.0], [0.5, 0.5, 0.5]), "as many targets as predictions are needed. Received: 2 and 3"),
+    (lambda: metrics.MeanSquaredError()([[1.0]], [[2.0]], [1.0, 2.0]), r"sample_weight: expected shape \(1,\) or \(1,\). Received: \(2,\)"),
+    (lambda: metrics.get("acuracy"), "Unknown metric: 'acuracy'. Expected one of: .*accuracy.*top_k_categorical_accuracy"),
+]
+
+
+@pytest.mark.parametrize("i", range(len(WRONG)))
+def test_what_is_refused(i):
+    make, message = WRONG[i]
+    with pytest.raises(ValueError, match=message):
+        make()
