@@ -27,6 +27,7 @@ from gpunn.kernels import (
     unit,
     update,
     vector_losses,
+    weighing,
 )
 from gpunn.kernels.elementwise import elementwise
 from gpunn.kernels.formula import FormulaError
@@ -63,4 +64,5 @@ __all__ = [
     "unit",
     "update",
     "vector_losses",
+    "weighing",
 ]

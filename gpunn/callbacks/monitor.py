@@ -64,7 +64,7 @@ def rises(monitor: str, model: Any, where: str) -> bool:
     if name == "loss":
         return False
     setup = getattr(model, "_setup", None)
-    metrics = Logs({m.name: m for m in setup.metrics} if setup is not None else {})
+    metrics = Logs(zip(setup.names[1:], setup.metrics, strict=True) if setup is not None else {})
     metric = metrics.get(name)
     direction = None if metric is None else better(metric)
     if direction is None:

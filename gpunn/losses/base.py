@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend import get_backend
-from gpunn.kernels import measures
+from gpunn.kernels import weighing
 from gpunn.lookup import snake
 from gpunn.losses import targets
 
@@ -113,7 +113,7 @@ class Loss:
         if not self.reweighs:
             return weight
         out = ops.empty(weight.shape, weight.dtype)
-        ops.launch(measures.WEIGH, weight, ops.asarray(np.ones(weight.shape, weight.dtype)), 1, 1, out)
+        ops.launch(weighing.WEIGH, weight, ops.asarray(np.ones(weight.shape, weight.dtype)), 1, 1, out)
         return out
 
     def record(self, ops: Any, y: Any, p: Any, weight: Any, scale: float) -> tuple[Any, Any]:
@@ -218,5 +218,5 @@ def _moved(shape: tuple[int, ...], axes: list[int]) -> np.ndarray:
 def taken(ops: Any, array: Any, order: np.ndarray, shape: tuple[int, ...]) -> Any:
     """The elements of an array in another order and shape."""
     out = ops.empty(shape, array.dtype)
-    ops.launch(measures.TAKE, array, ops.asarray(order), out)
+    ops.launch(weighing.TAKE, array, ops.asarray(order), out)
     return out

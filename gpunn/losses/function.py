@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend.foreign import as_array
-from gpunn.kernels import measures
+from gpunn.kernels import weighing
 from gpunn.kernels.record import REGISTRY
 from gpunn.kernels.row_losses import row_loss
 from gpunn.losses import targets
@@ -45,7 +45,7 @@ class LossFunctionWrapper(Loss):
             return on_host(self, self.call, ops, y, p, weight, scale)
         values, gradient = _pair(self, self.fn(ops, y, p, **self.kwargs))
         scaled = ops.empty((values.size, p.shape[-1]), p.dtype)
-        ops.launch(measures.times_rows, gradient.reshape(scaled.shape), weight, scale, scaled)
+        ops.launch(weighing.times_rows, gradient.reshape(scaled.shape), weight, scale, scaled)
         return values.reshape(-1), scaled.reshape(p.shape)
 
     def get_config(self) -> dict[str, Any]:
@@ -60,8 +60,8 @@ class FormulaLoss(Loss):
     """
 
     def __init__(
-        self, value: Callable[..., Any], gradient: Callable[..., Any], reduction: str | None = "sum_over_batch_size", name: str | None = None,
-        dtype: Any = None,
+        self, value: Callable[..., Any], gradient: Callable[..., Any], reduction: str | None = "sum_over_batch_size",
+        name: str | None = None, dtype: Any = None,
     ):
         super().__init__(reduction, name or value.__name__, dtype)
         known = getattr(value, "row_loss_kernel", None)
@@ -81,7 +81,7 @@ def on_host(loss: Loss, call: Callable[..., Any], ops: Any, y: Any, p: Any, weig
     value, gradient = _pair(loss, call(ops.to_numpy(y), given))
     value, gradient = np.asarray(value, given.dtype), np.asarray(gradient, given.dtype)
     places = loss.value_shape(given.shape)
-    if value.ndim and value.size == int(np.prod(places)):
+    if value.ndim and value.size == loss.count(given.shape):
         value = value.reshape(places)
     if gradient.shape != given.shape or value.shape not in ((), places):
         raise ValueError(

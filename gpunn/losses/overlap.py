@@ -24,7 +24,9 @@ class _Overlap(Loss):
     def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
         axes, n = [] if self.axis is None else self.axis if isinstance(self.axis, list) else [self.axis], len(output_shape)
         if any(isinstance(a, bool) or not isinstance(a, (int, np.integer)) or not -n <= a < n for a in axes):
-            raise ValueError(f"Loss {self.name}: axis must name axes of the output {output_shape}, or be None. Received: axis={self.axis!r}.")
+            raise ValueError(
+                f"Loss {self.name}: axis must name axes of the output {output_shape}, or be None. Received: axis={self.axis!r}."
+            )
         self._batchwise, self._whole = 0 in self._summed(n), len(self._summed(n)) == n
         return targets.numbers(y, output_shape, dtype, f"Loss {self.name}")
 

@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend.foreign import as_array
-from gpunn.kernels import measures, pairwise
+from gpunn.kernels import pairwise, weighing
 from gpunn.losses import targets
 from gpunn.losses.base import Loss
 
 
 class Circle(Loss):
-    """Circle loss of the pairs of a batch (Sun et al. 2020), as Keras has it: rows of y_pred are embeddings of length one, y_true their labels.
+    """Circle loss of the pairs of a batch (Sun et al. 2020) in Keras's form: rows of y_pred are embeddings of length one, y_true labels.
 
     For row i, with d the cosine distance of a pair: log(1 + sum_positive exp(gamma (d + margin)(d - margin))
     sum_negative exp(gamma max(1 + margin - d, 0)(1 - margin - d))). Rows without a positive have no loss, and do not count in the mean.
@@ -46,9 +46,9 @@ class Circle(Loss):
         share = int(self.reduction in ("sum_over_batch_size", "mean"))
         keep, counted, means = (ops.empty(values.shape, p.dtype) for _ in range(3))
         ops.launch(pairwise.is_positive, values, keep)
-        ops.launch(measures.WEIGH, weight, keep, share, 0, counted)
-        ops.launch(measures.WEIGH, values, keep, share, 0, means)
-        ops.launch(measures.times_rows, slope, counted, scale, slope)
+        ops.launch(weighing.WEIGH, weight, keep, share, 0, counted)
+        ops.launch(weighing.WEIGH, values, keep, share, 0, means)
+        ops.launch(weighing.times_rows, slope, counted, scale, slope)
         gradient = ops.matmul(slope, p)
         ops.matmul(slope, p, gradient, ta=True, add=True)
         return means, gradient

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend.foreign import as_array
-from gpunn.kernels import REGISTRY, categorical, loss_formulas, measures, row_losses, softmax, vector_losses
+from gpunn.kernels import REGISTRY, categorical, loss_formulas, row_losses, softmax, vector_losses, weighing
 from gpunn.losses import targets
 from gpunn.losses.base import LEFT, Loss
 
@@ -192,15 +192,16 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
     def weigh(self, ops: Any, y: Any, weight: Any) -> Any:
         if self.ignore_class is None:
             return super().weigh(ops, y, weight)
-        out, by_weight = ops.empty(weight.shape, weight.dtype), self.reduction == "mean_with_sample_weight"
-        ops.launch(measures.WEIGH, weight, self.kept(ops, y, weight.dtype)[0], int(self.reduction not in ("sum", *LEFT)), int(by_weight), out)
+        out, keep = ops.empty(weight.shape, weight.dtype), self.kept(ops, y, weight.dtype)[0]
+        mean, by_weight = self.reduction not in ("sum", *LEFT), self.reduction == "mean_with_sample_weight"
+        ops.launch(weighing.WEIGH, weight, keep, int(mean), int(by_weight), out)
         return out
 
     def kept(self, ops: Any, y: Any, dtype: Any) -> tuple[Any, Any]:
         """(1 where there is a label that counts, labels that may be used as indices)."""
         labels = y.reshape(-1)
         keep, safe = ops.empty(labels.shape, dtype), ops.empty(labels.shape, "int32")
-        ops.launch(measures.KEEP, labels, keep, safe)
+        ops.launch(weighing.KEEP, labels, keep, safe)
         return keep, safe
 
     def record(self, ops: Any, y: Any, p: Any, weight: Any, scale: float) -> tuple[Any, Any]:
@@ -208,7 +209,7 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
             return super().record(ops, y, p, weight, scale)
         keep, safe = self.kept(ops, y, p.dtype)
         values, gradient = super().record(ops, safe, p, weight, scale)
-        ops.launch(measures.mask, values, keep)
+        ops.launch(weighing.mask, values, keep)
         return values, gradient
 
     def record_fused(self, ops: Any, y: Any, z: Any, weight: Any, scale: float) -> tuple[Any, Any, Any]:
@@ -216,7 +217,7 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
             return super().record_fused(ops, y, z, weight, scale)
         keep, safe = self.kept(ops, y, z.dtype)
         values, gradient, p = super().record_fused(ops, safe, z, weight, scale)
-        ops.launch(measures.mask, values, keep)
+        ops.launch(weighing.mask, values, keep)
         return values, gradient, p
 
     def get_config(self) -> dict[str, Any]:

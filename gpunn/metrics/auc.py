@@ -65,7 +65,9 @@ class AUC(Thresholds):
                 raise ValueError(f"Metric {self.name}: expected num_labels={self.num_labels} columns. Received: {width}.")
             self.labels = width
         if self.label_weights is not None and self.label_weights.size != width:
-            raise ValueError(f"Metric {self.name}: expected a label weight for each of {width} columns. Received: {self.label_weights.size}.")
+            raise ValueError(
+                f"Metric {self.name}: expected a label weight for each of {width} columns. Received: {self.label_weights.size}."
+            )
         return y
 
     def shares(self) -> np.ndarray:
@@ -84,9 +86,9 @@ class AUC(Thresholds):
             odds = share(tp + fn, tn + fp)
             x = np.maximum(np.where(tp == 0, 0, 1 - odds * share(fn, tp)), 0)
             y = np.where(tp == 0, 1, 1 - odds * share(fp, tp))
-        pair = y[:-1], y[1:]
-        middle = {"interpolation": lambda: (pair[0] + pair[1]) / 2, "minoring": lambda: np.minimum(*pair), "majoring": lambda: np.maximum(*pair)}
-        return self._mean((x[:-1] - x[1:]) * middle[self.summation_method]())
+        low, high = np.minimum(y[:-1], y[1:]), np.maximum(y[:-1], y[1:])
+        heights = {"interpolation": (low + high) / 2, "minoring": low, "majoring": high}
+        return self._mean((x[:-1] - x[1:]) * heights[self.summation_method])
 
     def _mean(self, steps: np.ndarray) -> float:
         areas = steps.sum(axis=0)

@@ -103,7 +103,9 @@ class Metric:
         self.update_state(*arguments, **named)
         return self.result()
 
-    def add_variable(self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None, **unused: Any) -> "Variable":
+    def add_variable(
+        self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None, **unused: Any
+    ) -> "Variable":
         """A NumPy array that `reset_state` sets back: for users' own metrics."""
         self._variables.append(Variable(shape, initializer, dtype, name))
         return self._variables[-1]

@@ -42,7 +42,8 @@ class FBetaScore(_Columns):
     """(1 + beta^2) precision recall / (beta^2 precision + recall), of each column, or with `average` one number of them: "micro" counts
     over all columns, "macro" takes the mean, "weighted" the mean weighted by true targets.
 
-    Without a threshold the largest output of a row is its choice. Raises ValueError for other averages, beta <= 0, thresholds outside (0, 1].
+    Without a threshold the largest output of a row is its choice. Raises ValueError for other averages, beta <= 0, and thresholds outside
+    (0, 1].
     """
 
     default_name = "fbeta_score"
@@ -114,7 +115,9 @@ class R2Score(_Columns):
                 f"Invalid value for argument `class_aggregation`. Expected one of {known}. Received: class_aggregation={class_aggregation}"
             )
         if num_regressors < 0:
-            raise ValueError(f"Invalid value for argument `num_regressors`. Expected a value >= 0. Received: num_regressors={num_regressors}")
+            raise ValueError(
+                f"Invalid value for argument `num_regressors`. Expected a value >= 0. Received: num_regressors={num_regressors}"
+            )
         self.class_aggregation, self.num_regressors = class_aggregation, int(num_regressors)
         self.more = 3 if self.num_regressors else 0
 
@@ -130,12 +133,11 @@ class R2Score(_Columns):
             spread = squares - total * total / count
             scores = 1 - off / spread
             scores = np.where(np.isinf(scores), 0.0, scores)
+            score: Any = scores
             if self.class_aggregation == "uniform_average":
                 score = np.mean(scores) if scores.size else 0.0
             elif self.class_aggregation == "variance_weighted_average":
                 score = np.sum(spread * scores) / np.sum(spread)
-            else:
-                score = scores
         return plain(self._adjusted(score) if self.num_regressors else score)
 
     def _adjusted(self, score: Any) -> Any:

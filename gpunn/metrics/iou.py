@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend.foreign import as_array
-from gpunn.kernels import measures
+from gpunn.kernels import measures, weighing
 from gpunn.losses import targets
 from gpunn.metrics.base import Metric, as_rows, plain
 
@@ -108,7 +108,7 @@ class IoU(ConfusionMatrix):
     def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
         if weight.size != y.size:  # a label for each output: a row's weight is that of all its outputs
             wide = ops.empty(p.shape, p.dtype)
-            ops.launch(measures.times_rows, ops.asarray(np.ones(p.shape, p.dtype)).reshape(-1, p.shape[-1]), weight, 1.0, as_rows(wide))
+            ops.launch(weighing.times_rows, ops.asarray(np.ones(p.shape, p.dtype)).reshape(-1, p.shape[-1]), weight, 1.0, as_rows(wide))
             weight = wide.reshape(-1)
         super().accumulate(ops, y, p, weight, sums, step)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from gpunn import losses
 from gpunn.kernels import data as feeding
-from gpunn.kernels import measures
+from gpunn.kernels import weighing
 from gpunn.metrics.base import LossMetric
 
 
@@ -106,6 +106,6 @@ class SparseCategoricalCrossentropy(_Named):
         if self.loss.ignore_class is not None and self.weighted:
             keep, _ = self.loss.kept(ops, y, p.dtype)
             counted = ops.empty(weight.shape, weight.dtype)
-            ops.launch(measures.WEIGH, weight, keep, 0, 0, counted)
+            ops.launch(weighing.WEIGH, weight, keep, 0, 0, counted)
             weight = counted
         ops.launch(feeding.ACCUMULATE, values, weight, step, sums)

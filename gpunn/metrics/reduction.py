@@ -20,7 +20,7 @@ class Mean(Metric):
         super().__init__(name, dtype)
         self.total = self.count = 0.0
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         totals, weights = _by_sample(values, sample_weight, np.mean)
         self.total, self.count = self.total + float(np.sum(totals)), self.count + float(np.sum(weights))
 
@@ -36,7 +36,7 @@ class Sum(Mean):
 
     default_name = "sum"
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
         self.total += float(np.sum(_by_sample(values, sample_weight, np.sum)[0]))
 
     def result(self) -> float:

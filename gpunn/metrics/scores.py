@@ -21,7 +21,9 @@ def accuracy_score(y_true: Any, y_pred: Any, *, normalize: bool = True, sample_w
     return total / float(weight.sum()) if weight.sum() else 0.0
 
 
-def confusion_matrix(y_true: Any, y_pred: Any, *, labels: Any = None, sample_weight: Any = None, normalize: str | None = None) -> np.ndarray:
+def confusion_matrix(
+    y_true: Any, y_pred: Any, *, labels: Any = None, sample_weight: Any = None, normalize: str | None = None
+) -> np.ndarray:
     """How often each label (row) was predicted as each (column): labels as given, or all that occur, sorted.
 
     normalize: "true" makes rows sum to 1, "pred" columns, "all" the whole. Without weights and `normalize` the counts are integers.

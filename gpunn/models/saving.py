@@ -29,7 +29,8 @@ def save(model: Any, path: Any, overwrite: bool = True) -> None:
         config["compile"] = {
             "loss": losses.serialize(setup.loss),
             "optimizer": optimizers.serialize(optimizer),
-            "metrics": [metrics.serialize(m) for m in setup.asked], "weighted_metrics": [metrics.serialize(m) for m in setup.asked_weighted],
+            "metrics": [metrics.serialize(m) for m in setup.asked],
+            "weighted_metrics": [metrics.serialize(m) for m in setup.asked_weighted],
         }
         arrays |= {f"optimizer/{name}": array for name, array in optimizer.export(model.storage).items()}
     archive.write(path, config, arrays)
@@ -68,10 +69,13 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
 def _compile(model: Any, config: dict[str, Any], arrays: dict[str, np.ndarray], own: dict[str, Any] | None) -> None:
     """Compile as the file says, with the optimizer where it was."""
     given = config["compile"]
-    lists = [given.get(kind, ()) for kind in ("metrics", "weighted_metrics")]
-    asked, weighted = ([m if isinstance(m, str) else metrics.deserialize(m, own) for m in listed] for listed in lists)
+    asked, weighted = ([_metric(m, own) for m in given.get(k, ())] for k in ("metrics", "weighted_metrics"))
     optimizer = optimizers.deserialize(given["optimizer"], own)
     optimizer.exclusion = optimizers.Exclusion(**config.get("no_weight_decay", {}))
     model.compile(optimizer, losses.deserialize(given["loss"], own), asked, weighted)
     saved = {name.removeprefix("optimizer/"): a for name, a in arrays.items() if name.startswith("optimizer/")}
     optimizer.restore(model.storage, config["iterations"], saved)
+
+
+def _metric(given: Any, own: dict[str, Any] | None) -> Any:
+    return given if isinstance(given, str) else metrics.deserialize(given, own)

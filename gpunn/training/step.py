@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.kernels import data as feeding
-from gpunn.kernels.measures import TAKE
+from gpunn.kernels.weighing import TAKE
 from gpunn.training.feeds.base import Feed
 
 SUMS = 3  # weighted total, weight, first bad step: see kernels.data.ACCUMULATE

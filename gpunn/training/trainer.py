@@ -1,14 +1,12 @@
 """compile, fit, evaluate, predict and the batch-wise calls: what a model inherits."""
 
 import warnings
-from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
 
 from gpunn import callbacks as cb
 from gpunn import losses, optimizers
-from gpunn import metrics as measures
 from gpunn.layers.base import alias
 from gpunn.training import data, fuse
 from gpunn.training.door import given, given_inputs
@@ -17,57 +15,11 @@ from gpunn.training.feeds.sources import Source
 from gpunn.training.loop import Evaluation, Training
 from gpunn.training.penalties import Penalties
 from gpunn.training.prediction import Prediction
+from gpunn.training.setup import Setup
 from gpunn.training.targets import Targets
 from gpunn.training.whole import kind_of
 
 FIRST = 4096  # rows of targets in a file that are looked at before training
-
-
-@dataclass
-class Setup:
-    """What compile decided."""
-
-    loss: losses.Loss
-    optimizer: optimizers.Optimizer
-    asked: list[Any]
-    asked_weighted: list[Any] = field(default_factory=list)
-    open_loss: bool = False  # "crossentropy", which one the first targets say
-    stages: list[fuse.Stage] = field(default_factory=list)
-    fused: bool = False
-    penalties: Any = None  # a `Penalties`, once the model is built
-    metrics: list[measures.Metric] = field(default_factory=list)
-    penalty: Any = None
-
-    def resolve(self, output_shape: tuple[int | None, ...], target_shape: tuple[int | None, ...] | None = None) -> None:
-        """Metrics for an output and, once they are seen, targets of these shapes. One that stays what it was stays the same object."""
-        found = []
-        for i, asked in enumerate([*self.asked, *self.asked_weighted]):
-            old = self.metrics[i] if i < len(self.metrics) else None
-            if old is None or (isinstance(asked, str) and asked.lower() in (*measures.ACCURACY, *losses.CROSSENTROPY)):
-                new = measures.resolve(asked, self.loss, output_shape, target_shape)
-                kinds = [(type(m), type(getattr(m, "loss", None))) for m in (old, new)]
-                old = old if kinds[0] == kinds[1] else new
-            found.append(old)
-        self.metrics = found
-
-    @property
-    def recordable(self) -> bool:
-        """Whether what compile was given only launches kernels."""
-        penalties = self.penalties is None or self.penalties.recordable
-        return penalties and self.loss.recordable and all(m.recordable for m in self.metrics)
-
-    @property
-    def names(self) -> list[str]:
-        """Log names as Keras gives them: a second metric of a name is ``name_1``, a weighted one ``weighted_name``."""
-        seen: dict[str, int] = {}
-        out = []
-        for i, name in enumerate(m.name for m in self.metrics):
-            if name in seen and i >= len(self.asked):
-                name = f"weighted_{name}"
-            count = seen.get(name, 0)
-            seen[name] = count + 1
-            out.append(f"{name}_{count}" if count else name)
-        return ["loss", *out]
 
 
 class Trainer:
@@ -106,8 +58,8 @@ class Trainer:
         """Choose optimizer, loss and metrics (names, objects, functions or configurations; `metrics` may be a bare name).
 
         `metrics` leave sample and class weights alone, `weighted_metrics` use them. "crossentropy" is the one that output and targets call
-        for. Raises ValueError for unknown names (listing the valid ones) and for an optimizer that another model uses; the model keeps what it
-        had.
+        for. Raises ValueError for unknown names (listing the valid ones) and for an optimizer that another model uses; the model keeps what
+        it had.
         """
         if unknown:
             raise TypeError(f"compile got unknown arguments: {', '.join(sorted(unknown))}.")
@@ -349,7 +301,8 @@ class Trainer:
     def _batch_runner(self, rows: data.Rows, training: bool) -> Any:
         """A recorded step for batches like this one, kept between calls."""
         kinds = tuple((t.dtype.name, t.shape) for t in rows.targets)
-        key = (training, rows.x.shape, rows.x.dtype.name, kinds, tuple(rows.metric_targets), rows.weights is None)
+        weighed = None if rows.weights is None else rows.weights.shape
+        key = (training, rows.x.shape, rows.x.dtype.name, kinds, tuple(rows.metric_targets), weighed)
         if key not in self._programs:
             if len(self._programs) >= 8:  # batches of ever new sizes must not fill the memory
                 self._programs.clear()

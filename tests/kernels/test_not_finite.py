@@ -18,7 +18,7 @@ SILENT = {
     ("linear_bwd", "y"): "not used", ("relu_bwd", "y"): "y > 0 is false for NaN, as in NumPy",
     ("relu_bwd_sum", "y"): "the same", ("cleared", "g"): "the point of it",
     ("l1_l2__l1_l2_gradient_value", "coefficients"): "the one that is poisoned is for the gradient",
-    **{(n, "p"): "a hit is a comparison" for n in ("hit_sparse", "hit_dense", "hit_binary", "hit_equal", "hit_top_sparse", "hit_top_dense")},
+    **{(f"hit_{n}", "p"): "a hit is a comparison" for n in ("sparse", "dense", "binary", "equal", "top_sparse", "top_dense")},
     **{(n, "target"): "a hit is a comparison" for n in ("hit_dense", "hit_binary", "hit_equal", "hit_top_dense")},
     **{(n, "p"): "a choice is a comparison" for n in ("decide", "top_only", "argmax", "as_class", "bucket")},
     **{("bucket", n): "a comparison" for n in ("target", "edges")},

@@ -137,7 +137,8 @@ IN_PLACE = {
     "crossentropy_sparse": [("p", "dp")],
     "crossentropy_dense": [("p", "dp"), ("target", "dp")],
     **{n: [("x", "y")] for n in ("dropout", "gaussian", "masked")},
-    **{n: [("p", "dp"), ("t", "dp")] for n in NAMES if [o.name for o in REGISTRY[n].operands][:2] == ["p", "t"] and n != "categorical_hinge"},
+    **{n: [("p", "dp"), ("t", "dp")] for n in NAMES if [o.name for o in REGISTRY[n].operands][:2] == ["p", "t"]},
+    "categorical_hinge": [("p", "dp")],
 }
 
 

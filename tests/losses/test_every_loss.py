@@ -1,4 +1,4 @@
-"""Every loss: its gradient against numeric differences, alone and fused, on every axis; planted errors are seen; far-out inputs stay finite."""
+"""Every loss: its gradient against numeric differences, alone and fused, on every axis; planted errors show; nasty inputs stay finite."""
 
 import numpy as np
 import pytest

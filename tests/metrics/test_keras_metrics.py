@@ -82,7 +82,8 @@ CASES = {
     },
     **{
         n: [
-            ({}, bits), ({"thresholds": [0.6, 0.1]}, bits), ({"thresholds": EVEN}, bits), ({"top_k": 2}, one_hot), ({"class_id": 1}, one_hot),
+            ({}, bits), ({"thresholds": [0.6, 0.1]}, bits), ({"thresholds": EVEN}, bits), ({"top_k": 2}, one_hot),
+            ({"class_id": 1}, one_hot),
             ({"top_k": 3, "class_id": 2}, one_hot), ({"top_k": 2, "thresholds": 0.2}, one_hot), ({"class_id": -1}, one_hot),
             ({}, steps(bits, 2)),
         ]
@@ -139,7 +140,10 @@ def test_updates(name, i, weighted):
     np.testing.assert_allclose(mine(t, p), np.asarray(theirs(t, p)), **EQUAL)
 
 
-@pytest.mark.parametrize("name", ["BinaryAccuracy", "Precision", "Recall", "AUC", "TruePositives", "MeanSquaredError", "BinaryCrossentropy", "Poisson"])
+OF_VECTORS = ["BinaryAccuracy", "Precision", "Recall", "AUC", "TruePositives", "MeanSquaredError", "BinaryCrossentropy", "Poisson"]
+
+
+@pytest.mark.parametrize("name", OF_VECTORS)
 def test_vectors(name):
     t, p = (a[:, 0] for a in bits())
     mine, theirs = pair(name, {})
@@ -153,7 +157,8 @@ def test_vectors(name):
 def test_values(name):
     mine, theirs = pair(name, {})
     values, weights = RNG.standard_normal((6, 3)), RNG.uniform(0, 2, (6, 3))
-    for v, w in ((3.0, None), (values[0], None), (values, None), (values, weights), (values, weights[:, 0]), (values[:, 0], weights[:, :1])):
+    pairs = [(3.0, None), (values[0], None), (values, None), (values, weights), (values, weights[:, 0]), (values[:, 0], weights[:, :1])]
+    for v, w in pairs:
         mine.update_state(v, w)
         theirs.update_state(v, w)
         np.testing.assert_allclose(mine.result(), np.asarray(theirs.result()), **EQUAL)

@@ -83,7 +83,8 @@ def test_reductions_with_weights(how, name, kind, reduction):
     options = {"rows": {"sample_weight": WEIGHTS}, "steps": {"sample_weight": STEP_WEIGHTS}, "plain sequences": {}}[how]
     y = targets(kind, (ROWS, STEPS, 4) if sequences else (ROWS, 4))
     rate = ("SGD", {"learning_rate": 0.002})
-    compare(*twins(stack(kind, sequences), rate, (name, {"reduction": reduction}), ["mae"] if kind == "numbers" else []), x_of(), y, **options)
+    asked = ["mae"] if kind == "numbers" else []
+    compare(*twins(stack(kind, sequences), rate, (name, {"reduction": reduction}), asked), x_of(), y, **options)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +129,7 @@ def test_a_loss_of_whole_batches(weighted):
 def test_weights_for_a_loss_without_rows_are_refused():
     ours, _ = twins(stack("bits", False), SGD, ("Dice", {"axis": 0}))
     before = ours.get_weights()
-    with pytest.raises(ValueError, match="its values are not those of rows, and cannot be weighed by rows. Received: weights in fit"):
+    with pytest.raises(ValueError, match=r"its values are not those of rows, and cannot be weighed by rows. Received: weights in fit"):
         ours.fit(x_of(), targets("bits", (ROWS, 4)), sample_weight=WEIGHTS, verbose=0)
     np.testing.assert_equal(ours.get_weights(), before)
 
@@ -150,6 +151,6 @@ def test_crossentropy_is_the_one_that_fits(units, end, kind, expected, word):
 
 def test_a_loss_without_reduction_is_for_calls():
     model = twins(stack("numbers", False), SGD, "mse")[0]
-    with pytest.raises(ValueError, match="compile needs a loss that is one number. Received: mean_squared_error with reduction=None"):
+    with pytest.raises(ValueError, match=r"compile needs a loss that is one number. Received: mean_squared_error with reduction=None"):
         model.compile("sgd", losses.MeanSquaredError(reduction=None))
     assert keras.losses.MeanSquaredError(reduction=None) is not None

@@ -1,0 +1,26 @@
+// Weights of a batch; see weighing.py.
+
+KERNEL(keep)(const int* __restrict__ label, T* __restrict__ kept, int* __restrict__ safe, long long n, long long columns) {
+  for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < n; i += (long long)gridDim.x * blockDim.x) {
+    const int own = label[i];
+    kept[i] = own >= 0 ? T(1) : T(0);
+    safe[i] = own >= 0 ? own : 0;
+  }
+}
+
+KERNEL(take)(const T* __restrict__ values, const int* __restrict__ order, T* __restrict__ out, long long n, long long columns) {
+  for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < n; i += (long long)gridDim.x * blockDim.x) {
+    out[i] = values[order[i]];
+  }
+}
+
+// one block
+KERNEL(weigh)(const T* __restrict__ weight, const T* __restrict__ kept, long long share, long long by_weight, T* __restrict__ out,
+              long long rows, long long columns) {
+  __shared__ double part[32];
+  double total = 0;
+  for (long long i = threadIdx.x; i < rows; i += blockDim.x) total += (double)kept[i] * (by_weight != 0 ? (double)weight[i] : double(1));
+  total = block_sum(total, part);
+  const T factor = share == 0 ? T(1) : total == 0 ? T(0) : (T)((double)rows / total);
+  for (long long i = threadIdx.x; i < rows; i += blockDim.x) out[i] = weight[i] * kept[i] * factor;
+}
