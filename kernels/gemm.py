@@ -12,7 +12,7 @@ from gpunn.kernels.record import Kernel, columns_of, matrix, parse, register, ro
 
 BLOCK_ROWS = 128  # rows packed at a time
 BLOCK_K = 1024  # sums longer than this are cut, so that a panel stays in the second-level cache
-BLOCK_K_TN = 64  # and a panel of the right matrix in the first-level one
+BLOCK_K_TN = 128  # and a panel of the right matrix in the first-level one
 BLOCK_N_NT = 512
 
 

@@ -14,7 +14,7 @@ def _machine() -> tuple[int, int, int, int, int]:
     """-> vector bytes, then (rows, vectors) of a tile for packed rows and for packed columns: as many accumulators as registers allow."""
     features = binding.get_host_cpu_features()
     if features.get("avx512f"):
-        return 64, 8, 3, 4, 6
+        return 64, 8, 3, 8, 3
     if features.get("avx2") and features.get("fma"):
         return 32, 4, 3, 4, 3
     if "aarch64" in binding.get_process_triple() or "arm64" in binding.get_process_triple():

@@ -1,6 +1,7 @@
 """The CPU: NumPy arrays. With Numba a program is one compiled run over threads; without it, NumPy calls one after another."""
 
 import importlib.util
+import math
 import os
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from gpunn.kernels import Kernel
 
 ONE_THREAD = 40_000.0  # nanoseconds: a step shorter than this gains nothing from a second thread
 MAX_THREADS = 16
+LINE = 64  # bytes of a cache line
 
 
 def cores() -> int:
@@ -93,10 +95,16 @@ class CpuBackend(Backend):
         self._threads_own.program = program
 
     def empty(self, shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
-        return np.empty(shape, dtype)
+        """An array that starts on a cache line: threads that share it by rows or columns do not meet in one."""
+        size, kind = math.prod(shape), np.dtype(dtype)
+        raw = np.empty(size * kind.itemsize + LINE, np.uint8)
+        first = -raw.ctypes.data % LINE
+        return raw[first : first + size * kind.itemsize].view(kind).reshape(shape)
 
     def zeros(self, shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
-        return np.zeros(shape, dtype)
+        array = self.empty(shape, dtype)
+        array[...] = 0
+        return array
 
     def asarray(self, values: Any, dtype: Any = None) -> np.ndarray:
         return np.ascontiguousarray(values, dtype)

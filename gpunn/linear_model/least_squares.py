@@ -38,6 +38,7 @@ class LinearRegression(RegressorMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.positive = positive
 
+    @rows.wholly
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LinearRegression":
         """Fit rows X (rows, features) to y, (rows,) or (rows, targets); `sample_weight`, one number a row. -> self."""
         parameters.check(self, RULES)

@@ -67,6 +67,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self.warm_start = warm_start
         self.n_jobs = n_jobs
 
+    @rows.wholly
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> "LogisticRegression":
         """Fit rows X (rows, features) to their classes y; `sample_weight`, one number a row. -> self.
 

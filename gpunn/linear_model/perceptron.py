@@ -90,6 +90,7 @@ class Perceptron(ClassifierMixin, BaseEstimator):
         self.warm_start = warm_start
 
     # ------------------------------------------------------------------ learning
+    @rows.wholly
     def fit(self, X: Any, y: Any, coef_init: Any = None, intercept_init: Any = None, sample_weight: Any = None) -> "Perceptron":
         """Learn from rows X (rows, features) of classes y. -> self.
 
@@ -102,6 +103,7 @@ class Perceptron(ClassifierMixin, BaseEstimator):
             self._start(labels, x.shape[1], coef_init, intercept_init)
         return self._learn(x, y, sample_weight, self.max_iter)
 
+    @rows.wholly
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "Perceptron":
         """One epoch on these rows. `classes` names all that will ever come; the first call needs it. -> self."""
         fresh = not hasattr(self, "coef_")

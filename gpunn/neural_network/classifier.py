@@ -108,6 +108,7 @@ class MLPClassifier(ClassifierMixin, BaseNetwork):
 
     # ------------------------------------------------------------------ public
     @partial
+    @rows.wholly
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None) -> Any:
         """One epoch on these rows, from the present weights and moments. -> self.
 

@@ -51,7 +51,7 @@ class Labels:
         """Numbers of the classes, or the indicator matrix, from a network's outputs."""
         if self.kind == "multiclass":
             return probability.argmax(axis=1)
-        return (probability > 0.5).astype(np.int64 if self.kind == "binary" else int)
+        return (probability > 0.5).astype(np.int64)
 
     def decode(self, probability: np.ndarray) -> np.ndarray:
         """Classes from a network's outputs."""

@@ -76,6 +76,7 @@ class MLPRegressor(RegressorMixin, BaseNetwork):
         return r2_score(target, self._rates(out), sample_weight=weights)
 
     @partial
+    @rows.wholly
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """One epoch on these rows, from the present weights and moments. -> self."""
         return self._fit(X, y, sample_weight, True)

@@ -1,5 +1,7 @@
 """The door of the estimators: rows, targets and weights as scikit-learn's conventions have them, as dense arrays for the engine."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,22 @@ def inputs(estimator: Any, x: Any, y: Any = WITHOUT, *, reset: bool, **options: 
     x, *rest = (checked,) if y is WITHOUT else checked
     x = np.ascontiguousarray(x.toarray() if hasattr(x, "toarray") else x)
     return (x, *rest) if rest else x
+
+
+def wholly(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A method that either does its work or, with a ValueError, leaves the estimator as it was."""
+
+    @functools.wraps(method)
+    def run(self: Any, *arguments: Any, **named: Any) -> Any:
+        before = {name: list(value) if isinstance(value, list) else value for name, value in vars(self).items()}
+        try:
+            return method(self, *arguments, **named)
+        except ValueError:
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return run
 
 
 def floating(x: np.ndarray) -> str:

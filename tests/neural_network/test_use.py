@@ -158,7 +158,9 @@ def test_bad_input_leaves_a_fitted_estimator_as_it_was():
     model = small().fit(X, Y)
     before = model.predict_proba(X)
     w = np.ones(len(X))
+    state = {k: v for k, v in vars(model).items()}
     for arguments, message in (
+        ((X[:, :5], Y % 3, w[:-1]), r"sample_weight of MLPClassifier: expected shape \(400,\)"),
         ((X[:, :5], Y[:-1]), "inconsistent numbers of samples"),
         ((X, Y, w[:-1]), r"sample_weight of MLPClassifier: expected shape \(400,\)"),
         ((X, Y, w * np.nan), "sample_weight.*finite"), ((X, Y, 0 * w), "sample_weight.*at least one weight that is not zero"),
@@ -166,6 +168,7 @@ def test_bad_input_leaves_a_fitted_estimator_as_it_was():
     ):  # fmt: skip
         with pytest.raises(ValueError, match=message):
             model.fit(*arguments)
+        assert vars(model) == state
         np.testing.assert_array_equal(model.predict_proba(X), before)
 
 
