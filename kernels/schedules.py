@@ -12,26 +12,26 @@ from gpunn.kernels.record import REGISTRY, Kernel, parse, register
 PI = 3.141592653589793
 
 
-@elementwise("step:scalar:i8, initial:const, steps:const, decay:const, stairs:const -> rate:scalar")
+@elementwise("step:scalar:i8, initial:const, steps:const, decay:const, stairs:const -> rate:scalar", family="exponential_decay")
 def exponential_decay(step, initial, steps, decay, stairs):
     part = floor(step / steps) if stairs > 0.0 else step / steps
     return initial * pow(decay, part)
 
 
-@elementwise("step:scalar:i8, initial:const, steps:const, decay:const, stairs:const -> rate:scalar")
+@elementwise("step:scalar:i8, initial:const, steps:const, decay:const, stairs:const -> rate:scalar", family="inverse_time_decay")
 def inverse_time_decay(step, initial, steps, decay, stairs):
     part = floor(step / steps) if stairs > 0.0 else step / steps
     return initial / (1.0 + decay * part)
 
 
-@elementwise("step:scalar:i8, initial:const, steps:const, end:const, power:const, cycle:const -> rate:scalar")
+@elementwise("step:scalar:i8, initial:const, steps:const, end:const, power:const, cycle:const -> rate:scalar", family="polynomial_decay")
 def polynomial_decay(step, initial, steps, end, power, cycle):
     rounds = 1.0 if step == 0.0 else -floor(-(step / steps))
     part = step / (steps * rounds) if cycle > 0.0 else minimum(step, steps) / steps
     return (initial - end) * pow(1.0 - part, power) + end
 
 
-@elementwise("step:scalar:i8, initial:const, steps:const, alpha:const, target:const, warm:const -> rate:scalar")
+@elementwise("step:scalar:i8, initial:const, steps:const, alpha:const, target:const, warm:const -> rate:scalar", family="cosine_decay")
 def cosine_decay(step, initial, steps, alpha, target, warm):
     """Loshchilov & Hutter 2017 without restarts, after a line from `initial` to `target`."""
     part = (minimum(step, steps + warm) - warm) / steps
@@ -40,7 +40,7 @@ def cosine_decay(step, initial, steps, alpha, target, warm):
     return line if step < warm else target * ((1.0 - alpha) * cosine + alpha)
 
 
-@elementwise("step:scalar:i8, initial:const, steps:const, times:const, factor:const, alpha:const -> rate:scalar")
+@elementwise("step:scalar:i8, initial:const, steps:const, times:const, factor:const, alpha:const -> rate:scalar", family="cosine_restarts")
 def cosine_decay_restarts(step, initial, steps, times, factor, alpha):
     """Loshchilov & Hutter 2017. A restart falls on its own step although its logarithm may be rounded down (the 1e-12)."""
     part = step / steps
@@ -51,12 +51,12 @@ def cosine_decay_restarts(step, initial, steps, times, factor, alpha):
     return initial * ((1.0 - alpha) * cosine + alpha)
 
 
-@elementwise("step:scalar:i8, initial:const, factor:const, every:const -> rate:scalar")
+@elementwise("step:scalar:i8, initial:const, factor:const, every:const -> rate:scalar", family="step_decay")
 def step_decay(step, initial, factor, every):
     return initial * pow(factor, floor(step / every))
 
 
-@elementwise("step:scalar:i8, initial:const, top:const, bottom:const, up:const, down:const -> rate:scalar")
+@elementwise("step:scalar:i8, initial:const, top:const, bottom:const, up:const, down:const -> rate:scalar", family="one_cycle")
 def one_cycle(step, initial, top, bottom, up, down):
     """Smith & Topin 2018 with cosines: from `initial` at 0 to `top` at step `up`, to `bottom` at step `down`, and there it stays."""
     part = step / up if step <= up else minimum((step - up) / (down - up), 1.0)
@@ -65,7 +65,7 @@ def one_cycle(step, initial, top, bottom, up, down):
     return end + (start - end) * 0.5 * (1.0 + cos(PI * part))
 
 
-@elementwise("rate:scalar, step:scalar:i8, decay:const, every:const -> current:scalar")
+@elementwise("rate:scalar, step:scalar:i8, decay:const, every:const -> current:scalar", family="time_decay")
 def time_decay(rate, step, decay, every):
     """Keras 2's ``decay=``: by the number of updates so far, one every `every` steps."""
     return rate / (1.0 + decay * floor(step / every))
@@ -82,7 +82,7 @@ def piecewise_constant(pieces: int) -> Kernel:
         text = f"({value} if step <= {bound} else {text})"
     source = f"def {name}({', '.join(['step', *bounds, *values])}):\n    return {text}\n"
     signature = f"step:scalar:i8, {', '.join(f'{n}:const' for n in [*bounds, *values])} -> rate:scalar"
-    return from_formula(text_formula(name, source, {}), signature)
+    return from_formula(text_formula(name, source, {}), signature, "piecewise_constant")
 
 
 def warmed_up(kernel: Kernel) -> Kernel:
@@ -102,7 +102,7 @@ def warmed_up(kernel: Kernel) -> Kernel:
         f"    return (target - {initial}) * step / {warm} + {initial} if step < {warm} else target\n"
     )
     signature = f"step:scalar:i8, {initial}:const, {warm}:const{''.join(f', {n}:const' for n in numbers)} -> rate:scalar"
-    return from_formula(text_formula(name, source, {inner: kernel}), signature)
+    return from_formula(text_formula(name, source, {inner: kernel}), signature, kernel.family)
 
 
 for _pieces in (2, 3):
@@ -122,6 +122,6 @@ def _look_up_native(step, first, table, rate, lo, hi, scratch):
 LOOK_UP = register(
     Kernel(
         name="look_up", operands=parse("step:row:i8, first:row:i8, table:row:f8 -> rate:scalar"), extent=lambda *a: 1,
-        reference=_look_up_reference, native=_look_up_native, cuda=cuda_kernel("data.cu", "look_up"), geometry="one",
+        reference=_look_up_reference, native=_look_up_native, cuda=cuda_kernel("data.cu", "look_up"), geometry="one", family="look_up",
     )
 )

@@ -44,7 +44,7 @@ CHUNK_SQUARES = register(
     Kernel(
         name="chunk_squares", operands=parse("bounds:whole:i8, x:whole -> squares:col:f8"), extent=first_rows,
         reference=_squares_reference, native=_squares_native, cuda=cuda_kernel("segments.cu", "chunk_squares"), geometry="warps",
-        cost=lambda *a: 0.1 * CHUNK,
+        cost=lambda *a: 0.1 * CHUNK, family="segments",
     )
 )
 
@@ -99,7 +99,7 @@ def of_parts(name: str, function: Callable, sums: int, numbers: tuple[str, ...])
     return register(
         Kernel(
             name=name, operands=parse(f"{signature.rstrip(', ')} -> out:col:f8"), extent=first_rows, reference=reference,
-            native_text=native, cuda=cuda, geometry="warps", formulas=tuple(formula.closure()), cost=lambda *a: 200.0,
+            native_text=native, cuda=cuda, geometry="warps", formulas=tuple(formula.closure()), cost=lambda *a: 200.0, family="segments",
         )
     )
 
@@ -144,5 +144,6 @@ VALUE_OF_PART = register(
     Kernel(
         name="value_of_part", operands=parse("part:col:i4, values:row:f8 -> out:col"), extent=lambda *a: rows_of(a[-1]),
         reference=_value_of_part_reference, native=_value_of_part_native, cuda=cuda_kernel("segments.cu", "value_of_part"),
+        family="segments",
     )
 )

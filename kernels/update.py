@@ -79,7 +79,7 @@ def with_options(base: Kernel, options: Options) -> Kernel:
     body = [*lines, f"return {', '.join(f'o_new_{n}' for n in results)}"]
     source = f"def {name}({', '.join(o.name for o in inputs)}):\n" + "".join(f"    {line}\n" for line in body)
     signature = f"{', '.join(map(_written_down, inputs))} -> {', '.join(_written_down(operands[n]) for n in results)}"
-    return from_formula(text_formula(name, source, base.formula.scope), signature)
+    return from_formula(text_formula(name, source, base.formula.scope), signature, base.family)
 
 
 def _before(options: Options, operands: dict[str, Operand]) -> list[str]:

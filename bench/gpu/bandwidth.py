@@ -46,6 +46,9 @@ def body(results: dict) -> None:
     import stream  # no section of its own: more files than these do not come back from some machines
 
     stream.body(results.setdefault("uploads", {}))
+    import updates  # likewise
+
+    updates.body(results.setdefault("updates", {}))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from gpunn.kernels.record import REGISTRY, Kernel
 from gpunn.optimizers import recording
 from gpunn.optimizers.checks import number, positive, share, whole
 from gpunn.optimizers.decay import Exclusion
-from gpunn.optimizers.rate import Rate, schedule_of
+from gpunn.optimizers.rate import Rate, schedule_of, value_of
 from gpunn.optimizers.schedules import deserialize, serialize
 
 
@@ -105,8 +105,11 @@ class Optimizer:
     # ------------------------------------------------------------------ the rate
     @property
     def learning_rate(self) -> float:
-        """The rate as it was set, or the schedule's for the next step (a read from the device). See also `current_learning_rate`."""
-        return self._rate.now(self)
+        """The rate as it was set, or the schedule's for the next step (a read from the device). See also `current_learning_rate`.
+
+        A float that has Keras's ``numpy()`` and ``assign(value)`` too.
+        """
+        return value_of(self, self._rate.now(self))
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:

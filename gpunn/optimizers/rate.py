@@ -43,6 +43,28 @@ def schedule_of(value: Any, where: str) -> LearningRateSchedule | None:
     return FromFunction(value) if callable(value) else None
 
 
+class Value(float):
+    """A learning rate as it is read: a number that course code may also treat as Keras's variable."""
+
+    optimizer: Any = None
+
+    def numpy(self) -> np.float64:
+        return np.float64(self)
+
+    def assign(self, value: Any) -> None:
+        """Set the optimizer's rate."""
+        self.optimizer.learning_rate = float(value)
+
+    def __reduce__(self) -> Any:
+        return float, (float(self),)
+
+
+def value_of(optimizer: Any, rate: float) -> Value:
+    value = Value(rate)
+    value.optimizer = optimizer
+    return value
+
+
 class Rate:
     """An optimizer's learning rate.
 

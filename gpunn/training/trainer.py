@@ -236,7 +236,8 @@ class Trainer:
             chain.on_epoch_end(epoch, logs)
             if self.stop_training:
                 break
-        self._need_setup("fit").optimizer.finish(self.storage.values[: self.storage.trainable_size])
+        if numbers:
+            self._need_setup("fit").optimizer.finish(self.storage.values[: self.storage.trainable_size])
         chain.on_train_end(logs)
 
     def _held_batch(self, batch_size: int, steps: int | None, watched: bool) -> int:

@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -116,6 +117,16 @@ def test_setting_the_rate(cpu):
     with pytest.raises(ValueError, match=r"learning_rate must be a number that is not negative. Received: learning_rate=-1"):
         model.optimizer.learning_rate = -1
     assert model.optimizer.learning_rate == 0.25
+
+
+def test_the_rate_as_kerass_variable(cpu):
+    """``float(optimizer.learning_rate.numpy())`` and ``optimizer.learning_rate.assign(x)``, as course code has them."""
+    optimizer = model_of("sgd").optimizer
+    rate = optimizer.learning_rate
+    assert isinstance(rate, float) and float(rate.numpy()) == rate == 0.01 and json.dumps(rate) == repr(rate) == "0.01"
+    rate.assign(0.5)
+    assert optimizer.learning_rate == 0.5 and rate == 0.01 and type(pickle.loads(pickle.dumps(rate))) is float
+    assert type(optimizer.get_config()["learning_rate"]) is float
 
 
 def test_exclusions_come_before_the_model(cpu):
