@@ -40,6 +40,7 @@ def from_formula(formula: Formula, signature: str, family: str = "") -> Kernel:
     kernel = Kernel(
         name=formula.name, operands=operands, extent=text.extent, reference=text.reference(), native_text=text.numba(), cuda=text.cuda,
         cost=lambda *a: 0.3 * text.columns(a), formula=formula, formulas=tuple(formula.closure()), family=family,
+        flat=text.full is not None and not text.two_d,
     )
     there = REGISTRY.get(kernel.name)
     if there is None:
@@ -146,11 +147,9 @@ class _Texts:
             lines.append(f"        for j_ in range({names[self.full]}.shape[1]):")
             pad = " " * 12
         else:
-            first = names[self.full]
-            lines.append(f"    a_, b_ = lo_ * {first}.shape[1], hi_ * {first}.shape[1]")
             # slices, so that indices count from 0: Numba would otherwise look for negative ones, and the loop would not be vectors
-            lines += [f"    {o.name} = {o.name}.reshape({o.name}.size)[a_:b_]" for o in self.operands if o.kind == "full"]
-            lines.append(f"    for i_ in range({first}.size):")
+            lines += [f"    {o.name} = {o.name}[lo_:hi_]" for o in self.operands if o.kind == "full"]
+            lines.append(f"    for i_ in range({names[self.full]}.size):")
             pad = " " * 8
         call = f"{self.formula.name}({', '.join(at[o.name] for o in self.inputs)})"
         targets = [f"{o}[0]" if self.full is None else at[o] for o in self.outputs]

@@ -150,8 +150,12 @@ def _source(kernel: Kernel, dtype: np.dtype) -> str:
     names = []
     for i, o in enumerate(kernel.operands):
         names.append(f"p{i}")
-        shape = "(a[{0}], a[{1}])" if o.kind in ("full", "whole", "cols") else "(a[{0}] * a[{1}],)"
+        two_d = o.kind in ("full", "whole", "cols") and not (kernel.flat and o.kind == "full")
+        shape = "(a[{0}], a[{1}])" if two_d else "(a[{0}] * a[{1}],)"
         lines.append(f"    p{i} = carray(pointer(a[{3 * i}], {_type(o)}(0)), {shape.format(3 * i + 1, 3 * i + 2)})")
+    if kernel.flat:  # not a matrix reshaped in the body: LLVM would no longer see that its arrays are apart
+        columns = f"a[{3 * next(i for i, o in enumerate(kernel.operands) if o.kind == 'full') + 2}]"
+        lines.append(f"    lo, hi = lo * {columns}, hi * {columns}")
     lines.append(f"    body({', '.join(names)}, lo, hi, scratch)")
     return "\n".join(lines) + "\n"
 

@@ -59,6 +59,7 @@ class Kernel:
         extent: ``extent(*operands) -> int``, the length of the parallel axis.
         reference: ``reference(*arrays)`` in NumPy, writes the outputs: the specification, and the fallback without Numba.
         native: text of a Numba function ``body(<operands>, lo, hi, scratch)`` or a function of that form.
+        flat: the native body takes each full operand as one vector of its elements, and the range in elements.
         cuda: ``cuda(dtype) -> str``, CUDA C; None when a library does it on the device.
         geometry: how a device maps the work to a grid; see `GEOMETRIES`.
         per_thread: elements that a device thread takes at a time (geometry "elements").
@@ -85,6 +86,7 @@ class Kernel:
     formula: Any = None
     formulas: tuple[Any, ...] = ()
     family: str = ""
+    flat: bool = False
 
     def __post_init__(self) -> None:
         if self.geometry not in GEOMETRIES:

@@ -16,9 +16,7 @@ def _log_softmax_reference(z, y):
 
 def _log_softmax_native(z, y, lo, hi, scratch):
     for i in range(lo, hi):
-        top = z[i, 0]
-        for j in range(z.shape[1]):
-            top = max(top, z[i, j])
+        top = vector_math.largest(z[i])
         total = z.dtype.type(0)
         for j in range(z.shape[1]):
             total += vector_math.exp(z[i, j] - top)
@@ -52,27 +50,22 @@ def _sparsemax_reference(z, y):
 
 
 def _sparsemax_native(z, y, lo, hi, scratch):
-    """Without sorting (Michelot 1986): what lies below the level goes, and the level rises, until nothing goes."""
+    """Without sorting (Michelot 1986): what lies below the level goes, and the level rises, until nothing goes. It starts at the top less 1,
+    as no row of y sums to more."""
     zero, one = z.dtype.type(0), z.dtype.type(1)
     for i in range(lo, hi):
-        top = z[i, 0]
-        for j in range(z.shape[1]):
-            top = max(top, z[i, j])
-        total = -one
-        for j in range(z.shape[1]):
-            total += z[i, j] - top
-        count = z.shape[1]
-        level = total / z.dtype.type(count)
+        top, level, count = vector_math.largest(z[i]), -one, z.dtype.type(z.shape[1] + 1)
         while True:
-            total, left = -one, 0
+            total, left = -one, zero
             for j in range(z.shape[1]):
-                if z[i, j] - top > level:
-                    total += z[i, j] - top
-                    left += 1
-            if left >= count or left == 0:
+                v = z[i, j] - top
+                total += v if v > level else zero
+                left += one if v > level else zero
+            if left == count:
                 break
-            count = left
-            level = total / z.dtype.type(count)
+            count, level = left, total / left
+            if left == zero:  # not a number, or infinite
+                break
         for j in range(z.shape[1]):
             y[i, j] = np.maximum(z[i, j] - top - level, zero)
 

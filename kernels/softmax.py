@@ -18,9 +18,7 @@ def _softmax_reference(z, y):
 
 def _softmax_native(z, y, lo, hi, scratch):
     for i in range(lo, hi):
-        top = z[i, 0]
-        for j in range(z.shape[1]):
-            top = max(top, z[i, j])
+        top = vector_math.largest(z[i])
         total = z.dtype.type(0)
         for j in range(z.shape[1]):
             y[i, j] = vector_math.exp(z[i, j] - top)
@@ -61,9 +59,7 @@ def _sparse_reference(z, label, weight, scale, p, loss, dz):
 def _sparse_native(z, label, weight, scale, p, loss, dz, lo, hi, scratch):
     one = z.dtype.type(1)
     for i in range(lo, hi):
-        top = z[i, 0]
-        for j in range(z.shape[1]):
-            top = max(top, z[i, j])
+        top = vector_math.largest(z[i])
         total = z.dtype.type(0)
         target = z[i, label[i]] - top  # before p and dz, which may share z's memory
         for j in range(z.shape[1]):
@@ -92,9 +88,7 @@ def _dense_reference(z, target, weight, scale, p, loss, dz):
 
 def _dense_native(z, target, weight, scale, p, loss, dz, lo, hi, scratch):
     for i in range(lo, hi):
-        top = z[i, 0]
-        for j in range(z.shape[1]):
-            top = max(top, z[i, j])
+        top = vector_math.largest(z[i])
         total = z.dtype.type(0)
         mass = z.dtype.type(0)
         inner = z.dtype.type(0)

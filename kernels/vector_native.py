@@ -250,3 +250,21 @@ for _function, _make in (
     (vector_math.log1pexp, _log1pexp), (vector_math.atan, _atan), (vector_math.erfcx, _erfcx),
 ):
     _offer(_function, _make)
+
+
+@overload(vector_math.largest, jit_options=_OPTIONS)
+def _largest(row):
+    """As integers in the same order, which LLVM compares a vector at a time: of floats it would not, for a NaN's sake."""
+    kind = KINDS[row.dtype]
+    whole, sign, rest = kind.whole, kind.whole(8 * kind.real(0).itemsize - 1), kind.whole(np.iinfo(kind.whole).max)
+    least, one = kind.whole(np.iinfo(kind.whole).min), kind.real(1)
+
+    def largest(row):
+        top = least
+        for j in range(row.size):
+            bits = whole(recast(row[j], rest))
+            bits = whole(bits ^ whole(whole(bits >> sign) & rest))
+            top = bits if bits > top else top
+        return recast(whole(top ^ whole(whole(top >> sign) & rest)), one)
+
+    return largest

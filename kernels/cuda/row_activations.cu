@@ -22,28 +22,26 @@ KERNEL(log_softmax_bwd)(const T* __restrict__ dy, const T* __restrict__ y, T* __
   for (long long j = lane; j < columns; j += 32) dx[at + j] = dy[at + j] - exp(y[at + j]) * total;
 }
 
-// what lies below the level goes, and the level rises, until nothing goes
+// what lies below the level goes, and the level rises, until nothing goes; from the top less 1
 KERNEL(sparsemax)(const T* __restrict__ z, T* __restrict__ y, long long rows, long long columns) {
   const long long row = warp_row(), at = row * columns;
   if (row >= rows) return;
   const int lane = threadIdx.x & 31;
-  T top = z[at], total = T(0);
+  T top = z[at], level = T(-1), count = (T)(columns + 1);
   for (long long j = lane; j < columns; j += 32) top = maximum(top, z[at + j]);
   top = warp_max(top);
-  for (long long j = lane; j < columns; j += 32) total += z[at + j] - top;
-  T count = (T)columns, level = (warp_sum(total) - T(1)) / count;
   while (true) {
-    T left = T(0);
-    total = T(0);
+    T total = T(0), left = T(0);
     for (long long j = lane; j < columns; j += 32) {
       const T v = z[at + j] - top;
       if (v > level) { total += v; left += T(1); }
     }
-    total = warp_sum(total);
     left = warp_sum(left);
-    if (left >= count || left == T(0)) break;
+    total = warp_sum(total) - T(1);
+    if (left == count) break;
     count = left;
-    level = (total - T(1)) / count;
+    level = total / left;
+    if (left == T(0)) break;  // not a number, or infinite
   }
   for (long long j = lane; j < columns; j += 32) y[at + j] = maximum(z[at + j] - top - level, T(0));
 }
