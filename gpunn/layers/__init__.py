@@ -5,16 +5,19 @@ from typing import Any
 from gpunn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.dense import Dense
-from gpunn.layers.dropout import Dropout
+from gpunn.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
+from gpunn.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from gpunn.layers.normalization import BatchNormalization
 from gpunn.layers.prelu import PReLU
 from gpunn.layers.regularization import ActivityRegularization
+from gpunn.layers.row_norms import GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization
 from gpunn.layers.shape import Flatten, InputLayer, Reshape
 
 NAMES: dict[str, type[Layer]] = {
     c.__name__: c for c in (
-        ELU, Activation, ActivityRegularization, BatchNormalization, Dense, Dropout, Flatten, InputLayer, LeakyReLU, PReLU, ReLU, Reshape,
-        Softmax,
+        ELU, Activation, ActivityRegularization, AlphaDropout, BatchNormalization, Dense, Dropout, Flatten, GaussianDropout, GaussianNoise,
+        GroupNormalization, InputLayer, LayerNormalization, LeakyReLU, PReLU, RMSNormalization, ReLU, Reshape, Softmax, SpatialDropout1D,
+        SpatialDropout2D, SpatialDropout3D, UnitNormalization,
     )
 }
 
@@ -27,6 +30,7 @@ def Input(
 
 
 __all__ = [
-    "ELU", "Activation", "ActivityRegularization", "BatchNormalization", "Dense", "Dropout", "Flatten", "Input", "InputLayer", "Layer",
-    "LeakyReLU", "PReLU", "Parameter", "ReLU", "Reshape", "Softmax",
+    "ELU", "Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dense", "Dropout", "Flatten", "GaussianDropout",
+    "GaussianNoise", "GroupNormalization", "Input", "InputLayer", "Layer", "LayerNormalization", "LeakyReLU", "PReLU", "Parameter",
+    "RMSNormalization", "ReLU", "Reshape", "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "UnitNormalization",
 ]

@@ -15,8 +15,9 @@ class BatchNormalization(Layer):
     """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, over the last axis.
 
     In training mean and (biased) variance are the batch's, and moving = momentum * moving + (1 - momentum) * batch; otherwise the moving
-    ones are used. Weights in Keras's order: gamma, beta, moving_mean, moving_variance; the moving ones are never optimised.
-    Raises ValueError for an axis other than the last, momentum outside [0, 1], or epsilon that is not positive.
+    ones are used. Weights in Keras's order: gamma, beta, moving_mean, moving_variance; the moving ones are never optimised. `synchronized`
+    is about several devices: with one it changes nothing.
+    Raises ValueError for an axis other than the last, momentum outside [0, 1], epsilon that is not positive, or batch renormalization.
     """
 
     recordable = True
@@ -26,14 +27,21 @@ class BatchNormalization(Layer):
         self, axis: int = -1, momentum: float = 0.99, epsilon: float = 1e-3, center: bool = True, scale: bool = True,
         beta_initializer: Any = "zeros", gamma_initializer: Any = "ones", moving_mean_initializer: Any = "zeros",
         moving_variance_initializer: Any = "ones", beta_regularizer: Any = None, gamma_regularizer: Any = None,
-        beta_constraint: Any = None, gamma_constraint: Any = None, **common: Any,
+        beta_constraint: Any = None, gamma_constraint: Any = None, renorm: bool = False, renorm_clipping: Any = None,
+        renorm_momentum: float = 0.99, synchronized: bool = False, **common: Any,
     ):
         super().__init__(**common)
+        if renorm or renorm_clipping is not None:
+            raise ValueError(
+                f"Layer {self.name!r}: batch renormalization is not available. Received: renorm={renorm!r}, "
+                f"renorm_clipping={renorm_clipping!r}, renorm_momentum={renorm_momentum!r}."
+            )
         if not 0 <= momentum <= 1 or epsilon <= 0:
             raise ValueError(
                 f"Layer {self.name!r}: expected momentum in [0, 1] and epsilon > 0. Received: momentum={momentum!r}, epsilon={epsilon!r}."
             )
         self.axis, self.momentum, self.epsilon, self.center, self.scale = axis, float(momentum), float(epsilon), center, scale
+        self.synchronized = bool(synchronized)
         self.weight_options("gamma", gamma_initializer, gamma_regularizer, gamma_constraint)
         self.weight_options("beta", beta_initializer, beta_regularizer, beta_constraint)
         self.weight_options("moving_mean", moving_mean_initializer)
@@ -100,4 +108,5 @@ class BatchNormalization(Layer):
         return mean, variance
 
     def config(self) -> dict[str, Any]:
-        return {"axis": self.axis, "momentum": self.momentum, "epsilon": self.epsilon, "center": self.center, "scale": self.scale}
+        config = {"axis": self.axis, "momentum": self.momentum, "epsilon": self.epsilon, "center": self.center, "scale": self.scale}
+        return config | ({"synchronized": True} if self.synchronized else {})

@@ -8,7 +8,7 @@ import numpy as np
 from gpunn import config, random
 from gpunn.backend import get_backend
 from gpunn.layers.base import Layer, Parameter, Rng
-from gpunn.layers.dropout import Dropout
+from gpunn.layers.dropout import Drawing
 from gpunn.models.storage import Storage
 from gpunn.training import data, fuse
 from gpunn.training.step import run_stages
@@ -128,8 +128,8 @@ class Model(Trainer):
     def adopt(self, layer: Layer) -> None:
         """Give a layer this model's backend and random state. A layer shared with another model follows the one that uses it."""
         layer.backend, layer.rng = self.backend, self.rng
-        if isinstance(layer, Dropout):
-            layer.stream = random.DROPOUT + sum(isinstance(other, Dropout) for other in self.layers[: self.layers.index(layer)])
+        if isinstance(layer, Drawing):
+            layer.stream = random.DROPOUT + sum(isinstance(other, Drawing) for other in self.layers[: self.layers.index(layer)])
 
     def get_weights(self) -> list[np.ndarray]:
         """All weights, layer by layer, as NumPy arrays."""

@@ -361,7 +361,38 @@ def _of_parts(sums, *numbers):
     return make
 
 
+GROUPED = [(1, 1), (1, 2), (2, 1), (3, 2), (2, 3)]  # places and groups; the channels of a group are what is left of the columns
+
+
+def _grouped(rows, columns):
+    places, groups = next((p, g) for p, g in GROUPED[(rows + columns) % len(GROUPED) :] + GROUPED if columns % (p * g) == 0)
+    return places, columns // places, groups
+
+
+def _group_normalize(m, rows, columns):
+    _, channels, groups = _grouped(rows, columns)
+    x = m.small(rows, columns) + m.dtype.type(3)
+    given = [m.real(channels), m.small(channels), channels, groups, m.number(1e-3), (rows + columns) % 2]
+    return [x, *given, m.blank(rows, columns), m.blank(rows, groups), m.blank(rows, groups)]
+
+
+def _group_normalize_bwd(m, rows, columns):
+    _, channels, groups = _grouped(rows, columns)
+    means = [m.small(rows, groups), m.positive(rows, groups)]
+    return [m.small(rows, columns), m.small(rows, columns), m.small(channels), *means, channels, groups, rows % 2, m.blank(rows, columns)]
+
+
+def _group_sums(m, rows, columns):
+    places, channels, groups = _grouped(rows, columns)
+    means = [m.small(rows, groups), m.positive(rows, groups)]
+    wide = [m.small(rows * places, channels) for _ in range(2)]
+    return [*wide, *means, places, groups, m.blank(channels), m.blank(channels)]
+
+
 MAKERS = {
+    "group_normalize": _group_normalize,
+    "group_normalize_bwd": _group_normalize_bwd,
+    "group_sums": _group_sums,
     "l1_l2__l1_l2_gradient_both": _pieces,
     "l1_l2__l1_l2_gradient_value": lambda m, r, c: _pieces(m, r, c, False),
     "l1_l2__l1_l2_gradient_rows": lambda m, r, c: [m.small(r, c), *map(m.number, (0.75, 0.25, 0.5, 0.125)), m.blank(r)],

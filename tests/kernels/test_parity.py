@@ -136,6 +136,8 @@ IN_PLACE = {
     "softmax_ce_dense": [("z", "p"), ("z", "dz"), ("target", "dz")],
     "crossentropy_sparse": [("p", "dp")],
     "crossentropy_dense": [("p", "dp"), ("target", "dp")],
+    "group_normalize_bwd": [("dy", "dx")],
+    "unit_rows_bwd": [("dy", "dx")],
     **{n: [("x", "y")] for n in ("dropout", "gaussian", "masked")},
     **{n: [("p", "dp"), ("t", "dp")] for n in NAMES if [o.name for o in REGISTRY[n].operands][:2] == ["p", "t"]},
     "categorical_hinge": [("p", "dp")],
