@@ -3,9 +3,6 @@
 import importlib
 import inspect
 
-import pytest
-from keras_twin import keras
-
 from gpunn import compat
 from gpunn.compat.tree import KERAS, there
 
