@@ -15,6 +15,22 @@ if keras.backend.backend() != "jax":
 import gpunn  # noqa: E402
 
 RELATIVE = 1e-5
+_losses: list = []
+
+
+def _keep_losses():
+    """Keras tells whose a loss is by its id(). A tracer of an earlier batch shape is gone by then, and a new one may get its id: the loss of
+    one layer then counts for two, or for none. Tracers that stay alive keep their ids."""
+    add_loss = keras.Layer.add_loss
+
+    def kept(self, loss):
+        _losses.append(loss)
+        return add_loss(self, loss)
+
+    keras.Layer.add_loss = kept
+
+
+_keep_losses()
 
 
 def twins(layers, optimizer, loss, metrics=(), shape=(6,)):
