@@ -4,6 +4,8 @@ from gpunn.kernels import (
     activations,
     categorical,
     constraints,
+    conv,
+    conv_device,
     data,
     decay,
     gemm,
@@ -16,6 +18,7 @@ from gpunn.kernels import (
     pairwise,
     penalties,
     philox,
+    pool,
     rectifiers,
     reductions,
     row_activations,
@@ -29,6 +32,7 @@ from gpunn.kernels import (
     update,
     vector_losses,
     weighing,
+    windows,
 )
 from gpunn.kernels.elementwise import elementwise
 from gpunn.kernels.formula import FormulaError
@@ -41,6 +45,8 @@ __all__ = [
     "activations",
     "categorical",
     "constraints",
+    "conv",
+    "conv_device",
     "data",
     "decay",
     "elementwise",
@@ -54,6 +60,7 @@ __all__ = [
     "pairwise",
     "penalties",
     "philox",
+    "pool",
     "rectifiers",
     "reductions",
     "row_activations",
@@ -67,4 +74,5 @@ __all__ = [
     "update",
     "vector_losses",
     "weighing",
+    "windows",
 ]

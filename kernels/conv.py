@@ -9,7 +9,7 @@ the same products by other kernels (`conv_device`).
 import numpy as np
 
 from gpunn.kernels.gemm import BLOCK_K
-from gpunn.kernels.record import Kernel, columns_of, first_rows, matrix, parse, register, rows_of
+from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register, rows_of
 from gpunn.kernels.windows import Windows, by_window, cropped, from_windows, padded, taps_of, windows_of
 
 MOST_PARTS = 32  # partial sums of a weight gradient
@@ -114,14 +114,15 @@ def _sum_reference(parts, first, add, out):
 
 
 # ---------------------------------------------------------------------- records
-def _products(geometry) -> float:
+def _dense(geometry) -> float:
+    """Nanoseconds of an image: terms of the sums, and what each place costs besides."""
     g = windows_of(geometry)
-    return float(g.places) * g.taps * g.filters
+    return g.filters * g.places * (0.009 * g.taps + 0.2)
 
 
 def _winners(geometry) -> float:
     g = windows_of(geometry)
-    return _products(geometry) / (g.pool_rows * g.pool_columns)
+    return g.filters * g.places / (g.pool_rows * g.pool_columns) * (0.02 * g.taps + 1.0)
 
 
 def scratch_of(*arguments) -> int:
@@ -144,23 +145,23 @@ def _kernel(name: str, signature: str, reference, cost, grain=1) -> Kernel:
 
 
 # y = x convolved with w, + b. Images: (rows, height * width * channels); w: (taps, filters)
-CONV = _kernel("conv", "x, w:whole, b:row, geometry:whole:i8 -> y", _forward_reference, lambda x, w, b, g, *r: 0.015 * _products(g))
+CONV = _kernel("conv", "x, w:whole, b:row, geometry:whole:i8 -> y", _forward_reference, lambda x, w, b, g, *r: _dense(g))
 # the same, the largest of every pool, and which of its places that is (the first of equals)
 CONV_POOL = _kernel(
-    "conv_pool", "x, w:whole, b:row, geometry:whole:i8 -> y, at:full:i4", _pool_reference, lambda x, w, b, g, *r: 0.015 * _products(g)
+    "conv_pool", "x, w:whole, b:row, geometry:whole:i8 -> y, at:full:i4", _pool_reference, lambda x, w, b, g, *r: _dense(g)
 )
-CONV_DX = _kernel("conv_dx", "dz, w:whole, geometry:whole:i8 -> dx", _dx_reference, lambda dz, w, g, dx: 0.015 * _products(g))
+CONV_DX = _kernel("conv_dx", "dz, w:whole, geometry:whole:i8 -> dx", _dx_reference, lambda dz, w, g, dx: _dense(g))
 CONV_POOL_DX = _kernel(
-    "conv_pool_dx", "dy, at:full:i4, w:whole, geometry:whole:i8 -> dx", _pool_dx_reference, lambda dy, at, w, g, dx: 0.03 * _winners(g)
+    "conv_pool_dx", "dy, at:full:i4, w:whole, geometry:whole:i8 -> dx", _pool_dx_reference, lambda dy, at, w, g, dx: _winners(g)
 )
 # parts[p] = the gradient of (taps + 1, filters), the bias last, from images p * group to (p + 1) * group
 CONV_DW = _kernel(
-    "conv_dw", "x, dz, geometry:whole:i8, group:const:i8 -> parts:whole", _dw_reference, lambda x, dz, g, *r: 0.015 * _products(g),
+    "conv_dw", "x, dz, geometry:whole:i8, group:const:i8 -> parts:whole", _dw_reference, lambda x, dz, g, *r: _dense(g),
     lambda x, dz, g, group, parts: group,
 )
 CONV_POOL_DW = _kernel(
     "conv_pool_dw", "x, dy, at:full:i4, geometry:whole:i8, group:const:i8 -> parts:whole", _pool_dw_reference,
-    lambda x, dy, at, g, *r: 0.03 * _winners(g), lambda x, dy, at, g, group, parts: group,
+    lambda x, dy, at, g, *r: _winners(g), lambda x, dy, at, g, group, parts: group,
 )
 
 
