@@ -9,7 +9,7 @@ the same products by other kernels (`conv_device`).
 import numpy as np
 
 from gpunn.kernels.gemm import BLOCK_K
-from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register, rows_of
+from gpunn.kernels.record import Kernel, columns_of, first_rows, matrix, parse, register, rows_of
 from gpunn.kernels.windows import Windows, by_window, cropped, from_windows, padded, taps_of, windows_of
 
 MOST_PARTS = 32  # partial sums of a weight gradient
@@ -28,13 +28,13 @@ def group_of(rows: int) -> int:
 # ---------------------------------------------------------------------- references
 def _patches(x: np.ndarray, g: Windows) -> np.ndarray:
     """(groups, rows * places, taps), a copy."""
-    t = taps_of(padded(x, g), g).reshape(-1, g.kernel_rows * g.kernel_columns, g.groups, g.channels // g.groups)
-    return np.ascontiguousarray(t.transpose(2, 0, 1, 3)).reshape(g.groups, -1, g.taps)
+    t = taps_of(padded(x, g), g).reshape(x.shape[0] * g.places, g.kernel_rows * g.kernel_columns, g.groups, g.channels // g.groups)
+    return np.ascontiguousarray(t.transpose(2, 0, 1, 3)).reshape(g.groups, x.shape[0] * g.places, g.taps)
 
 
 def _grouped(a: np.ndarray, g: Windows) -> np.ndarray:
     """(anything, filters) -> (groups, anything, a group's filters)."""
-    return a.reshape(-1, g.groups, g.filters // g.groups).transpose(1, 0, 2)
+    return a.reshape(a.size // g.filters, g.groups, g.filters // g.groups).transpose(1, 0, 2)
 
 
 def convolved(x: np.ndarray, w: np.ndarray, g: Windows) -> np.ndarray:
@@ -71,7 +71,7 @@ def _dx_reference(dz, w, geometry, dx):
     for lo in range(0, dz.shape[0], CHUNK):
         some = dz[lo : lo + CHUNK]
         columns = _grouped(some, g) @ w  # (groups, rows * places, taps)
-        columns = columns.reshape(g.groups, some.shape[0], g.out_height, g.out_width, g.kernel_rows, g.kernel_columns, -1)
+        columns = columns.reshape(g.groups, some.shape[0], g.out_height, g.out_width, g.kernel_rows, g.kernel_columns, g.channels // g.groups)
         wide = np.zeros_like(padded(np.zeros((some.shape[0], g.height, g.width, g.channels), dz.dtype), g))
         each = g.channels // g.groups
         for i in range(g.kernel_rows):
@@ -86,7 +86,7 @@ def _dx_reference(dz, w, geometry, dx):
 
 def _pool_dx_reference(dy, at, w, geometry, dx):
     g = windows_of(geometry)
-    _dx_reference(spread_winners(dy, at, g).reshape(dy.shape[0], -1), w, geometry, dx)
+    _dx_reference(matrix(spread_winners(dy, at, g)), w, geometry, dx)
 
 
 def _dw_reference(x, dz, geometry, group, parts):
@@ -102,15 +102,14 @@ def _dw_reference(x, dz, geometry, group, parts):
 
 
 def _pool_dw_reference(x, dy, at, geometry, group, parts):
-    _dw_reference(x, spread_winners(dy, at, windows_of(geometry)).reshape(dy.shape[0], -1), geometry, group, parts)
+    _dw_reference(x, matrix(spread_winners(dy, at, windows_of(geometry))), geometry, group, parts)
 
 
 def _sum_reference(parts, first, add, out):
-    total = parts[0].copy()
-    for part in parts[1:]:
-        total += part
-    total = total.reshape(-1)[int(first) : int(first) + out.size].reshape(out.shape)
-    out[...] = out + total if add else total
+    total = out.copy() if add else np.zeros_like(out)
+    for part in matrix(parts):
+        total += part[int(first) : int(first) + out.size].reshape(out.shape)
+    out[...] = total
 
 
 # ---------------------------------------------------------------------- records

@@ -8,7 +8,7 @@ import numpy as np
 
 from gpunn.kernels.conv import _dw_reference, _dx_reference, convolved
 from gpunn.kernels.cuda_text import cuda_kernel
-from gpunn.kernels.record import Kernel, parse, register, rows_of
+from gpunn.kernels.record import Kernel, matrix, parse, register, rows_of
 from gpunn.kernels.windows import Windows, cropped, padded, taps_of, windows_of
 
 
@@ -42,17 +42,17 @@ def _col2im_reference(patches, geometry, dx):
 
 def _direct_reference(x, w, geometry, y):
     g = windows_of(geometry)
-    y[...] = convolved(x.reshape(y.size // max(g.places * g.filters, 1), -1), w, g).reshape(y.shape)
+    y[...] = convolved(x, w, g).reshape(y.shape)
 
 
 def _direct_dx_reference(dz, w, geometry, dx):
-    _dx_reference(dz.reshape(dx.shape[0], -1), w, geometry, dx)
+    _dx_reference(matrix(dz), w, geometry, dx)
 
 
 def _direct_dw_reference(x, dz, geometry, add, dw):
     g: Windows = windows_of(geometry)
     parts = np.zeros((1, (g.taps + 1) * g.filters), dw.dtype)
-    _dw_reference(x, dz.reshape(x.shape[0], -1), geometry, max(x.shape[0], 1), parts)
+    _dw_reference(x, dz.reshape(x.shape[0], g.places * g.filters), geometry, max(x.shape[0], 1), parts)
     total = parts[0, : dw.size].reshape(dw.shape)
     dw[...] = dw + total if add else total
 

@@ -7,7 +7,7 @@ window on one core; a device gathers it by the image's elements, in the same ord
 import numpy as np
 
 from gpunn.kernels.cuda_text import cuda_kernel
-from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
+from gpunn.kernels.record import Kernel, columns_of, first_rows, matrix, parse, register
 from gpunn.kernels.windows import Windows, cropped, padded, taps_of, windows_of
 
 
@@ -120,9 +120,8 @@ MAX_POOL_BWD = _kernel(
 
 # ---------------------------------------------------------------------- the largest of a whole image: equals share its gradient
 def _share_reference(dy, x, y, places, dx):
-    images = x.reshape(dy.shape[0], -1, columns_of(dy))
-    hit = images == y.reshape(dy.shape[0], 1, -1)
-    share = dy.reshape(dy.shape[0], -1) / np.maximum(hit.sum(axis=1), 1)
+    hit = x.reshape(dy.shape[0], int(places), columns_of(dy)) == matrix(y)[:, None]
+    share = matrix(dy) / np.maximum(hit.sum(axis=1), 1)
     dx[...] = np.where(hit, share[:, None], dy.dtype.type(0)).reshape(dx.shape)
 
 
@@ -254,7 +253,8 @@ PAD = _kernel("pad", "x, geometry:whole:i8 -> y", _pad_reference, _pad_native, l
 # ---------------------------------------------------------------------- a matrix along an axis
 def _mix_reference(x, m, made, taken, inner, y):
     m = m.reshape(int(made), int(taken))
-    y[...] = np.einsum("kn,roni->roki", m, x.reshape(x.shape[0], -1, int(taken), int(inner))).reshape(y.shape)
+    outer = columns_of(x) // int(taken * inner)
+    y[...] = np.einsum("kn,roni->roki", m, x.reshape(x.shape[0], outer, int(taken), int(inner))).reshape(y.shape)
 
 
 def _mix_native(x, m, made, taken, inner, y, lo, hi, scratch):

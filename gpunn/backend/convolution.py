@@ -56,7 +56,7 @@ class Convolution:
             return
         if ops.chains:
             group = conv.group_of(rows)
-            parts = ops.empty((max(-(-rows // group), 1), (g.taps + 1) * g.filters), x.dtype)
+            parts = ops.empty((-(-rows // group), (g.taps + 1) * g.filters), x.dtype)
             images, dz = matrix(x), matrix(dz)
             if at is None:
                 ops.launch(conv.CONV_DW, images, dz, self.geometry, group, parts)
