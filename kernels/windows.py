@@ -48,11 +48,12 @@ class Windows(NamedTuple):
         return self.out_height // self.pool_rows, self.out_width // self.pool_columns
 
     def array(self) -> np.ndarray:
-        return np.array(self, np.int64)
+        """The fields, and then channels and filters of a group: divisions that a device's threads are spared."""
+        return np.array([*self, self.channels // self.groups, self.filters // self.groups], np.int64)
 
 
 def windows_of(array: Any) -> Windows:
-    return Windows(*(int(n) for n in array.reshape(-1)))
+    return Windows(*(int(n) for n in array.reshape(-1)[: len(Windows._fields)]))
 
 
 def padded(x: np.ndarray, g: Windows, fill: float = 0.0) -> np.ndarray:

@@ -138,13 +138,16 @@ class Pooling:
     def mean(self, x: Any, average: bool = True) -> Any:
         """(rows, places * channels): means, or sums."""
         y = self.ops.empty((x.shape[0], self.g.places * self.g.channels), x.dtype)
-        self.ops.launch(pool.AVERAGE_POOL, matrix(x), self.geometry, float(average), y)
+        self.ops.launch(pool.AVERAGE_POOL, matrix(x), self._shares(average, x.dtype), self.geometry, y)
         return y
 
     def mean_inputs(self, dy: Any, average: bool = True) -> Any:
         dx = self._inputs(dy)
-        self.ops.launch(pool.AVERAGE_POOL_BWD, matrix(dy), self.geometry, float(average), dx)
+        self.ops.launch(pool.AVERAGE_POOL_BWD, matrix(dy), self._shares(average, dy.dtype), self.geometry, dx)
         return dx
+
+    def _shares(self, average: bool, dtype: Any) -> Any:
+        return self.ops.asarray(pool.shares_of(self.g, average, dtype))
 
     def _inputs(self, dy: Any) -> Any:
         return self.ops.empty((dy.shape[0], self.g.height * self.g.width * self.g.channels), dy.dtype)
