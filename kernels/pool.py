@@ -8,7 +8,7 @@ import numpy as np
 
 from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.record import Kernel, columns_of, first_rows, matrix, parse, register
-from gpunn.kernels.windows import Windows, cropped, padded, taps_of, windows_of
+from gpunn.kernels.windows import Windows, add_back, padded, taps_of, windows_of
 
 
 def _kernel(name: str, signature: str, reference, native, cost) -> Kernel:
@@ -29,19 +29,6 @@ def _values(geometry) -> float:
 def _flat(x: np.ndarray, g: Windows, fill: float) -> np.ndarray:
     """(rows, places, taps, channels), a copy."""
     return taps_of(padded(x, g, fill), g).reshape(x.shape[0], g.places, g.kernel_rows * g.kernel_columns, g.channels)
-
-
-def _add_back(split: np.ndarray, g: Windows) -> np.ndarray:
-    """The adjoint of `_flat` with zeros around."""
-    rows = split.shape[0]
-    split = split.reshape(rows, g.out_height, g.out_width, g.kernel_rows, g.kernel_columns, g.channels)
-    wide = np.zeros_like(padded(np.zeros((rows, g.height, g.width, g.channels), split.dtype), g))
-    for i in range(g.kernel_rows):
-        for j in range(g.kernel_columns):
-            down = slice(i, i + (g.out_height - 1) * g.stride_rows + 1, g.stride_rows)
-            along = slice(j, j + (g.out_width - 1) * g.stride_columns + 1, g.stride_columns)
-            wide[:, down, along] += split[:, :, :, i, j]
-    return cropped(wide, g)
 
 
 # ---------------------------------------------------------------------- the largest
@@ -91,7 +78,7 @@ def _max_bwd_reference(dy, at, geometry, dx):
     taps = np.arange(g.kernel_rows * g.kernel_columns)[:, None]
     shape = (dy.shape[0], g.places, 1, g.channels)
     split = np.where(at.reshape(shape) == taps, dy.reshape(shape), dy.dtype.type(0))
-    dx[...] = _add_back(split, g).reshape(dx.shape)
+    dx[...] = add_back(split, g).reshape(dx.shape)
 
 
 def _max_bwd_native(dy, at, g, dx, lo, hi, scratch):
@@ -186,7 +173,7 @@ def _mean_bwd_reference(dy, shares, geometry, dx):
     g = windows_of(geometry)
     share = dy.reshape(dy.shape[0], g.places, 1, g.channels) * shares.reshape(-1, 1, 1)
     taps = g.kernel_rows * g.kernel_columns
-    dx[...] = _add_back(np.broadcast_to(share, (dy.shape[0], g.places, taps, g.channels)), g).reshape(dx.shape)
+    dx[...] = add_back(np.broadcast_to(share, (dy.shape[0], g.places, taps, g.channels)), g).reshape(dx.shape)
 
 
 def _mean_bwd_native(dy, shares, g, dx, lo, hi, scratch):

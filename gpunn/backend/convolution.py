@@ -1,7 +1,7 @@
 """Convolutions on either kind of backend: which kernels a layer's forward and backward are.
 
-On a CPU a kernel reads images in place, adds the bias and, where it may, does a max pooling too. A device lays patches out for its library's
-products, or sums directly where terms are few; the bias goes with the activation that follows.
+On a CPU a kernel reads images in place, adds the bias and, where it may, does a max pooling too. A device lays patches out for its
+library's products, or sums directly where terms are few; the bias goes with the activation that follows.
 """
 
 from typing import Any
