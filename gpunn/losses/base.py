@@ -143,7 +143,7 @@ class Loss:
         axis = self.axis % len(shape)
         if axis == len(shape) - 1:
             return None
-        return _moved(shape, [*(a for a in range(len(shape)) if a != axis), axis])
+        return moved(shape, [*(a for a in range(len(shape)) if a != axis), axis])
 
     def rows(self, ops: Any, array: Any, order: np.ndarray | None) -> Any:
         """An array as a matrix whose rows are what one value is made of."""
@@ -211,7 +211,8 @@ class Loss:
         return f"<{type(self).__name__} {self.name}>"
 
 
-def _moved(shape: tuple[int, ...], axes: list[int]) -> np.ndarray:
+def moved(shape: tuple[int, ...], axes: list[int]) -> np.ndarray:
+    """Where each element of an array with its axes in this order comes from, for `taken`."""
     return np.arange(math.prod(shape), dtype=np.int32).reshape(shape).transpose(axes).reshape(-1)
 
 

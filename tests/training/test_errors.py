@@ -219,8 +219,8 @@ UNKNOWN = {
         lambda: losses.MeanSquaredError(reduction="average"),
         "Unknown reduction. Expected one of .*sum_over_batch_size.*Received: 'average'",
     ),
-    "rate": (lambda: Dropout(1.0), r"rate must be at least 0 and below 1. Received: rate=1.0"),
-    "negative dropout": (lambda: Dropout(-0.1), "rate must be at least 0 and below 1. Received: rate=-0.1"),
+    "rate": (lambda: Dropout(1.1), r"rate must be a number from 0 to 1. Received: rate=1.1"),
+    "negative dropout": (lambda: Dropout(-0.1), "rate must be a number from 0 to 1. Received: rate=-0.1"),
     "units": (lambda: Dense(0), "units must be a positive integer. Received: units=0"),
     "units as text": (lambda: Dense("10"), "units must be a positive integer. Received: units='10'"),
     "momentum of batch norm": (
