@@ -7,10 +7,10 @@ import numpy as np
 from gpunn.backend.foreign import as_array
 from gpunn.kernels import alignments, row_activations
 from gpunn.losses import targets
-from gpunn.losses.base import Loss
+from gpunn.losses.base import BuiltIn
 
 
-class CTC(Loss):
+class CTC(BuiltIn):
     """-log of the likelihood of a label sequence, summed over all its alignments with the steps (Graves et al. 2006).
 
     y_pred: logits (rows, steps, classes), class 0 being the blank; y_true: labels (rows, longest), each row's first, then zeros. One value

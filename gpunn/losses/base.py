@@ -34,7 +34,7 @@ class Loss:
     axis: Any = -1
     function_name = ""  # the name of the function of the same formula, which strings find too
 
-    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None):
+    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
         if reduction not in REDUCTIONS:
             raise ValueError(f"Unknown reduction. Expected one of {REDUCTIONS}. Received: {reduction!r}.")
         self.reduction, self.name = reduction, name or self.function_name or snake(type(self).__name__)
@@ -209,6 +209,13 @@ class Loss:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}>"
+
+
+class BuiltIn(Loss):
+    """A loss of gpunn's own: its arguments stand in the order in which those of Keras's own stand."""
+
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None):
+        super().__init__(name, reduction, dtype)
 
 
 def moved(shape: tuple[int, ...], axes: list[int]) -> np.ndarray:

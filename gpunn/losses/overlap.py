@@ -7,10 +7,10 @@ import numpy as np
 
 from gpunn.kernels import vector_losses
 from gpunn.losses import targets
-from gpunn.losses.base import Loss, moved, taken
+from gpunn.losses.base import BuiltIn, moved, taken
 
 
-class _Overlap(Loss):
+class _Overlap(BuiltIn):
     """1 less the share of overlap, summed over `axis`: None for everything, or one or several axes, of which 0 is the batch's."""
 
     kernel = vector_losses.OVERLAP
