@@ -32,9 +32,9 @@ class CTC(BuiltIn):
         bad = (y < 0) | (y >= classes)
         bad[:, 1:] |= (y[:, 1:] != 0) & (y[:, :-1] == 0)
         if bad.any():
-            row, at = np.unravel_index(int(np.argmax(bad)), bad.shape)
+            place = np.unravel_index(int(np.argmax(bad)), bad.shape)
             raise ValueError(
-                f"{where}: labels must be from 1 to {classes - 1}, then zeros alone. Received: {y[row, at]} at place {at} of row {row}."
+                f"{where}: labels must be from 1 to {classes - 1}, then zeros. Received: {y[place]} at place {place[1]} of row {place[0]}."
             )
         needed = (y != 0).sum(axis=1) + ((y[:, 1:] == y[:, :-1]) & (y[:, 1:] != 0)).sum(axis=1)
         if steps is not None and len(y) and needed.max() > steps:

@@ -28,7 +28,7 @@ class PearsonCorrelation(MeanOfRows):
         given = [self.axis] if isinstance(self.axis, (int, np.integer)) else list(self.axis)
         if any(isinstance(a, bool) or not -axes <= a < axes for a in given):
             raise ValueError(f"Metric {self.name}: axis must name axes of an output of {axes} axes. Received: axis={self.axis!r}.")
-        along = [a % axes for a in given]
+        along = [int(a) % axes for a in given]
         return [a for a in range(axes) if a not in along], along
 
     def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:

@@ -28,7 +28,7 @@ def test_through_every_callback(tmp_path, capsys):
     watchers = [
         callbacks.TensorBoard(tmp_path / "logs", update_freq=1), callbacks.CSVLogger(tmp_path / "rows.csv"), callbacks.ProgbarLogger(),
         callbacks.ModelCheckpoint(tmp_path / "best", monitor="val_loss", save_best_only=True), callbacks.EarlyStopping(patience=5),
-        callbacks.ReduceLROnPlateau(), callbacks.TerminateOnNaN(), callbacks.GradientNormMonitor(), callbacks.DeadNeuronMonitor(),
+        callbacks.ReduceLROnPlateau(), callbacks.TerminateOnNaN(), callbacks.GradientNormMonitor(), callbacks.DeadNeuronMonitor(X),
         callbacks.BackupAndRestore(tmp_path / "backup", delete_checkpoint=False),
     ]  # fmt: skip
     history = model.fit(X, Y, epochs=2, validation_split=0.2, callbacks=watchers, verbose=2).history

@@ -96,8 +96,8 @@ def test_a_network_learns_where_symbols_are(sim_with):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([[1, 2], [1, 4]], r"labels must be from 1 to 3, then zeros alone. Received: 4 at place 1 of row 1"),
-        ([[1, 2], [0, 1]], r"then zeros alone. Received: 1 at place 1 of row 1"), ([[1, 2], [1.5, 1]], "labels must be integers"),
+        ([[1, 2], [1, 4]], r"labels must be from 1 to 3, then zeros. Received: 4 at place 1 of row 1"),
+        ([[1, 2], [0, 1]], r"then zeros. Received: 1 at place 1 of row 1"), ([[1, 2], [1.5, 1]], "labels must be integers"),
         ([1, 2], r"expected labels of shape \(rows, longest\)"),
         ([[1, 1, 1, 1], [0, 0, 0, 0]], r"row 0 needs at least 7 steps for its labels. Received: 5 steps"),
     ],
