@@ -2,8 +2,10 @@
 
 from gpunn.kernels import (
     activations,
+    alignments,
     categorical,
     constraints,
+    correlation,
     data,
     decay,
     gemm,
@@ -39,8 +41,10 @@ __all__ = [
     "FormulaError",
     "Kernel",
     "activations",
+    "alignments",
     "categorical",
     "constraints",
+    "correlation",
     "data",
     "decay",
     "elementwise",

@@ -36,6 +36,9 @@ template <class V> __device__ __forceinline__ V minimum(V a, V b) { return a < b
 // log(1 + exp(x)), without overflow
 template <class V> __device__ __forceinline__ V log1pexp(V x) { return maximum(x, V(0)) + log1p(exp(-fabs(x))); }
 
+// log(exp(a) + exp(b)), without overflow
+template <class V> __device__ __forceinline__ V log_add(V a, V b) { return maximum(a, b) + log1p(exp(-fabs(a - b))); }
+
 // a / b for a >= 0, b > 0: in 32 bits where both fit, several times as fast
 __device__ __forceinline__ long long quotient(long long a, long long b) {
   return ((a | b) >> 32) == 0 ? (long long)((unsigned int)a / (unsigned int)b) : a / b;

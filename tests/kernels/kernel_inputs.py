@@ -3,6 +3,7 @@
 All numbers are made in float32, so that a float32 launch and its float64 truth start from the same values; outputs start as NaN or -1.
 """
 
+import inputs_sequences
 import numpy as np
 
 from gpunn.kernels.record import REGISTRY, Kernel
@@ -390,6 +391,7 @@ def _group_sums(m, rows, columns):
 
 
 MAKERS = {
+    **inputs_sequences.MAKERS,
     "group_normalize": _group_normalize,
     "group_normalize_bwd": _group_normalize_bwd,
     "group_sums": _group_sums,
