@@ -5,7 +5,7 @@ from typing import Any
 
 from gpunn import losses, metrics, optimizers
 from gpunn.layers import room
-from gpunn.models.files import READERS, WRITERS, kinds
+from gpunn.models.files import READERS, WEIGHT_WRITERS, WRITERS, kinds
 from gpunn.models.files.errors import told
 
 
@@ -16,10 +16,18 @@ def save(model: Any, path: Any, overwrite: bool = True, include_optimizer: bool 
     """
     model._need_built("save")
     path = writable(path, overwrite)
-    kind = kinds.to_write(path)
-    if kind not in WRITERS:
+    WRITERS[format_of(path)](model, path, describe(model, include_optimizer))
+
+
+def format_of(path: Any, weights_only: bool = False) -> str:
+    """The format that a name asks for. Raises ValueError for one that holds the other of models and weights, ImportError for a missing
+    package."""
+    kind = kinds.to_write(pathlib.Path(path))
+    if not weights_only and kind not in WRITERS:
         raise ValueError(f"{path}: this format holds weights alone. Use save_weights, or save to a .keras, .h5 or .npz file.")
-    WRITERS[kind](model, path, describe(model, include_optimizer))
+    if weights_only and kind not in WEIGHT_WRITERS:
+        raise ValueError(f"{path}: this format holds whole models. Use save, or save_weights to a .weights.h5, .safetensors or .npz file.")
+    return kind
 
 
 def writable(path: Any, overwrite: bool) -> pathlib.Path:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gpunn.models.files import READERS, WEIGHT_WRITERS, kinds
 from gpunn.models.files.errors import told
-from gpunn.models.saving import writable
+from gpunn.models.saving import format_of, writable
 
 
 def take(model: Any) -> dict[str, Any]:
@@ -81,10 +81,7 @@ def save_weights(model: Any, path: Any, overwrite: bool = True) -> None:
     """Write the weights, and the optimizer's state where there is one and the format has room for it, to one file."""
     model._need_built("save_weights")
     path = writable(path, overwrite)
-    kind = kinds.to_write(path)
-    if kind not in WEIGHT_WRITERS:
-        raise ValueError(f"{path}: this format holds whole models. Use save, or save_weights to a .weights.h5, .safetensors or .npz file.")
-    WEIGHT_WRITERS[kind](model, path)
+    WEIGHT_WRITERS[format_of(path, weights_only=True)](model, path)
 
 
 def load_weights(model: Any, path: Any) -> None:

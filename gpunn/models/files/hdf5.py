@@ -67,16 +67,9 @@ def numbers(group: Any) -> int:
     """How many numbers the arrays below a group hold together."""
     import h5py
 
-    total = 0
-
-    def visit(name: str) -> None:
-        nonlocal total
-        link = group.get(name, getlink=True)
-        if isinstance(link, h5py.HardLink) and isinstance(group[name], h5py.Dataset):
-            total += math.prod(shape_of(group[name], name))
-
-    group.visit_links(visit)
-    return total
+    names: list[str] = []
+    group.visit(names.append)  # every object once; links are not followed
+    return sum(math.prod(shape_of(group[name], name)) for name in names if isinstance(group[name], h5py.Dataset))
 
 
 # ---------------------------------------------------------------------- attributes

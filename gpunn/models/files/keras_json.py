@@ -22,7 +22,8 @@ OURS_ALONE = {
 _MODULES: dict[str, tuple[str, Any]] = {
     "layers": ("keras.layers", layers.NAMES), "initializers": ("keras.initializers", initializers.NAMES),
     "regularizers": ("keras.regularizers", regularizers.NAMES), "constraints": ("keras.constraints", constraints.NAMES),
-    "losses": ("keras.losses", losses.NAMES), "metrics": ("keras.metrics", metrics.NAMES), "optimizers": ("keras.optimizers", optimizers.NAMES),
+    "losses": ("keras.losses", losses.NAMES), "metrics": ("keras.metrics", metrics.NAMES),
+    "optimizers": ("keras.optimizers", optimizers.NAMES),
     "schedules": ("keras.optimizers.schedules", schedules.NAMES),
 }
 _BY_KEY = {"initializer": "initializers", "regularizer": "regularizers", "constraint": "constraints", "schedule": "schedules",
@@ -62,7 +63,7 @@ def to_keras(entry: dict[str, Any], kind: str = "layers", shapes: dict[str, Any]
 def _layer(name: str, config: dict[str, Any]) -> dict[str, Any]:
     if name == "InputLayer":
         shape = config.pop("shape", None)
-        return {"batch_shape": [None, *shape], "sparse": False, "ragged": False, "optional": False} | config if shape is not None else config
+        return config if shape is None else {"batch_shape": [None, *shape], "sparse": False, "ragged": False, "optional": False} | config
     if name in _NEVER_TRAINED:
         config.pop("trainable", None)
     config.pop("input_shape", None)  # Sequential's build_input_shape says it
@@ -121,7 +122,7 @@ def compile_to_keras(given: dict[str, Any]) -> dict[str, Any]:
     return out | {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": True}
 
 
-def legacy(entry: Any, depth: int = 0) -> Any:
+def legacy(entry: Any) -> Any:
     """The form inside an .h5 file: layers and models without modules; what is inside a layer's configuration keeps them."""
     if isinstance(entry, list):
         return [legacy(e) for e in entry]

@@ -53,7 +53,8 @@ def of_file(path: pathlib.Path, what: str) -> str:
     else:
         found = next((name for magic, name in _FOREIGN if head.startswith(magic)), "no format known here" if head else "an empty file")
         raise ValueError(
-            f"{path} is not a whole gpunn {what} file: expected .keras, .h5, .weights.h5, .safetensors or gpunn's own .npz. Received: {found}."
+            f"{path} is not a whole gpunn {what} file: expected .keras, .h5, .weights.h5, .safetensors or gpunn's own .npz. "
+            f"Received: {found}."
         )
     need(kind, path)
     return kind
@@ -77,7 +78,7 @@ def _of_zip(path: pathlib.Path, what: str) -> str:
 def _is_safetensors(path: pathlib.Path, head: bytes) -> bool:
     """Eight bytes of a length, then JSON that long."""
     size = int.from_bytes(head[:8], "little")
-    return len(head) > 8 and head[8:9] == b"{" and size <= path.stat().st_size - 8 or path.suffix == ".safetensors"
+    return path.suffix == ".safetensors" or (head[8:9] == b"{" and size <= path.stat().st_size - 8)
 
 
 def text_of(config: bytes | str) -> dict[str, Any]:

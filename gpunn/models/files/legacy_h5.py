@@ -25,7 +25,7 @@ def save_model(model: Any, path: pathlib.Path, config: dict[str, Any]) -> None:
         if "compile" in config:
             given = keras_json.compile_to_keras(config["compile"])
             given["optimizer_config"] = keras_json.legacy(given.pop("optimizer"))
-            file.attrs["training_config"] = json.dumps(given | {"metrics": keras_json.legacy(given["metrics"]), "loss": keras_json.legacy(given["loss"])})
+            file.attrs["training_config"] = json.dumps({k: keras_json.legacy(v) for k, v in given.items()})
             state = optimizer_state.to_list(model)
             place = file.create_group(OPTIMIZER)
             hdf5.write_texts(place, NAMES, [name for name, _ in state])

@@ -54,7 +54,8 @@ class Source:
                 missing = ", ".join(sorted(set(wanted) - set(self.names))[:3]) or "none"
                 extra = ", ".join(sorted(set(self.names) - set(wanted))[:3]) or "none"
                 raise ValueError(
-                    f"Model {model.name!r}: expected {len(wanted)} weights. Received: {len(self.names)}; missing: {missing}; unknown: {extra}."
+                    f"Model {model.name!r}: expected {len(wanted)} weights. Received: {len(self.names)}; missing: {missing}; "
+                    f"unknown: {extra}."
                 )
         for name, p in zip(names, model.parameters, strict=True):
             given = self.file.get_slice(name)
