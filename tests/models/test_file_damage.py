@@ -275,7 +275,7 @@ def test_another_optimizers_state_stays_out_with_a_warning(tmp_path):
     model = written(tmp_path / "m.weights.h5")
     other = made()
     other.compile("sgd", "mse")
-    with pytest.warns(UserWarning, match="holds the state of the optimizer adam, which SGD cannot use"):
+    with pytest.warns(UserWarning, match="holds the state of the optimizer Adam, which SGD cannot use"):
         other.load_weights(tmp_path / "m.weights.h5")
     np.testing.assert_array_equal(other.predict(X), model.predict(X))
     assert other.optimizer.steps == 0
@@ -339,3 +339,21 @@ def test_the_same_model_gives_the_same_bytes(tmp_path):
     model = written(tmp_path / "a.keras")
     model.save(tmp_path / "b.keras")
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.npz"])
+def test_saved_on_a_device_and_loaded_on_the_cpu_and_back(tmp_path, sim_with, name):
+    """Every bit the same; the device goes on training where the CPU left."""
+    sim_with()
+    model = written(tmp_path / "start.keras").to("sim")
+    model.train_on_batch(X, X[:, :3])
+    model.save(tmp_path / name)
+    there = load_model(tmp_path / name)
+    assert there.backend.name != model.backend.name and there.optimizer.iterations == 2
+    assert all(np.array_equal(a, b) for a, b in zip(there.get_weights(), model.get_weights(), strict=True))
+    there.save(tmp_path / name)
+    with gpunn.device("sim"):
+        back = load_model(tmp_path / name)
+    for one in (model, back):
+        one.train_on_batch(X, X[:, :3])
+    assert all(np.array_equal(a, b) for a, b in zip(back.get_weights(), model.get_weights(), strict=True))

@@ -9,6 +9,7 @@ import numpy as np
 
 from gpunn.models.files import hdf5, optimizer_state, variables
 from gpunn.models.files.atomic import replacing
+from gpunn.optimizers import NAMES
 
 OPTIMIZER = "optimizer/vars"
 
@@ -78,7 +79,8 @@ class Tree:
         try:
             return self.optimizer_state(model)
         except ValueError:
-            return hdf5.text(place, "name") or "of another kind"
+            name = hdf5.text(place, "name") or "of another kind"
+            return getattr(NAMES.get(name), "__name__", name)
 
 
 def check_shape(model: Any, p: Any, dataset: Any) -> tuple[int, ...]:
