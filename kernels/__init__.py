@@ -2,6 +2,10 @@
 
 from gpunn.kernels import (
     activations,
+    augment_blur,
+    augment_draw,
+    augment_geometry,
+    augment_tone,
     categorical,
     constraints,
     data,
@@ -39,6 +43,10 @@ __all__ = [
     "FormulaError",
     "Kernel",
     "activations",
+    "augment_blur",
+    "augment_draw",
+    "augment_geometry",
+    "augment_tone",
     "categorical",
     "constraints",
     "data",
