@@ -5,8 +5,8 @@ from typing import Any
 
 from gpunn.kernels import augment_geometry as geometry
 from gpunn.kernels.augment_geometry import GATHER, MAPS
-from gpunn.layers.augmentation import NOISE, Augmentation, Ranges
-from gpunn.layers.base import Pullback, positive
+from gpunn.layers.augmentation import Augmentation, Ranges
+from gpunn.layers.base import Pullback
 
 FILL = {"reflect": "reflect", "wrap": "grid-wrap", "constant": "grid-constant", "nearest": "nearest"}  # what Keras 3 means by its words
 ORDER = {"nearest": 0, "bilinear": 1}

@@ -84,6 +84,9 @@ def _saturate(m, rows, columns):
     return [values, m.rng.uniform(0, 1, (rows, 20)), 2, m.blank(rows, 3 * columns)]
 
 
+ELEMENTWISE = {
+    "scale_columns": {}, "standardize": {"variance": "positive", "least": 1e-7}, "unstandardize": {"variance": "positive", "least": 1e-7},
+}
 MAKERS = {
     "augment_draw": lambda m, r, c: [*_bounds(m), whole(2**33 + 5), SEED, STREAM, 7, np.full((r, 20), np.nan)],
     "augment_choose": lambda m, r, c: [

@@ -512,6 +512,7 @@ MAKERS = {
     ],
 }
 MAKERS |= inputs_augment.MAKERS
+ELEMENTWISE |= inputs_augment.ELEMENTWISE
 NEEDS_ROWS = {"moments"}  # a mean over no rows is no number
 MORE_SHAPES = {
     **{name: [(2, 5000)] for name in ("softmax", "softmax_ce_sparse", "softmax_ce_dense", "log_softmax", "sparsemax")},
