@@ -100,7 +100,7 @@ class Augmentation(Drawing):
     def value_range(self, value: Any) -> tuple[float, float]:
         """(lowest, highest) value of a pixel. Raises ValueError for anything else."""
         if not isinstance(value, (tuple, list)) or len(value) != 2 or not all(number(v) for v in value) or value[0] >= value[1]:
-            raise ValueError(f"Layer {self.name!r}: value_range must be a pair (lowest, highest), in order. Received: value_range={value!r}.")
+            raise ValueError(f"Layer {self.name!r}: value_range must be a pair (lowest, highest), in order. Received: {value!r}.")
         return float(value[0]), float(value[1])
 
     def choice(self, name: str, value: Any, known: tuple[Any, ...]) -> Any:

@@ -1,4 +1,4 @@
-"""Layers that change the size of images: RandomCrop, CenterCrop, Resizing. One gather each."""
+"""Layers that change the size of images: RandomCrop, CenterCrop, Resizing. A gather each, or two: whole pixels cut out, then resized."""
 
 from typing import Any
 
@@ -14,20 +14,30 @@ class Sizing(Moving):
     """A layer whose output is (rows, `height`, `width`, channels)."""
 
     def __init__(self, height: int, width: int, interpolation: str = "bilinear", seed: int | None = None, **common: Any):
-        super().__init__(interpolation=interpolation, seed=seed, **{"fill_mode": "nearest", **common})
+        super().__init__(interpolation=interpolation, seed=seed, fill_mode="nearest", **common)
         self.height, self.width = positive("height", height, self.name), positive("width", width, self.name)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         self.image(input_shape)
         return (input_shape[0], self.height, self.width, *input_shape[3:])
 
-    def framed(self, x: Any, top: float, left: float, tall: float, wide: float) -> Any:
-        """The part of the images that begins at (top, left) and is so tall and wide, in this layer's size; pixel centres are at halves."""
-        a, b = tall / self.height, wide / self.width
-        one = np.array([[a, 0, top + a / 2 - 0.5, 0, b, left + b / 2 - 0.5]])
-        return self.gathered(x, self.backend.asarray(np.repeat(one, x.shape[0], axis=0)), (self.height, self.width))
+    def cut(self, x: Any, top: int, left: int, tall: int, wide: int) -> Any:
+        """Whole pixels from (top, left) on; outside the image, `fill_value`."""
+        if (top, left, tall, wide) == (0, 0, *self.image(x.shape)[:2]):
+            return x
+        maps = self.backend.asarray(np.repeat([[1.0, 0, top, 0, 1.0, left]], x.shape[0], axis=0))
+        return self.gathered(x, maps, (tall, wide), fill_mode="constant")
 
-    def largest(self, height: int, width: int) -> tuple[float, float, int, int]:
+    def sized(self, x: Any) -> Any:
+        """The whole images in this layer's size; pixel centres are at halves."""
+        tall, wide, _ = self.image(x.shape)
+        if (tall, wide) == (self.height, self.width):
+            return x
+        a, b = tall / self.height, wide / self.width
+        maps = np.repeat([[a, 0, a / 2 - 0.5, 0, b, b / 2 - 0.5]], x.shape[0], axis=0)
+        return self.gathered(x, self.backend.asarray(maps), (self.height, self.width))
+
+    def largest(self, height: int, width: int) -> tuple[int, int, int, int]:
         """(top, left, height, width) of the largest part in the middle that has this layer's proportions, in whole pixels."""
         tall = max(min(height, int(width * self.height / self.width)), 1)
         wide = max(min(width, int(height * self.width / self.height)), 1)
@@ -49,7 +59,7 @@ class RandomCrop(Sizing):
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
         height, width, _ = self.image(x.shape)
         if not training or height <= self.height or width <= self.width:
-            return self.framed(x, *self.largest(height, width)), self.no_gradient
+            return self.sized(self.cut(x, *self.largest(height, width))), self.no_gradient
         return self.moved(x, self.draw(x.shape[0], self.ranges(height, width)), (self.height, self.width)), self.no_gradient
 
     def config(self) -> dict[str, Any]:
@@ -68,8 +78,8 @@ class CenterCrop(Sizing):
         height, width, _ = self.image(x.shape)
         if height >= self.height and width >= self.width:
             frame = (int((height - self.height) / 2), int((width - self.width) / 2), self.height, self.width)
-            return self.framed(x, *frame), self.no_gradient
-        return self.framed(x, *self.largest(height, width)), self.no_gradient
+            return self.cut(x, *frame), self.no_gradient
+        return self.sized(self.cut(x, *self.largest(height, width))), self.no_gradient
 
     def config(self) -> dict[str, Any]:
         return {"height": self.height, "width": self.width}
@@ -89,8 +99,7 @@ class Resizing(Sizing):
         pad_to_aspect_ratio: bool = False, fill_mode: str = "constant", fill_value: float = 0.0, antialias: bool = False,
         data_format: str | None = None, **common: Any,
     ):
-        padded = "constant" if pad_to_aspect_ratio else "nearest"
-        super().__init__(height, width, interpolation, data_format=data_format, fill_value=fill_value, fill_mode=padded, **common)
+        super().__init__(height, width, interpolation, data_format=data_format, fill_value=fill_value, **common)
         if antialias or (crop_to_aspect_ratio and pad_to_aspect_ratio) or fill_mode != "constant":
             raise ValueError(
                 f"Layer {self.name!r}: expected antialias=False, fill_mode='constant' and at most one of crop_to_aspect_ratio and "
@@ -102,12 +111,12 @@ class Resizing(Sizing):
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
         height, width, _ = self.image(x.shape)
         if self.crop_to_aspect_ratio:
-            return self.framed(x, *self.largest(height, width)), self.no_gradient
+            return self.sized(self.cut(x, *self.largest(height, width))), self.no_gradient
         if self.pad_to_aspect_ratio:
-            tall = max(height, int(width * self.height / self.width))
-            wide = max(width, int(height * self.width / self.height))
-            return self.framed(x, -int((tall - height) / 2), -int((wide - width) / 2), tall, wide), self.no_gradient
-        return self.framed(x, 0, 0, height, width), self.no_gradient
+            above = int((max(height, int(width * self.height / self.width)) - height) / 2)
+            beside = int((max(width, int(height * self.width / self.height)) - width) / 2)
+            return self.sized(self.cut(x, -above, -beside, height + 2 * above, width + 2 * beside)), self.no_gradient
+        return self.sized(x), self.no_gradient
 
     def config(self) -> dict[str, Any]:
         return {

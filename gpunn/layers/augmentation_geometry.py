@@ -45,12 +45,14 @@ class Moving(Augmentation):
         self.backend.launch(MAPS, drawn, height, width, maps)
         return self.gathered(x, maps, size)
 
-    def gathered(self, x: Any, maps: Any, size: tuple[int, int] | None = None, field: Any = None, strength: float = 0.0) -> Any:
+    def gathered(
+        self, x: Any, maps: Any, size: tuple[int, int] | None = None, field: Any = None, strength: float = 0.0, fill_mode: str = "",
+    ) -> Any:
         """The images read where the maps (and the field, times `strength` pixels) point, in `size` (height, width)."""
         height, width, channels = self.image(x.shape)
         out = size or (height, width)
         y = self.backend.empty((x.shape[0], *out, *x.shape[3:]), x.dtype)
-        how = geometry.MODES[FILL[self.fill_mode]], ORDER[self.interpolation]
+        how = geometry.MODES[FILL[fill_mode or self.fill_mode]], ORDER[self.interpolation]
         self.backend.launch(
             GATHER, x, maps, x if field is None else field, height, width, channels, *out, *how, strength, self.fill_value, y
         )
@@ -138,7 +140,7 @@ class RandomZoom(Moving):
         self.height_factor = self.between("height_factor", height_factor, -1.0, 1.0)
         self.width_factor = None if width_factor is None else self.between("width_factor", width_factor, -1.0, 1.0)
         if min(self.height_factor[0], (self.width_factor or (0,))[0]) <= -1:
-            raise ValueError(f"Layer {self.name!r}: a factor of -1 would show a single point. Received: {height_factor!r}, {width_factor!r}.")
+            raise ValueError(f"Layer {self.name!r}: a factor of -1 shows a single point. Received: {height_factor!r}, {width_factor!r}.")
 
     def ranges(self, height: int, width: int) -> Ranges:
         zooms = (1 + self.height_factor[0], 1 + self.height_factor[1])

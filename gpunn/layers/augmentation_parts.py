@@ -143,7 +143,9 @@ class AugMix(Moving):
     """
 
     recordable = True
-    OPERATIONS = ("none", "rotation", "shear_x", "shear_y", "shift_x", "shift_y", "stretch", "posterize", "solarize", "brightness", "contrast")
+    OPERATIONS = (
+        "none", "rotation", "shear_x", "shear_y", "shift_x", "shift_y", "stretch", "posterize", "solarize", "brightness", "contrast",
+    )  # fmt: skip
 
     def __init__(
         self, value_range: Any = (0, 255), num_chains: int = 3, chain_depth: int = 3, factor: float = 0.3, alpha: float = 1.0,

@@ -214,7 +214,7 @@ class DirectoryIterator(_Files):
                     f"Received: {subset!r} and {share!r}."
                 )
             kept = _share_of_each(numbers, share, subset == "validation")
-            paths, numbers = [paths[i] for i in kept], numbers[kept]
+            paths, numbers = [paths[i] for i in kept], np.asarray(numbers)[kept]
         if not paths:
             raise ValueError(f"Argument directory: no images were found in {os.fspath(directory)!r}. Expected files that end in {SUFFIXES}.")
         self.directory = os.fspath(directory)

@@ -116,7 +116,7 @@ def apply_brightness_shift(x: Any, brightness: float, scale: bool = True) -> np.
     Keras goes through bytes on the way, which turns images from 0 to 1 black; here nothing is rounded. With `scale` the image is stretched to
     (0, 255) first, as there.
     """
-    image = np.asarray(x, np.float64 if np.asarray(x).dtype == np.float64 else np.float32)
+    image: Any = np.asarray(x, np.float64 if np.asarray(x).dtype == np.float64 else np.float32)
     if scale and image.size and image.max() > image.min():
         image = (image - image.min()) / (image.max() - image.min()) * 255
     return np.clip(image * brightness, min(0.0, float(image.min(initial=0))), top_of(image)).astype(image.dtype)
