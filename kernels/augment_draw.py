@@ -106,7 +106,8 @@ def _boxes_native(drawn, height, width, kind, boxes, lo, hi, scratch):
 
 
 # boxes: (top, bottom, left, right) of each row, whole numbers, a pixel i is inside where top <= i < bottom; empty unless
-# drawn[5] < drawn[4]. kind 0: sides sqrt(drawn[0:2]) of the image's, placed at share drawn[2:4] of the room left; kind 1: drawn[0:2] pixels around a pixel
+# drawn[5] < drawn[4]. kind 0: sides sqrt(drawn[0:2]) of the image's, placed at share drawn[2:4] of the room left; kind 1: drawn[0:2]
+# pixels around a pixel
 BOXES = register(
     Kernel(
         name="augment_boxes", operands=parse("drawn:full:f8, height:const:i8, width:const:i8, kind:const:i8 -> boxes:full:f8"),

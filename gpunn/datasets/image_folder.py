@@ -149,7 +149,9 @@ def image_dataset_from_directory(
     return {"training": training, "validation": validation, "both": (training, validation)}[str(subset)]
 
 
-def index_folder(root: pathlib.Path, labels: Any, given: ListLike[str] | None, follow: bool) -> tuple[list[str], list[str], np.ndarray | None]:
+def index_folder(
+    root: pathlib.Path, labels: Any, given: ListLike[str] | None, follow: bool
+) -> tuple[list[str], list[str], np.ndarray | None]:
     """-> (names of classes, paths in order, the class of each or None)."""
 
     def files(folder: pathlib.Path) -> list[str]:

@@ -24,6 +24,6 @@ def warn_of_flips(labels: Any) -> None:
     """Warn where the labels are digits: mirrored, a 2 looks like a 5, a 6 turned over like a 9, and most others like nothing."""
     if are_digits(labels):
         warnings.warn(
-            "Flips change handwritten digits: mirrored, a 2 resembles a 5, flipped both ways a 6 is a 9, and most others are no digit at all. "
-            "Expected changes that leave the label as it is: rotation by up to about 15 degrees, shifts, zoom.", stacklevel=4,
+            "Flips change handwritten digits: mirrored, a 2 resembles a 5, flipped both ways a 6 is a 9, and most others are no digit at "
+            "all. Expected changes that leave the label as it is: rotation by up to about 15 degrees, shifts, zoom.", stacklevel=4,
         )

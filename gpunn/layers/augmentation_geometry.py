@@ -86,7 +86,7 @@ class RandomFlip(Moving):
     "horizontal_and_vertical".
 
     Flips are no change that every label bears: they turn most digits and letters into something else, some into others (2 and 5, 6 and 9
-    when flipped both ways). `gpunn.preprocessing.image.ImageDataGenerator` warns; a layer does not see the labels.
+    when flipped both ways). `fit` warns where the labels are those that `gpunn.datasets.mnist` or `digits` has loaded.
     """
 
     recordable = True
@@ -96,6 +96,7 @@ class RandomFlip(Moving):
     ):
         super().__init__("nearest", "nearest", seed, 0.0, data_format, **common)
         self.mode = self.choice("mode", mode, ("horizontal", "vertical", "horizontal_and_vertical"))
+        self.flips = True
 
     def ranges(self, height: int, width: int) -> Ranges:
         places = {"horizontal": geometry.FLIP_X, "vertical": geometry.FLIP_Y}
@@ -194,6 +195,7 @@ class RandomAffine(Moving):
         self.shear = self.between("shear", shear, -1.5, 1.5)
         self.zoom = self.between("zoom", zoom, -0.99, 100.0)
         self.flip = self.choice("flip", flip, (None, "horizontal", "vertical", "horizontal_and_vertical"))
+        self.flips = flip is not None
 
     def ranges(self, height: int, width: int) -> Ranges:
         zooms, flips = (1 + self.zoom[0], 1 + self.zoom[1]), {"horizontal": geometry.FLIP_X, "vertical": geometry.FLIP_Y}

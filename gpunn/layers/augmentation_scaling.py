@@ -54,8 +54,8 @@ class Normalization(Layer):
     """y = (x - mean) / sqrt(variance): of each index along `axis`, or with axis=None of all values together. With `invert` the way back.
 
     mean and variance are given, or learned from data by `adapt` before training. They are weights of the layer (mean, variance, count, as
-    in Keras), saved with a model and never optimised. Raises ValueError for one without the other, an axis that is not there, and a use before
-    `adapt`.
+    in Keras), saved with a model and never optimised. Raises ValueError for one without the other, an axis that is not there, and a use
+    before `adapt`.
     """
 
     recordable = True

@@ -39,7 +39,10 @@ def load_img(
     from PIL import Image, ImageOps
 
     if color_mode not in MODES or interpolation not in INTERPOLATIONS:
-        raise ValueError(f"Expected a color_mode of {tuple(MODES)} and an interpolation of {tuple(INTERPOLATIONS)}. Received: {color_mode!r}, {interpolation!r}.")
+        raise ValueError(
+            f"Expected a color_mode of {tuple(MODES)} and an interpolation of {tuple(INTERPOLATIONS)}. "
+            f"Received: {color_mode!r} and {interpolation!r}."
+        )
     try:
         with Image.open(path) as file:
             image = file.convert(MODES[color_mode][0])

@@ -14,13 +14,13 @@ from gpunn.kernels.augment_geometry import GATHER, MAPS
 from gpunn.kernels.augment_tone import OWN_RANGE, TONE
 from gpunn.layers.augmentation import bounds
 from gpunn.preprocessing import transforms
-from gpunn.preprocessing.flows import DataFrameIterator, DirectoryIterator, NumpyArrayIterator
+from gpunn.preprocessing.file_flows import DataFrameIterator, DirectoryIterator
+from gpunn.preprocessing.flows import NumpyArrayIterator
+from gpunn.preprocessing.standards import Standards
 from gpunn.preprocessing.transforms import pair
 
-SMALL = 1e-6  # added to deviations, as in Keras
 
-
-class ImageDataGenerator:
+class ImageDataGenerator(Standards):
     """Random changes of images for training, with Keras's arguments and defaults.
 
     rotation_range: degrees; width_shift_range, height_shift_range: shares of the image below 1, pixels from 1 on (whole ones for an
@@ -81,9 +81,6 @@ class ImageDataGenerator:
         self.samplewise_center = _implied(
             samplewise_center, samplewise_std_normalization, "samplewise_std_normalization", "samplewise_center"
         )
-        self.mean: Any = None
-        self.std: Any = None
-        self.zca_whitening_matrix: Any = None
 
     # ------------------------------------------------------------------ batches
     def flow(
@@ -144,7 +141,8 @@ class ImageDataGenerator:
             if degrees:
                 out[place] = (-math.radians(degrees), math.radians(degrees))
         for across, whole, given, size in (
-            (geometry.SHIFT_X, geometry.LEFT, self.width_shift_range, width), (geometry.SHIFT_Y, geometry.TOP, self.height_shift_range, height),
+            (geometry.SHIFT_X, geometry.LEFT, self.width_shift_range, width),
+            (geometry.SHIFT_Y, geometry.TOP, self.height_shift_range, height),
         ):  # fmt: skip
             if isinstance(given, np.ndarray):
                 out[across] = (-1.0, 1.0)  # see `choose`
@@ -198,6 +196,12 @@ class ImageDataGenerator:
                 x = y
         return x
 
+    @property
+    def launches_only(self) -> bool:
+        """Whether a batch needs nothing but launches."""
+        on_host = self.preprocessing_function is not None or self.samplewise_center or self.zca_whitening or self.chooses
+        return not on_host and (self.mean is not None or not self.featurewise_center)
+
     def batch(self, images: np.ndarray, source: tuple[int, int, int], top: float) -> np.ndarray:
         """A batch of the host, changed and standardized. source: numbers of the step, the seed and the stream."""
         ops = get_backend("cpu")
@@ -230,8 +234,9 @@ class ImageDataGenerator:
     def apply_transform(self, x: Any, transform_parameters: dict[str, Any]) -> np.ndarray:
         """One image (height, width, channels) changed as the parameters say; those that are missing change nothing."""
         p = transform_parameters
-        affine = {name: p.get(name, float(name[0] == "z")) for name in ("theta", "tx", "ty", "shear", "zx", "zy")}
-        out = transforms.apply_affine_transform(x, **affine, **AXES, fill_mode=self.fill_mode, cval=self.cval, order=self.interpolation_order)
+        affine: dict[str, Any] = {name: p.get(name, float(name[0] == "z")) for name in ("theta", "tx", "ty", "shear", "zx", "zy")}
+        how: dict[str, Any] = {"fill_mode": self.fill_mode, "cval": self.cval, "order": self.interpolation_order}
+        out = transforms.apply_affine_transform(x, **affine, **AXES, **how)
         if p.get("channel_shift_intensity") is not None:
             out = transforms.apply_channel_shift(out, p["channel_shift_intensity"], 2)
         out = out[:, ::-1] if p.get("flip_horizontal", False) else out
@@ -242,57 +247,8 @@ class ImageDataGenerator:
         """One image changed at random."""
         return self.apply_transform(x, self.get_random_transform(np.shape(x), seed))
 
-    # ------------------------------------------------------------------ standards
-    def standardize(self, x: np.ndarray) -> np.ndarray:
-        """An image, or a batch of them, standardized; in place where it is of a floating type."""
-        x = x if x.dtype.kind == "f" else x.astype(self.dtype)
-        each = tuple(range(x.ndim - 3, x.ndim))
-        if self.preprocessing_function is not None:
-            images = x[None] if x.ndim == 3 else x
-            x = np.stack([self.preprocessing_function(image) for image in images]).astype(self.dtype).reshape(x.shape[: x.ndim - 3] + (-1, *x.shape[-2:]))
-        if self.rescale:
-            x *= self.rescale
-        if self.samplewise_center:
-            x -= x.mean(axis=each, keepdims=True)
-        if self.samplewise_std_normalization:
-            x /= x.std(axis=each, keepdims=True) + SMALL
-        if self._fitted(self.featurewise_center, self.mean, "featurewise_center"):
-            x -= self.mean
-        if self._fitted(self.featurewise_std_normalization, self.std, "featurewise_std_normalization"):
-            x /= self.std + SMALL
-        if self._fitted(self.zca_whitening, self.zca_whitening_matrix, "zca_whitening"):
-            x = (x.reshape(-1, math.prod(x.shape[-3:])) @ self.zca_whitening_matrix).reshape(x.shape)
-        return x
 
-    def _fitted(self, wanted: bool, found: Any, name: str) -> bool:
-        if wanted and found is None:
-            warnings.warn(f"This ImageDataGenerator has {name}=True, but has not been fitted: call fit(x) first.", stacklevel=3)
-        return wanted and found is not None
-
-    def fit(self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None) -> None:
-        """Learn mean, deviation and whitening from images (rows, height, width, channels), rescaled, and with `augment` changed at random
-        `rounds` times. Raises ValueError for an array of other axes."""
-        x = np.array(x, self.dtype)
-        if x.ndim != 4:
-            raise ValueError(f"Argument x of ImageDataGenerator.fit: expected 4 axes, (rows, height, width, channels). Received: {x.shape}.")
-        if seed is not None:
-            np.random.seed(seed)
-        if self.rescale:
-            x *= self.rescale
-        if augment:
-            x = np.stack([self.random_transform(image) for _ in range(rounds) for image in x])
-        if self.featurewise_center:
-            self.mean = x.mean(axis=(0, 1, 2), keepdims=True)[0]
-            x -= self.mean
-        if self.featurewise_std_normalization:
-            self.std = x.std(axis=(0, 1, 2), keepdims=True)[0]
-            x /= self.std + SMALL
-        if self.zca_whitening:
-            u, s, _ = np.linalg.svd(x.reshape(len(x), -1).T, full_matrices=False)
-            self.zca_whitening_matrix = (u * (math.sqrt(len(x)) / (s + self.zca_epsilon))) @ u.T
-
-
-AXES = {"row_axis": 0, "col_axis": 1, "channel_axis": 2}
+AXES: dict[str, Any] = {"row_axis": 0, "col_axis": 1, "channel_axis": 2}
 
 
 def _shift(name: str, value: Any) -> Any:

@@ -1,7 +1,8 @@
 """Images: `ImageDataGenerator` and its flows, functions on single images and on batches, reading and writing. Keras's names."""
 
+from gpunn.preprocessing.file_flows import DataFrameIterator, DirectoryIterator
 from gpunn.preprocessing.files import array_to_img, img_to_array, load_img, save_img
-from gpunn.preprocessing.flows import DataFrameIterator, DirectoryIterator, Iterator, NumpyArrayIterator
+from gpunn.preprocessing.flows import Iterator, NumpyArrayIterator
 from gpunn.preprocessing.generator import ImageDataGenerator
 from gpunn.preprocessing.transforms import (
     apply_affine_transform,

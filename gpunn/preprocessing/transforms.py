@@ -27,8 +27,8 @@ def apply_affine_transform(
     x: Any, theta: float = 0, tx: float = 0, ty: float = 0, shear: float = 0, zx: float = 1, zy: float = 1, row_axis: int = 1,
     col_axis: int = 2, channel_axis: int = 0, fill_mode: str = "nearest", cval: float = 0.0, order: int = 1,
 ) -> np.ndarray:
-    """An image rotated by theta degrees, shifted by tx columns and ty rows, sheared by an angle in degrees, zoomed by zx along the columns and
-    zy along the rows (above 1: a larger part is seen), about its centre.
+    """An image rotated by theta degrees, shifted by tx columns and ty rows, sheared by an angle in degrees, zoomed by zx along the columns
+    and zy along the rows (above 1: a larger part is seen), about its centre.
 
     The values are those of ``scipy.ndimage.affine_transform`` with the same mode and order, and of Keras's function for square images;
     others it turns about a point that is not their centre. Raises ValueError for arrays of other axes and unknown modes.
@@ -113,8 +113,8 @@ def random_channel_shift(x: Any, intensity_range: float, channel_axis: int = 0) 
 def apply_brightness_shift(x: Any, brightness: float, scale: bool = True) -> np.ndarray:
     """All values times `brightness`, at most 255 (1 for an image without a value above 1).
 
-    Keras goes through bytes on the way, which turns images from 0 to 1 black; here nothing is rounded. With `scale` the image is stretched to
-    (0, 255) first, as there.
+    Keras goes through bytes on the way, which turns images from 0 to 1 black; here nothing is rounded. With `scale` the image is stretched
+    to (0, 255) first, as there.
     """
     image: Any = np.asarray(x, np.float64 if np.asarray(x).dtype == np.float64 else np.float32)
     if scale and image.size and image.max() > image.min():
