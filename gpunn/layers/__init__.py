@@ -3,6 +3,18 @@
 from typing import Any
 
 from gpunn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from gpunn.layers.augmentation_colour import (
+    RandomBrightness,
+    RandomChannelShift,
+    RandomContrast,
+    RandomGaussianBlur,
+    RandomSaturation,
+    SaltAndPepper,
+)
+from gpunn.layers.augmentation_crop import CenterCrop, RandomCrop, Resizing
+from gpunn.layers.augmentation_geometry import RandomAffine, RandomFlip, RandomRotation, RandomShear, RandomTranslation, RandomZoom
+from gpunn.layers.augmentation_parts import AugMix, Cutout, RandomElasticTransform, RandomErasing
+from gpunn.layers.augmentation_scaling import Normalization, Rescaling
 from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.dense import Dense
 from gpunn.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
@@ -18,6 +30,9 @@ NAMES: dict[str, type[Layer]] = {
         ELU, Activation, ActivityRegularization, AlphaDropout, BatchNormalization, Dense, Dropout, Flatten, GaussianDropout, GaussianNoise,
         GroupNormalization, InputLayer, LayerNormalization, LeakyReLU, PReLU, RMSNormalization, ReLU, Reshape, Softmax, SpatialDropout1D,
         SpatialDropout2D, SpatialDropout3D, UnitNormalization,
+        AugMix, CenterCrop, Cutout, Normalization, RandomAffine, RandomBrightness, RandomChannelShift, RandomContrast, RandomCrop,
+        RandomElasticTransform, RandomErasing, RandomFlip, RandomGaussianBlur, RandomRotation, RandomSaturation, RandomShear,
+        RandomTranslation, RandomZoom, Rescaling, Resizing, SaltAndPepper,
     )
 }
 
@@ -30,7 +45,10 @@ def Input(
 
 
 __all__ = [
-    "ELU", "Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dense", "Dropout", "Flatten", "GaussianDropout",
-    "GaussianNoise", "GroupNormalization", "Input", "InputLayer", "Layer", "LayerNormalization", "LeakyReLU", "PReLU", "Parameter",
-    "RMSNormalization", "ReLU", "Reshape", "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "UnitNormalization",
+    "ELU", "Activation", "ActivityRegularization", "AlphaDropout", "AugMix", "BatchNormalization", "CenterCrop", "Cutout", "Dense",
+    "Dropout", "Flatten", "GaussianDropout", "GaussianNoise", "GroupNormalization", "Input", "InputLayer", "Layer", "LayerNormalization",
+    "LeakyReLU", "Normalization", "PReLU", "Parameter", "RMSNormalization", "RandomAffine", "RandomBrightness", "RandomChannelShift",
+    "RandomContrast", "RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomRotation",
+    "RandomSaturation", "RandomShear", "RandomTranslation", "RandomZoom", "ReLU", "Rescaling", "Reshape", "Resizing", "SaltAndPepper",
+    "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "UnitNormalization",
 ]

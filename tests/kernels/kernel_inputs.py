@@ -3,6 +3,7 @@
 All numbers are made in float32, so that a float32 launch and its float64 truth start from the same values; outputs start as NaN or -1.
 """
 
+import inputs_augment
 import inputs_sequences
 import numpy as np
 
@@ -512,6 +513,8 @@ MAKERS = {
         _logits(m, r, c), m.distribution(r, c), m.positive(r), m.number(0.1), m.blank(r, c), m.blank(r), m.blank(r, c)
     ],
 }
+MAKERS |= inputs_augment.MAKERS
+ELEMENTWISE |= inputs_augment.ELEMENTWISE
 NEEDS_ROWS = {"moments"}  # a mean over no rows is no number
 MORE_SHAPES = {
     **{name: [(2, 5000)] for name in ("softmax", "softmax_ce_sparse", "softmax_ce_dense", "log_softmax", "sparsemax")},

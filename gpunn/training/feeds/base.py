@@ -30,13 +30,14 @@ class Feed:
     rest: int = 0
     count: Any = None
     rows: Any = None
+    change: Any = None  # ``change(ops, x) -> x``: launches on a gathered batch
 
     # ------------------------------------------------------------------ what a step records
     def gather(self, ops: Any, rows: int, dtype: Any) -> Any:
         out = ops.empty((rows, *self.x.shape[1:]), dtype)
         kernel = feeding.GATHER["uint8" if self.x.dtype == np.uint8 else "float"]
         ops.launch(kernel, self.x, self.order, self.position, 1.0, out)
-        return out
+        return out if self.change is None else self.change(ops, out)
 
     def gather_target(self, ops: Any, index: int, rows: int) -> Any:
         target = self.targets[index]
