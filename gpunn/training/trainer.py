@@ -229,6 +229,7 @@ class Trainer:
             numbers, logs = range(resumed.epoch, resumed.epoch if resumed.ended else numbers.stop), resumed.logs
         for epoch in numbers:
             chain.on_epoch_begin(epoch)
+            training.resize(chain.batch_size(epoch))
             if resumed is not None and resumed.again is not None:
                 resumed.again()
             resumed = None

@@ -71,6 +71,10 @@ class Feed:
         thrown away up to the `first`."""
         raise NotImplementedError
 
+    def resize(self, batch: int) -> None:
+        """Batches of another size from the next pass on. Raises ValueError for a feed whose batches somebody else makes."""
+        raise ValueError("Batches that come ready made keep their size. Give fit arrays to change batch_size during training.")
+
     def refill(self, rows: Any) -> None:
         """Other rows of the same shapes in place of these, where a feed can."""
         raise NotImplementedError
