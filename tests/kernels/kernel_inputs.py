@@ -3,6 +3,7 @@
 All numbers are made in float32, so that a float32 launch and its float64 truth start from the same values; outputs start as NaN or -1.
 """
 
+import inputs_recurrent
 import numpy as np
 
 from gpunn.kernels.record import REGISTRY, Kernel
@@ -510,6 +511,8 @@ MAKERS = {
         _logits(m, r, c), m.distribution(r, c), m.positive(r), m.number(0.1), m.blank(r, c), m.blank(r), m.blank(r, c)
     ],
 }
+for _family in (inputs_recurrent,):  # families with a file of their own
+    MAKERS |= _family.MAKERS
 NEEDS_ROWS = {"moments"}  # a mean over no rows is no number
 MORE_SHAPES = {
     **{name: [(2, 5000)] for name in ("softmax", "softmax_ce_sparse", "softmax_ce_dense", "log_softmax", "sparsemax")},
