@@ -6,17 +6,20 @@ from gpunn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.dense import Dense
 from gpunn.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
+from gpunn.layers.embedding import Embedding, Masking
 from gpunn.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from gpunn.layers.normalization import BatchNormalization
 from gpunn.layers.prelu import PReLU
 from gpunn.layers.regularization import ActivityRegularization
+from gpunn.layers.rnn import GRU, LSTM, SimpleRNN
 from gpunn.layers.row_norms import GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization
 from gpunn.layers.shape import Flatten, InputLayer, Reshape
 
 NAMES: dict[str, type[Layer]] = {
     c.__name__: c for c in (
-        ELU, Activation, ActivityRegularization, AlphaDropout, BatchNormalization, Dense, Dropout, Flatten, GaussianDropout, GaussianNoise,
-        GroupNormalization, InputLayer, LayerNormalization, LeakyReLU, PReLU, RMSNormalization, ReLU, Reshape, Softmax, SpatialDropout1D,
+        ELU, Activation, ActivityRegularization, AlphaDropout, BatchNormalization, Dense, Dropout, Embedding, Flatten, GRU,
+        GaussianDropout, GaussianNoise,
+        GroupNormalization, InputLayer, LSTM, LayerNormalization, Masking, SimpleRNN, LeakyReLU, PReLU, RMSNormalization, ReLU, Reshape, Softmax, SpatialDropout1D,
         SpatialDropout2D, SpatialDropout3D, UnitNormalization,
     )
 }
@@ -30,7 +33,7 @@ def Input(
 
 
 __all__ = [
-    "ELU", "Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dense", "Dropout", "Flatten", "GaussianDropout",
+    "ELU", "Embedding", "GRU", "LSTM", "Masking", "SimpleRNN", "Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dense", "Dropout", "Flatten", "GaussianDropout",
     "GaussianNoise", "GroupNormalization", "Input", "InputLayer", "Layer", "LayerNormalization", "LeakyReLU", "PReLU", "Parameter",
     "RMSNormalization", "ReLU", "Reshape", "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "UnitNormalization",
 ]

@@ -4,6 +4,7 @@ All numbers are made in float32, so that a float32 launch and its float64 truth 
 """
 
 import inputs_recurrent
+import inputs_sequences
 import numpy as np
 
 from gpunn.kernels.record import REGISTRY, Kernel
@@ -511,7 +512,7 @@ MAKERS = {
         _logits(m, r, c), m.distribution(r, c), m.positive(r), m.number(0.1), m.blank(r, c), m.blank(r), m.blank(r, c)
     ],
 }
-for _family in (inputs_recurrent,):  # families with a file of their own
+for _family in (inputs_recurrent, inputs_sequences):  # families with a file of their own
     MAKERS |= _family.MAKERS
 NEEDS_ROWS = {"moments"}  # a mean over no rows is no number
 MORE_SHAPES = {
