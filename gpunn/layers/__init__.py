@@ -14,10 +14,11 @@ from gpunn.layers.regularization import ActivityRegularization
 from gpunn.layers.rnn import GRU, LSTM, SimpleRNN
 from gpunn.layers.row_norms import GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization
 from gpunn.layers.shape import Flatten, InputLayer, Reshape
+from gpunn.layers.wrappers import Bidirectional, TimeDistributed
 
 NAMES: dict[str, type[Layer]] = {
     c.__name__: c for c in (
-        ELU, Activation, ActivityRegularization, AlphaDropout, BatchNormalization, Dense, Dropout, Embedding, Flatten, GRU,
+        ELU, Activation, ActivityRegularization, Bidirectional, TimeDistributed, AlphaDropout, BatchNormalization, Dense, Dropout, Embedding, Flatten, GRU,
         GaussianDropout, GaussianNoise,
         GroupNormalization, InputLayer, LSTM, LayerNormalization, Masking, SimpleRNN, LeakyReLU, PReLU, RMSNormalization, ReLU, Reshape, Softmax, SpatialDropout1D,
         SpatialDropout2D, SpatialDropout3D, UnitNormalization,
@@ -33,7 +34,7 @@ def Input(
 
 
 __all__ = [
-    "ELU", "Embedding", "GRU", "LSTM", "Masking", "SimpleRNN", "Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dense", "Dropout", "Flatten", "GaussianDropout",
+    "Bidirectional", "ELU", "Embedding", "GRU", "LSTM", "Masking", "SimpleRNN", "Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dense", "Dropout", "Flatten", "GaussianDropout",
     "GaussianNoise", "GroupNormalization", "Input", "InputLayer", "Layer", "LayerNormalization", "LeakyReLU", "PReLU", "Parameter",
-    "RMSNormalization", "ReLU", "Reshape", "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "UnitNormalization",
+    "RMSNormalization", "ReLU", "Reshape", "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "TimeDistributed", "UnitNormalization",
 ]

@@ -20,7 +20,7 @@ class Stage:
     @property
     def recordable(self) -> bool:
         """Whether the layer's own class says that it only launches kernels; one that a user wrote on top of ours must say so again."""
-        return bool(type(self.layer).__dict__.get("recordable", False))
+        return bool(type(self.layer).__dict__.get("recordable", False)) and getattr(self.layer, "all_recordable", True)
 
     def forward(self, x: Any, training: bool, mask: Any = None) -> Any:
         more = {} if self.activation is None else {"activation": self.activation}
