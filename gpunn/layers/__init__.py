@@ -18,22 +18,18 @@ from gpunn.layers.augmentation_scaling import Normalization, Rescaling
 from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.dense import Dense
 from gpunn.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
+from gpunn.layers.embedding import Embedding, Masking
 from gpunn.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from gpunn.layers.normalization import BatchNormalization
 from gpunn.layers.prelu import PReLU
 from gpunn.layers.regularization import ActivityRegularization
+from gpunn.layers.rnn import GRU, LSTM, SimpleRNN
 from gpunn.layers.row_norms import GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization
 from gpunn.layers.shape import Flatten, InputLayer, Reshape
+from gpunn.layers.wrappers import Bidirectional, TimeDistributed
 
 NAMES: dict[str, type[Layer]] = {
-    c.__name__: c for c in (
-        ELU, Activation, ActivityRegularization, AlphaDropout, BatchNormalization, Dense, Dropout, Flatten, GaussianDropout, GaussianNoise,
-        GroupNormalization, InputLayer, LayerNormalization, LeakyReLU, PReLU, RMSNormalization, ReLU, Reshape, Softmax, SpatialDropout1D,
-        SpatialDropout2D, SpatialDropout3D, UnitNormalization,
-        AugMix, CenterCrop, Cutout, Normalization, RandomAffine, RandomBrightness, RandomChannelShift, RandomContrast, RandomCrop,
-        RandomElasticTransform, RandomErasing, RandomFlip, RandomGaussianBlur, RandomRotation, RandomSaturation, RandomShear,
-        RandomTranslation, RandomZoom, Rescaling, Resizing, SaltAndPepper,
-    )
+    name: found for name, found in list(globals().items()) if isinstance(found, type) and issubclass(found, Layer) and found is not Layer
 }
 
 
@@ -44,11 +40,4 @@ def Input(
     return InputLayer(shape, batch_size, dtype, name, batch_shape)
 
 
-__all__ = [
-    "ELU", "Activation", "ActivityRegularization", "AlphaDropout", "AugMix", "BatchNormalization", "CenterCrop", "Cutout", "Dense",
-    "Dropout", "Flatten", "GaussianDropout", "GaussianNoise", "GroupNormalization", "Input", "InputLayer", "Layer", "LayerNormalization",
-    "LeakyReLU", "Normalization", "PReLU", "Parameter", "RMSNormalization", "RandomAffine", "RandomBrightness", "RandomChannelShift",
-    "RandomContrast", "RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomRotation",
-    "RandomSaturation", "RandomShear", "RandomTranslation", "RandomZoom", "ReLU", "Rescaling", "Reshape", "Resizing", "SaltAndPepper",
-    "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "UnitNormalization",
-]
+__all__ = sorted([*NAMES, "Input", "Layer", "Parameter"])

@@ -20,12 +20,13 @@ class Stage:
     @property
     def recordable(self) -> bool:
         """Whether the layer's own class says that it only launches kernels; one that a user wrote on top of ours must say so again."""
-        return bool(type(self.layer).__dict__.get("recordable", False))
+        return bool(type(self.layer).__dict__.get("recordable", False)) and getattr(self.layer, "all_recordable", True)
 
-    def forward(self, x: Any, training: bool) -> Any:
-        if self.activation is None:
-            return self.layer.forward(x, training)
-        return self.layer.forward(x, training, activation=self.activation)
+    def forward(self, x: Any, training: bool, mask: Any = None) -> Any:
+        more = {} if self.activation is None else {"activation": self.activation}
+        if self.layer.takes_mask:
+            more["mask"] = mask
+        return self.layer.forward(x, training, **more)
 
 
 def stages(layers: list[Any], loss: Any = None) -> tuple[list[Stage], bool]:
