@@ -11,6 +11,8 @@ from gpunn.kernels import (
     categorical,
     constraints,
     correlation,
+    conv,
+    conv_device,
     data,
     decay,
     gemm,
@@ -23,6 +25,7 @@ from gpunn.kernels import (
     pairwise,
     penalties,
     philox,
+    pool,
     rectifiers,
     recurrent,
     reductions,
@@ -38,6 +41,7 @@ from gpunn.kernels import (
     update,
     vector_losses,
     weighing,
+    windows,
 )
 from gpunn.kernels.elementwise import elementwise
 from gpunn.kernels.formula import FormulaError
@@ -57,6 +61,8 @@ __all__ = [
     "categorical",
     "constraints",
     "correlation",
+    "conv",
+    "conv_device",
     "data",
     "decay",
     "elementwise",
@@ -70,6 +76,7 @@ __all__ = [
     "pairwise",
     "penalties",
     "philox",
+    "pool",
     "rectifiers",
     "recurrent",
     "reductions",
@@ -85,4 +92,5 @@ __all__ = [
     "update",
     "vector_losses",
     "weighing",
+    "windows",
 ]

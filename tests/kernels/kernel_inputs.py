@@ -6,6 +6,7 @@ All numbers are made in float32, so that a float32 launch and its float64 truth 
 import importlib
 import pathlib
 
+import inputs_images
 import numpy as np
 
 from gpunn.kernels.record import REGISTRY, Kernel
@@ -517,6 +518,7 @@ MAKERS = {
 for _family in FAMILIES:
     MAKERS |= _family.MAKERS
     ELEMENTWISE |= getattr(_family, "ELEMENTWISE", {})
+MAKERS |= inputs_images.MAKERS
 NEEDS_ROWS = {"moments"}  # a mean over no rows is no number
 MORE_SHAPES = {
     **{name: [(2, 5000)] for name in ("softmax", "softmax_ce_sparse", "softmax_ce_dense", "log_softmax", "sparsemax")},
