@@ -19,6 +19,8 @@ class Drawing(Layer):
     `seed`: of this layer alone, an integer, or None for the model's. Raises ValueError for anything else.
     """
 
+    supports_masking = True
+
     def __init__(self, seed: int | None = None, **common: Any):
         super().__init__(**common)
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):

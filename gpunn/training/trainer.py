@@ -7,6 +7,7 @@ import numpy as np
 
 from gpunn import callbacks as cb
 from gpunn import losses, optimizers
+from gpunn.layers import InputLayer
 from gpunn.layers.base import alias
 from gpunn.training import data, fuse
 from gpunn.training.changes import check_flips, in_step
@@ -148,7 +149,11 @@ class Trainer:
 
     def _inputs(self, x: Any, where: str, lazy: bool = False) -> Any:
         where = f"{where} of model {self.name!r}"
-        return data.inputs(x, self.row_shape, self.dtype, where, ops=self.backend, lazy=lazy)
+        rows = data.inputs(x, self.row_shape, self.dtype, where, ops=self.backend, lazy=lazy)
+        first = next((layer for layer in self.layers if not isinstance(layer, InputLayer)), None)
+        if hasattr(first, "check_rows") and not isinstance(rows, Source):
+            first.check_rows(rows if isinstance(rows, np.ndarray) else self.backend.to_numpy(rows), where)
+        return rows
 
     def _ready(self, row_shape: tuple[int, ...]) -> None:
         if not self.built:

@@ -1,24 +1,38 @@
-"""Inputs of kernels of label sequences and of correlations; see kernel_inputs.py."""
+"""Inputs of the kernels in `sequences`."""
 
 import numpy as np
 
 
-def _ctc(m, rows, columns):
-    """Label sequences of every length that has an alignment, some with repeats; log-probabilities of a few classes."""
-    width, classes = 1 + columns % 3, 2 + columns % 3
-    steps = 2 * width + rows % 3
-    z = m.rng.standard_normal((rows, steps, classes))
-    logp = z - np.log(np.exp(z).sum(axis=2, keepdims=True))
-    labels = m.rng.integers(1, classes, (rows, width)).astype(np.int32)
-    labels[np.arange(width) >= m.rng.integers(0, width + 1, (rows, 1))] = 0
-    states = 2 * width + 1
+def _tokens(m, rows, columns, count):
+    return m._as(m.rng.integers(-1, count + 1, (rows, columns)))  # some beyond the table
+
+
+def _masked_steps(m, rows, columns):
+    x = m.small(rows, columns)
+    x[m.rng.random(rows) < 0.4] = 0.25
+    return x
+
+
+def _embed_bwd(m, rows, columns):
+    vocabulary, width = 1 + columns % 9, 1 + columns % 5
     return [
-        m._as(logp.reshape(rows, steps * classes)), labels, m.positive(rows), m.number(0.25), classes, width, m.blank(rows),
-        m.blank(rows, steps * classes), m.blank(rows, steps * states), m.blank(rows, 2 * states),
+        _tokens(m, rows, columns, vocabulary), m.small(rows, columns * width), rows * columns, m.number(columns % 2), m.small(vocabulary, width)
     ]
 
 
 MAKERS = {
-    "ctc": _ctc,
-    "correlation": lambda m, r, c: [m.small(r, c + 2), m.real(r, c + 2), c % 2, m.blank(r)],  # of three columns or more: it has a value
+    "embed": lambda m, r, c: [_tokens(m, r, c, 7), m.real(7, 1 + c % 5), 1 + c % 5, 7, m.blank(r, c * (1 + c % 5))],
+    "embed_bwd": _embed_bwd,
+    "step_mask": lambda m, r, c: [_masked_steps(m, r, c), 0.25, m.blank(r)],
+    "mask_rows": lambda m, r, c: [m.real(r, c), m.flags(r), m.blank(r, c)],
+    "unequal": lambda m, r, c: [_masked_steps(m, r, c), 0.25, m.blank(r, c)],
+    "merge_sum": lambda m, r, c: [m.real(r, c), m.real(r, c), 0.5, m.blank(r, c)],
+    "merge_mul": lambda m, r, c: [m.real(r, c), m.real(r, c), m.blank(r, c)],
+    "merge_sum_bwd": lambda m, r, c: [m.real(r, c), 0.5, m.blank(r, c), m.blank(r, c)],
+    "merge_mul_bwd": lambda m, r, c: [m.real(r, c), m.real(r, c), m.real(r, c), m.blank(r, c), m.blank(r, c)],
+    "choose_columns": lambda m, r, c: [
+        m.real(r, c), m.real(r, c), m._as(np.arange(c) >= c // 2), m.number(c % 2), m.real(r, c)
+    ],
+    "join": lambda m, r, c: [m.real(r, c), m.real(r, c), m.blank(r, 2 * c)],
+    "part": lambda m, r, c: [m.real(r, 2 * c), m.blank(r, c), m.blank(r, c)],
 }
