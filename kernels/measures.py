@@ -17,7 +17,8 @@ SMALLEST = 1e-9  # Keras's F score: a largest output below this is no choice
 def _record(name: str, signature: str, reference, native, geometry: str, cost: float = 3.0, extent=first_rows, grain: int = 1) -> Kernel:
     return register(
         Kernel(
-            name=name, operands=parse(signature), extent=extent, reference=reference, native=native, geometry=geometry, grain=grain, family=FAMILY,
+            name=name, operands=parse(signature), extent=extent, reference=reference, native=native, geometry=geometry, grain=grain,
+            family=FAMILY,
             cuda=cuda_kernel("measures.cu", name, LEFT_OUT=repr(LEFT_OUT), SMALLEST=repr(SMALLEST)),
             cost=lambda a, *rest: cost * max(columns_of(a), 1),
         )
