@@ -1,4 +1,4 @@
-"""Every metric of Keras's with arguments and data: ``CASES[name]`` lists (arguments, a function of a seed that makes targets and predictions)."""
+"""Every metric of Keras's with arguments and data: ``CASES[name]`` lists (arguments, a function of a seed that makes the data)."""
 
 import numpy as np
 

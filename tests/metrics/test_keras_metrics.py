@@ -208,7 +208,7 @@ def test_the_comparison_sees_a_planted_error(name, monkeypatch):
     """A result off by a hundred-thousandth; weights left out."""
     cls = getattr(metrics, name)
     result = cls.result
-    monkeypatch.setattr(cls, "result", lambda metric: metrics.base.plain(np.asarray(result(metric)) + 2e-5))
+    monkeypatch.setattr(cls, "result", lambda m: metrics.base.plain(result(m) + 2e-5 * (1 + np.abs(result(m)))))
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         test_updates(name, 0, False)
 
