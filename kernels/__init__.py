@@ -3,6 +3,7 @@
 from gpunn.kernels import (
     activations,
     categorical,
+    columns,
     constraints,
     data,
     decay,
@@ -40,6 +41,7 @@ __all__ = [
     "Kernel",
     "activations",
     "categorical",
+    "columns",
     "constraints",
     "data",
     "decay",

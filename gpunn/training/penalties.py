@@ -19,6 +19,7 @@ class OutputPenalty:
     """An activity regularizer as a stage behind its layer: the output goes through, its gradient gets the penalty's."""
 
     recordable = True
+    supports_masking = True
 
     def __init__(self, regularizer: Regularizer, layer: Any):
         self.regularizer, self.name, self.backend = regularizer, f"{layer.name}'s output", layer.backend
@@ -37,6 +38,9 @@ class OutputPenalty:
             return dy
 
         return y, pullback
+
+    def compute_mask(self, x: Any, mask: Any) -> Any:
+        return mask
 
 
 class CalledOutputPenalty(OutputPenalty):
