@@ -93,7 +93,8 @@ SUM_COLUMNS = _columns(
 # out[:, i * across + j] = the sum over k < deep of a[:, i * a_out + k * a_in] * b[:, j * b_out + k * b_in]
 ROW_DOTS = _columns(
     "row_dots",
-    "a, b, b_wide:const:i8, down:const:i8, across:const:i8, deep:const:i8, a_out:const:i8, a_in:const:i8, b_out:const:i8, b_in:const:i8 -> out",
+    "a, b, b_wide:const:i8, down:const:i8, across:const:i8, deep:const:i8, a_out:const:i8, a_in:const:i8, b_out:const:i8, "
+    "b_in:const:i8 -> out",
     _dots_reference, _dots_native, _last_rows, lambda a, b, b_wide, down, across, deep, *r: 1.0 * float(down) * float(across) * float(deep),
 )
 

@@ -14,6 +14,7 @@ import numpy as np
 from gpunn import config, constraints, initializers, random, regularizers
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
+from gpunn.layers import room
 from gpunn.layers.graph import Connected, Node, Shape, symbolic
 from gpunn.layers.names import fresh_name
 from gpunn.layers.names import reset_names as reset_names
@@ -123,8 +124,8 @@ class Layer(Connected):
     """
 
     recordable = False
-    supports_masking = False
-    takes_mask = False
+    supports_masking = False  # else a mask of steps ends here
+    takes_mask = False  # whether it is called as forward(x, training, mask=mask)
 
     def __init__(
         self, name: str | None = None, trainable: bool = True, dtype: Any = None, input_shape: Any = None, input_dim: int | None = None,
@@ -142,6 +143,7 @@ class Layer(Connected):
         self.parameters: list[Parameter] = []
         self.built = False
         self.inbound_nodes: list[Node] = []
+        self.built_for: tuple[int | None, ...] | None = None  # the shape of the input it was built for
         self._options: dict[str, dict[str, Any]] = {}
         self.backend: Backend = get_backend()
         self.rng: Any = None  # an `Rng`, once a model or a call gives one
@@ -156,9 +158,9 @@ class Layer(Connected):
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
         raise NotImplementedError(f"{type(self).__name__} gives no forward(x, training).")
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
-        """The mask of the output (a list, for several outputs) from the input's."""
-        return mask
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """The output's mask, (rows, steps) of 1 and 0 on the device, or None, from the input and its mask."""
+        return mask if self.supports_masking else None
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments beyond the common ones."""
@@ -179,6 +181,7 @@ class Layer(Connected):
     ) -> Parameter:
         """A new parameter. Raises ValueError when a regularizer or a constraint cannot be applied to it."""
         known = self._options.get(name, {})
+        room.take(f"{self.name}/{name}", shape)
         values = initializers.get(initializer or known.get("initializer", "glorot_uniform"))(tuple(shape), self.dtype)
         parameter = Parameter(f"{self.name}/{name}", values, trainable, self.backend)
         parameter.regularizer = known.get("regularizer") if regularizer is None else regularizers.get(regularizer)
@@ -192,7 +195,7 @@ class Layer(Connected):
     def ensure_built(self, input_shape: Any) -> None:
         if not self.built:
             self.build(input_shape)
-            self.built = True
+            self.built, self.built_for = True, input_shape
 
     def unbuild(self) -> None:
         """Forget the parameters: the next input builds the layer anew."""

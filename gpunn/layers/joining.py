@@ -59,7 +59,7 @@ class Concatenate(Merge):
 
         return y, pullback
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """Masks side by side along the steps, ones where an input has none; along another axis, where all are."""
         if all(m is None for m in mask):
             return None
@@ -140,7 +140,7 @@ class Dot(Merge):
 
         return y, pullback
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
         return None
 
     def config(self) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class Merge(Layer):
         """Of arrays with equally many elements: (y, a function of dy and of which gradients are needed -> gradients, None where not)."""
         raise NotImplementedError
 
-    def compute_mask(self, x: Any, mask: Any) -> Any:
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """What any input has, if all have a mask."""
         return any_of(self.backend, mask)
 

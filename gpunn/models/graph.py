@@ -138,6 +138,13 @@ class Graph:
     def inference_plan(self) -> Plan:
         return self.plan_of(False)
 
+    def first_layers(self) -> list[Any]:
+        """The layer that each input goes to first."""
+        if self._traced is None:
+            return []
+        first = [next((n for n in self._traced[False][0] if t in n.inputs), None) for t in self.inputs]
+        return [None if n is None else (n.layer.first_layers() or [None])[0] if isinstance(n.layer, Graph) else n.layer for n in first]
+
     # ------------------------------------------------------------------ inputs and outputs
     @property
     def input(self) -> Any:

@@ -18,10 +18,12 @@ class Sequential(OldCalls, Model):
     Raises TypeError for what is not a layer, ValueError for names that occur twice or shapes that do not fit.
     """
 
-    def __init__(self, layers: Sequence[Any] | None = None, name: str | None = None, trainable: bool = True):
+    def __init__(self, layers: Sequence[Any] | None = None, trainable: Any = True, name: str | None = None):
+        if isinstance(trainable, str):  # where Keras 2 has the name
+            trainable, name = True, trainable
         self._stack: list[Any] = []
         self._tensors: list[KerasTensor] = []  # what each layer gives, once the model is built
-        super().__init__(name=name or fresh_name("sequential"), trainable=trainable)
+        super().__init__(name=name or fresh_name("sequential"), trainable=bool(trainable))
         for layer in layers or ():
             self.add(layer)
 
@@ -143,6 +145,10 @@ class Sequential(OldCalls, Model):
                 raise ValueError(f"Layer {layer.name!r}: expected input shape {(None, *given)}. Received: {tuple(input_shape)}.")
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
+
+    def first_layers(self) -> list[Any]:
+        rest = [layer for layer in self._stack if not isinstance(layer, InputLayer)]
+        return super().first_layers() if self.built else rest[:1]
 
     @property
     def input_names(self) -> list[str] | None:

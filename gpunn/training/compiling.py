@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from gpunn import losses, optimizers
 from gpunn.layers.graph import flat
 from gpunn.training import data, fuse, parts
@@ -42,6 +44,10 @@ class Compiled:
 
     def output_shapes(self, row_shape: Any) -> list[Shape]:
         """Of each output, for inputs of such rows. Raises ValueError where they do not fit."""
+        raise NotImplementedError
+
+    def first_layers(self) -> list[Any]:
+        """The layer that each input goes to first."""
         raise NotImplementedError
 
     def pack(self) -> None:
@@ -205,6 +211,9 @@ class Compiled:
         for a, name in zip(out, labels, strict=True):
             if len(a) != len(out[0]):
                 raise ValueError(f"Argument {name} of {where}: expected as many rows as {labels[0]}, {len(out[0])}. Received: {len(a)}.")
+        for rows, layer in zip(out, self.first_layers(), strict=False):
+            if hasattr(layer, "check_rows") and not isinstance(rows, Source):
+                layer.check_rows(rows if isinstance(rows, np.ndarray) else self.backend.to_numpy(rows), where)
         several = len(out) > 1 or (self.input_names is None and isinstance(x, (dict, list, tuple)) and len(arrays) != 1)
         return out if several else out[0]
 

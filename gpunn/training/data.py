@@ -18,7 +18,8 @@ class Rows:
     """A checked data set: inputs, targets, row weights or None, and the target each metric takes.
 
     Each is an array of the host or of the device; inputs may be a `Source`, read a block at a time, and so may `later`, from which
-    `makes` (see `ManyTargets`) makes targets block by block; `targets` then are those of the first rows. Of several inputs x is a list; of one with several losses `weights` is a list; `loss_targets` says which target each loss takes.
+    `makes` (see `ManyTargets`) makes targets block by block; `targets` then are those of the first rows. Of several inputs x is a list, of
+    several losses `weights`; `loss_targets` says which target each loss takes.
     """
 
     x: Any

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gpunn import activations
-from gpunn.layers import BatchNormalization, Dense
+from gpunn.layers import BatchNormalization, Conv1D, Conv2D, Dense, MaxPooling1D, MaxPooling2D
 from gpunn.layers.activation import ALONE
 from gpunn.training.penalties import output_penalty
 from gpunn.training.plan import Plan, Stage
@@ -29,8 +29,14 @@ def fuse(given: Plan, losses: Sequence[Any] | None = None) -> tuple[Plan, list[b
             before.notes.append(f"{layer.name} ({layer.activation.name}) in the same pass")
             makers[old.outputs[0]] = before
             continue
+        if before is not None and _pools(before, layer) and not penalised:
+            before.pool, before.outputs = layer, old.outputs
+            before.notes.append(f"{layer.name} in the same pass (on a CPU): its winners alone are kept")
+            makers[old.outputs[0]] = before
+            continue
         stage = Stage(
-            layer, inputs, old.outputs, old.many_in, old.many_out, old.training, old.options, old.stream, old.activation, list(old.notes)
+            layer, inputs, old.outputs, old.many_in, old.many_out, old.training, old.options, old.stream, old.activation,
+            notes=list(old.notes),
         )
         if type(layer) is Dense and layer.activation is not activations.linear and layer.activation.elementwise:
             stage.notes.append(f"bias + {layer.activation.name} in one pass, their gradients in one pass")
@@ -63,6 +69,16 @@ def _with_loss(last: Stage | None, loss: Any) -> bool:
 
 def _open(stage: Stage) -> bool:
     """Whether an activation may move into this stage."""
-    if stage.activation is not None:
+    if stage.activation is not None or stage.pool is not None:
         return False
-    return type(stage.layer) is BatchNormalization or (type(stage.layer) is Dense and stage.layer.activation is activations.linear)
+    if type(stage.layer) in (Dense, Conv1D, Conv2D):
+        return stage.layer.activation is activations.linear
+    return type(stage.layer) is BatchNormalization
+
+
+def _pools(stage: Stage, layer: Any) -> bool:
+    """Whether a pooling may move into this convolution: windows side by side, and an activation after which the largest stays the largest."""
+    if (type(stage.layer), type(layer)) not in ((Conv1D, MaxPooling1D), (Conv2D, MaxPooling2D)) or stage.pool is not None:
+        return False
+    chosen = stage.activation or stage.layer.activation
+    return layer.strides == layer.pool_size and layer.padding == "valid" and chosen in (activations.linear, activations.relu)

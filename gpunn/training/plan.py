@@ -17,7 +17,7 @@ Look = Callable[["Stage", Any], None]
 
 @dataclass
 class Stage:
-    """A layer's call: perhaps with the activation of the layer after it, or without its own.
+    """A layer's call: perhaps with the activation of the layer after it, or without its own; perhaps with a pooling.
 
     ``inputs`` and ``outputs``: numbers of values; ``many_in``, ``many_out``: whether the layer takes, and gives, lists; ``training``: where
     the call fixed it; ``stream``: of random numbers, for a layer that draws, one for each call.
@@ -32,19 +32,19 @@ class Stage:
     options: dict[str, Any] = field(default_factory=dict)
     stream: int | None = None
     activation: Any = None  # None: the layer's own
+    pool: Any = None
     notes: list[str] = field(default_factory=list)
 
     @property
     def recordable(self) -> bool:
         """Whether the layer's own class says that it only launches kernels; one that a user wrote on top of ours must say so again."""
-        return bool(type(self.layer).__dict__.get("recordable", False))
+        return bool(type(self.layer).__dict__.get("recordable", False)) and getattr(self.layer, "all_recordable", True)
 
     def forward(self, x: Any, training: bool, mask: Any = None) -> Any:
         """-> (output, pullback). x and mask: lists, where the layer takes several inputs."""
-        options = dict(self.options)
-        if self.activation is not None:
-            options["activation"] = self.activation
-        if getattr(self.layer, "takes_mask", False):
+        own = {"activation": self.activation, "pool": self.pool}
+        options = self.options | {name: option for name, option in own.items() if option is not None}
+        if self.layer.takes_mask:
             options["mask"] = mask
         if self.stream is not None:
             self.layer.stream = self.stream
@@ -52,8 +52,6 @@ class Stage:
 
     def masks(self, x: Any, mask: Any) -> list[Any]:
         """The masks of the outputs."""
-        if not getattr(self.layer, "supports_masking", False):
-            return [None] * len(self.outputs)
         made = self.layer.compute_mask(x, mask)
         made = list(made) if isinstance(made, (list, tuple)) else [made]
         return [*made, *[None] * len(self.outputs)][: len(self.outputs)]
@@ -78,7 +76,7 @@ class Plan:
     def masks(self) -> bool:
         """Whether there may be masks: some layer has its own idea of them."""
         layers = [stage.layer for stage in self.stages if isinstance(stage.layer, Layer)]
-        return any(layer.supports_masking and type(layer).compute_mask is not Layer.compute_mask for layer in layers)
+        return any(type(layer).compute_mask is not Layer.compute_mask for layer in layers)
 
     def run(self, arrays: Sequence[Any], training: bool, masks: Sequence[Any] = (), look: Look | None = None) -> "Run":
         """The outputs for these inputs. `look` sees each stage with its output."""

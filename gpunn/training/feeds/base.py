@@ -31,6 +31,7 @@ class Feed:
     rest: int = 0
     count: Any = None
     rows: Any = None
+    change: Any = None  # ``change(ops, x) -> x``: launches on a gathered batch
 
     def take_arrays(self, like: Any, arrays: list[Any]) -> None:
         """Arrays of the device, as `Rows.arrays` of `like` has them, become those that steps gather from."""
@@ -53,7 +54,7 @@ class Feed:
         x = self.xs[index]
         out = ops.empty((rows, *x.shape[1:]), dtype)
         ops.launch(feeding.GATHER["uint8" if x.dtype == np.uint8 else "float"], x, self.order, self.position, 1.0, out)
-        return out
+        return out if self.change is None else self.change(ops, out)
 
     def gather_target(self, ops: Any, index: int, rows: int) -> Any:
         target = self.targets[index]
@@ -87,6 +88,10 @@ class Feed:
         rows are where the next steps will gather them. To be closed by whoever stops early. Batches that somebody else makes are taken and
         thrown away up to the `first`."""
         raise NotImplementedError
+
+    def resize(self, batch: int) -> None:
+        """Batches of another size from the next pass on. Raises ValueError for a feed whose batches somebody else makes."""
+        raise ValueError("Batches that come ready made keep their size. Give fit arrays to change batch_size during training.")
 
     def refill(self, rows: Any) -> None:
         """Other rows of the same shapes in place of these, where a feed can."""

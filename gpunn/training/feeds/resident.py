@@ -16,15 +16,18 @@ class Resident(Feed):
 
     def __init__(self, ops: Any, rows: Rows, batch: int):
         self.ops, self.rows = ops, len(rows)
-        self.batch = min(batch, self.rows)
-        self.whole, self.rest = divmod(self.rows, self.batch)
-        self.count = self.whole + bool(self.rest)
+        self.resize(batch)
         self.take_arrays(rows, [upload(ops, a) if isinstance(a, Source) else ops.asarray(a) for a in rows.arrays])
         self.order = ops.asarray(np.arange(self.rows, dtype=np.int32))
         self.position = ops.zeros((1,), "int64")
         with ops.here():
             self._labels = rows.labels
             self._classes = 0 if self._labels is None else int(self._labels.max()) + 1
+
+    def resize(self, batch: int) -> None:
+        self.batch = min(batch, self.rows)
+        self.whole, self.rest = divmod(self.rows, self.batch)
+        self.count = self.whole + bool(self.rest)
 
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
         if shuffle:

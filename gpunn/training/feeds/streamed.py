@@ -18,9 +18,7 @@ class Streamed(Feed):
 
     def __init__(self, ops: Any, rows: Rows, batch: int):
         self.ops, self.rows = ops, len(rows)
-        self.batch = min(batch, self.rows)
-        self.whole, self.rest = divmod(self.rows, self.batch)
-        self.count = self.whole + bool(self.rest)
+        self._given, self._row_bytes = rows, rows.nbytes // self.rows
         self._xs = [x if isinstance(x, Source) else ArraySource(x, x.dtype) for x in rows.xs]
         self._later, self._makes = rows.later, rows.makes
         self._targets = [_on_host(ops, t) for t in rows.targets]
@@ -30,12 +28,18 @@ class Streamed(Feed):
         self._labels = None if labels is None else _on_host(ops, labels)
         self._order: np.ndarray | None = None
         self._by_batches = False
-        batch_bytes = self.batch * (rows.nbytes // self.rows)
-        self.per = min(max(1, ops.block // max(1, batch_bytes)), -(-self.count // 2))
+        self.resize(batch)
+
+    def resize(self, batch: int) -> None:
+        self.batch = min(batch, self.rows)
+        self.whole, self.rest = divmod(self.rows, self.batch)
+        self.count = self.whole + bool(self.rest)
+        self.per = min(max(1, self.ops.block // max(1, self.batch * self._row_bytes)), -(-self.count // 2))
         if self.per > GRAPH:
             self.per -= self.per % GRAPH
-        self.ring = Ring(ops, self.per * self.batch, [*self._xs, *self._targets, *self._weights])
-        self.take_arrays(rows, self.ring.arrays)
+        self.ops.synchronize()  # steps may still read the ring that goes
+        self.ring = Ring(self.ops, self.per * self.batch, [*self._xs, *self._targets, *self._weights])
+        self.take_arrays(self._given, self.ring.arrays)
         self.order, self.position = self.ring.order, self.ring.position
 
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
