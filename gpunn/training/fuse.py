@@ -77,7 +77,7 @@ def _open(stage: Stage) -> bool:
 
 
 def _pools(stage: Stage, layer: Any) -> bool:
-    """Whether a pooling may move into this convolution: windows side by side, and an activation after which the largest stays the largest."""
+    """Whether a pooling may move into this convolution: windows side by side, an activation after which the largest stays the largest."""
     if (type(stage.layer), type(layer)) not in ((Conv1D, MaxPooling1D), (Conv2D, MaxPooling2D)) or stage.pool is not None:
         return False
     chosen = stage.activation or stage.layer.activation
