@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gpunn import lookup
 from gpunn.layers import InputLayer, KerasTensor
 from gpunn.layers.base import Layer
 from gpunn.layers.names import fresh_name
+from gpunn.models.configuration import described, made
 from gpunn.models.model import Model
 from gpunn.training.old_calls import OldCalls
 
@@ -159,25 +159,16 @@ class Sequential(OldCalls, Model):
         return [self._stack[-1].name if self._stack else "output"]
 
     def get_config(self) -> dict[str, Any]:
-        layers = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self._stack]
+        layers = [described(layer) for layer in self._stack]
         return {"name": self.name, "layers": layers, "build_input_shape": None if self.row_shape is None else [None, *self.row_shape]}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "Sequential":
         """A fresh model of this configuration; `custom_objects` holds classes and functions of the user's by name. Raises ValueError for an
         unknown layer class, saying how to pass it."""
-        from gpunn.layers import NAMES
-
-        table = NAMES | (custom_objects or {})
         model = cls(name=config.get("name"))
         for entry in config["layers"]:
-            if entry["class_name"] not in table:
-                raise ValueError(
-                    f"Unknown layer class {entry['class_name']!r}. Pass custom_objects={{{entry['class_name']!r}: the_class}}. "
-                    f"Known: {', '.join(sorted(table))}."
-                )
-            with lookup.custom_objects(custom_objects):
-                model.add(table[entry["class_name"]].from_config(dict(entry["config"])))
+            model.add(made(entry, custom_objects))
         if not model.built and config.get("build_input_shape"):
             model.build(tuple(config["build_input_shape"]))
         return model

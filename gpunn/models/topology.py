@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gpunn.layers import InputLayer, KerasTensor
-from gpunn.layers.graph import Node
+from gpunn.layers.graph import Node, flat
 
 
 def topology(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> tuple[list[Node], list[Any]]:
@@ -90,17 +90,15 @@ def cut(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> tuple[
     """The same graph with inputs of its own where those given are in the middle of another: its calls are made again on them."""
     nodes = list(_visit(inputs, outputs, {}))
     own = {t: t if isinstance(t.node.layer, InputLayer) else InputLayer(t.shape[1:], dtype=t.dtype).output for t in inputs}
-    return list(own.values()), repeat(nodes, own, outputs)
+    return list(own.values()), replay(nodes, dict(own), outputs)
 
 
-def repeat(nodes: Sequence[Node], known: dict[KerasTensor, KerasTensor], outputs: Sequence[KerasTensor], layers: Any = None) -> list[Any]:
+def replay(nodes: Sequence[Node], known: dict[KerasTensor, KerasTensor], outputs: Sequence[KerasTensor], layers: Any = None) -> list[Any]:
     """Make calls again on other tensors, `known` by those they stand for, and of other `layers`, where that is a dict of them."""
     for node in nodes:
-        made = [KerasTensor(t.shape, t.dtype) for t in node.outputs]
         layer = node.layer if layers is None else layers[node.layer]
-        arguments, options = swapped(node.arguments, known), {name: swapped(o, known) for name, o in node.options.items()}
-        Node(layer, [known[t] for t in node.inputs], made, node.many_in, node.many_out, node.training, tuple(arguments), options)
-        known.update(zip(node.outputs, made, strict=True))
+        out = layer(*swapped(node.arguments, known), training=node.training, **swapped(node.options, known))
+        known.update(zip(node.outputs, flat(out), strict=True))
     return [known[t] for t in outputs]
 
 

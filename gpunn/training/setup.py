@@ -80,3 +80,16 @@ class Setup:
         """The same in the order of what `evaluate` lists: with several outputs Keras sorts the metrics."""
         names, losses = self.names, len(self.heads) + 1 if len(self.heads) > 1 else 1
         return names if self.outputs == 1 else [*names[:losses], *sorted(names[losses:])]
+
+    def written_down(self) -> dict[str, Any]:
+        """Losses and metrics as a file keeps them: of one output alone, of several by their names."""
+        out = {
+            head.name: {
+                "loss": losses.serialize(head.loss), "metrics": [measures.serialize(m) for m in head.asked],
+                "weighted_metrics": [measures.serialize(m) for m in head.asked_weighted], "loss_weights": head.weight,
+            } for head in self.heads
+        }
+        if self.outputs > 1:
+            return {what: {name: one[what] for name, one in out.items()} for what in ("loss", "metrics", "weighted_metrics", "loss_weights")}
+        (one,) = out.values()
+        return one | {"loss_weights": None if one["loss_weights"] == 1 else one["loss_weights"]}
