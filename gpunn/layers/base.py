@@ -14,6 +14,7 @@ import numpy as np
 from gpunn import config, constraints, initializers, random, regularizers
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
+from gpunn.layers import room
 from gpunn.lookup import snake
 
 Pullback = Callable[..., Any]
@@ -131,6 +132,7 @@ class Layer:
         self.activity_regularizer = regularizers.of_output(activity_regularizer, self.name)
         self.parameters: list[Parameter] = []
         self.built = False
+        self.built_for: tuple[int | None, ...] | None = None  # the shape of the input it was built for
         self._options: dict[str, dict[str, Any]] = {}
         self.backend: Backend = get_backend()
         self.rng: Any = None  # an `Rng`, once a model or a call gives one
@@ -168,6 +170,7 @@ class Layer:
     ) -> Parameter:
         """A new parameter. Raises ValueError when a regularizer or a constraint cannot be applied to it."""
         known = self._options.get(name, {})
+        room.take(f"{self.name}/{name}", shape)
         values = initializers.get(initializer or known.get("initializer", "glorot_uniform"))(tuple(shape), self.dtype)
         parameter = Parameter(f"{self.name}/{name}", values, trainable, self.backend)
         parameter.regularizer = known.get("regularizer") if regularizer is None else regularizers.get(regularizer)
@@ -181,7 +184,7 @@ class Layer:
     def ensure_built(self, input_shape: tuple[int | None, ...]) -> None:
         if not self.built:
             self.build(input_shape)
-            self.built = True
+            self.built, self.built_for = True, input_shape
 
     def unbuild(self) -> None:
         """Forget the parameters: the next input builds the layer anew."""

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.models import archive
-
-FORMAT = "gpunn-weights-1"
+from gpunn.models.files import READERS, WEIGHT_WRITERS, kinds
+from gpunn.models.files.errors import told
+from gpunn.models.saving import format_of, writable
 
 
 def take(model: Any) -> dict[str, Any]:
@@ -78,43 +78,26 @@ def put_optimizer(model: Any, state: dict[str, Any]) -> None:
 
 
 def save_weights(model: Any, path: Any, overwrite: bool = True) -> None:
-    """Write the weights, and the optimizer's state where there is one, to one file."""
+    """Write the weights, and the optimizer's state where there is one and the format has room for it, to one file."""
     model._need_built("save_weights")
-    path = pathlib.Path(path)
-    if path.exists() and not overwrite:
-        raise ValueError(f"The file {path} exists, and overwrite=False.")
-    arrays: dict[str, np.ndarray] = {}
-    state = take(model)
-    kept = {name: state[name] for name in ("weights", "optimizer") if name in state}
-    archive.write(path, {"format": FORMAT, "state": archive.flatten(kept, arrays, "state")}, arrays)
+    path = writable(path, overwrite)
+    WEIGHT_WRITERS[format_of(path, weights_only=True)](model, path)
 
 
 def load_weights(model: Any, path: Any) -> None:
-    """Read what `save_weights` wrote, or the weights of a whole model's file."""
+    """Read what `save_weights` or Keras 3 wrote, or the weights of a whole model's file."""
     model._need_built("load_weights")
     path = pathlib.Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"No weights file at {path}.")
-    config, arrays = archive.read(path)
-    try:
-        if config.get("format") == FORMAT:
-            state = archive.unflatten(config["state"], arrays)
-            weights, optimizer = state["weights"], state.get("optimizer")
-        else:
-            weights, optimizer = [arrays[f"weight/{i}"] for i in range(sum(n.startswith("weight/") for n in arrays))], None
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a whole gpunn weights file: {type(error).__name__} {error}") from error
-    try:
+    kind = kinds.of_file(path, "weights")
+    with told(path, "weights"), READERS[kind](path) as source:
+        weights = source.weights(model)
+        optimizer = None if model.optimizer is None else source.optimizer_of_weights(model)
         model.set_weights(weights)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    if optimizer is None or model.optimizer is None:
-        return
-    if optimizer["class_name"] != type(model.optimizer).__name__:
+        if callable(optimizer):
+            model._ready(model.row_shape)
+            optimizer()
+    if isinstance(optimizer, str):
         warnings.warn(
-            f"{path} holds the state of the optimizer {optimizer['class_name']}, which {type(model.optimizer).__name__} cannot use: only "
+            f"{path} holds the state of the optimizer {optimizer}, which {type(model.optimizer).__name__} cannot use: only "
             "the weights were loaded.", stacklevel=3,
         )
-        return
-    model._ready(model.row_shape)
-    put_optimizer(model, optimizer)
