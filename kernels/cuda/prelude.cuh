@@ -167,22 +167,22 @@ template <class V> __device__ __forceinline__ void add_up(const V* __restrict__ 
 // z[j] (+)= sum over i of h[i] m[i, j], for j < n; rows of m are `line` apart. The caller's barriers stand before and after.
 template <class V> __device__ __forceinline__ void row_product(const V* __restrict__ h, const V* __restrict__ m, V* __restrict__ z,
                                                                long long k, long long n, long long line, bool more) {
-  for (int j = threadIdx.x; j < (int)n; j += blockDim.x) {
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     V total = more ? z[j] : V(0);
     const V* __restrict__ at = m + j;
     #pragma unroll 4
-    for (int i = 0; i < (int)k; ++i, at += line) total += h[i] * at[0];
+    for (long long i = 0; i < k; ++i, at += line) total += h[i] * at[0];
     z[j] = total;
   }
 }
 // p[i] (+)= sum over j of d[j] m[i, j], for i < n: a warp each
 template <class V> __device__ __forceinline__ void row_product_nt(const V* __restrict__ d, const V* __restrict__ m, V* __restrict__ p,
                                                                   long long k, long long n, long long line, bool more) {
-  for (int i = threadIdx.x >> 5; i < (int)n; i += blockDim.x >> 5) {
+  for (long long i = threadIdx.x >> 5; i < n; i += blockDim.x >> 5) {
     V total = V(0);
     const V* __restrict__ at = m + i * line;
     #pragma unroll 4
-    for (int j = threadIdx.x & 31; j < (int)k; j += 32) total += d[j] * at[j];
+    for (long long j = threadIdx.x & 31; j < k; j += 32) total += d[j] * at[j];
     total = warp_sum(total);
     if ((threadIdx.x & 31) == 0) p[i] = more ? p[i] + total : total;
   }

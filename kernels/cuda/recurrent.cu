@@ -4,16 +4,16 @@ KERNEL(simple_rnn)(T* __restrict__ z, const T* __restrict__ h0, const T* __restr
   const T* __restrict__ mask, const T* __restrict__ drop, long long steps, long long units, long long options, T* __restrict__ y, T* __restrict__ h,
   T* __restrict__ hs, T* __restrict__ w, long long rows, long long columns) {
   const long long row = blockIdx.x, at = row * units, lines = row * steps;
-  const int n = (int)units;
+  const long long n = units;
   if (row >= rows) return;
-  for (int j = threadIdx.x; j < n; j += blockDim.x) {
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     h[at + j] = h0[at + j];
   }
   for (long long s = 0; s < steps; ++s) {
     const long long t = options & REVERSED ? steps - 1 - s : s;
     T* __restrict__ const x = z + row * columns + t * 1 * n;
     const bool live = !(options & MASKED) || mask[lines + t] != T(0);
-    for (int j = threadIdx.x; j < n; j += blockDim.x) {
+    for (long long j = threadIdx.x; j < n; j += blockDim.x) {
       if (options & KEEP) {
         hs[(lines + t) * n + j] = h[at + j];
       }
@@ -22,7 +22,7 @@ KERNEL(simple_rnn)(T* __restrict__ z, const T* __restrict__ h0, const T* __restr
     __syncthreads();
     row_product(options & DROP ? w + at : h + at, u, x, n, n, n, true);
     __syncthreads();
-    for (int j = threadIdx.x; j < n; j += blockDim.x) {
+    for (long long j = threadIdx.x; j < n; j += blockDim.x) {
       if (live) {
         T kept, next;
         FIRST(x[j] + b[j], kept, next);
@@ -41,9 +41,9 @@ KERNEL(simple_rnn_bwd)(T* __restrict__ z, const T* __restrict__ u, const T* __re
   const T* __restrict__ drop, const T* __restrict__ dy, T* __restrict__ dh, long long steps, long long units, long long options, T* __restrict__ p,
   long long rows, long long columns) {
   const long long row = blockIdx.x, at = row * units, lines = row * steps;
-  const int n = (int)units;
+  const long long n = units;
   if (row >= rows) return;
-  for (int j = threadIdx.x; j < n; j += blockDim.x) {
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     if (options & NO_DH) dh[at + j] = T(0);
     p[at + j] = T(0);
   }
@@ -52,7 +52,7 @@ KERNEL(simple_rnn_bwd)(T* __restrict__ z, const T* __restrict__ u, const T* __re
     T* __restrict__ const x = z + row * columns + t * 1 * n;
     const bool live = !(options & MASKED) || mask[lines + t] != T(0);
     __syncthreads();
-    for (int j = threadIdx.x; j < n; j += blockDim.x) {
+    for (long long j = threadIdx.x; j < n; j += blockDim.x) {
       T d = dh[at + j] + (options & DROP ? p[at + j] * drop[at + j] : p[at + j]);
       if (live || !(options & ZERO)) {
         if (options & SEQUENCES) d += dy[(lines + (options & IN_TIME ? t : s)) * n + j];
@@ -70,16 +70,16 @@ KERNEL(simple_rnn_bwd)(T* __restrict__ z, const T* __restrict__ u, const T* __re
     row_product_nt(x, u, p + at, n, n, n, false);
   }
   __syncthreads();
-  for (int j = threadIdx.x; j < n; j += blockDim.x) dh[at + j] += options & DROP ? p[at + j] * drop[at + j] : p[at + j];
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) dh[at + j] += options & DROP ? p[at + j] * drop[at + j] : p[at + j];
 }
 
 KERNEL(lstm)(T* __restrict__ z, const T* __restrict__ h0, const T* __restrict__ c0, const T* __restrict__ u, const T* __restrict__ b,
   const T* __restrict__ mask, const T* __restrict__ drop, long long steps, long long units, long long options, T* __restrict__ y, T* __restrict__ h,
   T* __restrict__ c, T* __restrict__ hs, T* __restrict__ cs, T* __restrict__ w, long long rows, long long columns) {
   const long long row = blockIdx.x, at = row * units, lines = row * steps;
-  const int n = (int)units;
+  const long long n = units;
   if (row >= rows) return;
-  for (int j = threadIdx.x; j < n; j += blockDim.x) {
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     h[at + j] = h0[at + j];
     c[at + j] = c0[at + j];
   }
@@ -87,7 +87,7 @@ KERNEL(lstm)(T* __restrict__ z, const T* __restrict__ h0, const T* __restrict__ 
     const long long t = options & REVERSED ? steps - 1 - s : s;
     T* __restrict__ const x = z + row * columns + t * 4 * n;
     const bool live = !(options & MASKED) || mask[lines + t] != T(0);
-    for (int j = threadIdx.x; j < n; j += blockDim.x) {
+    for (long long j = threadIdx.x; j < n; j += blockDim.x) {
       if (options & KEEP) {
         hs[(lines + t) * n + j] = h[at + j];
         cs[(lines + t) * n + j] = c[at + j];
@@ -97,7 +97,7 @@ KERNEL(lstm)(T* __restrict__ z, const T* __restrict__ h0, const T* __restrict__ 
     __syncthreads();
     row_product(options & DROP ? w + at : h + at, u, x, n, 4 * n, 4 * n, true);
     __syncthreads();
-    for (int j = threadIdx.x; j < n; j += blockDim.x) {
+    for (long long j = threadIdx.x; j < n; j += blockDim.x) {
       if (live) {
         T i, f, g, o, next, out_h;
         FIRST(x[j] + b[j], x[n + j] + b[n + j], x[2 * n + j] + b[2 * n + j], x[3 * n + j] + b[3 * n + j], c[at + j], i, f, g, o, next, out_h);
@@ -117,9 +117,9 @@ KERNEL(lstm_bwd)(T* __restrict__ z, const T* __restrict__ cs, const T* __restric
   const T* __restrict__ drop, const T* __restrict__ dy, T* __restrict__ dh, T* __restrict__ dc, long long steps, long long units, long long options, T* __restrict__ p,
   long long rows, long long columns) {
   const long long row = blockIdx.x, at = row * units, lines = row * steps;
-  const int n = (int)units;
+  const long long n = units;
   if (row >= rows) return;
-  for (int j = threadIdx.x; j < n; j += blockDim.x) {
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     if (options & NO_DH) dh[at + j] = T(0);
     if (options & NO_DC) dc[at + j] = T(0);
     p[at + j] = T(0);
@@ -129,7 +129,7 @@ KERNEL(lstm_bwd)(T* __restrict__ z, const T* __restrict__ cs, const T* __restric
     T* __restrict__ const x = z + row * columns + t * 4 * n;
     const bool live = !(options & MASKED) || mask[lines + t] != T(0);
     __syncthreads();
-    for (int j = threadIdx.x; j < n; j += blockDim.x) {
+    for (long long j = threadIdx.x; j < n; j += blockDim.x) {
       T d = dh[at + j] + (options & DROP ? p[at + j] * drop[at + j] : p[at + j]);
       if (live || !(options & ZERO)) {
         if (options & SEQUENCES) d += dy[(lines + (options & IN_TIME ? t : s)) * n + j];
@@ -153,23 +153,23 @@ KERNEL(lstm_bwd)(T* __restrict__ z, const T* __restrict__ cs, const T* __restric
     row_product_nt(x, u, p + at, 4 * n, n, 4 * n, false);
   }
   __syncthreads();
-  for (int j = threadIdx.x; j < n; j += blockDim.x) dh[at + j] += options & DROP ? p[at + j] * drop[at + j] : p[at + j];
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) dh[at + j] += options & DROP ? p[at + j] * drop[at + j] : p[at + j];
 }
 
 KERNEL(gru_after)(T* __restrict__ z, const T* __restrict__ h0, const T* __restrict__ u, const T* __restrict__ b,
   const T* __restrict__ mask, const T* __restrict__ drop, long long steps, long long units, long long options, T* __restrict__ y, T* __restrict__ h,
   T* __restrict__ hs, T* __restrict__ w, T* __restrict__ r, long long rows, long long columns) {
   const long long row = blockIdx.x, at = row * units, lines = row * steps;
-  const int n = (int)units;
+  const long long n = units;
   if (row >= rows) return;
-  for (int j = threadIdx.x; j < n; j += blockDim.x) {
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     h[at + j] = h0[at + j];
   }
   for (long long s = 0; s < steps; ++s) {
     const long long t = options & REVERSED ? steps - 1 - s : s;
     T* __restrict__ const x = z + row * columns + t * 3 * n;
     const bool live = !(options & MASKED) || mask[lines + t] != T(0);
-    for (int j = threadIdx.x; j < n; j += blockDim.x) {
+    for (long long j = threadIdx.x; j < n; j += blockDim.x) {
       if (options & KEEP) {
         hs[(lines + t) * n + j] = h[at + j];
       }
@@ -179,7 +179,7 @@ KERNEL(gru_after)(T* __restrict__ z, const T* __restrict__ h0, const T* __restri
     T* __restrict__ const q = r + (options & KEEP ? (lines + t) * 3 * n : row * 3 * n);
     row_product(options & DROP ? w + at : h + at, u, q, n, 3 * n, 3 * n, false);
     __syncthreads();
-    for (int j = threadIdx.x; j < n; j += blockDim.x) {
+    for (long long j = threadIdx.x; j < n; j += blockDim.x) {
       if (live) {
         const T sum = q[2 * n + j] + b[5 * n + j];
         T kz, kr, kg, next;
@@ -200,9 +200,9 @@ KERNEL(gru_after_bwd)(T* __restrict__ z, const T* __restrict__ hs, T* __restrict
   const T* __restrict__ drop, const T* __restrict__ dy, T* __restrict__ dh, long long steps, long long units, long long options, T* __restrict__ p,
   long long rows, long long columns) {
   const long long row = blockIdx.x, at = row * units, lines = row * steps;
-  const int n = (int)units;
+  const long long n = units;
   if (row >= rows) return;
-  for (int j = threadIdx.x; j < n; j += blockDim.x) {
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     if (options & NO_DH) dh[at + j] = T(0);
     p[at + j] = T(0);
   }
@@ -211,7 +211,7 @@ KERNEL(gru_after_bwd)(T* __restrict__ z, const T* __restrict__ hs, T* __restrict
     T* __restrict__ const x = z + row * columns + t * 3 * n;
     const bool live = !(options & MASKED) || mask[lines + t] != T(0);
     __syncthreads();
-    for (int j = threadIdx.x; j < n; j += blockDim.x) {
+    for (long long j = threadIdx.x; j < n; j += blockDim.x) {
       T d = dh[at + j] + (options & DROP ? p[at + j] * drop[at + j] : p[at + j]);
       if (live || !(options & ZERO)) {
         if (options & SEQUENCES) d += dy[(lines + (options & IN_TIME ? t : s)) * n + j];
@@ -239,23 +239,23 @@ KERNEL(gru_after_bwd)(T* __restrict__ z, const T* __restrict__ hs, T* __restrict
     row_product_nt(r + (lines + t) * 3 * n, u, p + at, 3 * n, n, 3 * n, false);
   }
   __syncthreads();
-  for (int j = threadIdx.x; j < n; j += blockDim.x) dh[at + j] += options & DROP ? p[at + j] * drop[at + j] : p[at + j];
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) dh[at + j] += options & DROP ? p[at + j] * drop[at + j] : p[at + j];
 }
 
 KERNEL(gru_before)(T* __restrict__ z, const T* __restrict__ h0, const T* __restrict__ u, const T* __restrict__ b,
   const T* __restrict__ mask, const T* __restrict__ drop, long long steps, long long units, long long options, T* __restrict__ y, T* __restrict__ h,
   T* __restrict__ hs, T* __restrict__ w, T* __restrict__ q, long long rows, long long columns) {
   const long long row = blockIdx.x, at = row * units, lines = row * steps;
-  const int n = (int)units;
+  const long long n = units;
   if (row >= rows) return;
-  for (int j = threadIdx.x; j < n; j += blockDim.x) {
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     h[at + j] = h0[at + j];
   }
   for (long long s = 0; s < steps; ++s) {
     const long long t = options & REVERSED ? steps - 1 - s : s;
     T* __restrict__ const x = z + row * columns + t * 3 * n;
     const bool live = !(options & MASKED) || mask[lines + t] != T(0);
-    for (int j = threadIdx.x; j < n; j += blockDim.x) {
+    for (long long j = threadIdx.x; j < n; j += blockDim.x) {
       if (options & KEEP) {
         hs[(lines + t) * n + j] = h[at + j];
       }
@@ -266,7 +266,7 @@ KERNEL(gru_before)(T* __restrict__ z, const T* __restrict__ h0, const T* __restr
     T* __restrict__ const e = q + (options & KEEP ? (lines + t) * n : at);
     row_product(source, u, x, n, 2 * n, 3 * n, true);
     __syncthreads();
-    for (int j = threadIdx.x; j < n; j += blockDim.x) {
+    for (long long j = threadIdx.x; j < n; j += blockDim.x) {
       T kz, kr, scaled;
       FIRST(x[j] + b[j], x[n + j] + b[n + j], source[j], kz, kr, scaled);
       x[j] = kz;
@@ -276,7 +276,7 @@ KERNEL(gru_before)(T* __restrict__ z, const T* __restrict__ h0, const T* __restr
     __syncthreads();
     row_product(e, u + 2 * n, x + 2 * n, n, n, 3 * n, true);
     __syncthreads();
-    for (int j = threadIdx.x; j < n; j += blockDim.x) {
+    for (long long j = threadIdx.x; j < n; j += blockDim.x) {
       if (live) {
         T kg, next;
         SECOND(x[2 * n + j] + b[2 * n + j], x[j], h[at + j], kg, next);
@@ -295,9 +295,9 @@ KERNEL(gru_before_bwd)(T* __restrict__ z, const T* __restrict__ hs, const T* __r
   const T* __restrict__ drop, const T* __restrict__ dy, T* __restrict__ dh, long long steps, long long units, long long options, T* __restrict__ p, T* __restrict__ v,
   long long rows, long long columns) {
   const long long row = blockIdx.x, at = row * units, lines = row * steps;
-  const int n = (int)units;
+  const long long n = units;
   if (row >= rows) return;
-  for (int j = threadIdx.x; j < n; j += blockDim.x) {
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     if (options & NO_DH) dh[at + j] = T(0);
     p[at + j] = T(0);
   }
@@ -306,7 +306,7 @@ KERNEL(gru_before_bwd)(T* __restrict__ z, const T* __restrict__ hs, const T* __r
     T* __restrict__ const x = z + row * columns + t * 3 * n;
     const bool live = !(options & MASKED) || mask[lines + t] != T(0);
     __syncthreads();
-    for (int j = threadIdx.x; j < n; j += blockDim.x) {
+    for (long long j = threadIdx.x; j < n; j += blockDim.x) {
       T d = dh[at + j] + (options & DROP ? p[at + j] * drop[at + j] : p[at + j]);
       if (live || !(options & ZERO)) {
         if (options & SEQUENCES) d += dy[(lines + (options & IN_TIME ? t : s)) * n + j];
@@ -328,7 +328,7 @@ KERNEL(gru_before_bwd)(T* __restrict__ z, const T* __restrict__ hs, const T* __r
     __syncthreads();
     row_product_nt(x + 2 * n, u + 2 * n, v + at, n, n, 3 * n, false);
     __syncthreads();
-    for (int j = threadIdx.x; j < n; j += blockDim.x) {
+    for (long long j = threadIdx.x; j < n; j += blockDim.x) {
       T change = T(0), through = T(0);
       const T before = hs[(lines + t) * n + j];
       if (live) SECOND(x[n + j], options & DROP ? before * drop[at + j] : before, v[at + j], change, through);
@@ -339,5 +339,5 @@ KERNEL(gru_before_bwd)(T* __restrict__ z, const T* __restrict__ hs, const T* __r
     row_product_nt(x, u, p + at, 2 * n, n, 3 * n, true);
   }
   __syncthreads();
-  for (int j = threadIdx.x; j < n; j += blockDim.x) dh[at + j] += options & DROP ? p[at + j] * drop[at + j] : p[at + j];
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) dh[at + j] += options & DROP ? p[at + j] * drop[at + j] : p[at + j];
 }
