@@ -111,7 +111,7 @@ def test_no_section_of_a_file_is_left_over():
         for name, body in sections:
             filled = typed(body, "float64").replace("EPSILON", repr(EPSILON)).replace("GRADIENT", "relu_bwd")
             filled = filled.replace("FAR", repr(FAR)).replace("LEFT_OUT", repr(LEFT_OUT)).replace("SMALLEST", repr(SMALLEST))
-            for option, value in BITS.items():
+            for option, value in BITS.items() if file.name == "recurrent.cu" else ():
                 filled = re.sub(rf"\b{option}\b", f"{value}LL", filled)
             pattern = re.escape(filled.replace("VALUES", "y[r * columns + c]")).replace("FIRST", r"\w+").replace("SECOND", r"\w+")
             assert re.search(pattern, used), f"{name} of {file.name} is in no record"
