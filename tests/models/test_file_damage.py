@@ -241,7 +241,7 @@ def test_safetensors(tmp_path):
     before = target.get_weights()
     for other, message in (
         (made(4), r"weight hidden/kernel has shape \(6, 4\). Received: \(6, 5\)"),
-        (gpunn.Sequential([L.Input((6,)), L.Dense(5, name="hidden")]), "expected 2 weights. Received: 8; missing: none; unknown: last/bias"),
+        (gpunn.Sequential([L.Input((6,)), L.Dense(5, name="hidden")]), "2 weights. Received: 8; missing: none; unknown: last/bias"),
     ):
         with pytest.raises(ValueError, match=message):
             other.load_weights(path)
