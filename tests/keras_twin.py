@@ -19,8 +19,8 @@ _losses: list = []
 
 
 def _keep_losses():
-    """Keras tells whose a loss is by its id(). A tracer of an earlier batch shape is gone by then, and a new one may get its id: the loss of
-    one layer then counts for two, or for none. Tracers that stay alive keep their ids."""
+    """Keras tells whose a loss is by its id(). A tracer of an earlier batch shape is gone by then, and a new one may get its id: the loss
+    of one layer then counts for two, or for none. Tracers that stay alive keep their ids."""
     add_loss = keras.Layer.add_loss
 
     def kept(self, loss):

@@ -47,7 +47,7 @@ class Monitor(Callback):
         return bool(value - self.min_delta > reference if self._rising else value + self.min_delta < reference)
 
     def value(self, logs: Any, consequence: str) -> Any:
-        """The monitored entry, or None with a warning that says the `consequence` and lists what there is."""
+        """The monitored entry, or None with a warning that says the `consequence` and lists what there is. ValueError for an array."""
         logs = logs if isinstance(logs, Logs) else Logs(logs or {})
         found = logs.get(self.monitor)
         if found is None and not self._warned:
@@ -55,6 +55,8 @@ class Monitor(Callback):
             warnings.warn(
                 f"{consequence} `{self.monitor}` which is not available. Available metrics are: {','.join(logs)}", stacklevel=3
             )
+        if (shape := getattr(found, "shape", ())) != ():
+            raise ValueError(f"{type(self).__name__}: monitor must be a number. Received: {self.monitor!r}, of shape {shape}.")
         return found
 
 

@@ -114,6 +114,8 @@ class Layer:
     """
 
     recordable = False
+    supports_masking = False  # else a mask of steps ends here
+    takes_mask = False  # whether it is called as forward(x, training, mask=mask)
 
     def __init__(
         self, name: str | None = None, trainable: bool = True, dtype: Any = None, input_shape: Any = None, input_dim: int | None = None,
@@ -144,6 +146,10 @@ class Layer:
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
         raise NotImplementedError(f"{type(self).__name__} gives no forward(x, training).")
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        """The output's mask, (rows, steps) of 1 and 0 on the device, or None, from the input and its mask."""
+        return mask if self.supports_masking else None
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments beyond the common ones."""

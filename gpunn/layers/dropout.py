@@ -19,6 +19,8 @@ class Drawing(Layer):
     `seed`: of this layer alone, an integer, or None for the model's. Raises ValueError for anything else.
     """
 
+    supports_masking = True
+
     def __init__(self, seed: int | None = None, **common: Any):
         super().__init__(**common)
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
@@ -146,14 +148,23 @@ class SpatialDropout1D(_Spatial):
     rank = 3
 
 
-class SpatialDropout2D(_Spatial):
+class _Pictures(_Spatial):
+    """With `data_format` in the place where Keras has it; only "channels_last" (or None) is there."""
+
+    def __init__(self, rate: float, data_format: str | None = None, seed: int | None = None, **common: Any):
+        super().__init__(rate, seed, **common)
+        if data_format not in (None, "channels_last"):
+            raise ValueError(f"Layer {self.name!r}: data_format must be 'channels_last' or None. Received: data_format={data_format!r}.")
+
+
+class SpatialDropout2D(_Pictures):
     """Drops channels of (batch, rows, columns, channels)."""
 
     recordable = True
     rank = 4
 
 
-class SpatialDropout3D(_Spatial):
+class SpatialDropout3D(_Pictures):
     """Drops channels of (batch, depth, rows, columns, channels)."""
 
     recordable = True

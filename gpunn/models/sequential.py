@@ -17,7 +17,9 @@ class Sequential(OldCalls, Model):
     Raises TypeError for what is not a layer, ValueError for names that occur twice or shapes that do not fit.
     """
 
-    def __init__(self, layers: Sequence[Layer] | None = None, name: str | None = None, trainable: bool = True):
+    def __init__(self, layers: Sequence[Layer] | None = None, trainable: Any = True, name: str | None = None):
+        if isinstance(trainable, str):  # where Keras 2 has the name
+            trainable, name = True, trainable
         super().__init__(name or fresh_name("sequential"))
         self._trainable = bool(trainable)
         for layer in layers or ():

@@ -4,28 +4,31 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gpunn import activations
-from gpunn.layers import BatchNormalization, Dense, InputLayer
+from gpunn.layers import BatchNormalization, Conv1D, Conv2D, Dense, InputLayer, MaxPooling1D, MaxPooling2D
 from gpunn.layers.activation import ALONE
 from gpunn.training.penalties import output_penalty
 
 
 @dataclass
 class Stage:
-    """A layer as the step runs it: perhaps with the activation of the layer after it, or without its own."""
+    """A layer as the step runs it: perhaps with the activation of the layer after it, or without its own; perhaps with a pooling."""
 
     layer: Any
     activation: Any = None  # None: the layer's own
+    pool: Any = None
     notes: list[str] = field(default_factory=list)
 
     @property
     def recordable(self) -> bool:
         """Whether the layer's own class says that it only launches kernels; one that a user wrote on top of ours must say so again."""
-        return bool(type(self.layer).__dict__.get("recordable", False))
+        return bool(type(self.layer).__dict__.get("recordable", False)) and getattr(self.layer, "all_recordable", True)
 
-    def forward(self, x: Any, training: bool) -> Any:
-        if self.activation is None:
-            return self.layer.forward(x, training)
-        return self.layer.forward(x, training, activation=self.activation)
+    def forward(self, x: Any, training: bool, mask: Any = None) -> Any:
+        options = {"activation": self.activation, "pool": self.pool}
+        more = {name: option for name, option in options.items() if option is not None}
+        if self.layer.takes_mask:
+            more["mask"] = mask
+        return self.layer.forward(x, training, **more)
 
 
 def stages(layers: list[Any], loss: Any = None) -> tuple[list[Stage], bool]:
@@ -39,6 +42,10 @@ def stages(layers: list[Any], loss: Any = None) -> tuple[list[Stage], bool]:
         if type(layer) in ALONE and before is not None and _open(before) and not penalised:
             before.activation = layer.activation
             before.notes.append(f"{layer.name} ({layer.activation.name}) in the same pass")
+            continue
+        if before is not None and _pools(before, layer) and not penalised:
+            before.pool = layer
+            before.notes.append(f"{layer.name} in the same pass (on a CPU): its winners alone are kept")
             continue
         stage = Stage(layer)
         if type(layer) is Dense and layer.activation is not activations.linear and layer.activation.elementwise:
@@ -61,6 +68,16 @@ def stages(layers: list[Any], loss: Any = None) -> tuple[list[Stage], bool]:
 
 def _open(stage: Stage) -> bool:
     """Whether an activation may move into this stage."""
-    if stage.activation is not None:
+    if stage.activation is not None or stage.pool is not None:
         return False
-    return type(stage.layer) is BatchNormalization or (type(stage.layer) is Dense and stage.layer.activation is activations.linear)
+    if type(stage.layer) in (Dense, Conv1D, Conv2D):
+        return stage.layer.activation is activations.linear
+    return type(stage.layer) is BatchNormalization
+
+
+def _pools(stage: Stage, layer: Any) -> bool:
+    """Whether a pooling may move into this convolution: windows side by side, and an activation after which the largest stays the largest."""
+    if (type(stage.layer), type(layer)) not in ((Conv1D, MaxPooling1D), (Conv2D, MaxPooling2D)) or stage.pool is not None:
+        return False
+    chosen = stage.activation or stage.layer.activation
+    return layer.strides == layer.pool_size and layer.padding == "valid" and chosen in (activations.linear, activations.relu)

@@ -146,8 +146,24 @@ class Training(_Pass):
     def __init__(self, model: Any, rows: Any, batch_size: int, shuffle: Any, steps: int | None = None):
         super().__init__(model, rows, batch_size)
         self.shuffle, self.steps = shuffle, steps or self.count
+        self._given = [self.feed.rows, self.batch, self.steps, shuffle]  # what `fit` was told; the batch may change epoch by epoch
         self._next = 0  # batch of the data set with which the epoch begins
         self.done = 0  # batches of the epoch that have run
+
+    def resize(self, batch: int | None) -> None:
+        """Epochs from here on have batches of so many rows; None: as they are. A step of each size is recorded once.
+
+        Raises ValueError where an epoch is not a whole pass over arrays.
+        """
+        if batch is None or min(batch, self.feed.rows or batch) == self.batch:
+            return
+        if self.steps != self.count:
+            raise ValueError(f"With steps_per_epoch={self.steps} epochs do not begin with the data: the batch size cannot change.")
+        self.feed.resize(batch)
+        self.batch, self.rest, self.count = self.feed.batch, self.feed.rest, self.feed.count
+        self.steps = self.count
+        if self.loss.apart:
+            self._programs.clear()  # they add up a whole batch and a short one apart, each by its size
 
     def epoch(self, chain: Any) -> Logs:
         """One epoch; -> its mean loss and metrics. Batch callbacks are called after each step only when there are any."""
@@ -187,14 +203,11 @@ class Training(_Pass):
     # ------------------------------------------------------------------ for a backup
     def place(self) -> dict[str, Any]:
         """Where the training stands: its batch in the data, and the sums of the epoch so far."""
-        return {"next": self._next, "done": self.done, "sums": self.ops.to_numpy(self.sums), "data": self._data()}
-
-    def _data(self) -> list[Any]:
-        return [self.feed.rows, self.batch, self.steps, self.shuffle]
+        return {"next": self._next, "done": self.done, "sums": self.ops.to_numpy(self.sums), "data": self._given}
 
     def check_place(self, place: dict[str, Any]) -> None:
         """Raises ValueError where a place in the midst of a pass over the data belongs to another `fit`."""
-        data = self._data()
+        data = self._given
         if (place["next"] or place["done"]) and (place["data"] != data or place["sums"].shape != self.sums.shape):
             raise ValueError(f"expected a fit with rows, batch_size, steps an epoch and shuffle {place['data']}. Received: {data}.")
 

@@ -46,9 +46,12 @@ def spread(ops: Any, weight: Any, rows: int, count: int, dtype: Any) -> Any:
 
 
 def run_stages(stages: Sequence[Any], x: Any, training: bool) -> tuple[Any, list[Any]]:
-    pullbacks = []
+    """-> (output, pullbacks). A mask of steps goes along as far as the layers pass it on."""
+    pullbacks, mask = [], None
     for stage in stages:
-        x, pullback = stage.forward(x, training)
+        seen, given = mask, x
+        mask = stage.layer.compute_mask(given, seen)
+        x, pullback = stage.forward(given, training, seen)
         pullbacks.append(pullback)
     return x, pullbacks
 

@@ -17,8 +17,8 @@ class Targets:
         self.chosen: list[int] = []
 
     def first(self, y: Any, prepared: Any, whole: bool = True) -> list[Any]:
-        """The targets of y, of which the loss's are `prepared`. Where y is not the `whole` of the targets, equality by chance must not count: numbers that are all alike, which
-        two preparations may leave alone that treat others differently, are not shared.
+        """The targets of y, of which the loss's are `prepared`. Where y is not the `whole` of the targets, equality by chance must not
+        count: numbers that are all alike, which two preparations may leave alone that treat others differently, are not shared.
 
         Raises ValueError for targets that do not fit."""
         out = [prepared]

@@ -7,8 +7,10 @@ import numpy as np
 
 from gpunn import callbacks as cb
 from gpunn import losses, optimizers
+from gpunn.layers import InputLayer
 from gpunn.layers.base import alias
 from gpunn.training import data, fuse
+from gpunn.training.changes import check_flips, in_step
 from gpunn.training.door import given, given_inputs
 from gpunn.training.feeds.iterables import batched
 from gpunn.training.feeds.sources import Source
@@ -147,7 +149,11 @@ class Trainer:
 
     def _inputs(self, x: Any, where: str, lazy: bool = False) -> Any:
         where = f"{where} of model {self.name!r}"
-        return data.inputs(x, self.row_shape, self.dtype, where, ops=self.backend, lazy=lazy)
+        rows = data.inputs(x, self.row_shape, self.dtype, where, ops=self.backend, lazy=lazy)
+        first = next((layer for layer in self.layers if not isinstance(layer, InputLayer)), None)
+        if hasattr(first, "check_rows") and not isinstance(rows, Source):
+            first.check_rows(rows if isinstance(rows, np.ndarray) else self.backend.to_numpy(rows), where)
+        return rows
 
     def _ready(self, row_shape: tuple[int, ...]) -> None:
         if not self.built:
@@ -178,6 +184,9 @@ class Trainer:
         epochs = alias(epochs, nb_epoch, "epochs", "nb_epoch")
         optimizer = self._need_setup("fit").optimizer
         batch_size = _whole("batch_size", optimizer.default_batch if batch_size is None else batch_size, 1)
+        changed = in_step(x, steps_per_epoch, optimizer) if y is None and sample_weight is None else None
+        if changed is not None:
+            x, y, sample_weight, batch_size, shuffle = changed.x, changed.y, changed.sample_weight, changed.batch_size, changed.shuffle
         epochs, initial_epoch = _whole("epochs", epochs, 0), _whole("initial_epoch", initial_epoch, 0)
         steps_per_epoch, validation_steps = _perhaps("steps_per_epoch", steps_per_epoch), _perhaps("validation_steps", validation_steps)
         validation_batch_size = _perhaps("validation_batch_size", validation_batch_size)
@@ -200,7 +209,10 @@ class Trainer:
         steps = steps_per_epoch or rows.steps(batch_size)
         chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps}, verbose, history=True)
         self._ready(rows.row_shape)
+        check_flips(self.layers, y)
         training = kind_of(optimizer)(self, rows, batch_size, shuffle, steps_per_epoch)
+        if changed is not None:
+            training.feed.change = lambda ops, x: changed.change(ops, x, self.rng)
         evaluation = None
         if held_rows is not None:
             size = validation_batch_size or self._held_batch(batch_size, validation_steps, chain.test_batches)
@@ -222,6 +234,7 @@ class Trainer:
             numbers, logs = range(resumed.epoch, resumed.epoch if resumed.ended else numbers.stop), resumed.logs
         for epoch in numbers:
             chain.on_epoch_begin(epoch)
+            training.resize(chain.batch_size(epoch))
             if resumed is not None and resumed.again is not None:
                 resumed.again()
             resumed = None

@@ -30,13 +30,14 @@ class Feed:
     rest: int = 0
     count: Any = None
     rows: Any = None
+    change: Any = None  # ``change(ops, x) -> x``: launches on a gathered batch
 
     # ------------------------------------------------------------------ what a step records
     def gather(self, ops: Any, rows: int, dtype: Any) -> Any:
         out = ops.empty((rows, *self.x.shape[1:]), dtype)
         kernel = feeding.GATHER["uint8" if self.x.dtype == np.uint8 else "float"]
         ops.launch(kernel, self.x, self.order, self.position, 1.0, out)
-        return out
+        return out if self.change is None else self.change(ops, out)
 
     def gather_target(self, ops: Any, index: int, rows: int) -> Any:
         target = self.targets[index]
@@ -69,6 +70,10 @@ class Feed:
         rows are where the next steps will gather them. To be closed by whoever stops early. Batches that somebody else makes are taken and
         thrown away up to the `first`."""
         raise NotImplementedError
+
+    def resize(self, batch: int) -> None:
+        """Batches of another size from the next pass on. Raises ValueError for a feed whose batches somebody else makes."""
+        raise ValueError("Batches that come ready made keep their size. Give fit arrays to change batch_size during training.")
 
     def refill(self, rows: Any) -> None:
         """Other rows of the same shapes in place of these, where a feed can."""

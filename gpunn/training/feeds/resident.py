@@ -16,9 +16,7 @@ class Resident(Feed):
 
     def __init__(self, ops: Any, rows: Rows, batch: int):
         self.ops, self.rows = ops, len(rows)
-        self.batch = min(batch, self.rows)
-        self.whole, self.rest = divmod(self.rows, self.batch)
-        self.count = self.whole + bool(self.rest)
+        self.resize(batch)
         self.x = upload(ops, rows.x) if isinstance(rows.x, Source) else ops.asarray(rows.x)
         self.targets = [ops.asarray(t) for t in rows.targets]
         self.metric_targets = list(rows.metric_targets)
@@ -28,6 +26,11 @@ class Resident(Feed):
         with ops.here():
             self._labels = rows.labels
             self._classes = 0 if self._labels is None else int(self._labels.max()) + 1
+
+    def resize(self, batch: int) -> None:
+        self.batch = min(batch, self.rows)
+        self.whole, self.rest = divmod(self.rows, self.batch)
+        self.count = self.whole + bool(self.rest)
 
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
         if shuffle:

@@ -18,9 +18,7 @@ class Streamed(Feed):
 
     def __init__(self, ops: Any, rows: Rows, batch: int):
         self.ops, self.rows = ops, len(rows)
-        self.batch = min(batch, self.rows)
-        self.whole, self.rest = divmod(self.rows, self.batch)
-        self.count = self.whole + bool(self.rest)
+        self._row_bytes = rows.nbytes // self.rows
         self.metric_targets = list(rows.metric_targets)
         self._x = rows.x if isinstance(rows.x, Source) else ArraySource(rows.x, rows.x.dtype)
         self._later, self._makes = rows.later, rows.makes
@@ -31,11 +29,17 @@ class Streamed(Feed):
         self._labels = None if labels is None else _on_host(ops, labels)
         self._order: np.ndarray | None = None
         self._by_batches = False
-        batch_bytes = self.batch * (rows.nbytes // self.rows)
-        self.per = min(max(1, ops.block // max(1, batch_bytes)), -(-self.count // 2))
+        self.resize(batch)
+
+    def resize(self, batch: int) -> None:
+        self.batch = min(batch, self.rows)
+        self.whole, self.rest = divmod(self.rows, self.batch)
+        self.count = self.whole + bool(self.rest)
+        self.per = min(max(1, self.ops.block // max(1, self.batch * self._row_bytes)), -(-self.count // 2))
         if self.per > GRAPH:
             self.per -= self.per % GRAPH
-        self.ring = Ring(ops, self.per * self.batch, self._x, self._targets, self._weights)
+        self.ops.synchronize()  # steps may still read the ring that goes
+        self.ring = Ring(self.ops, self.per * self.batch, self._x, self._targets, self._weights)
         self.x, self.targets, self.weights = self.ring.x, self.ring.targets, self.ring.weights
         self.order, self.position = self.ring.order, self.ring.position
 
