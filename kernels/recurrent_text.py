@@ -204,7 +204,7 @@ def backward_before(formulas: Sequence[Formula], operands: Sequence[str]) -> str
     """v is the gradient of r * h."""
     last = _point(formulas[0], ["z0", "z2", "h", "dh"], ["z0", "z2", "dh"], 0)
     first = _point(formulas[1], ["z1", "p", "v"], ["z1", "p"], 1)
-    call = f"point0(z[i, k : k + n], z[i, k + 2 * n : k + 3 * n], hs[i, t * n : (t + 1) * n], dh[i])"
+    call = "point0(z[i, k : k + n], z[i, k + 2 * n : k + 3 * n], hs[i, t * n : (t + 1) * n], dh[i])"
     product = "\n".join([
         _product("z", "k + 2 * n", "n", "right + 2 * n * n * z.itemsize", 1, "n", "v", "0", 0), "for i in range(row, end):",
         "    if o_ & MASKED and mask[i, t] == 0:", "        rec.clear(p[i])", "    else:", "        if o_ & DROP:",

@@ -60,4 +60,5 @@ def Input(
     return InputLayer(shape, batch_size, dtype, name, batch_shape)
 
 
-__all__ = sorted(n for n, found in globals().items() if found is Input or (isinstance(found, type) and issubclass(found, (Layer, Parameter))))
+_public = (Layer, Parameter)
+__all__ = sorted(n for n, found in globals().items() if found is Input or (isinstance(found, type) and issubclass(found, _public)))

@@ -5,7 +5,7 @@ import pytest
 from gradient import compare
 
 from gpunn import activations, random
-from gpunn.layers import GRU, LSTM, Bidirectional, Embedding, SimpleRNN, TimeDistributed, Dense
+from gpunn.layers import GRU, LSTM, Bidirectional, Dense, Embedding, SimpleRNN, TimeDistributed
 from gpunn.layers.base import Rng
 
 pytestmark = pytest.mark.usefixtures("float64")

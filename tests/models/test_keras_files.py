@@ -78,7 +78,6 @@ STACKS = {
 }
 
 
-@pytest.mark.parametrize("stack", STACKS)
 def rows_for(model, count=5):
     """Numbers, or tokens; some steps are masked."""
     shape = (count, *model.input_shape[1:])
@@ -90,6 +89,7 @@ def rows_for(model, count=5):
     return x
 
 
+@pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_whole_models_both_ways(tmp_path, stack, suffix):
     ours = gpunn.Sequential(STACKS[stack](), name="kept")
@@ -155,7 +155,7 @@ HEARTS = {
     ],
     "RNN": lambda: [
         L.Reshape((4, 3)), L.Bidirectional(L.LSTM(3, return_sequences=True)), L.TimeDistributed(L.Dense(4, "tanh")),
-        L.GRU(4, return_sequences=True), L.SimpleRNN(4),
+        L.GRU(4),  # no SimpleRNN: Keras 3.15 cannot train one in float64 on JAX
     ],
 }
 
