@@ -3,7 +3,7 @@ weights, against the same mask with new weights and a random mask with the first
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -56,11 +56,9 @@ def experiment(rounds: int = 16, epochs: int = 3, controls: tuple[int, ...] = (1
         set_random_seed(seed + number)
         fresh = network()
         named = dict(zip((p.name for p in pruning.prunable(fresh)), mask.values(), strict=True))
-        starts: dict[str, tuple[Any, Callable[[], None]]] = {
-            "new weights": (named, lambda: None), "random mask": (pruning.random(named, seed), lambda m=fresh: state.put(m, first)),
-        }
-        for kind, (kept, begin) in starts.items():
-            begin()
+        for kind, kept in (("new weights", named), ("random mask", pruning.random(named, seed))):
+            if kind == "random mask":
+                state.put(fresh, first)
             pruning.hold(fresh, kept)
             accuracy = train(fresh)
             yield Line(kind, number, pruning.sparsity(fresh).left, accuracy)

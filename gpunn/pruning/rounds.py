@@ -31,7 +31,8 @@ def rounds(
     """
     model._need_setup("rounds")
     model._need_built("rounds")
-    start, masks = state.take(model), {}
+    start = state.take(model)
+    masks: Masks = {}
     for number in range(count + 1):
         if number:
             masks = magnitude(model, share, layers, masks, scope)

@@ -95,10 +95,13 @@ def test_whole_models_both_ways(tmp_path, stack, suffix):
     ours = gpunn.Sequential(STACKS[stack](), name="kept")
     ours.set_weights([w + 0.1 for w in ours.get_weights()])
     x = rows_for(ours)
+    for layer in ours.layers:
+        if isinstance(layer, L.Normalization) and layer.given is None:
+            layer.adapt(RNG.standard_normal((9, 5, 5, 3)))
     ours.save(tmp_path / f"ours{suffix}")
     theirs = keras.models.load_model(tmp_path / f"ours{suffix}")
-    near = 1e-6 if stack in ("mlp", "norms and noise", "pictures", "no Input") else 1e-9  # Keras's normalizations compute in float32
-    np.testing.assert_allclose(theirs.predict(x, verbose=0), ours.predict(x), rtol=0, atol=near)
+    near = 1e-9 if stack in ("activations", "axes", "sequences") else 1e-6  # others compute in float32 in part, in Keras
+    np.testing.assert_allclose(theirs.predict(x, verbose=0), ours.predict(x), rtol=near, atol=near)
     assert theirs.name == "kept" and [layer.trainable for layer in theirs.layers] == [
         layer.trainable for layer in ours.layers if not isinstance(layer, L.InputLayer)
     ]
