@@ -24,6 +24,7 @@ from gpunn.layers.prelu import PReLU
 from gpunn.layers.regularization import ActivityRegularization
 from gpunn.layers.row_norms import GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization
 from gpunn.layers.shape import Flatten, InputLayer, Reshape
+from gpunn.layers.text_vectorization import TextVectorization
 
 NAMES: dict[str, type[Layer]] = {
     c.__name__: c for c in (
@@ -32,7 +33,7 @@ NAMES: dict[str, type[Layer]] = {
         SpatialDropout2D, SpatialDropout3D, UnitNormalization,
         AugMix, CenterCrop, Cutout, Normalization, RandomAffine, RandomBrightness, RandomChannelShift, RandomContrast, RandomCrop,
         RandomElasticTransform, RandomErasing, RandomFlip, RandomGaussianBlur, RandomRotation, RandomSaturation, RandomShear,
-        RandomTranslation, RandomZoom, Rescaling, Resizing, SaltAndPepper,
+        RandomTranslation, RandomZoom, Rescaling, Resizing, SaltAndPepper, TextVectorization,
     )
 }
 
@@ -50,5 +51,5 @@ __all__ = [
     "LeakyReLU", "Normalization", "PReLU", "Parameter", "RMSNormalization", "RandomAffine", "RandomBrightness", "RandomChannelShift",
     "RandomContrast", "RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomRotation",
     "RandomSaturation", "RandomShear", "RandomTranslation", "RandomZoom", "ReLU", "Rescaling", "Reshape", "Resizing", "SaltAndPepper",
-    "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "UnitNormalization",
+    "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "TextVectorization", "UnitNormalization",
 ]

@@ -1,10 +1,11 @@
-"""Data that is changed at random on its way into a step: flows of images, and a warning where flips change what an image shows."""
+"""Data that is changed on its way into a step: texts made numbers, flows of images; a warning where flips change what an image shows."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from gpunn.datasets.labels import warn_of_flips
+from gpunn.training.feeds.iterables import batched
 
 
 @dataclass
@@ -26,6 +27,12 @@ def in_step(x: Any, steps: int | None, optimizer: Any) -> InStep | None:
     if offer is None or optimizer.whole_data or (steps is not None and steps > len(x)):
         return None
     return offer()
+
+
+def converted(layers: list[Any], x: Any) -> Any:
+    """x as numbers, where the model's first layer is one that takes something else, as TextVectorization does."""
+    front: Any = layers[0] if layers else None
+    return front.convert(x) if getattr(front, "converts", False) and x is not None and batched(x) is None else x
 
 
 def check_flips(layers: list[Any], y: Any) -> None:

@@ -9,7 +9,7 @@ from gpunn import callbacks as cb
 from gpunn import losses, optimizers
 from gpunn.layers.base import alias
 from gpunn.training import data, fuse
-from gpunn.training.changes import check_flips, in_step
+from gpunn.training.changes import check_flips, converted, in_step
 from gpunn.training.door import given, given_inputs
 from gpunn.training.feeds.iterables import batched
 from gpunn.training.feeds.sources import Source
@@ -148,6 +148,7 @@ class Trainer:
 
     def _inputs(self, x: Any, where: str, lazy: bool = False) -> Any:
         where = f"{where} of model {self.name!r}"
+        x = converted(self.layers, x)
         return data.inputs(x, self.row_shape, self.dtype, where, ops=self.backend, lazy=lazy)
 
     def _ready(self, row_shape: tuple[int, ...]) -> None:
@@ -179,6 +180,7 @@ class Trainer:
         epochs = alias(epochs, nb_epoch, "epochs", "nb_epoch")
         optimizer = self._need_setup("fit").optimizer
         batch_size = _whole("batch_size", optimizer.default_batch if batch_size is None else batch_size, 1)
+        x = converted(self.layers, x)
         changed = in_step(x, steps_per_epoch, optimizer) if y is None and sample_weight is None else None
         if changed is not None:
             x, y, sample_weight, batch_size, shuffle = changed.x, changed.y, changed.sample_weight, changed.batch_size, changed.shuffle
