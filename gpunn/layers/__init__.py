@@ -13,6 +13,7 @@ from gpunn.layers.augmentation_colour import (
 )
 from gpunn.layers.augmentation_crop import CenterCrop, RandomCrop, Resizing
 from gpunn.layers.augmentation_geometry import RandomAffine, RandomFlip, RandomRotation, RandomShear, RandomTranslation, RandomZoom
+from gpunn.layers.augmentation_mix import CutMix, MixUp
 from gpunn.layers.augmentation_parts import AugMix, Cutout, RandomElasticTransform, RandomErasing
 from gpunn.layers.augmentation_scaling import Normalization, Rescaling
 from gpunn.layers.base import Layer, Parameter
@@ -31,7 +32,8 @@ NAMES: dict[str, type[Layer]] = {
         ELU, Activation, ActivityRegularization, AlphaDropout, BatchNormalization, Dense, Dropout, Flatten, GaussianDropout, GaussianNoise,
         GroupNormalization, InputLayer, LayerNormalization, LeakyReLU, PReLU, RMSNormalization, ReLU, Reshape, Softmax, SpatialDropout1D,
         SpatialDropout2D, SpatialDropout3D, UnitNormalization,
-        AugMix, CenterCrop, Cutout, Normalization, RandomAffine, RandomBrightness, RandomChannelShift, RandomContrast, RandomCrop,
+        AugMix, CenterCrop, CutMix, Cutout, MixUp,
+        Normalization, RandomAffine, RandomBrightness, RandomChannelShift, RandomContrast, RandomCrop,
         RandomElasticTransform, RandomErasing, RandomFlip, RandomGaussianBlur, RandomRotation, RandomSaturation, RandomShear,
         RandomTranslation, RandomZoom, Rescaling, Resizing, SaltAndPepper, TextVectorization,
     )
@@ -46,10 +48,11 @@ def Input(
 
 
 __all__ = [
-    "ELU", "Activation", "ActivityRegularization", "AlphaDropout", "AugMix", "BatchNormalization", "CenterCrop", "Cutout", "Dense",
-    "Dropout", "Flatten", "GaussianDropout", "GaussianNoise", "GroupNormalization", "Input", "InputLayer", "Layer", "LayerNormalization",
-    "LeakyReLU", "Normalization", "PReLU", "Parameter", "RMSNormalization", "RandomAffine", "RandomBrightness", "RandomChannelShift",
-    "RandomContrast", "RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip", "RandomGaussianBlur", "RandomRotation",
-    "RandomSaturation", "RandomShear", "RandomTranslation", "RandomZoom", "ReLU", "Rescaling", "Reshape", "Resizing", "SaltAndPepper",
-    "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "TextVectorization", "UnitNormalization",
+    "ELU", "Activation", "ActivityRegularization", "AlphaDropout", "AugMix", "BatchNormalization", "CenterCrop", "CutMix", "Cutout",
+    "Dense", "Dropout", "Flatten", "GaussianDropout", "GaussianNoise", "GroupNormalization", "Input", "InputLayer", "Layer",
+    "LayerNormalization", "LeakyReLU", "MixUp", "Normalization", "PReLU", "Parameter", "RMSNormalization", "RandomAffine",
+    "RandomBrightness", "RandomChannelShift", "RandomContrast", "RandomCrop", "RandomElasticTransform", "RandomErasing", "RandomFlip",
+    "RandomGaussianBlur", "RandomRotation", "RandomSaturation", "RandomShear", "RandomTranslation", "RandomZoom", "ReLU", "Rescaling",
+    "Reshape", "Resizing", "SaltAndPepper", "Softmax", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D", "TextVectorization",
+    "UnitNormalization",
 ]

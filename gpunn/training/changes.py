@@ -11,7 +11,7 @@ from gpunn.training.feeds.iterables import batched
 @dataclass
 class InStep:
     """What a flow hands over where its changes can be part of the recorded step: its arrays, how it goes through them, and
-    ``change(ops, x, rng) -> x``, launches on a gathered batch."""
+    ``change(ops, x, rng) -> x``, launches on a gathered batch; where targets change with it, ``targets(ops, y) -> y`` comes after."""
 
     x: Any
     y: Any
@@ -19,6 +19,7 @@ class InStep:
     batch_size: int
     shuffle: bool
     change: Callable[[Any, Any, Any], Any]
+    targets: Callable[[Any, Any], Any] | None = None
 
 
 def in_step(x: Any, steps: int | None, optimizer: Any) -> InStep | None:

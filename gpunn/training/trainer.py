@@ -210,6 +210,7 @@ class Trainer:
         training = kind_of(optimizer)(self, rows, batch_size, shuffle, steps_per_epoch)
         if changed is not None:
             training.feed.change = lambda ops, x: changed.change(ops, x, self.rng)
+            training.feed.change_target = changed.targets
         evaluation = None
         if held_rows is not None:
             size = validation_batch_size or self._held_batch(batch_size, validation_steps, chain.test_batches)

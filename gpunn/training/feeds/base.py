@@ -31,6 +31,7 @@ class Feed:
     count: Any = None
     rows: Any = None
     change: Any = None  # ``change(ops, x) -> x``: launches on a gathered batch
+    change_target: Any = None  # ``change_target(ops, y) -> y``: the same for the loss's targets, after it
 
     # ------------------------------------------------------------------ what a step records
     def gather(self, ops: Any, rows: int, dtype: Any) -> Any:
@@ -47,7 +48,7 @@ class Feed:
             ops.launch(kernel, target, self.order, self.position, out)
         else:
             ops.launch(feeding.GATHER["float"], target, self.order, self.position, 1.0, out)
-        return out
+        return out if index or self.change_target is None else self.change_target(ops, out)
 
     def gather_weights(self, ops: Any, rows: int) -> Any:
         """One weight a row, or one a position of each, in a row; None where there are none."""
