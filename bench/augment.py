@@ -1,8 +1,8 @@
 """A batch of 128 images, 28 x 28, rotated, shifted, sheared, zoomed, flipped and with noise added: ``python bench/augment.py``.
 
 Each contestant once in turn, round after round, so that a noisy minute hits them all: the recorded launches of gpunn's step on one thread
-and on all, a batch of its ImageDataGenerator with the noise layer, Keras's legacy ImageDataGenerator with the same ranges and NumPy's noise, a
-pipeline image by image with Pillow and NumPy, and for scale a train step of a small CNN in PyTorch on one thread. "times ours" is the
+and on all, a batch of its ImageDataGenerator with the noise layer, Keras's legacy ImageDataGenerator with the same ranges and NumPy's noise,
+a pipeline image by image with Pillow and NumPy, and for scale a train step of a small CNN in PyTorch on one thread. "times ours" is the
 median of the rounds' ratios to gpunn's recorded launches on one thread. Writes bench/results/augment-cpu-DATE.json.
 """
 
