@@ -11,6 +11,7 @@ from gpunn.kernels.augment_partners import PARTNERS, ROLL
 from gpunn.kernels.augment_tone import MIX, PASTE
 from gpunn.layers.augmentation import Augmentation, bounds, number
 from gpunn.layers.base import Pullback, Rng
+from gpunn.layers.graph import symbolic
 
 SPLIT = 6  # column of a table that says how far partners are apart; see kernels.augment_partners for the others
 
@@ -79,9 +80,11 @@ class _Mixer(Augmentation):
 
     mixing: Mixing
 
-    def __call__(self, x: Any, training: bool = True) -> Any:
+    def __call__(self, x: Any, *others: Any, training: bool | None = None, **options: Any) -> Any:
+        if symbolic([x, *others]):
+            return super().__call__(x, *others, training=training, **options)
         images = x["images"] if isinstance(x, dict) else x
-        if not training:
+        if training is False:
             return x
         ops = self.backend
         if self._calls is None:

@@ -36,6 +36,9 @@ template <class V> __device__ __forceinline__ V minimum(V a, V b) { return a < b
 // log(1 + exp(x)), without overflow
 template <class V> __device__ __forceinline__ V log1pexp(V x) { return maximum(x, V(0)) + log1p(exp(-fabs(x))); }
 
+// log(exp(a) + exp(b)), without overflow
+template <class V> __device__ __forceinline__ V log_add(V a, V b) { return maximum(a, b) + log1p(exp(-fabs(a - b))); }
+
 // a / b for a >= 0, b > 0: in 32 bits where both fit, several times as fast
 __device__ __forceinline__ long long quotient(long long a, long long b) {
   return ((a | b) >> 32) == 0 ? (long long)((unsigned int)a / (unsigned int)b) : a / b;
@@ -157,5 +160,28 @@ template <class V> __device__ __forceinline__ void add_up(const V* __restrict__ 
     sums[0] += total;
     sums[1] += weight;
     if (sums[2] < 0 && !isfinite(total)) sums[2] = (double)step;
+  }
+}
+
+// ---------------------------------------------------------------- products of one row by a whole block
+// z[j] (+)= sum over i of h[i] m[i, j], for j < n; rows of m are `line` apart. The caller's barriers stand before and after.
+template <class V> __device__ __forceinline__ void row_product(const V* __restrict__ h, const V* __restrict__ m, V* __restrict__ z,
+                                                               long long k, long long n, long long line, bool more) {
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) {
+    V total = more ? z[j] : V(0);
+    #pragma unroll 8
+    for (long long i = 0; i < k; ++i) total += h[i] * m[i * line + j];
+    z[j] = total;
+  }
+}
+// p[i] (+)= sum over j of d[j] m[i, j], for i < n: a warp each
+template <class V> __device__ __forceinline__ void row_product_nt(const V* __restrict__ d, const V* __restrict__ m, V* __restrict__ p,
+                                                                  long long k, long long n, long long line, bool more) {
+  const int lane = threadIdx.x & 31;
+  for (long long i = threadIdx.x >> 5; i < n; i += blockDim.x >> 5) {
+    V total = V(0);
+    for (long long j = lane; j < k; j += 32) total += d[j] * m[i * line + j];
+    total = warp_sum(total);
+    if (lane == 0) p[i] = more ? p[i] + total : total;
   }
 }
