@@ -131,7 +131,7 @@ def try_claim(it: Claim, full: bool = False, seed: int = 0, backend: str = "auto
         except Exception as raised:
             error = "".join(traceback.format_exception_only(raised)).strip()
             outcome = Outcome(FAILED, error)
-    return Record(it, outcome, scale.data, seed, full, time.perf_counter() - began, error)
+    return Record(it, outcome, scale.data or ["a function of a few weights"], seed, full, time.perf_counter() - began, error)
 
 
 def _number(value: Any) -> Any:

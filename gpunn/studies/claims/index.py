@@ -54,7 +54,7 @@ def write(records: list[Record], folder: Any, backend: Any = None) -> pathlib.Pa
 def _card(record: Record, folder: pathlib.Path) -> str:
     o, it = record.outcome, record.claim
     picture = f'<img src="{it.id}.png" alt="{html.escape(it.id)}" loading="lazy">' if (folder / f"{it.id}.png").exists() else ""
-    verdict, used = f"{o.verdict} {o.condition}".strip(), "; ".join(dict.fromkeys(record.data)) or "no data"
+    verdict, used = f"{o.verdict} {o.condition}".strip(), "; ".join(dict.fromkeys(record.data))
     return (
         f'<article id="{it.id}"><h3>{it.id} {html.escape(it.statement)}</h3>'
         f'<p class="verdict {CLASSES.get(o.verdict, "open")}">{html.escape(verdict)}</p><p>{html.escape(o.found)}</p>{picture}'
