@@ -8,20 +8,24 @@ from string import Template
 from typing import Any
 
 from gpunn.studies import pictures
-from gpunn.studies.claims.base import HOLDS, NOT_HERE, ONLY_IF, Record
+from gpunn.studies.claims.base import DECKS, HOLDS, NOT_HERE, ONLY_IF, Record
 from gpunn.studies.environment import facts
 
 PAGE = pathlib.Path(__file__).with_name("index.html")
 CLASSES = {HOLDS: "holds", ONLY_IF: "part", NOT_HERE: "not"}
 
 
-def draw(record: Record, folder: Any) -> pathlib.Path | None:
-    """The claim's picture, ``CL-01.png`` and so on; None where it has none."""
-    if not record.outcome.charts:
-        return None
-    path = pathlib.Path(folder) / f"{record.claim.id}.png"
-    pictures.draw(record.outcome.charts, path)
-    return path
+def draw(record: Record, folder: Any) -> list[pathlib.Path]:
+    """The claim's pictures, a file a panel: ``CL-01.png``, ``CL-01-2.png`` and so on. -> their paths."""
+    paths = [pathlib.Path(folder) / name for name in _files(record)]
+    for chart, path in zip(record.outcome.charts, paths, strict=True):
+        pictures.draw([chart], path)
+    return paths
+
+
+def _files(record: Record) -> list[str]:
+    it = record.claim.id
+    return [f"{it}.png" if i == 1 else f"{it}-{i}.png" for i in range(1, len(record.outcome.charts) + 1)]
 
 
 def write(records: list[Record], folder: Any, backend: Any = None) -> pathlib.Path:
@@ -46,6 +50,7 @@ def write(records: list[Record], folder: Any, backend: Any = None) -> pathlib.Pa
     rows = machine | {"seed": ", ".join(map(str, seeds)), "to repeat": command}
     path.write_text(Template(PAGE.read_text(encoding="utf-8")).substitute(
         lead=html.escape(lead + ". A verdict is of this run, at this size; it proves nothing beyond."), families=body,
+        decks="".join(f"<dt>{n}</dt><dd>{html.escape(name)}</dd>" for n, name in DECKS.items()),
         facts="".join(f"<dt>{html.escape(str(k))}</dt><dd>{html.escape(str(v))}</dd>" for k, v in rows.items()),
     ), encoding="utf-8")
     return path
@@ -53,10 +58,15 @@ def write(records: list[Record], folder: Any, backend: Any = None) -> pathlib.Pa
 
 def _card(record: Record, folder: pathlib.Path) -> str:
     o, it = record.outcome, record.claim
-    picture = f'<img src="{it.id}.png" alt="{html.escape(it.id)}" loading="lazy">' if (folder / f"{it.id}.png").exists() else ""
+    shown = [
+        f'<img src="{name}" alt="{html.escape(f"{it.id}: {chart.title}")}" loading="lazy">'
+        for name, chart in zip(_files(record), o.charts, strict=True) if (folder / name).exists()
+    ]
+    picture = f'<div class="pictures">{"".join(shown)}</div>' if shown else ""
+    decks = ", ".join(map(str, it.decks))
     verdict, used = f"{o.verdict} {o.condition}".strip(), "; ".join(dict.fromkeys(record.data))
     return (
         f'<article id="{it.id}"><h3>{it.id} {html.escape(it.statement)}</h3>'
         f'<p class="verdict {CLASSES.get(o.verdict, "open")}">{html.escape(verdict)}</p><p>{html.escape(o.found)}</p>{picture}'
-        f'<p class="small">{html.escape(used)}. {record.seconds:.1f} s. Said in: {html.escape(it.source)}.</p></article>'
+        f'<p class="small">{html.escape(used)}. {record.seconds:.1f} s. Said in deck {decks}.</p></article>'
     )
