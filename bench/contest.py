@@ -6,11 +6,13 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from datetime import date
 from importlib import metadata
 
 HERE = pathlib.Path(__file__).resolve().parent
+REST = 0.5  # seconds before a turn: thread pools of the contestant before spin on the cores for up to 0.2 s after their work
 SPIN = "while True: pass"
 
 
@@ -25,6 +27,7 @@ class Contestant:
             raise RuntimeError(f"{name} did not start")
 
     def epoch(self) -> float:
+        time.sleep(REST)
         self.process.stdin.write("go\n")
         self.process.stdin.flush()
         seconds, *words = self.process.stdout.readline().split()

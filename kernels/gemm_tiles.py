@@ -50,6 +50,46 @@ def tile(rows: int, vectors: int, masked: bool) -> Any:
     return product
 
 
+def gather_tile(rows: int, vectors: int, masked: bool) -> Any:
+    """An intrinsic: c[rows, vectors] = begin[rows, vectors] + sum over t of places[row][table[t]] * b[t, vectors].
+
+    The left matrix is never laid out: `places` are addresses, one a row, and `table` says how many numbers behind each lies term t. That is
+    a convolution, where places are pixels and the table the taps, or the other way round. `begin` 0 is nothing to begin with; its rows are
+    `step` numbers apart (0: one row for all, a bias).
+    """
+
+    @intrinsic
+    def product(typingctx, like, places, table, count, b, ldb, c, ldc, begin, step, rest):
+        signature = types.void(like, *[types.int64] * 10)
+
+        def codegen(context, builder, sig, args):
+            scalar = _scalar(sig.args[0])
+            lanes = VECTOR // (4 if sig.args[0].dtype == types.float32 else 8)
+            places, table, count, b, ldb, c, ldc, begin, step, rest = args[1:]
+            held = builder.inttoptr(places, I64.as_pointer())
+            starts = [
+                builder.inttoptr(builder.load(builder.gep(held, [I64(i)])), scalar.as_pointer()) for i in range(rows)
+            ]
+            table = builder.inttoptr(table, I32.as_pointer())
+            first, out = (builder.inttoptr(x, scalar.as_pointer()) for x in (begin, c))
+            matrix = builder.inttoptr(b, scalar.as_pointer())
+
+            def left(t):
+                offset = builder.sext(builder.load(builder.gep(table, [t])), I64)
+                return lambda i: builder.gep(starts[i], [offset])
+
+            def row(t):
+                return builder.gep(matrix, [builder.mul(t, ldb)])
+
+            begun = builder.icmp_signed("!=", begin, I64(0))
+            _TileBuilder(builder, scalar, lanes, rows, vectors, masked).loop(left, row, count, (first, step), begun, (out, ldc), rest)
+            return context.get_dummy_value()
+
+        return signature, codegen
+
+    return product
+
+
 class _TileBuilder:
     """Emits the loop of one tile."""
 
@@ -84,24 +124,40 @@ class _TileBuilder:
             self.b.store(value, pointer, align=self.align.constant)
 
     def build(self, a, ks, count, b, ldb, c, ldc, accumulate, rest):
-        bd, cells = self.b, [(i, v) for i in range(self.rows) for v in range(self.vectors)]
+        bd = self.b
         a, b, c = (bd.inttoptr(x, self.scalar.as_pointer()) for x in (a, b, c))
         ks = bd.inttoptr(ks, I32.as_pointer())
+
+        def row(t):
+            return bd.gep(b, [bd.mul(bd.sext(bd.load(bd.gep(ks, [t])), I64), ldb)])
+
+        def left(t):
+            packed = bd.gep(a, [bd.mul(t, I64(self.rows))])
+            return lambda i: bd.gep(packed, [I64(i)])
+
+        self.loop(left, row, count, (c, ldc), bd.icmp_signed("!=", accumulate, I64(0)), (c, ldc), rest)
+
+    def loop(self, left, row, count, begin, begun, out, rest):
+        """out = begin (where `begun`; else 0) + sum over t of left(t)(i), a pointer to a number, times the vectors at row(t).
+
+        `begin` and `out` are (pointer, numbers from row to row).
+        """
+        bd, cells = self.b, [(i, v) for i in range(self.rows) for v in range(self.vectors)]
 
         def k(value):
             return ir.Constant(I64, value)
 
-        def cell(i, v):
-            return bd.gep(c, [bd.add(bd.mul(k(i), ldc), k(v * self.lanes))])
+        def cell(area, i, v):
+            return bd.gep(area[0], [bd.add(bd.mul(k(i), area[1]), k(v * self.lanes))])
 
         if self.masked:
             wide = ir.VectorType(I64, self.lanes)
             self.mask = bd.icmp_signed("<", ir.Constant(wide, list(range(self.lanes))), self.splat(rest, wide))
         entry = bd.block
         load, start, loop, done = (bd.append_basic_block(n) for n in ("load", "start", "loop", "done"))
-        bd.cbranch(bd.icmp_signed("!=", accumulate, k(0)), load, start)
+        bd.cbranch(begun, load, start)
         bd.position_at_end(load)
-        held = {(i, v): self.load(cell(i, v), v == self.vectors - 1) for i, v in cells}
+        held = {(i, v): self.load(cell(begin, i, v), v == self.vectors - 1) for i, v in cells}
         bd.branch(start)
         bd.position_at_end(start)
         first = {at: bd.phi(self.vector) for at in cells}
@@ -112,14 +168,13 @@ class _TileBuilder:
         bd.position_at_end(loop)
         t = bd.phi(I64)
         sums = {at: bd.phi(self.vector) for at in cells}
-        row = bd.gep(b, [bd.mul(bd.sext(bd.load(bd.gep(ks, [t])), I64), ldb)])
-        right = [self.load(bd.gep(row, [k(v * self.lanes)]), v == self.vectors - 1) for v in range(self.vectors)]
-        packed = bd.gep(a, [bd.mul(t, k(self.rows))])
+        place, number = row(t), left(t)
+        right = [self.load(bd.gep(place, [k(v * self.lanes)]), v == self.vectors - 1) for v in range(self.vectors)]
         new = {}
         for i in range(self.rows):
-            left = self.splat(bd.load(bd.gep(packed, [k(i)])), self.vector)
+            factor = self.splat(bd.load(number(i)), self.vector)
             for v in range(self.vectors):
-                new[i, v] = bd.call(self.fma, [left, right[v], sums[i, v]])
+                new[i, v] = bd.call(self.fma, [factor, right[v], sums[i, v]])
         following = bd.add(t, k(1))
         t.add_incoming(k(0), start)
         t.add_incoming(following, loop)
@@ -129,12 +184,12 @@ class _TileBuilder:
         bd.cbranch(bd.icmp_signed("<", following, count), loop, done)
         bd.position_at_end(done)
         for i, v in cells:
-            out = bd.phi(self.vector)
-            out.add_incoming(first[i, v], start)
-            out.add_incoming(new[i, v], loop)
-            held[i, v] = out
+            total = bd.phi(self.vector)
+            total.add_incoming(first[i, v], start)
+            total.add_incoming(new[i, v], loop)
+            held[i, v] = total
         for i, v in cells:
-            self.store(held[i, v], cell(i, v), v == self.vectors - 1)
+            self.store(held[i, v], cell(out, i, v), v == self.vectors - 1)
 
 
 def keep(lanes: int) -> Any:

@@ -46,7 +46,7 @@ def explain(model: Any, batch_size: int) -> str:
     """The stages with what was fused, then the nodes of one recorded train step."""
     setup = model._need_setup("explain")
     model._need_built("explain")
-    if not setup.stages:
+    if setup.plan is None:
         model._arrange()
     out = [f"Model {model.name!r} on {model.backend.name}, a train step of {batch_size} rows", "", "Stages:"]
     for stage in setup.stages:

@@ -6,10 +6,12 @@ from gpunn.studies.claims import (  # noqa: F401
     capacity,
     depth,
     gates,
+    images,
     losses,
     optimization,
     rates,
     regularization,
+    sequences,
     theory,
 )
 from gpunn.studies.claims.base import CLAIMS, Claim, Outcome, Record, Scale, try_claim

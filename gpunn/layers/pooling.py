@@ -1,0 +1,149 @@
+"""Pooling: the largest or the mean of every window, channel by channel."""
+
+from typing import Any
+
+from gpunn.backend.convolution import Pooling
+from gpunn.kernels.windows import Windows
+from gpunn.layers.base import Layer, Pullback
+from gpunn.layers.sliding import Shape, channels_last, image_of, padding_of, sizes, windows
+
+
+class _Pool(Layer):
+    """Windows of `pool_size` every `strides` (default: the pool size). Taps that "same" padding puts outside the image do not count."""
+
+    rank = 2
+    largest = True
+
+    def __init__(
+        self, pool_size: Any, strides: Any, padding: Any, data_format: Any, **common: Any
+    ):
+        super().__init__(**common)
+        channels_last(data_format, self.name)
+        self.pool_size = sizes("pool_size", pool_size, self.rank, self.name)
+        self.strides = sizes("strides", self.pool_size if strides is None else strides, self.rank, self.name)
+        self.padding = padding_of(padding, ("valid", "same"), self.name)
+
+    def windows(self, shape: Any) -> Windows:
+        channels = image_of(shape, self.rank, self.name)[-1]
+        return windows(self, shape, channels, self.pool_size, self.strides, (1,) * self.rank, self.padding)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        g = self.windows(input_shape)
+        return (input_shape[0], *(g.out_height, g.out_width)[2 - self.rank :], g.channels)
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
+        shape, run = self.compute_output_shape(x.shape), Pooling(self.backend, self.windows(x.shape))
+        y, at = run.largest(x) if self.largest else (run.mean(x), None)
+
+        def pullback(dy: Any, need_dx: bool = True) -> Any:
+            if not need_dx:
+                return None
+            return (run.largest_inputs(dy, at) if self.largest else run.mean_inputs(dy)).reshape(x.shape)
+
+        return y.reshape(shape), pullback
+
+    def config(self) -> dict[str, Any]:
+        return {"pool_size": self.pool_size, "strides": self.strides, "padding": self.padding}
+
+
+class MaxPooling2D(_Pool):
+    """The largest of every window: (rows, height, width, channels) -> (rows, height', width', channels). The gradient goes to the first of equals.
+
+    Raises ValueError for a pool larger than the input (padding "valid") or inputs that are no images.
+    """
+
+    recordable = True
+
+    def __init__(self, pool_size: Any = (2, 2), strides: Any = None, padding: Any = "valid", data_format: Any = None, **common: Any):
+        super().__init__(pool_size, strides, padding, data_format, **common)
+
+
+class AveragePooling2D(_Pool):
+    """The mean of every window; see `MaxPooling2D`."""
+
+    recordable = True
+    largest = False
+
+    def __init__(self, pool_size: Any, strides: Any = None, padding: Any = "valid", data_format: Any = None, **common: Any):
+        super().__init__(pool_size, strides, padding, data_format, **common)
+
+
+class MaxPooling1D(_Pool):
+    """The largest of every window of steps: (rows, steps, channels) -> (rows, steps', channels)."""
+
+    recordable = True
+    rank = 1
+
+    def __init__(self, pool_size: Any = 2, strides: Any = None, padding: Any = "valid", data_format: Any = None, **common: Any):
+        super().__init__(pool_size, strides, padding, data_format, **common)
+
+
+class AveragePooling1D(_Pool):
+    """The mean of every window of steps; see `MaxPooling1D`."""
+
+    recordable = True
+    rank = 1
+    largest = False
+
+    def __init__(self, pool_size: Any, strides: Any = None, padding: Any = "valid", data_format: Any = None, **common: Any):
+        super().__init__(pool_size, strides, padding, data_format, **common)
+
+
+class _Global(Layer):
+    """One number a channel, of all places of a row; `keepdims` leaves axes of size 1."""
+
+    rank = 2
+    largest = True
+
+    def __init__(self, data_format: Any = None, keepdims: bool = False, **common: Any):
+        super().__init__(**common)
+        channels_last(data_format, self.name)
+        self.keepdims = bool(keepdims)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        channels = image_of(input_shape, self.rank, self.name)[-1]
+        return (input_shape[0], *((1,) * self.rank if self.keepdims else ()), channels)
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
+        *image, channels = image_of(x.shape, self.rank, self.name)
+        image = [1] * (2 - self.rank) + image
+        run = Pooling(self.backend, Windows(*image, channels, 1, 1, channels, *image))
+        y = run.largest(x)[0] if self.largest else run.mean(x)
+
+        def pullback(dy: Any, need_dx: bool = True) -> Any:
+            if not need_dx:
+                return None
+            return (run.shared_inputs(dy, x, y) if self.largest else run.mean_inputs(dy)).reshape(x.shape)
+
+        return y.reshape(self.compute_output_shape(x.shape)), pullback
+
+    def config(self) -> dict[str, Any]:
+        return {"keepdims": self.keepdims}
+
+
+class GlobalMaxPooling2D(_Global):
+    """The largest of each channel: (rows, height, width, channels) -> (rows, channels)."""
+
+    recordable = True
+
+
+class GlobalAveragePooling2D(_Global):
+    """The mean of each channel: (rows, height, width, channels) -> (rows, channels)."""
+
+    recordable = True
+    largest = False
+
+
+class GlobalMaxPooling1D(_Global):
+    """The largest of each channel over all steps: (rows, steps, channels) -> (rows, channels)."""
+
+    recordable = True
+    rank = 1
+
+
+class GlobalAveragePooling1D(_Global):
+    """The mean of each channel over all steps: (rows, steps, channels) -> (rows, channels)."""
+
+    recordable = True
+    rank = 1
+    largest = False

@@ -1,0 +1,34 @@
+"""Data that is changed at random on its way into a step: flows of images, and a warning where flips change what an image shows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gpunn.datasets.labels import warn_of_flips
+
+
+@dataclass
+class InStep:
+    """What a flow hands over where its changes can be part of the recorded step: its arrays, how it goes through them, and
+    ``change(ops, x, rng) -> x``, launches on a gathered batch."""
+
+    x: Any
+    y: Any
+    sample_weight: Any
+    batch_size: int
+    shuffle: bool
+    change: Callable[[Any, Any, Any], Any]
+
+
+def in_step(x: Any, steps: int | None, optimizer: Any) -> InStep | None:
+    """A flow of images whose changes the step can make itself; None for everything else, which gives batches or arrays as ever."""
+    offer = getattr(x, "in_step", None)
+    if offer is None or optimizer.whole_data or (steps is not None and steps > len(x)):
+        return None
+    return offer()
+
+
+def check_flips(layers: list[Any], y: Any) -> None:
+    """Warn where a layer flips images whose labels are handwritten digits."""
+    if y is not None and any(getattr(layer, "flips", False) for layer in layers):
+        warn_of_flips(y)
