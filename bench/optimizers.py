@@ -1,8 +1,8 @@
 """An optimizer's step over a million parameters beside PyTorch's: ``python bench/optimizers.py [--rounds 15]``.
 
-Each contestant has a process of its own; they take turns, some steps each, so that a noisy moment hits them all. PyTorch's time is that of its
-fastest way there (fused, foreach, one tensor after another). Ratios are PyTorch's time over ours: by the rounds' medians, and by the best rounds.
-Prints a table and writes bench/results/optimizers-cpu-DATE.json.
+Each contestant has a process of its own; they take turns, some steps each, so that a noisy moment hits them all. PyTorch's time is that of
+its fastest way there (fused, foreach, one tensor after another). Ratios are PyTorch's time over ours: by the rounds' medians, and by the
+best rounds. Prints a table and writes bench/results/optimizers-cpu-DATE.json.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""`optimizers.contest` under pytest-benchmark: ``pytest bench --benchmark-json=...``. Ours is timed, PyTorch's steps run between our rounds."""
+"""`optimizers.contest` under pytest-benchmark: ``pytest bench --benchmark-json=...``. Ours is timed; PyTorch's steps run between rounds."""
 
 import pytest
 from contest import Contestant

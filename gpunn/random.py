@@ -13,6 +13,7 @@ from gpunn.kernels.philox import words
 
 ORDER = 0x40000000  # stream of epoch orders
 DROPOUT = 0x20000000  # streams of dropout layers start here
+RECURRENT = 0x08000000  # added to a recurrent layer's stream for its state
 _seed: int | None = None
 _streams = 0
 

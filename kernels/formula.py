@@ -181,7 +181,11 @@ class Formula:
     @functools.cached_property
     def numpy(self) -> Callable:
         """The vectorised function."""
-        space: dict[str, Any] = {"np": np, "vector_math": vector_math}
+        return self.over(np, vector_math)
+
+    def over(self, numpy: Any, functions: Any) -> Callable:
+        """The vectorised function with others in the place of NumPy's and of `vector_math`'s: for what is computed with like arrays."""
+        space: dict[str, Any] = {"np": numpy, "vector_math": functions}
         for f in self.closure():
             exec(f.python("numpy"), space)
         return space[self.name]

@@ -50,8 +50,8 @@ def _sparsemax_reference(z, y):
 
 
 def _sparsemax_native(z, y, lo, hi, scratch):
-    """Without sorting (Michelot 1986): what lies below the level goes, and the level rises, until nothing goes. It starts at the top less 1,
-    as no row of y sums to more."""
+    """Without sorting (Michelot 1986): what lies below the level goes, and the level rises, until nothing goes. It starts at the top less
+    1, as no row of y sums to more."""
     zero, one = z.dtype.type(0), z.dtype.type(1)
     for i in range(lo, hi):
         top, level, count = vector_math.largest(z[i]), -one, z.dtype.type(z.shape[1] + 1)

@@ -19,8 +19,8 @@ _losses: list = []
 
 
 def _keep_losses():
-    """Keras tells whose a loss is by its id(). A tracer of an earlier batch shape is gone by then, and a new one may get its id: the loss of
-    one layer then counts for two, or for none. Tracers that stay alive keep their ids."""
+    """Keras tells whose a loss is by its id(). A tracer of an earlier batch shape is gone by then, and a new one may get its id: the loss
+    of one layer then counts for two, or for none. Tracers that stay alive keep their ids."""
     add_loss = keras.Layer.add_loss
 
     def kept(self, loss):
@@ -36,6 +36,7 @@ _keep_losses()
 def twins(layers, optimizer, loss, metrics=(), shape=(6,)):
     """(ours, theirs), compiled. `layers`: (class name, keyword arguments); optimizer and loss: (class name, keyword arguments) or names."""
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")  # made of the type at the first layer that anybody has made
     models = []
     for library in (gpunn, keras):
         stack = [library.layers.Input(shape)] + [getattr(library.layers, name)(**options) for name, options in layers]

@@ -83,6 +83,11 @@ class Activation:
         return {n: v for n, v in (self.parameters or {}).items() if v != defaults[n]}
 
     # ------------------------------------------------------------------ in a layer
+    @property
+    def formulas(self) -> Formulas:
+        """Its pair of formulas, for kernels that have the activation within; of an elementwise activation only."""
+        return self.ready()._made
+
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return shape
 

@@ -5,6 +5,7 @@ Keras's `RemoteMonitor` is not here: a `LambdaCallback` on ``on_epoch_end`` send
 
 from gpunn.callbacks.backup import BackupAndRestore
 from gpunn.callbacks.base import HOOKS, Callback
+from gpunn.callbacks.batch_size import BatchSizeSchedule
 from gpunn.callbacks.callback_list import CallbackList
 from gpunn.callbacks.csv_logger import CSVLogger
 from gpunn.callbacks.early_stopping import EarlyStopping
@@ -18,7 +19,7 @@ from gpunn.callbacks.simple import LambdaCallback, TerminateOnNaN
 from gpunn.callbacks.tensorboard import TensorBoard
 
 __all__ = [
-    "HOOKS", "BackupAndRestore", "CSVLogger", "Callback", "CallbackList", "DeadNeuronMonitor", "EarlyStopping", "EpochLines",
-    "GradientNormMonitor", "History", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint", "ProgbarLogger", "ReduceLROnPlateau",
-    "SwapEMAWeights", "TensorBoard", "TerminateOnNaN",
+    "HOOKS", "BackupAndRestore", "BatchSizeSchedule", "CSVLogger", "Callback", "CallbackList", "DeadNeuronMonitor", "EarlyStopping",
+    "EpochLines", "GradientNormMonitor", "History", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint", "ProgbarLogger",
+    "ReduceLROnPlateau", "SwapEMAWeights", "TensorBoard", "TerminateOnNaN",
 ]

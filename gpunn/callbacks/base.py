@@ -22,7 +22,7 @@ class Callback:
 
     Beyond Keras's hooks a subclass may give `check(model)`, which refuses what cannot work before `fit` has changed anything; `close()`,
     called at the end of `fit` even where an error ended it; and `get_state()` and `set_state(state)`, by which `BackupAndRestore` keeps
-    what a callback must remember from epoch to epoch: a dict of numbers, strings, lists and NumPy arrays.
+    what a callback must remember from epoch to epoch: a dict of numbers, strings, lists and NumPy arrays; and `batch_size(epoch)`.
     """
 
     every_batch = True
@@ -52,6 +52,10 @@ class Callback:
 
     def batches_left(self) -> int | None:
         """With ``every_batch = False``: in how many train batches the next call must come at the latest; None where it does not matter."""
+        return None
+
+    def batch_size(self, epoch: int) -> int | None:
+        """How many rows a batch of this epoch has; asked after `on_epoch_begin`. None: as many as before."""
         return None
 
     def on_train_begin(self, logs: Any = None) -> None:

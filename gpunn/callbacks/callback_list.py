@@ -59,6 +59,11 @@ class CallbackList:
                 return found
         return None
 
+    def batch_size(self, epoch: int) -> int | None:
+        """The batch size that a callback wants from this epoch on; None where none wants another."""
+        sizes = (getattr(c, "batch_size", _nothing)(epoch) for c in self.callbacks)
+        return next((size for size in sizes if size is not None), None)
+
     def close(self) -> None:
         for c in self.callbacks:
             getattr(c, "close", _nothing)()

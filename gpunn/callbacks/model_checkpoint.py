@@ -12,11 +12,12 @@ class ModelCheckpoint(Monitor):
     """Saves the model (`Model.save`) or its weights (`Model.save_weights`). Keras's arguments and rules; a file is the old or the new one.
 
     Arguments: ``filepath``, a name in which ``{epoch}`` (from 1), ``{batch}`` (from 1) and entries of the logs are filled in, as in
-    "{epoch:02d}-{val_loss:.2f}.keras" (any ending will do); ``monitor`` and ``mode``; ``verbose``, 1 for a message; ``save_best_only``,
-    when the monitored value has improved; ``save_weights_only``; ``save_freq``, "epoch" or a number of batches;
-    ``initial_value_threshold``, the value that counts as the best before the first epoch.
+    "{epoch:02d}-{val_loss:.2f}.keras" (its ending says the format, see `Model.save`); ``monitor`` and ``mode``; ``verbose``, 1 for a
+    message; ``save_best_only``, when the monitored value has improved; ``save_weights_only``; ``save_freq``, "epoch" or a number of
+    batches; ``initial_value_threshold``, the value that counts as the best before the first epoch.
 
-    Raises ValueError for another `save_freq`, KeyError for a name in the path that is not in the logs, and see `Monitor`.
+    Raises ValueError for another `save_freq` and a format that does not hold what is saved, ImportError where its package is missing,
+    KeyError for a name in the path that is not in the logs, and see `Monitor`.
     """
 
     every_batch = False
@@ -38,6 +39,9 @@ class ModelCheckpoint(Monitor):
             self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
 
     def check(self, model: Any) -> None:
+        from gpunn.models.saving import format_of  # models stand above callbacks
+
+        format_of(self.filepath, self.save_weights_only)
         if self.save_best_only:
             super().check(model)
 

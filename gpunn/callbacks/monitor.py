@@ -47,7 +47,7 @@ class Monitor(Callback):
         return bool(value - self.min_delta > reference if self._rising else value + self.min_delta < reference)
 
     def value(self, logs: Any, consequence: str) -> Any:
-        """The monitored entry, or None with a warning that says the `consequence` and lists what there is."""
+        """The monitored entry, or None with a warning that says the `consequence` and lists what there is. ValueError for an array."""
         logs = logs if isinstance(logs, Logs) else Logs(logs or {})
         found = logs.get(self.monitor)
         if found is None and not self._warned:
@@ -55,6 +55,8 @@ class Monitor(Callback):
             warnings.warn(
                 f"{consequence} `{self.monitor}` which is not available. Available metrics are: {','.join(logs)}", stacklevel=3
             )
+        if (shape := getattr(found, "shape", ())) != ():
+            raise ValueError(f"{type(self).__name__}: monitor must be a number. Received: {self.monitor!r}, of shape {shape}.")
         return found
 
 
@@ -64,7 +66,11 @@ def rises(monitor: str, model: Any, where: str) -> bool:
     if name == "loss":
         return False
     setup = getattr(model, "_setup", None)
-    metrics = Logs(zip(setup.names[1:], setup.metrics, strict=True) if setup is not None else {})
+    names = [] if setup is None else setup.names[1:]
+    own = len(names) - (0 if setup is None else len(setup.metrics))  # several outputs have each a loss
+    if name in names[:own]:
+        return False
+    metrics = Logs(zip(names[own:], setup.metrics, strict=True) if setup is not None else {})
     metric = metrics.get(name)
     direction = None if metric is None else better(metric)
     if direction is None:

@@ -100,3 +100,85 @@ def doctor(as_json: bool) -> int:
     from gpunn.cli.doctor import run
 
     return run(as_json)
+
+
+@gpunn.group(short_help="What the batch size does; the lectures' claims put to the test.")
+def study() -> None:
+    """Studies: many seeded trainings, measured, with a report."""
+
+
+@study.command("batch-size", short_help="Train with every batch size and seed, measure, and write a report.")
+@click.argument("dataset", type=DatasetName(list(PRESETS), case_sensitive=False), default="digits", metavar="[DATASET]")
+@click.option("--sizes", metavar="8..8192", help="A range that doubles, or a list: 8,32,128.  [default: 8..8192, within the data]")
+@click.option("--seeds", metavar="N", type=click.IntRange(min=1), default=5, show_default=True, help="Trainings of each size.")
+@click.option("--lr-rule", type=click.Choice(["none", "linear", "sqrt", "tuned"]), default="sqrt", show_default=True,
+              help="Learning rate of a size: the same, in proportion to size or its root, or searched.")
+@click.option("--budget", type=click.Choice(["epochs", "steps", "time", "target-accuracy"]), default="epochs", show_default=True,
+              help="What every size gets the same of.")
+@click.option("--amount", metavar="X", type=click.FloatRange(min=0, min_open=True),
+              help="Epochs, steps, seconds, or the most epochs to the target.  [default: 5, 2000, 10, 20]")
+@click.option("--target", metavar="X", type=click.FloatRange(0, 1, min_open=True),
+              help="Validation accuracy to count steps and time to.  [default: 0.95 digits, 0.97 mnist, 0.85 fashion-mnist]")
+@click.option("--model", default="mlp", show_default=True, metavar="mlp|PATH.py:FUNCTION", help="What to train, as in gpunn train.")
+@click.option("--optimizer", metavar="NAME", default="sgd", show_default=True, help="Any optimizer of gpunn.optimizers.")
+@click.option("--lr", metavar="X", type=click.FloatRange(min=0, min_open=True),
+              help="Learning rate of --base-batch rows.  [default: 0.1 for sgd, else the optimizer's own]")
+@click.option("--base-batch", metavar="N", type=click.IntRange(min=1), default=128, show_default=True, help="The size that --lr is for.")
+@click.option("--backend", type=click.Choice(["auto", "cpu", "gpu", "both"]), default="auto", show_default=True, help="Where to train.")
+@click.option("--jobs", metavar="N", type=int, default=1, show_default=True, help="Processes side by side; times are fair only with 1.")
+@click.option("--quick", is_flag=True, help="No noise scale, gradient directions and sharpness.")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Folder that holds the data set's files.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for journal, tables, pictures, report.  [default: runs/study-DATASET]")
+@click.option("--resume", is_flag=True, help="Go on with the study in that folder.")
+@click.pass_context
+def batch_size_study(context: click.Context, **options: Any) -> int:
+    """Train one network on DATASET with every batch size and seed, and measure speed, steps and time to a target, the result, the noise of
+    the gradient and the sharpness of the minimum. A killed study goes on with --resume.
+
+    \b
+    Exit codes:    0  done
+                   1  a run failed
+                   2  bad usage or bad input
+                 130  interrupted (Ctrl-C); --resume goes on
+    """
+    from gpunn.cli.study import Options, batch_size, spelled
+
+    return batch_size(Options(**options), spelled(context))
+
+
+@study.command("report", short_help="Write the report of a study's folder again.")
+@click.argument("folder", type=click.Path(path_type=Path))
+def study_report(folder: Path) -> int:
+    """Write tables, pictures and report of what the study in FOLDER has so far."""
+    from gpunn.cli.study import report
+
+    return report(folder)
+
+
+@study.command("list", short_help="The lectures' claims that can be put to the test.")
+def study_list() -> int:
+    """List the claims of five public lectures, each with its family and the deck that makes it."""
+    from gpunn.cli.claims import listing
+
+    return listing()
+
+
+@study.command("run", short_help="Put claims to the test: gpunn study run CL-07, or all.")
+@click.argument("claims", nargs=-1, required=True, metavar="CLAIM...|all")
+@click.option("--full", is_flag=True, help="More rows, seeds and epochs: minutes instead of seconds.")
+@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same run.")
+@click.option("--backend", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True, help="Where to train.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for pictures, claims.json and index.html.  [default: runs/claims]")
+def study_run(claims: tuple[str, ...], full: bool, seed: int, backend: str, out: Path | None) -> int:
+    """Run the experiment of each CLAIM and give its verdict: holds, holds only if, or does not hold here.
+
+    MNIST and Fashion-MNIST are taken where they are found; digits take their place elsewhere.
+
+    \b
+    Exit codes:    0  all ran, whatever their verdict
+                   1  an experiment failed
+                   2  bad usage or bad input
+    """
+    from gpunn.cli.claims import run
+
+    return run(claims, full, seed, backend, out)

@@ -73,20 +73,20 @@ def choose_backend(name: str) -> str:
     return "gpu"
 
 
-def make_model(spec: str, dataset: str, data: Data) -> Any:
+def make_model(spec: str, dataset: str, input_shape: tuple[int, ...], classes: int) -> Any:
     """The model that ``--model`` names: ``mlp``, or what the function in ``PATH.py:FUNCTION`` returns.
 
     Raises:
         Failure: when the file or the function is missing, or the function fails or returns no model.
     """
     if spec == "mlp":
-        return mlp(data.input_shape, data.classes, PRESETS[dataset].hidden)
+        return mlp(input_shape, classes, PRESETS[dataset].hidden)
     path, _, function_name = spec.rpartition(":")
     if not path.endswith(".py") or not function_name.isidentifier():
         raise Failure(f"--model is mlp, or a file and a function in it: PATH.py:FUNCTION. Received: {spec!r}")
     function = _find_function(Path(path), function_name)
     try:
-        model = function(data.input_shape, data.classes)
+        model = function(input_shape, classes)
     except Exception as error:
         raise _users_failure(error, Path(path)) from error
     if not callable(getattr(model, "fit", None)):

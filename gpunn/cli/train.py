@@ -73,7 +73,7 @@ def _train(options: Options, console: Console) -> tuple[dict[str, Any], Failure 
     preset = PRESETS[options.dataset]
     with gpunn.device(backend):
         gpunn.utils.set_random_seed(options.seed)
-        model = make_model(options.model, options.dataset, data)
+        model = make_model(options.model, options.dataset, data.input_shape, data.classes)
         settings = _compile(model, options)
         job = Run(
             model, data, Record(len(data.train[0])), options.epochs or preset.epochs, options.batch_size or preset.batch_size,

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from gpunn.datasets.errors import DatasetError
+from gpunn.datasets.labels import remember_digits
 from gpunn.datasets.loader import Data
 
 pixel_max = 16
@@ -42,7 +43,9 @@ def load_data() -> Data:
     table = _read(file)
     x, y = table[:, :_PIXELS].reshape(-1, 8, 8), table[:, _PIXELS]
     test = _is_test(y)
-    return (x[~test], y[~test]), (x[test], y[test])
+    data = (x[~test], y[~test]), (x[test], y[test])
+    remember_digits(data[0][1], data[1][1])
+    return data
 
 
 def find_file() -> Path | None:

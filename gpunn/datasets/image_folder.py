@@ -30,7 +30,7 @@ class ImageFolder(Sequence):
         super().__init__(workers=min(4, os.cpu_count() or 1))
         self.file_paths, self.labels, self.class_names = file_paths, labels, class_names
         self.label_mode, self.batch_size, self.image_size = label_mode, batch_size, image_size
-        self._mode, self._shuffle, self._seed, self._interpolation, self._fit = mode, shuffle, seed, interpolation, fit
+        self.mode, self._shuffle, self._seed, self._interpolation, self._fit = mode, shuffle, seed, interpolation, fit
         self._passes = 0
         self._order = np.arange(len(file_paths))
 
@@ -45,7 +45,7 @@ class ImageFolder(Sequence):
 
     def __getitem__(self, index: int) -> Any:
         rows = self._order[index * self.batch_size : (index + 1) * self.batch_size]
-        x = np.stack([self._image(self.file_paths[i]) for i in rows])
+        x = np.stack([self.image(self.file_paths[i]) for i in rows])
         if self.labels is None or self.label_mode is None:
             return x
         y = self.labels[rows]
@@ -53,13 +53,14 @@ class ImageFolder(Sequence):
             return x, np.eye(len(self.class_names), dtype=np.float32)[y]
         return (x, y) if self.label_mode == "int" else (x, y.astype(np.float32).reshape(-1, 1))
 
-    def _image(self, path: str) -> np.ndarray:
+    def image(self, path: str) -> np.ndarray:
+        """One image, (height, width, channels) of bytes. Raises OSError naming a file that cannot be read."""
         from PIL import Image
 
         height, width = self.image_size
         try:
             with Image.open(path) as file:
-                image = file.convert(MODES[self._mode][0])
+                image = file.convert(MODES[self.mode][0])
         except (OSError, SyntaxError, ValueError) as error:  # Pillow's decoders raise all three
             raise OSError(f"the image {path} cannot be read ({error})") from error
         box = None
@@ -119,7 +120,7 @@ def image_dataset_from_directory(
         )
     if validation_split is not None and shuffle and seed is None:
         raise ValueError("Argument seed: expected an integer, as both subsets must be cut from the same order. Received: None.")
-    names, paths, numbers = _index(root, labels, class_names, follow_links)
+    names, paths, numbers = index_folder(root, labels, class_names, follow_links)
     if label_mode == "binary" and len(names) != 2:
         raise ValueError(f"Argument label_mode: 'binary' needs two classes. Received: {len(names)}.")
     if not paths:
@@ -148,7 +149,9 @@ def image_dataset_from_directory(
     return {"training": training, "validation": validation, "both": (training, validation)}[str(subset)]
 
 
-def _index(root: pathlib.Path, labels: Any, given: ListLike[str] | None, follow: bool) -> tuple[list[str], list[str], np.ndarray | None]:
+def index_folder(
+    root: pathlib.Path, labels: Any, given: ListLike[str] | None, follow: bool
+) -> tuple[list[str], list[str], np.ndarray | None]:
     """-> (names of classes, paths in order, the class of each or None)."""
 
     def files(folder: pathlib.Path) -> list[str]:

@@ -3,6 +3,7 @@
 import os
 
 from gpunn.datasets import loader
+from gpunn.datasets.labels import remember_digits
 from gpunn.datasets.sources import MNIST
 
 pixel_max = 255
@@ -23,4 +24,6 @@ def load_data(path: str | os.PathLike[str] | None = None) -> loader.Data:
     Raises:
         DatasetError (a ValueError): not found and not downloadable, or damaged.
     """
-    return loader.load(MNIST, None if path == "mnist.npz" else path)
+    data = loader.load(MNIST, None if path == "mnist.npz" else path)
+    remember_digits(data[0][1], data[1][1])
+    return data

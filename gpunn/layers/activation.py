@@ -11,6 +11,7 @@ class Activation(Layer):
     """y = f(x). `activation`: a name, an activation, or what else `gpunn.activations.get` takes."""
 
     recordable = True
+    supports_masking = True
     activation_alone = True  # such a layer may be another's `activation`
 
     def __init__(self, activation: Any, **common: Any):

@@ -17,6 +17,7 @@ class Dense(Layer):
     """
 
     recordable = True
+    supports_masking = True
 
     @old_names(
         output_dim="units", init="kernel_initializer", bias="use_bias", W_regularizer="kernel_regularizer",

@@ -19,12 +19,15 @@ class Drawing(Layer):
     `seed`: of this layer alone, an integer, or None for the model's. Raises ValueError for anything else.
     """
 
+    supports_masking = True
+    first_stream = random.DROPOUT  # of a model's layers that draw; each has one of its own
+
     def __init__(self, seed: int | None = None, **common: Any):
         super().__init__(**common)
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
             raise ValueError(f"Layer {self.name!r}: seed must be an integer or None. Received: seed={seed!r}.")
         self.seed = None if seed is None else int(seed)
-        self.stream = random.DROPOUT  # a model numbers its layers that draw
+        self.stream = self.first_stream  # a model numbers its layers that draw
 
     def source(self) -> tuple[Any, int, int]:
         """(step, a scalar of the device; seed; stream), as the kernels take them."""
@@ -146,14 +149,23 @@ class SpatialDropout1D(_Spatial):
     rank = 3
 
 
-class SpatialDropout2D(_Spatial):
+class _Pictures(_Spatial):
+    """With `data_format` in the place where Keras has it; only "channels_last" (or None) is there."""
+
+    def __init__(self, rate: float, data_format: str | None = None, seed: int | None = None, **common: Any):
+        super().__init__(rate, seed, **common)
+        if data_format not in (None, "channels_last"):
+            raise ValueError(f"Layer {self.name!r}: data_format must be 'channels_last' or None. Received: data_format={data_format!r}.")
+
+
+class SpatialDropout2D(_Pictures):
     """Drops channels of (batch, rows, columns, channels)."""
 
     recordable = True
     rank = 4
 
 
-class SpatialDropout3D(_Spatial):
+class SpatialDropout3D(_Pictures):
     """Drops channels of (batch, depth, rows, columns, channels)."""
 
     recordable = True

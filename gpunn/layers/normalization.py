@@ -21,6 +21,7 @@ class BatchNormalization(Layer):
     """
 
     recordable = True
+    supports_masking = True
 
     @old_names(gamma_init="gamma_initializer", beta_init="beta_initializer")
     def __init__(

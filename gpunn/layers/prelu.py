@@ -18,6 +18,7 @@ class PReLU(Layer):
     """
 
     recordable = True
+    supports_masking = True
 
     @old_names(init="alpha_initializer")
     def __init__(

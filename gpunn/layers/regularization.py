@@ -13,6 +13,7 @@ class ActivityRegularization(Layer):
     """
 
     recordable = True
+    supports_masking = True
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **common: Any):
         super().__init__(activity_regularizer=L1L2(l1, l2), **common)

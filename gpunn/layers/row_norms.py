@@ -13,7 +13,10 @@ from gpunn.layers.base import Layer, Pullback, positive
 class _WithinRows(Layer):
     """y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, with a mean and a variance for each row and group of channels."""
 
+    supports_masking = True
     centered = 1.0  # 0: the mean is taken for 0
+
+    supports_masking = True
 
     def __init__(self, axis: Any, epsilon: float, **common: Any):
         super().__init__(**common)

@@ -34,7 +34,7 @@ class Loss:
     axis: Any = -1
     function_name = ""  # the name of the function of the same formula, which strings find too
 
-    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None):
+    def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
         if reduction not in REDUCTIONS:
             raise ValueError(f"Unknown reduction. Expected one of {REDUCTIONS}. Received: {reduction!r}.")
         self.reduction, self.name = reduction, name or self.function_name or snake(type(self).__name__)
@@ -143,7 +143,7 @@ class Loss:
         axis = self.axis % len(shape)
         if axis == len(shape) - 1:
             return None
-        return _moved(shape, [*(a for a in range(len(shape)) if a != axis), axis])
+        return moved(shape, [*(a for a in range(len(shape)) if a != axis), axis])
 
     def rows(self, ops: Any, array: Any, order: np.ndarray | None) -> Any:
         """An array as a matrix whose rows are what one value is made of."""
@@ -211,7 +211,15 @@ class Loss:
         return f"<{type(self).__name__} {self.name}>"
 
 
-def _moved(shape: tuple[int, ...], axes: list[int]) -> np.ndarray:
+class BuiltIn(Loss):
+    """A loss of gpunn's own: its arguments stand in the order in which those of Keras's own stand."""
+
+    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None):
+        super().__init__(name, reduction, dtype)
+
+
+def moved(shape: tuple[int, ...], axes: list[int]) -> np.ndarray:
+    """Where each element of an array with its axes in this order comes from, for `taken`."""
     return np.arange(math.prod(shape), dtype=np.int32).reshape(shape).transpose(axes).reshape(-1)
 
 

@@ -10,10 +10,10 @@ from gpunn.kernels import weighing
 from gpunn.kernels.record import REGISTRY
 from gpunn.kernels.row_losses import row_loss
 from gpunn.losses import targets
-from gpunn.losses.base import Loss
+from gpunn.losses.base import BuiltIn, Loss
 
 
-class LossFunctionWrapper(Loss):
+class LossFunctionWrapper(BuiltIn):
     """A loss from ``fn(y_true, y_pred, **kwargs)``, which returns (value, gradient): there is no automatic differentiation.
 
     The arrays are NumPy's. value: one number for each position (rows, ...), or one for the whole batch; gradient: shape of y_pred, of each
@@ -52,7 +52,7 @@ class LossFunctionWrapper(Loss):
         return {"fn": self.name, **self.kwargs, **super().get_config()}
 
 
-class FormulaLoss(Loss):
+class FormulaLoss(BuiltIn):
     """The mean over a row's columns of a scalar formula, on every device: ``FormulaLoss(value, gradient)``, two functions of (p, t).
 
     Prediction first. `gradient` is value's derivative in p; both are in the language of `gpunn.elementwise`, and become one kernel.

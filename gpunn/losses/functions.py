@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from gpunn.losses import margins, overlap, pairs, probabilistic, regression
+from gpunn.losses import alignment, margins, overlap, pairs, probabilistic, regression
 
 _OF_THE_OBJECT = ("self", "reduction", "name", "dtype")
 
@@ -49,3 +49,4 @@ categorical_hinge = function_of(margins.CategoricalHinge)
 dice = function_of(overlap.Dice)
 tversky = function_of(overlap.Tversky)
 circle = function_of(pairs.Circle)
+ctc = function_of(alignment.CTC)

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from gpunn.kernels import loss_formulas, vector_losses
-from gpunn.losses.base import Loss
+from gpunn.losses.base import BuiltIn
 
 
-class Hinge(Loss):
+class Hinge(BuiltIn):
     """mean_j max(1 - t_j p_j, 0)."""
 
     kernel = loss_formulas.HINGE
@@ -26,7 +26,7 @@ class SquaredHinge(Hinge):
     function_name = "squared_hinge"
 
 
-class CategoricalHinge(Loss):
+class CategoricalHinge(BuiltIn):
     """max(0, 1 + max_j (1 - t_j) p_j - sum_j t_j p_j), t one-hot: the right class against the best of the others."""
 
     kernel = vector_losses.CATEGORICAL_HINGE

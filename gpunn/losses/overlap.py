@@ -7,10 +7,10 @@ import numpy as np
 
 from gpunn.kernels import vector_losses
 from gpunn.losses import targets
-from gpunn.losses.base import Loss, _moved, taken
+from gpunn.losses.base import BuiltIn, moved, taken
 
 
-class _Overlap(Loss):
+class _Overlap(BuiltIn):
     """1 less the share of overlap, summed over `axis`: None for everything, or one or several axes, of which 0 is the batch's."""
 
     kernel = vector_losses.OVERLAP
@@ -63,7 +63,7 @@ class _Overlap(Loss):
     def order(self, shape: tuple[int, ...]) -> np.ndarray | None:
         summed = self._summed(len(shape))
         axes = [*(a for a in range(len(shape)) if a not in summed), *summed]
-        return None if axes == list(range(len(shape))) else _moved(shape, axes)
+        return None if axes == list(range(len(shape))) else moved(shape, axes)
 
     def rows(self, ops: Any, array: Any, order: np.ndarray | None) -> Any:
         groups = self.count(array.shape)

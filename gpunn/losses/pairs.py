@@ -7,10 +7,10 @@ import numpy as np
 from gpunn.backend.foreign import as_array
 from gpunn.kernels import pairwise, weighing
 from gpunn.losses import targets
-from gpunn.losses.base import Loss
+from gpunn.losses.base import BuiltIn
 
 
-class Circle(Loss):
+class Circle(BuiltIn):
     """Circle loss of the pairs of a batch (Sun et al. 2020) in Keras's form: rows of y_pred are embeddings of length one, y_true labels.
 
     For row i, with d the cosine distance of a pair: log(1 + sum_positive exp(gamma (d + margin)(d - margin))

@@ -8,10 +8,10 @@ import numpy as np
 from gpunn.backend.foreign import as_array
 from gpunn.kernels import REGISTRY, categorical, loss_formulas, row_losses, softmax, vector_losses, weighing
 from gpunn.losses import targets
-from gpunn.losses.base import LEFT, Loss
+from gpunn.losses.base import LEFT, BuiltIn, Loss
 
 
-class _Entropy(Loss):
+class _Entropy(BuiltIn):
     """With from_logits the prediction is what would go into the activation; with label_smoothing targets move that share towards even."""
 
     def __init__(
@@ -225,7 +225,7 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
         return own | ({} if self.axis == -1 else {"axis": self.axis}) | Loss.get_config(self)
 
 
-class CategoricalGeneralizedCrossEntropy(Loss):
+class CategoricalGeneralizedCrossEntropy(BuiltIn):
     """(1 - p^q) / q of the label's probability, 0 < q < 1: between cross-entropy (q to 0) and absolute error (q to 1), for labels that
     may be wrong (Zhang & Sabuncu 2018). Targets are integer labels."""
 
@@ -250,14 +250,14 @@ class CategoricalGeneralizedCrossEntropy(Loss):
         return {"q": self.q, **super().get_config()}
 
 
-class KLDivergence(Loss):
+class KLDivergence(BuiltIn):
     """sum_j t_j log(t_j / p_j), both clipped to [1e-7, 1] (Kullback & Leibler 1951)."""
 
     kernel = loss_formulas.KL_DIVERGENCE
     function_name = "kl_divergence"
 
 
-class Poisson(Loss):
+class Poisson(BuiltIn):
     """mean_j p_j - t_j log(p_j + 1e-7): the negative log-likelihood of counts t with rates p, less its constant."""
 
     kernel = loss_formulas.POISSON

@@ -3,17 +3,17 @@
 from typing import Any
 
 from gpunn.kernels import loss_formulas, row_losses, vector_losses
-from gpunn.losses.base import Loss
+from gpunn.losses.base import BuiltIn
 
 
-class MeanSquaredError(Loss):
+class MeanSquaredError(BuiltIn):
     """mean_j e_j^2."""
 
     kernel = row_losses.MEAN_SQUARED_ERROR
     function_name = "mean_squared_error"
 
 
-class HalfMeanSquaredError(Loss):
+class HalfMeanSquaredError(BuiltIn):
     """mean_j e_j^2 / 2, whose gradient is e / n: the squared error loss of many courses (Keras has none)."""
 
     kernel = loss_formulas.SCALED_SQUARED_ERROR
@@ -23,7 +23,7 @@ class HalfMeanSquaredError(Loss):
         ops.launch(self.kernel, p, y, weight, scale, 0.5 / max(p.shape[1], 1), values, gradient)
 
 
-class SumSquaredError(Loss):
+class SumSquaredError(BuiltIn):
     """factor * sum_j e_j^2, summed over the batch: half the sum of squares by default, the residual sum of squares with factor=1.
 
     Keras has none. Raises ValueError for a factor that is not positive.
@@ -44,14 +44,14 @@ class SumSquaredError(Loss):
         return {"factor": self.factor, **super().get_config()}
 
 
-class MeanAbsoluteError(Loss):
+class MeanAbsoluteError(BuiltIn):
     """mean_j |e_j|; its gradient at 0 is 0."""
 
     kernel = row_losses.MEAN_ABSOLUTE_ERROR
     function_name = "mean_absolute_error"
 
 
-class MeanAbsolutePercentageError(Loss):
+class MeanAbsolutePercentageError(BuiltIn):
     """100 mean_j |e_j| / max(|t_j|, 1e-7). With denominator="pred" the prediction stands below, as some course slides have it.
 
     Raises ValueError for any other denominator.
@@ -75,14 +75,14 @@ class MeanAbsolutePercentageError(Loss):
         return super().get_config() | ({} if self.denominator == "true" else {"denominator": self.denominator})
 
 
-class MeanSquaredLogarithmicError(Loss):
+class MeanSquaredLogarithmicError(BuiltIn):
     """mean_j (log(1 + p_j) - log(1 + t_j))^2, both counted as at least 1e-7."""
 
     kernel = loss_formulas.MEAN_SQUARED_LOGARITHMIC_ERROR
     function_name = "mean_squared_logarithmic_error"
 
 
-class Huber(Loss):
+class Huber(BuiltIn):
     """mean_j of e^2 / 2 where |e| <= delta, delta (|e| - delta / 2) elsewhere (Huber 1964). Raises ValueError unless delta > 0."""
 
     kernel = loss_formulas.HUBER
@@ -102,14 +102,14 @@ class Huber(Loss):
         return {"delta": self.delta, **super().get_config()}
 
 
-class LogCosh(Loss):
+class LogCosh(BuiltIn):
     """mean_j log cosh e_j, which is e^2 / 2 near 0 and |e| - log 2 far out."""
 
     kernel = loss_formulas.LOG_COSH
     function_name = "log_cosh"
 
 
-class CosineSimilarity(Loss):
+class CosineSimilarity(BuiltIn):
     """-<t, p> / (|t| |p|): from -1, the same direction, to 1; the axis is the vectors'. A length counts as at least 1e-7."""
 
     kernel = vector_losses.COSINE_SIMILARITY

@@ -47,10 +47,13 @@ from gpunn.metrics.confusion import (
     TrueNegatives,
     TruePositives,
 )
+from gpunn.metrics.correlation import ConcordanceCorrelation, PearsonCorrelation
 from gpunn.metrics.functions import CLASSES as _FUNCTIONS
 from gpunn.metrics.functions import (
     binary_accuracy,
     categorical_accuracy,
+    concordance_correlation,
+    pearson_correlation,
     sparse_categorical_accuracy,
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
@@ -78,11 +81,11 @@ from gpunn.metrics.scores import accuracy_score, confusion_matrix
 
 CLASSES = (
     Accuracy, BinaryAccuracy, CategoricalAccuracy, SparseCategoricalAccuracy, TopKCategoricalAccuracy, SparseTopKCategoricalAccuracy,
-    MeanSquaredError, RootMeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredLogarithmicError,
-    CosineSimilarity, LogCoshError, R2Score, AUC, Precision, Recall, TruePositives, FalsePositives, TrueNegatives, FalseNegatives,
-    SensitivityAtSpecificity, SpecificityAtSensitivity, PrecisionAtRecall, RecallAtPrecision, F1Score, FBetaScore, Hinge, SquaredHinge,
-    CategoricalHinge, KLDivergence, Poisson, BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, IoU, BinaryIoU,
-    MeanIoU, OneHotIoU, OneHotMeanIoU, ConfusionMatrix, Mean, Sum,
+    MeanSquaredError, RootMeanSquaredError, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredLogarithmicError, CosineSimilarity,
+    LogCoshError, PearsonCorrelation, ConcordanceCorrelation, R2Score, AUC, Precision, Recall, TruePositives, FalsePositives, TrueNegatives,
+    FalseNegatives, SensitivityAtSpecificity, SpecificityAtSensitivity, PrecisionAtRecall, RecallAtPrecision, F1Score, FBetaScore, Hinge,
+    SquaredHinge, CategoricalHinge, KLDivergence, Poisson, BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy, IoU,
+    BinaryIoU, MeanIoU, OneHotIoU, OneHotMeanIoU, ConfusionMatrix, Mean, Sum,
 )
 NAMES: dict[str, Any] = {}
 for _c in CLASSES:
@@ -186,16 +189,17 @@ msle = MSLE = mean_squared_logarithmic_error
 
 __all__ = [
     "ACCURACY", "AUC", "CLASSES", "EVERY", "MAE", "MAPE", "MSE", "MSLE", "NAMES", "Accuracy", "BinaryAccuracy", "BinaryCrossentropy",
-    "BinaryIoU", "CategoricalAccuracy", "CategoricalCrossentropy", "CategoricalHinge", "ConfusionMatrix", "CosineSimilarity", "F1Score",
-    "FBetaScore", "FalseNegatives", "FalsePositives", "Hinge", "IoU", "KLDivergence", "LogCoshError", "LossMetric", "Mean",
-    "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanIoU", "MeanMetricWrapper", "MeanOfRows", "MeanSquaredError",
-    "MeanSquaredLogarithmicError", "Metric", "OneHotIoU", "OneHotMeanIoU", "Poisson", "Precision", "PrecisionAtRecall", "R2Score",
-    "Recall", "RecallAtPrecision", "RootMeanSquaredError", "SensitivityAtSpecificity", "SparseCategoricalAccuracy",
-    "SparseCategoricalCrossentropy", "SparseTopKCategoricalAccuracy", "SpecificityAtSensitivity", "SquaredHinge", "Sum",
-    "TopKCategoricalAccuracy", "TrueNegatives", "TruePositives", "accuracy_score", "binary_accuracy", "binary_crossentropy",
-    "binary_focal_crossentropy", "categorical_accuracy", "categorical_crossentropy", "categorical_focal_crossentropy",
-    "categorical_hinge", "confusion_matrix", "deserialize", "get", "hinge", "huber", "kl_divergence", "log_cosh", "mae", "mape",
-    "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "mse", "msle",
-    "poisson", "resolve", "serialize", "sparse_categorical_accuracy", "sparse_categorical_crossentropy",
-    "sparse_top_k_categorical_accuracy", "squared_hinge", "top_k_categorical_accuracy",
+    "BinaryIoU", "CategoricalAccuracy", "CategoricalCrossentropy", "CategoricalHinge", "ConcordanceCorrelation", "ConfusionMatrix",
+    "CosineSimilarity", "F1Score", "FBetaScore", "FalseNegatives", "FalsePositives", "Hinge", "IoU", "KLDivergence", "LogCoshError",
+    "LossMetric", "Mean", "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanIoU", "MeanMetricWrapper", "MeanOfRows",
+    "MeanSquaredError", "MeanSquaredLogarithmicError", "Metric", "OneHotIoU", "OneHotMeanIoU", "PearsonCorrelation", "Poisson", "Precision",
+    "PrecisionAtRecall", "R2Score", "Recall", "RecallAtPrecision", "RootMeanSquaredError", "SensitivityAtSpecificity",
+    "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy", "SparseTopKCategoricalAccuracy", "SpecificityAtSensitivity",
+    "SquaredHinge", "Sum", "TopKCategoricalAccuracy", "TrueNegatives", "TruePositives", "accuracy_score", "binary_accuracy",
+    "binary_crossentropy", "binary_focal_crossentropy", "categorical_accuracy", "categorical_crossentropy",
+    "categorical_focal_crossentropy", "categorical_hinge", "concordance_correlation", "confusion_matrix", "deserialize", "get", "hinge",
+    "huber", "kl_divergence", "log_cosh", "mae", "mape", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
+    "mean_squared_logarithmic_error", "mse", "msle", "pearson_correlation", "poisson", "resolve", "serialize",
+    "sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy", "squared_hinge",
+    "top_k_categorical_accuracy",
 ]

@@ -29,7 +29,7 @@ class Metric:
     weighted = False  # whether the batches that are added have weights
     ignored: int | None = None  # a label that the loss passes over, and that is never right here
 
-    def __init__(self, name: str | None = None, dtype: Any = None):
+    def __init__(self, dtype: Any = None, name: str | None = None):
         self.name = name or self.default_name or fresh_name(snake(type(self).__name__))
         self.dtype = dtype
         self.sums: np.ndarray | None = None
@@ -174,7 +174,14 @@ class Variable:
     __radd__, __rmul__ = __add__, __mul__
 
 
-class MeanOfRows(Metric):
+class BuiltIn(Metric):
+    """A metric of gpunn's own: its arguments stand in the order in which those of Keras's own stand."""
+
+    def __init__(self, name: str | None = None, dtype: Any = None):
+        super().__init__(dtype, name)
+
+
+class MeanOfRows(BuiltIn):
     """A metric that is the weighted mean of one value a position. A subclass gives `record`."""
 
     def record(self, ops: Any, y: Any, p: Any) -> Any:

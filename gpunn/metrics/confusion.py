@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from gpunn.kernels import REGISTRY, measures
-from gpunn.metrics.base import Metric, as_rows, plain, share
+from gpunn.metrics.base import BuiltIn, as_rows, plain, share
 
 GUARD = 1e-7
 
 
-class Thresholds(Metric):
+class Thresholds(BuiltIn):
     """A metric of outcomes against thresholds. ``top_k``: only the largest k outputs of a row can be above; ``class_id``: one column only.
 
     A target counts as true unless it is 0. Weights are those of positions.

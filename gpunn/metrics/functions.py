@@ -7,6 +7,7 @@ import numpy as np
 
 from gpunn.backend import get_backend
 from gpunn.metrics import accuracy as kinds
+from gpunn.metrics import correlation
 from gpunn.metrics.base import MeanOfRows, floating
 
 
@@ -54,8 +55,25 @@ def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> n
     return _values(kinds.SparseTopKCategoricalAccuracy(k), y_true, y_pred)
 
 
+def pearson_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> np.ndarray:
+    """Pearson's correlation of each row, or along other axes."""
+    return _correlations(correlation.PearsonCorrelation(axis=axis), y_true, y_pred)
+
+
+def concordance_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> np.ndarray:
+    """Lin's concordance of each row, or along other axes."""
+    return _correlations(correlation.ConcordanceCorrelation(axis=axis), y_true, y_pred)
+
+
+def _correlations(metric: correlation.PearsonCorrelation, y_true: Any, y_pred: Any) -> np.ndarray:
+    p, ops = floating(y_pred), get_backend()
+    y = np.asarray(y_true).reshape(p.shape).astype(p.dtype)
+    return ops.to_numpy(metric.record(ops, ops.asarray(y), ops.asarray(p))).reshape(metric.value_shape(p.shape))
+
+
 CLASSES: dict[Callable[..., Any], type] = {
     accuracy: kinds.Accuracy, binary_accuracy: kinds.BinaryAccuracy, categorical_accuracy: kinds.CategoricalAccuracy,
     sparse_categorical_accuracy: kinds.SparseCategoricalAccuracy, top_k_categorical_accuracy: kinds.TopKCategoricalAccuracy,
-    sparse_top_k_categorical_accuracy: kinds.SparseTopKCategoricalAccuracy,
+    sparse_top_k_categorical_accuracy: kinds.SparseTopKCategoricalAccuracy, pearson_correlation: correlation.PearsonCorrelation,
+    concordance_correlation: correlation.ConcordanceCorrelation,
 }

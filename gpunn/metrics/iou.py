@@ -8,13 +8,13 @@ import numpy as np
 from gpunn.backend.foreign import as_array
 from gpunn.kernels import measures, weighing
 from gpunn.losses import targets
-from gpunn.metrics.base import Metric, as_rows, plain
+from gpunn.metrics.base import BuiltIn, as_rows, plain
 
 GUARD = 1e-7  # Keras's
 NOBODY = -(2**40)  # no label
 
 
-class ConfusionMatrix(Metric):
+class ConfusionMatrix(BuiltIn):
     """How often each class (row) was taken for each (column), as scikit-learn lays it out; the choice is the largest output.
 
     With one output column the classes are 0 and 1, by `threshold`. Targets are labels, or one-hot rows. Keras has no metric of this name.

@@ -7,10 +7,10 @@ import numpy as np
 
 from gpunn.kernels import data as feeding
 from gpunn.losses.function import own_targets
-from gpunn.metrics.base import MeanOfRows, Metric, ones
+from gpunn.metrics.base import BuiltIn, MeanOfRows, ones
 
 
-class Mean(Metric):
+class Mean(BuiltIn):
     """The weighted mean of values: ``update_state(values, sample_weight)``. For loops of one's own; compile takes metrics of targets."""
 
     default_name = "mean"

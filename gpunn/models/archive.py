@@ -1,7 +1,6 @@
 """One .npz file of arrays beside a JSON text: written whole or not at all, read without running code from it."""
 
 import json
-import os
 import pathlib
 import zipfile
 import zlib
@@ -9,21 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.models.files.atomic import replacing
+
 
 def write(path: pathlib.Path, config: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
     """Write atomically: a file of that name is either the old one or the whole new one, whenever the process ends."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            text = np.frombuffer(json.dumps(config).encode(), np.uint8)
-            np.savez(file, **(arrays | {"config": text}))  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    with replacing(path) as temporary, open(temporary, "wb") as file:
+        text = np.frombuffer(json.dumps(config).encode(), np.uint8)
+        np.savez(file, **(arrays | {"config": text}))  # type: ignore[arg-type]
 
 
 def read(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -1,80 +1,121 @@
-"""A model in one .npz file: arrays, and a JSON text of the architecture. Loading never runs code from the file."""
+"""A model in one file: `save` and `load_model`. The formats stand in `gpunn.models.files`; loading never runs code from a file."""
 
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from gpunn import losses, metrics, optimizers
-from gpunn.models import archive
+from gpunn.layers import room
+from gpunn.models.files import READERS, WEIGHT_WRITERS, WRITERS, kinds
+from gpunn.models.files.errors import told
 
-FORMAT = "gpunn-1"
 
+def save(model: Any, path: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+    """Write atomically: a file of that name is either the old one or the whole new one. The suffix says the format; see `Model.save`.
 
-def save(model: Any, path: Any, overwrite: bool = True) -> None:
-    """Write atomically: a file of that name is either the old one or the whole new one. Raises ValueError when it may not be replaced."""
+    Raises ValueError when it may not be replaced, or the format holds weights alone; ImportError naming the extra that a format needs.
+    """
     model._need_built("save")
+    path = writable(path, overwrite)
+    WRITERS[format_of(path)](model, path, describe(model, include_optimizer))
+
+
+def format_of(path: Any, weights_only: bool = False) -> str:
+    """The format that a name asks for. Raises ValueError for one that holds the other of models and weights, ImportError for a missing
+    package."""
+    kind = kinds.to_write(pathlib.Path(path))
+    if not weights_only and kind not in WRITERS:
+        raise ValueError(f"{path}: this format holds weights alone. Use save_weights, or save to a .keras, .h5 or .npz file.")
+    if weights_only and kind not in WEIGHT_WRITERS:
+        raise ValueError(f"{path}: this format holds whole models. Use save, or save_weights to a .weights.h5, .safetensors or .npz file.")
+    return kind
+
+
+def writable(path: Any, overwrite: bool) -> pathlib.Path:
     path = pathlib.Path(path)
+    if path.is_dir():
+        raise ValueError(f"Expected the name of a file. Received: {path}, which is a directory.")
     if path.exists() and not overwrite:
         raise ValueError(f"The file {path} exists, and overwrite=False.")
-    config: dict[str, Any] = {"format": FORMAT, "class_name": type(model).__name__, "config": model.get_config(), "dtype": model.dtype}
+    return path
+
+
+def describe(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
+    """Everything but arrays: architecture, random state, and what compile was given."""
+    config: dict[str, Any] = {"class_name": type(model).__name__, "config": model.get_config(), "dtype": model.dtype}
     config["rng"] = {"seed": model.rng.seed, "step": int(model.backend.to_numpy(model.rng.step)[0]), "epochs": model.epochs_seen}
-    arrays = {f"weight/{i}": w for i, w in enumerate(model.get_weights())}
     setup = model._setup
-    if setup is not None:
+    if setup is not None and include_optimizer:
         model._ready(model.row_shape)
         optimizer = setup.optimizer
         config["iterations"] = optimizer.steps
         config["no_weight_decay"] = optimizer.exclusion.written_down()
         config["compile"] = {
-            "loss": losses.serialize(setup.loss),
             "optimizer": optimizers.serialize(optimizer),
-            "metrics": [metrics.serialize(m) for m in setup.asked],
-            "weighted_metrics": [metrics.serialize(m) for m in setup.asked_weighted],
-        }
-        arrays |= {f"optimizer/{name}": array for name, array in optimizer.export(model.storage).items()}
-    archive.write(path, config, arrays)
+        } | setup.written_down()
+    return config
 
 
-def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True) -> Any:
-    """The model in a file `Model.save` wrote, ready to go on training where it was.
+def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
+    """The model in a file that `Model.save` or Keras 3 wrote (.keras, .h5), ready to go on training where it was.
 
-    Raises FileNotFoundError for no file, ValueError for one that is not a whole gpunn model, or holds an unknown layer class.
+    Which format it is, the file itself says. `custom_objects`: classes and functions of the user's by name. Code in a file is never run,
+    whatever `safe_mode`.
+    Raises FileNotFoundError for no file, ValueError for one that is not a whole model, or holds an unknown layer class, ImportError naming
+    the extra that a format needs.
     """
-    from gpunn.models.sequential import Sequential
-
     path = pathlib.Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"No model file at {path}.")
-    config, arrays = archive.read(path)
-    if config.get("format") != FORMAT or config.get("class_name") != "Sequential":
-        raise ValueError(
-            f"{path}: expected a Sequential in the format {FORMAT}. Received: {config.get('class_name')!r} in {config.get('format')!r}."
-        )
-    try:
-        model: Any = Sequential.from_config(config["config"], custom_objects)
-        model.set_weights([arrays[f"weight/{i}"] for i in range(sum(n.startswith("weight/") for n in arrays))])
-        rng = config["rng"]
-        model.rng.seed, model.epochs_seen = int(rng["seed"]), int(rng["epochs"])
-        model.backend.write(model.rng.step, int(rng["step"]))
+    kind = kinds.of_file(path, "model")
+    with told(path), READERS[kind](path) as source:
+        config = source.model_config(custom_objects)
+        with room.limited(source.numbers()):
+            model = rebuild(config, custom_objects)
+        model.set_weights(source.weights(model))
+        if "rng" in config:
+            rng = config["rng"]
+            model.rng.seed, model.epochs_seen = int(rng["seed"]), int(rng["epochs"])
+            model.backend.write(model.rng.step, int(rng["step"]))
         if compile and "compile" in config:
-            _compile(model, config, arrays, custom_objects)
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a whole gpunn model file: {type(error).__name__} {error}") from error
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+            _compile(model, config, custom_objects)
+            if (state := source.optimizer_state(model)) is not None:
+                state()
     return model
 
 
-def _compile(model: Any, config: dict[str, Any], arrays: dict[str, np.ndarray], own: dict[str, Any] | None) -> None:
+def rebuild(config: dict[str, Any], own: dict[str, Any] | None) -> Any:
+    """A fresh model from its class name and configuration."""
+    from gpunn import models
+
+    kinds_of_model: dict[str, Any] = {"Sequential": models.Sequential, "Functional": models.Functional}
+    if config["class_name"] not in kinds_of_model:
+        raise ValueError(f"expected a model of the class {' or '.join(kinds_of_model)}. Received: {config['class_name']!r}.")
+    model = kinds_of_model[config["class_name"]].from_config(config["config"], own)
+    if not model.built:
+        raise ValueError(f"the model {model.name!r} has no weights: its file does not say the shape of its input.")
+    return model
+
+
+def _compile(model: Any, config: dict[str, Any], own: dict[str, Any] | None) -> None:
     """Compile as the file says, with the optimizer where it was."""
     given = config["compile"]
-    asked, weighted = ([_metric(m, own) for m in given.get(k, ())] for k in ("metrics", "weighted_metrics"))
-    optimizer = optimizers.deserialize(given["optimizer"], own)
-    optimizer.exclusion = optimizers.Exclusion(**config.get("no_weight_decay", {}))
-    model.compile(optimizer, losses.deserialize(given["loss"], own), asked, weighted)
-    saved = {name.removeprefix("optimizer/"): a for name, a in arrays.items() if name.startswith("optimizer/")}
-    optimizer.restore(model.storage, config["iterations"], saved)
+    asked, weighted = (_nested(lambda m: _metric(m, own), given.get(k) or []) for k in ("metrics", "weighted_metrics"))
+    try:
+        optimizer = given["optimizer"] if isinstance(given["optimizer"], str) else optimizers.deserialize(given["optimizer"], own)
+        optimizer = optimizers.get(optimizer)
+        optimizer.exclusion = optimizers.Exclusion(**config.get("no_weight_decay", {}))
+        loss = _nested(lambda one: None if one is None else losses.deserialize(one, own), given["loss"])
+        if isinstance(loss, dict):  # outputs without a loss are not there
+            loss = {name: loss.get(name) for name in model.output_names}
+        model.compile(optimizer, loss, asked, weighted, given.get("loss_weights"))
+    except ValueError as error:
+        raise ValueError(f"{error} (compile=False loads the model without loss and optimizer.)") from error
+
+
+def _nested(read: Callable[[Any], Any], given: Any) -> Any:
+    """Of several outputs each one's, in lists and dicts."""
+    if isinstance(given, dict) and "class_name" not in given:
+        return {name: _nested(read, value) for name, value in given.items()}
+    return [_nested(read, value) for value in given] if isinstance(given, list) else read(given)
 
 
 def _metric(given: Any, own: dict[str, Any] | None) -> Any:

@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.models import archive
-
-FORMAT = "gpunn-weights-1"
+from gpunn.models.files import READERS, WEIGHT_WRITERS, kinds
+from gpunn.models.files.errors import told
+from gpunn.models.saving import format_of, writable
 
 
 def take(model: Any) -> dict[str, Any]:
     """Weights, which layers learn, random state, and the optimizer's moments, step count and rate: a tree of numbers and NumPy arrays."""
     state: dict[str, Any] = {
-        "weights": model.get_weights(), "trainable": [bool(layer.trainable) for layer in model.layers],
+        "weights": model.get_weights(), "trainable": [bool(layer.trainable) for layer in model.leaves],
         "seed": int(model.rng.seed), "step": int(model.backend.to_numpy(model.rng.step)[0]), "epochs": int(model.epochs_seen),
     }
     if model.optimizer is not None:
@@ -45,7 +45,7 @@ def put(model: Any, state: dict[str, Any]) -> None:
     problem = _differs(model, state)
     if problem:
         raise ValueError(f"Model {model.name!r} is not the one this state was taken from: {problem}")
-    for layer, trainable in zip(model.layers, state["trainable"], strict=True):
+    for layer, trainable in zip(model.leaves, state["trainable"], strict=True):
         layer.trainable = trainable
     if model._setup is not None and not model.storage_fits():
         model._arrange()
@@ -61,8 +61,8 @@ def _differs(model: Any, state: dict[str, Any]) -> str | None:
     shapes, given = [p.shape for p in model.parameters], [np.shape(w) for w in state["weights"]]
     if shapes != given:
         return f"expected weights of the shapes {shapes}. Received: {given}."
-    if len(state["trainable"]) != len(model.layers):
-        return f"expected {len(model.layers)} layers. Received: {len(state['trainable'])}."
+    if len(state["trainable"]) != len(model.leaves):
+        return f"expected {len(model.leaves)} layers. Received: {len(state['trainable'])}."
     kind = None if model.optimizer is None else type(model.optimizer).__name__
     saved = state.get("optimizer", {}).get("class_name")
     return None if kind == saved else f"expected the optimizer {kind}. Received: {saved}."
@@ -78,43 +78,26 @@ def put_optimizer(model: Any, state: dict[str, Any]) -> None:
 
 
 def save_weights(model: Any, path: Any, overwrite: bool = True) -> None:
-    """Write the weights, and the optimizer's state where there is one, to one file."""
+    """Write the weights, and the optimizer's state where there is one and the format has room for it, to one file."""
     model._need_built("save_weights")
-    path = pathlib.Path(path)
-    if path.exists() and not overwrite:
-        raise ValueError(f"The file {path} exists, and overwrite=False.")
-    arrays: dict[str, np.ndarray] = {}
-    state = take(model)
-    kept = {name: state[name] for name in ("weights", "optimizer") if name in state}
-    archive.write(path, {"format": FORMAT, "state": archive.flatten(kept, arrays, "state")}, arrays)
+    path = writable(path, overwrite)
+    WEIGHT_WRITERS[format_of(path, weights_only=True)](model, path)
 
 
 def load_weights(model: Any, path: Any) -> None:
-    """Read what `save_weights` wrote, or the weights of a whole model's file."""
+    """Read what `save_weights` or Keras 3 wrote, or the weights of a whole model's file."""
     model._need_built("load_weights")
     path = pathlib.Path(path)
-    if not path.exists():
-        raise FileNotFoundError(f"No weights file at {path}.")
-    config, arrays = archive.read(path)
-    try:
-        if config.get("format") == FORMAT:
-            state = archive.unflatten(config["state"], arrays)
-            weights, optimizer = state["weights"], state.get("optimizer")
-        else:
-            weights, optimizer = [arrays[f"weight/{i}"] for i in range(sum(n.startswith("weight/") for n in arrays))], None
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"{path} is not a whole gpunn weights file: {type(error).__name__} {error}") from error
-    try:
+    kind = kinds.of_file(path, "weights")
+    with told(path), READERS[kind](path) as source:
+        weights = source.weights(model)
+        optimizer = None if model.optimizer is None else source.optimizer_of_weights(model)
         model.set_weights(weights)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    if optimizer is None or model.optimizer is None:
-        return
-    if optimizer["class_name"] != type(model.optimizer).__name__:
+        if callable(optimizer):
+            model._ready(model.row_shape)
+            optimizer()
+    if isinstance(optimizer, str):
         warnings.warn(
-            f"{path} holds the state of the optimizer {optimizer['class_name']}, which {type(model.optimizer).__name__} cannot use: only "
+            f"{path} holds the state of the optimizer {optimizer}, which {type(model.optimizer).__name__} cannot use: only "
             "the weights were loaded.", stacklevel=3,
         )
-        return
-    model._ready(model.row_shape)
-    put_optimizer(model, optimizer)

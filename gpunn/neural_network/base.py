@@ -59,8 +59,8 @@ class BaseNetwork(BaseEstimator):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Train on rows X (rows, features) and targets y; `sample_weight`, one number a row. -> self.
 
-        Raises ValueError for parameters, rows or weights that do not fit, and for training that runs away to infinity; the estimator is then
-        as it was.
+        Raises ValueError for parameters, rows or weights that do not fit, and for training that runs away to infinity; the estimator is
+        then as it was.
         """
         return self._fit(X, y, sample_weight, False)
 

@@ -1,4 +1,4 @@
-"""Optimizer: the arguments all optimizers have, and the state they keep. How a step is recorded stands in `recording`.
+"""Optimizer: the arguments all optimizers have. What they keep stands in `state`, how a step is recorded in `recording`.
 
 All forms, arguments and defaults are Keras 3's.
 """
@@ -7,14 +7,13 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, TypedDict
 
-import numpy as np
-
 from gpunn.kernels.record import REGISTRY, Kernel
 from gpunn.optimizers import recording
 from gpunn.optimizers.checks import number, positive, share, whole
 from gpunn.optimizers.decay import Exclusion
 from gpunn.optimizers.rate import Rate, schedule_of, value_of
 from gpunn.optimizers.schedules import deserialize, serialize
+from gpunn.optimizers.state import State
 
 
 class NotDecay(TypedDict, total=False):
@@ -39,18 +38,16 @@ class Common(NotDecay, total=False):
     weight_decay: float | None
 
 
-class Optimizer:
+class Optimizer(State):
     """Base class.
 
     Arguments of every optimizer, all but the first by name:
         learning_rate: a number; a schedule (`gpunn.optimizers.schedules`); or a function of no argument or of the step number, from 0.
         weight_decay: each step w -= learning_rate * weight_decay * w, before the update; see `exclude_from_weight_decay`.
         clipnorm, global_clipnorm, clipvalue: the largest norm of each parameter's gradient, of the whole gradient, or the largest size of
-        an
-            element; one of them at most.
+            an element; one of them at most.
         use_ema, ema_momentum, ema_overwrite_frequency: average the weights, a = ema_momentum * a + (1 - ema_momentum) * w; the model gets
-        them
-            every so many updates, and at the end of `fit`.
+            them every so many updates, and at the end of `fit`.
         loss_scale_factor: the loss is multiplied by it before gradients are worked out, and gradients are divided by it.
         gradient_accumulation_steps: update with the mean gradient of so many batches.
         name: by default the class's.
@@ -64,8 +61,6 @@ class Optimizer:
     gradient ``g``, the scalar ``rate`` if it likes, and operands of its own; and `operands`. See the optimizers here for examples.
     """
 
-    slots: tuple[str, ...] = ()
-    kept: tuple[str, ...] = ()  # scalars that are state too, and saved
     whole_data = False  # whether every step goes through all rows
     default_batch = 32  # rows, where `fit` is told no number
 
@@ -75,6 +70,7 @@ class Optimizer:
         ema_overwrite_frequency: int | None = None, loss_scale_factor: float | None = None,
         gradient_accumulation_steps: int | None = None, name: str | None = None, decay: float = 0.0, lr: Any = None, **unknown: Any,
     ):
+        super().__init__()
         kind = type(self).__name__
         if unknown:
             common = ", ".join(sorted(Common.__annotations__))
@@ -93,14 +89,7 @@ class Optimizer:
         self.gradient_accumulation_steps = steps and whole("gradient_accumulation_steps", steps, kind, 2)
         self._rate = Rate(learning_rate if lr is None else lr, decay, kind)
         self.exclusion = Exclusion()
-        self._ops: Any = None
         self._owner: Any = None
-        self._places: dict[str, tuple[int, tuple[int, ...]]] = {}
-        self._size = 0
-        self._tables: dict[str, Any] = {}
-        self.step: Any = None
-        self.state: dict[str, Any] = {}
-        self.scalars: dict[str, Any] = {}
 
     # ------------------------------------------------------------------ the rate
     @property
@@ -190,10 +179,6 @@ class Optimizer:
         """What the kernel takes beside p, g and rate. It may launch what the step needs on scalars."""
         return {}
 
-    def initial(self, slot: str) -> float:
-        """What a slot starts with."""
-        return 0.0
-
     def update(self, step: "recording.Step") -> None:
         """Record the update: one launch of `kernel`, with the options around it. For those that take more than one."""
         step.launch(self.kernel, self.operands(step))
@@ -203,18 +188,6 @@ class Optimizer:
         decay = self.weight_decay or 0.0
         return decay if not decay or not self.exclusion else lambda name, shape: 0.0 if name in self.exclusion else decay
 
-    # ------------------------------------------------------------------ state
-    @property
-    def all_slots(self) -> tuple[str, ...]:
-        more = ("gradient_accumulator",) * bool(self.gradient_accumulation_steps) + ("average",) * self.use_ema
-        return (*self.slots, *more)
-
-    def scalar(self, name: str, dtype: str = "float64", initial: float = 0) -> Any:
-        """A number of the optimizer's on the device, made at the first call."""
-        if name not in self.scalars:
-            self.scalars[name] = self._ops.asarray(np.array([initial], dtype))
-        return self.scalars[name]
-
     def claim(self, model: Any) -> None:
         """Say that `model` uses this optimizer. Raises ValueError when another one does: its moments and step count are not for sharing."""
         owner = None if self._owner is None else self._owner()
@@ -222,64 +195,6 @@ class Optimizer:
             name = "another model" if owner is None else f"model {owner.name!r}"
             raise ValueError(f"Optimizer {self.name!r} belongs to {name} already. Expected a new one for model {model.name!r}.")
         self._owner = weakref.ref(model)
-
-    def bind(self, ops: Any, storage: Any) -> None:
-        """Make the state for the parameters that learn in `storage` (a `models.storage.Storage`).
-
-        What is there already for a parameter of that name and shape is kept, so that training goes on where it was.
-        """
-        if self._ops is None:
-            self._ops = ops
-            self.step = ops.zeros((1,), "int64")
-        self._rate.write(self)
-        if self._places == storage.places and set(self.state) == set(self.all_slots):
-            return
-        for slot in self.all_slots:
-            vector = ops.zeros((storage.trainable_size,), storage.values.dtype)
-            ops.write(vector, storage.values[: storage.trainable_size] if slot == "average" else self.initial(slot))
-            if slot in self.state:
-                before = storage.split(self.state[slot], self._places)
-                for name, view in storage.split(vector).items():
-                    if name in before and before[name].shape == view.shape:
-                        ops.write(view, ops.to_numpy(before[name]))
-            self.state[slot] = vector
-        self._places, self._size, self._tables = dict(storage.places), storage.trainable_size, {}
-
-    def move(self, ops: Any) -> None:
-        """Take the state to another device; the model binds again afterwards."""
-        if self._ops is None:
-            return
-        before = self._ops
-
-        def moved(arrays: dict[str, Any]) -> dict[str, Any]:
-            return {name: ops.asarray(before.to_numpy(a)) for name, a in arrays.items()}
-
-        self.step = ops.asarray(before.to_numpy(self.step))
-        self.state, self.scalars, self._tables = moved(self.state), moved(self.scalars), {}
-        self._ops = ops
-
-    def export(self, storage: Any) -> dict[str, np.ndarray]:
-        """The whole state: ``slot/parameter`` and ``scalar/name`` -> host array. (The number of steps is `steps`.)"""
-        out = {}
-        for slot, vector in self.state.items():
-            for name, view in storage.split(vector).items():
-                out[f"{slot}/{name}"] = self._ops.to_numpy(view)
-        return out | {f"scalar/{name}": self._ops.to_numpy(self.scalars[name]) for name in self.kept if name in self.scalars}
-
-    def restore(self, storage: Any, steps: int, arrays: dict[str, np.ndarray]) -> None:
-        """Go on from a state that `export` gave. Raises KeyError for what is missing, ValueError for another shape."""
-        targets = {f"{slot}/{name}": view for slot, v in self.state.items() for name, view in storage.split(v).items()}
-        for key, view in targets.items():
-            if arrays[key].shape != view.shape:
-                slot, _, name = key.partition("/")
-                raise ValueError(f"Optimizer state {slot} of {name}: expected shape {view.shape}. Received: {arrays[key].shape}.")
-        for key, view in targets.items():
-            self._ops.write(view, arrays[key])
-        for name in self.kept:
-            if (saved := arrays.get(f"scalar/{name}")) is not None:
-                self._ops.write(self.scalar(name), saved)
-        self._ops.write(self.step, int(steps))
-        self._rate.restart()
 
     # ------------------------------------------------------------------ for the train step
     def record(self, ops: Any, parameters: Any, gradients: Any) -> None:

@@ -19,12 +19,16 @@ class OutputPenalty:
     """An activity regularizer as a stage behind its layer: the output goes through, its gradient gets the penalty's."""
 
     recordable = True
+    takes_mask = False
 
     def __init__(self, regularizer: Regularizer, layer: Any):
         self.regularizer, self.name, self.backend = regularizer, f"{layer.name}'s output", layer.backend
         self.parameters: list[Any] = []
         self.values: Any = None  # where the step that is being recorded wants the value of each row
         self.factor = 1.0  # of the loss whose gradient it takes
+
+    def compute_mask(self, y: Any, mask: Any = None) -> Any:
+        return mask
 
     def forward(self, y: Any, training: bool = False) -> tuple[Any, Any]:
         ops, kernels, scale, factor = self.backend, self.regularizer.penalty, 1.0 / max(y.shape[0], 1), self.factor

@@ -36,6 +36,9 @@ template <class V> __device__ __forceinline__ V minimum(V a, V b) { return a < b
 // log(1 + exp(x)), without overflow
 template <class V> __device__ __forceinline__ V log1pexp(V x) { return maximum(x, V(0)) + log1p(exp(-fabs(x))); }
 
+// log(exp(a) + exp(b)), without overflow
+template <class V> __device__ __forceinline__ V log_add(V a, V b) { return maximum(a, b) + log1p(exp(-fabs(a - b))); }
+
 // a / b for a >= 0, b > 0: in 32 bits where both fit, several times as fast
 __device__ __forceinline__ long long quotient(long long a, long long b) {
   return ((a | b) >> 32) == 0 ? (long long)((unsigned int)a / (unsigned int)b) : a / b;
@@ -50,6 +53,26 @@ __device__ __forceinline__ long long quotient(long long a, long long b) {
 
 // four neighbours, moved at once
 template <class V> struct __align__(16) quad { V at[4]; };
+
+// ---------------------------------------------------------------- images
+// Where pixel k of an axis of n is found; -1 for nowhere. The modes are those of gpunn.kernels.augment_geometry.
+__device__ __forceinline__ long long pixel_at(long long k, long long n, long long mode) {
+  if (k >= 0 && k < n) return k;
+  if (mode == 4) return -1;
+  if (mode == 2 || mode == 5) {
+    const long long period = mode == 2 ? 2 * n : n;
+    k %= period;
+    if (k < 0) k += period;
+    return k >= n ? period - 1 - k : k;
+  }
+  return k < 0 ? 0 : n - 1;
+}
+// SciPy's "wrap": a coordinate brought into a period of n - 1
+template <class V> __device__ __forceinline__ V one_period(V s, long long n) {
+  const V last = (V)(n - 1);
+  if (s >= V(0) && s <= last) return s;
+  return n > 1 ? s - last * floor(s / last) : V(0);
+}
 
 // ---------------------------------------------------------------- a warp
 // Every lane of the warp calls these, and every lane gets the result. The tree is fixed: the same bits in every run.
@@ -105,6 +128,16 @@ template <class V> __device__ __forceinline__ V block_sum(V v, V* __restrict__ p
   __syncthreads();  // part may be used again
   return v;
 }
+// The same for the largest value.
+template <class V> __device__ __forceinline__ V block_max(V v, V* __restrict__ part) {
+  v = warp_max(v);
+  if ((threadIdx.x & 31) == 0) part[threadIdx.x >> 5] = v;
+  __syncthreads();
+  const int lane = threadIdx.x & 31;
+  v = warp_max(lane < (int)(blockDim.x >> 5) ? part[lane] : part[0]);
+  __syncthreads();  // part may be used again
+  return v;
+}
 // The sum over threadIdx.y for each threadIdx.x; every thread gets its column's. blockDim.y is a power of two, `part` shared memory for
 // one value a thread.
 template <class V> __device__ __forceinline__ V strip_sum(V v, V* __restrict__ part) {
@@ -134,5 +167,30 @@ template <class V> __device__ __forceinline__ void add_up(const V* __restrict__ 
     sums[0] += total;
     sums[1] += weight;
     if (sums[2] < 0 && !isfinite(total)) sums[2] = (double)step;
+  }
+}
+
+// ---------------------------------------------------------------- products of one row by a whole block
+// z[j] (+)= sum over i of h[i] m[i, j], for j < n; rows of m are `line` apart. The caller's barriers stand before and after.
+template <class V> __device__ __forceinline__ void row_product(const V* __restrict__ h, const V* __restrict__ m, V* __restrict__ z,
+                                                               long long k, long long n, long long line, bool more) {
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) {
+    V total = more ? z[j] : V(0);
+    const V* __restrict__ at = m + j;
+    #pragma unroll 4
+    for (long long i = 0; i < k; ++i, at += line) total += h[i] * at[0];
+    z[j] = total;
+  }
+}
+// p[i] (+)= sum over j of d[j] m[i, j], for i < n: a warp each
+template <class V> __device__ __forceinline__ void row_product_nt(const V* __restrict__ d, const V* __restrict__ m, V* __restrict__ p,
+                                                                  long long k, long long n, long long line, bool more) {
+  for (long long i = threadIdx.x >> 5; i < n; i += blockDim.x >> 5) {
+    V total = V(0);
+    const V* __restrict__ at = m + i * line;
+    #pragma unroll 4
+    for (long long j = threadIdx.x & 31; j < k; j += 32) total += d[j] * at[j];
+    total = warp_sum(total);
+    if ((threadIdx.x & 31) == 0) p[i] = more ? p[i] + total : total;
   }
 }

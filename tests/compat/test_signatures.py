@@ -3,10 +3,22 @@
 import importlib
 import inspect
 
-from gpunn import compat
+import pytest
+
+from gpunn import compat, layers
 from gpunn.compat.tree import KERAS, there
 
-SAME_IF_GIVEN = inspect.Parameter.empty
+pytest.importorskip("keras_twin")  # Keras, on JAX
+
+# What differs on purpose, by (name, argument)
+ON_PURPOSE = {
+    ("Dense", "units"),  # has a default, so that Keras 1's output_dim may stand for it
+    ("categorical_generalized_cross_entropy", "q"),  # the class's default holds for the function
+    ("load_data", "path"),  # a folder here
+    ("CallbackList", "callbacks"), ("CallbackList", "model"),  # what fit makes
+    ("Input", "name"), ("Input", "batch_shape"), ("InputLayer", "name"), ("InputLayer", "batch_shape"),  # without sparse and ragged
+    ("circle", "gamma"), ("circle", "margin"),  # without the embeddings of others to compare with
+}
 
 
 def arguments(thing):
@@ -41,5 +53,21 @@ def differences():
     for where, ours, theirs in pairs():
         mine, reals = arguments(ours), arguments(theirs)
         for name in mine.keys() & reals.keys():
-            if mine[name] != reals[name]:
-                yield where, name, mine[name], reals[name]
+            (place, default), (wanted, real) = mine[name], reals[name]
+            alike = default == real or name == "name" or str(default).lower() == str(real).lower()  # None: the name Keras writes out
+            if (place != wanted or not alike) and (where.rpartition(".")[2], name) not in ON_PURPOSE:
+                yield f"{where}({name}=): {mine[name]}, in Keras {reals[name]}"
+
+
+def test_arguments_stand_where_they_stand_in_keras():
+    assert not list(differences())
+
+
+def test_the_comparison_sees_what_differs(monkeypatch):
+    assert len(list(pairs())) > 250
+
+    class Dropout:
+        def __init__(self, seed=None, rate=0.5): ...
+
+    monkeypatch.setattr(layers, "Dropout", Dropout)
+    assert {line.partition(":")[0] for line in differences()} == {"keras.layers.Dropout(rate=)", "keras.layers.Dropout(seed=)"}

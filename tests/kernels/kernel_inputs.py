@@ -3,11 +3,16 @@
 All numbers are made in float32, so that a float32 launch and its float64 truth start from the same values; outputs start as NaN or -1.
 """
 
+import inputs_columns
+import importlib
+import pathlib
+
 import inputs_images
 import numpy as np
 
 from gpunn.kernels.record import REGISTRY, Kernel
 
+FAMILIES = [importlib.import_module(f.stem) for f in sorted(pathlib.Path(__file__).parent.glob("inputs_*.py"))]  # files of their own
 SHAPES = [(0, 5), (1, 1), (3, 1), (1, 33), (31, 10), (33, 31), (257, 3), (6, 257)]
 
 
@@ -511,6 +516,9 @@ MAKERS = {
         _logits(m, r, c), m.distribution(r, c), m.positive(r), m.number(0.1), m.blank(r, c), m.blank(r), m.blank(r, c)
     ],
 }
+for _family in FAMILIES:
+    MAKERS |= _family.MAKERS
+    ELEMENTWISE |= getattr(_family, "ELEMENTWISE", {})
 MAKERS |= inputs_images.MAKERS
 NEEDS_ROWS = {"moments"}  # a mean over no rows is no number
 MORE_SHAPES = {
@@ -522,6 +530,11 @@ NAMES = tuple(REGISTRY)  # what gpunn itself registers: tests of other files may
 
 def shapes(name):
     return [s for s in SHAPES + MORE_SHAPES.get(name, []) if s[0] or name not in NEEDS_ROWS]
+
+
+for _family in (inputs_columns,):
+    MAKERS |= _family.MAKERS
+    ELEMENTWISE |= getattr(_family, "ELEMENTWISE", {})
 
 
 def arguments(kernel: Kernel, dtype, rows: int, columns: int, seed: int = 0):

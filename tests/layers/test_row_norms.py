@@ -76,13 +76,14 @@ def test_twenty_steps_as_keras_takes_them(cpu):
         ("GroupNormalization", {"groups": 4, "gamma_regularizer": MIX, "beta_constraint": "max_norm"}),
         ("Dense", {"units": 6}), ("RMSNormalization", {}), ("UnitNormalization", {}), ("Dense", {"units": 2}),
     ]  # fmt: skip
-    ours, theirs = twins(layers, ("Adam", {"learning_rate": 0.01}), "mse")
-    x, y = RNG.standard_normal((75, 6)), RNG.standard_normal((75, 2))
+    ours, theirs = twins(layers, ("SGD", {"learning_rate": 0.02, "momentum": 0.5}), "mse")
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((75, 6)), rng.standard_normal((75, 2))
     options = {"batch_size": 8, "epochs": 2, "shuffle": False, "verbose": 0}
     assert ours.recordable
     assert_same_history(ours.fit(x, y, **options), theirs.fit(x, y, **options))
     for name, a, b in zip([v.path for v in theirs.weights], ours.get_weights(), theirs.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6, err_msg=name)  # Keras keeps the weights of one of them in float32
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=5e-6, err_msg=name)  # Keras keeps the weights of one of them in float32
 
 
 def test_normalized_rows():

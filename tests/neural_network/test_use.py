@@ -158,7 +158,7 @@ def test_bad_input_leaves_a_fitted_estimator_as_it_was():
     model = small().fit(X, Y)
     before = model.predict_proba(X)
     w = np.ones(len(X))
-    state = {k: v for k, v in vars(model).items()}
+    state = dict(vars(model))
     for arguments, message in (
         ((X[:, :5], Y % 3, w[:-1]), r"sample_weight of MLPClassifier: expected shape \(400,\)"),
         ((X[:, :5], Y[:-1]), "inconsistent numbers of samples"),

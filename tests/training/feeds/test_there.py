@@ -101,7 +101,9 @@ def test_the_stand_in_is_strict():
 def test_labels(y):
     loss = losses.get("sparse_categorical_crossentropy")
     made = [Targets(loss, [metrics.SparseCategoricalAccuracy()], (None, 5), "float32") for _ in "ab"]
-    expected, found = made[0].first(y), made[1].first(There(y))
+    expected, found = (
+        targets.first(given, loss.prepare(given, (None, 5), "float32")) for targets, given in zip(made, (y, There(y)), strict=True)
+    )
     assert made[0].chosen == made[1].chosen == [0] and len(found) == 1
     assert isinstance(found[0], There) and found[0].dtype == np.int32
     np.testing.assert_array_equal(bare(found[0]), expected[0])
@@ -118,11 +120,13 @@ def test_wrong_labels(wrong, message):
 
 
 def test_dense_targets():
-    makes = Targets(losses.get("mse"), [metrics.MeanAbsoluteError()], (None, 12), "float32")
-    (found,) = makes.first(There(X.astype(float)))
+    loss = losses.get("mse")
+    makes = Targets(loss, [metrics.MeanAbsoluteError()], (None, 12), "float32")
+    given = There(X.astype(float))
+    (found,) = makes.first(given, loss.prepare(given, (None, 12), "float32"))
     assert isinstance(found, There) and found.dtype == np.float32 and makes.chosen == [0]
     with pytest.raises(ValueError, match="do not fit the model's output"):
-        makes.first(There(X[:, :3]))
+        makes.first(There(X[:, :3]), found)
 
 
 def test_weights():

@@ -1,0 +1,83 @@
+"""The .keras format of Keras 3: a zip of config.json, metadata.json and model.weights.h5."""
+
+import io
+import json
+import pathlib
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from gpunn.models.files import hdf5, keras_json, kinds
+from gpunn.models.files.atomic import replacing
+from gpunn.models.files.keras_tree import Tree, fill
+
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+BEYOND = ("rng", "no_weight_decay")  # what Keras's configuration has no place for
+
+
+def save_model(model: Any, path: pathlib.Path, config: dict[str, Any]) -> None:
+    text = keras_json.to_keras({k: config[k] for k in ("class_name", "config")}, shapes=built_shapes(model))
+    if text["class_name"] == "Sequential":
+        text["config"]["dtype"] = keras_json.policy(model.dtype)
+    if "compile" in config:
+        text["compile_config"] = keras_json.compile_to_keras(config["compile"])
+    metadata = {"keras_version": kinds.WRITTEN_FOR, "gpunn": {k: config[k] for k in BEYOND if k in config}}
+    weights = io.BytesIO()
+    import h5py
+
+    with h5py.File(weights, "w") as file:
+        fill(file, model, "compile" in config)
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in ((METADATA, json.dumps(metadata)), (CONFIG, json.dumps(text)), (WEIGHTS, weights.getvalue())):
+            archive.writestr(zipfile.ZipInfo(name), data)
+
+
+def built_shapes(model: Any) -> dict[str, Any]:
+    """The shape that each layer with weights was built for, by its name; of nested ones too."""
+    shapes = {}
+    for layer in model.layers:
+        if getattr(layer, "built_for", None) is not None and layer.parameters:
+            shapes[layer.name] = layer.built_for
+        shapes |= built_shapes(layer) if hasattr(layer, "layers") else {}
+    return shapes
+
+
+@contextmanager
+def reading(path: pathlib.Path) -> Iterator["Source"]:
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            _check(info)
+        config = kinds.text_of(archive.read(CONFIG))
+        metadata = kinds.text_of(archive.read(METADATA)) if METADATA in archive.namelist() else {}
+        if WEIGHTS not in archive.namelist():
+            raise ValueError(f"there is no {WEIGHTS} in it. Received: {', '.join(archive.namelist())}.")
+        with hdf5.opened(io.BytesIO(archive.read(WEIGHTS))) as file:
+            yield Source(file, config, metadata)
+
+
+def _check(info: zipfile.ZipInfo) -> None:
+    """Raises ValueError for a member that would lie elsewhere, or be much larger than it is stored."""
+    name = info.filename.replace("\\", "/")
+    if name.startswith("/") or ".." in name.split("/") or ":" in name:
+        raise ValueError(f"the archive holds {info.filename!r}, a path out of it")
+    if info.file_size > hdf5.FLOOR and info.file_size > 100 * info.compress_size:
+        raise ValueError(f"{info.filename} would be {info.file_size:,} bytes, of which {info.compress_size:,} are stored")
+
+
+class Source(Tree):
+    """Such a file, open."""
+
+    def __init__(self, file: Any, config: dict[str, Any], metadata: dict[str, Any]):
+        super().__init__(file)
+        self.config, self.metadata = config, metadata
+
+    def model_config(self, own: dict[str, Any] | None) -> dict[str, Any]:
+        out = keras_json.from_keras(self.config, own)
+        if (given := self.config.get("compile_config")):
+            out["compile"] = keras_json.compile_from_keras(given, own)
+        beyond = self.metadata.get("gpunn")
+        return out | ({k: v for k, v in beyond.items() if k in BEYOND} if isinstance(beyond, dict) else {})
+
+    def optimizer_of_weights(self, model: Any) -> None:
+        """The weights of a whole model's file are read alone."""

@@ -1,0 +1,58 @@
+"""Where each weight of a model stands in Keras's files: groups named after layer classes and attributes, and numbers within a group."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from gpunn.layers.base import Parameter
+from gpunn.lookup import snake
+
+_CELLS = ("LSTM", "GRU", "SimpleRNN")  # whose weights are those of their cell
+_CHILDREN = ("layer", "backward_layer", "forward_layer", "cell")  # attributes that hold a layer, as Keras names them
+
+
+class Group(NamedTuple):
+    """``path``: from the root, "" for the root itself; ``name``: the layer's; ``parameters``: in Keras's order."""
+
+    path: str
+    name: str
+    parameters: list[Parameter]
+
+
+def groups(model: Any) -> Iterator[Group]:
+    """All groups of a model's file, with weights or without, in the order Keras visits them; a layer shared by two occurs once."""
+    seen: set[int] = set()
+    yield Group("", model.name, [])
+    yield from _of_model(model, "", seen)
+
+
+def _of_model(model: Any, path: str, seen: set[int]) -> Iterator[Group]:
+    used: dict[str, int] = {}
+    for layer in model.layers:
+        kind = snake(type(layer).__name__)
+        number = used[kind] = used.get(kind, -1) + 1
+        yield from _of_layer(layer, f"{path}layers/{kind}{f'_{number}' if number else ''}", seen)
+
+
+def _of_layer(layer: Any, path: str, seen: set[int]) -> Iterator[Group]:
+    if id(layer) in seen:
+        return
+    seen.add(id(layer))
+    children = {name: child for name in _CHILDREN if isinstance(getattr(getattr(layer, name, None), "parameters", None), list)
+                for child in [getattr(layer, name)]}
+    inner = {id(p) for child in children.values() for p in child.parameters}
+    own = [p for p in layer.parameters if id(p) not in inner] if not hasattr(layer, "layers") else []
+    own = [*(p for p in own if p.trainable), *(p for p in own if not p.trainable)]
+    if type(layer).__name__ in _CELLS:
+        yield Group(path, layer.name, [])
+        yield Group(f"{path}/cell", f"{layer.name}_cell", own)
+    else:
+        yield Group(path, layer.name, own)
+    for name, child in children.items():
+        yield from _of_layer(child, f"{path}/{name}", seen)
+    if hasattr(layer, "layers"):
+        yield from _of_model(layer, f"{path}/", seen)
+
+
+def in_legacy_order(layer: Any) -> list[Parameter]:
+    """A layer's weights as the .h5 format orders them: those that learn first."""
+    return [*layer.trainable_weights, *layer.non_trainable_weights]

@@ -1,0 +1,73 @@
+// Sequence layers; see sequences.py.
+
+// a block a row of the batch
+KERNEL(embed)(const T* __restrict__ tokens, const T* __restrict__ table, long long width, long long count,
+              T* __restrict__ y, long long rows, long long columns) {
+  const long long row = blockIdx.x, all = columns * width;
+  if (row >= rows) return;
+  for (long long e = threadIdx.x; e < all; e += blockDim.x) {
+    const long long t = quotient(e, width), token = (long long)tokens[row * columns + t];
+    const long long at = token < 0 ? 0 : token < count ? token : count - 1;
+    y[row * all + e] = table[at * width + e - t * width];
+  }
+}
+
+// a block a row of the table looks through all tokens, as many at a time as it has threads
+KERNEL(embed_bwd)(const T* __restrict__ tokens, const T* __restrict__ dy, long long count, T add, T* __restrict__ table, long long rows,
+                  long long columns) {
+  __shared__ int part[32];
+  __shared__ int mine[256];
+  const long long row = blockIdx.x;
+  if (row >= rows) return;
+  if (add == T(0)) {
+    for (long long j = threadIdx.x; j < columns; j += blockDim.x) table[row * columns + j] = T(0);
+  }
+  for (long long first = 0; first < count; first += blockDim.x) {
+    const long long i = first + threadIdx.x;
+    const long long token = i < count ? (long long)tokens[i] : 0;
+    const bool hit = i < count && (token < 0 ? 0 : token < rows ? token : rows - 1) == row;
+    mine[threadIdx.x] = hit ? 1 : 0;
+    if (block_sum(hit ? 1 : 0, part) > 0) {
+      for (long long j = threadIdx.x; j < columns; j += blockDim.x) {
+        T total = table[row * columns + j];
+        for (int k = 0; k < (int)blockDim.x; ++k) {
+          if (mine[k]) total += dy[(first + k) * columns + j];
+        }
+        table[row * columns + j] = total;
+      }
+    }
+    __syncthreads();
+  }
+}
+
+// a warp a step
+KERNEL(step_mask)(const T* __restrict__ x, T value, T* __restrict__ mask, long long rows, long long columns) {
+  const long long row = warp_row();
+  if (row >= rows) return;
+  T found = T(0);
+  for (long long j = threadIdx.x & 31; j < columns; j += 32) {
+    if (x[row * columns + j] != value) found = T(1);
+  }
+  found = warp_max(found);
+  if ((threadIdx.x & 31) == 0) mask[row] = found;
+}
+
+// a block a row; `columns` are those of a half
+KERNEL(join)(const T* __restrict__ a, const T* __restrict__ b, T* __restrict__ y, long long rows, long long columns) {
+  const long long row = blockIdx.x;
+  if (row >= rows) return;
+  for (long long j = threadIdx.x; j < columns; j += blockDim.x) {
+    y[2 * row * columns + j] = a[row * columns + j];
+    y[(2 * row + 1) * columns + j] = b[row * columns + j];
+  }
+}
+
+// a block a row; `columns` are those of both
+KERNEL(part)(const T* __restrict__ y, T* __restrict__ a, T* __restrict__ b, long long rows, long long columns) {
+  const long long row = blockIdx.x, n = columns / 2;
+  if (row >= rows) return;
+  for (long long j = threadIdx.x; j < n; j += blockDim.x) {
+    a[row * n + j] = y[row * columns + j];
+    b[row * n + j] = y[row * columns + n + j];
+  }
+}

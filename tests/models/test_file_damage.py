@@ -1,0 +1,363 @@
+"""Files that are damaged, foreign or hostile: one clear error each, nothing is run or touched, the model stays as it was."""
+
+import io
+import json
+import pickle
+import zipfile
+
+import numpy as np
+import pytest
+
+import gpunn
+from gpunn import callbacks
+from gpunn import layers as L
+from gpunn.models import load_model
+from gpunn.models.files import kinds
+
+h5py = pytest.importorskip("h5py")
+pytest.importorskip("safetensors")
+pytestmark = pytest.mark.usefixtures("cpu")
+X = np.random.default_rng(0).standard_normal((16, 6)).astype("float32")
+
+
+def made(units=5):
+    hidden = [L.Dense(units, "relu", name="hidden"), L.BatchNormalization(name="norm")]
+    model = gpunn.Sequential([L.Input((6,)), *hidden, L.Dense(3, name="last")])
+    model.compile("adam", "mse", ["mae"])
+    return model
+
+
+def written(path):
+    model = made()
+    model.train_on_batch(X, X[:, :3])
+    whole = path.suffix == ".keras" or path.name == "m.h5"
+    (model.save if whole else model.save_weights)(path)
+    return model
+
+
+# ---------------------------------------------------------------------- ways to damage
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def zipped(path, change):
+    """The archive with its members, a dict, changed."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    change(members)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(name, data, zipfile.ZIP_DEFLATED if len(data) > 10**6 else zipfile.ZIP_STORED)
+
+
+def configured(change):
+    """The JSON of the model changed, wherever it stands."""
+
+    def damage(path):
+        if path.suffix == ".h5":
+            with h5py.File(path, "a") as file:
+                config = json.loads(file.attrs["model_config"])
+                change(config)
+                file.attrs["model_config"] = json.dumps(config)
+            return
+
+        def within(members):
+            config = json.loads(members["config.json"])
+            change(config)
+            members["config.json"] = json.dumps(config)
+
+        zipped(path, within)
+
+    return damage
+
+
+def layer_of(number, **values):
+    def change(config):
+        entry = config["config"]["layers"][number]
+        config = entry["config"] | values.get("config", {})
+        entry |= values | {"config": config}
+
+    return configured(change)
+
+
+def stored(change):
+    """The HDF5 file of the weights changed."""
+
+    def damage(path):
+        if path.suffix == ".h5":
+            with h5py.File(path, "a") as file:
+                change(file)
+            return
+
+        def within(members):
+            data = io.BytesIO(members["model.weights.h5"])
+            with h5py.File(data, "a") as file:
+                change(file)
+            members["model.weights.h5"] = data.getvalue()
+
+        zipped(path, within)
+
+    return damage
+
+
+KERNEL = {"keras": "layers/dense/vars/0", "weights": "layers/dense/vars/0", "h5": "model_weights/hidden/hidden/kernel"}
+
+
+def kernel(**options):
+    """The first kernel replaced by another dataset, or a link."""
+
+    def change(file):
+        name = next(n for n in KERNEL.values() if n in file)
+        del file[name]
+        if "link" in options:
+            file[name] = options["link"]
+        elif options:
+            file.create_dataset(name, **options)
+
+    return stored(change)
+
+
+def bomb(members):
+    members["model.weights.h5"] = bytes(50_000_000)
+
+
+LAMBDA = {"class_name": "Lambda", "config": {"name": "l", "function": {"class_name": "__lambda__", "config": {"value": "4wEAAAA="}}}}
+HDF5 = {
+    "truncated": (cut, "is not a whole|no whole HDF5 file|whole gpunn"),
+    "no kernel": (kernel(), "hidden/kernel: expected an array|hidden.*expected 2 weights|Received: nothing"),
+    "another shape": (kernel(data=np.zeros((2, 2), "f")), r"weight hidden/kernel has shape \(6, 5\). Received: \(2, 2\)"),
+    "integers": (kernel(data=np.zeros((6, 5), "i4")), "hidden/kernel is of floating numbers. Received: dtype int32"),
+    "texts": (kernel(data=np.zeros((6, 5), "S4")), "hidden/kernel: expected an array of numbers. Received: dtype |S4"),
+    "a link to a file": (kernel(link=h5py.ExternalLink("/etc/passwd", "/")), "is a link to somewhere else, which is not followed"),
+    "a soft link": (kernel(link=h5py.SoftLink("/nowhere")), "is a link to somewhere else, which is not followed"),
+    "numbers in a file outside": (
+        kernel(shape=(6, 5), dtype="f4", external=[("/etc/hostname", 0, 120)]), "the array's numbers lie in another file, which is not read"
+    ),
+    "a huge shape": (kernel(shape=(10**6, 10**6), dtype="f4", chunks=(1000, 1000)), r"10000.* is declared, but only 0 bytes are stored"),
+}
+WHOLE = {
+    "an unknown layer": (layer_of(1, class_name="Mystery"), r"Unknown layer class 'Mystery'. Pass custom_objects=\{'Mystery': the_class\}"),
+    "a module to import": (
+        layer_of(1, module="os", class_name="system", config={"command": "touch /tmp/x"}), "Unknown layer class 'system'"
+    ),
+    "an unknown argument": (layer_of(1, config={"evil": 1}), "Dense 'hidden' in the file has the argument evil=1"),
+    "code": (layer_of(1, **LAMBDA), "__lambda__ in the file is code"),
+    "code as an activation": (
+        layer_of(1, config={"activation": {"class_name": "__lambda__", "config": {"value": ""}}}), "__lambda__ in the file is code"
+    ),
+    "half precision": (
+        layer_of(1, config={"dtype": {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}}),
+        "float32 or float64. .*mixed_float16",
+    ),
+    "a huge layer": (
+        layer_of(1, config={"units": 10**12}), r"weight hidden/kernel of shape \(6, 1000000000000\) is more than the file holds"
+    ),
+    "an unknown initializer": (
+        layer_of(1, config={"kernel_initializer": {"class_name": "Mystery", "config": {}}}), "Unknown initializer: 'Mystery'"
+    ),
+    "another class of model": (configured(lambda c: c.update(class_name="Mystery")), "expected a model of the class .*'Mystery'"),
+    "no layers": (configured(lambda c: c["config"].pop("layers")), "is not a whole gpunn model file"),
+    "a list for a model": (configured(lambda c: c.update(config=[])), "is not a whole gpunn model file"),
+}
+ZIP = {
+    "a path out": (lambda p: zipped(p, lambda m: m.update({"../evil": b"x"})), "holds '../evil', a path out of it"),
+    "an absolute path": (lambda p: zipped(p, lambda m: m.update({"/evil": b"x"})), "a path out of it"),
+    "a bomb": (lambda p: zipped(p, bomb), "model.weights.h5 would be 50,000,000 bytes"),
+    "no weights": (lambda p: zipped(p, lambda m: m.pop("model.weights.h5")), "there is no model.weights.h5 in it"),
+    "deep JSON": (lambda p: zipped(p, lambda m: m.update({"config.json": "[" * 100_000})), "nested too deeply"),
+    "a list as JSON": (lambda p: zipped(p, lambda m: m.update({"config.json": "[]"})), "its configuration is not a JSON object"),
+    "no JSON": (lambda p: zipped(p, lambda m: m.update({"config.json": b"\xff\xfe"})), "m.keras: .*(JSON|codec|Expecting)"),
+}
+FOREIGN = {
+    "a PNG image": b"\x89PNG\r\n\x1a\n" + bytes(30), "a pickle": pickle.dumps({"a": 1}), "an empty file": b"",
+    "a gzip file": b"\x1f\x8b" + bytes(9), "no format known here": b"weights of mine", "a single NumPy array": b"\x93NUMPY" + bytes(100),
+}
+
+
+def cases():
+    for name in ("m.keras", "m.h5", "m.weights.h5"):
+        for damage in HDF5:
+            yield name, damage, HDF5[damage]
+    for name in ("m.keras", "m.h5"):
+        for damage in WHOLE:
+            yield name, damage, WHOLE[damage]
+    for damage in ZIP:
+        yield "m.keras", damage, ZIP[damage]
+
+
+@pytest.mark.parametrize(("name", "damage", "case"), list(cases()), ids=lambda v: v if isinstance(v, str) else "")
+def test_damaged_files(tmp_path, name, damage, case):
+    damaging, message = case
+    path = tmp_path / name
+    written(path)
+    damaging(path)
+    target = made()
+    before, steps = target.get_weights(), target.optimizer.steps
+    only_whole = damage in WHOLE or damage in ("deep JSON", "a list as JSON", "no JSON", "no weights")
+    if name != "m.weights.h5":
+        with pytest.raises(ValueError, match=message) as failure:
+            load_model(path)
+        assert str(path) in str(failure.value)
+    if not only_whole or damage == "no weights":
+        with pytest.raises(ValueError, match=message):
+            target.load_weights(path)
+    assert all(np.array_equal(a, b) for a, b in zip(before, target.get_weights(), strict=True)) and target.optimizer.steps == steps
+    assert [f.name for f in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_foreign_files(tmp_path, what):
+    for suffix in (".keras", ".h5", ".weights.h5", ".npz"):
+        (tmp_path / f"m{suffix}").write_bytes(FOREIGN[what])
+        for read in (load_model, made().load_weights):
+            with pytest.raises(ValueError, match=rf"m{suffix} is not a whole gpunn .* file: expected .*Received: {what}"):
+                read(tmp_path / f"m{suffix}")
+
+
+def test_directories_and_archives_of_others(tmp_path):
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").touch()
+    with pytest.raises(ValueError, match=r"Received: a directory \(a TensorFlow SavedModel\)"):
+        load_model(tmp_path / "saved")
+    with zipfile.ZipFile(tmp_path / "m.pt", "w") as archive:
+        archive.writestr("m/data.pkl", b"")
+    with pytest.raises(ValueError, match="a PyTorch file, which holds a pickle"):
+        made().load_weights(tmp_path / "m.pt")
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file["table"] = np.zeros(3)
+    with pytest.raises(ValueError, match=r"holds no model of Keras's. Received: table"):
+        load_model(tmp_path / "m.h5")
+    with pytest.raises(FileNotFoundError, match=r"No weights file at .*nowhere"):
+        made().load_weights(tmp_path / "nowhere.weights.h5")
+
+
+def test_safetensors(tmp_path):
+    path = tmp_path / "m.safetensors"
+    model = written(path)
+    target = made()
+    target.load_weights(path)
+    np.testing.assert_array_equal(target.predict(X), model.predict(X))
+    gpunn.Sequential([L.Input((6,)), L.Dense(5, "relu"), L.BatchNormalization(), L.Dense(3)]).load_weights(path)  # by their order
+    before = target.get_weights()
+    for other, message in (
+        (made(4), r"weight hidden/kernel has shape \(6, 4\). Received: \(6, 5\)"),
+        (gpunn.Sequential([L.Input((6,)), L.Dense(5, name="hidden")]), "2 weights. Received: 8; missing: none; unknown: last/bias"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            other.load_weights(path)
+    with pytest.raises(ValueError, match="holds weights alone"):
+        load_model(path)
+    from safetensors.numpy import save_file
+
+    save_file({p.name: np.zeros(p.shape, "i4") for p in target.parameters}, path)
+    with pytest.raises(ValueError, match=r"is of floating numbers. Received: dtype I32"):
+        target.load_weights(path)
+    written(path)
+    cut(path)
+    with pytest.raises(ValueError, match=r"m.safetensors: no whole .safetensors file"):
+        target.load_weights(path)
+    assert all(np.array_equal(a, b) for a, b in zip(before, target.get_weights(), strict=True))
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.weights.h5"])
+def test_weights_of_another_model_change_nothing(tmp_path, name):
+    written(tmp_path / name)
+    for other, message in (
+        (made(4), r"weight hidden/kernel has shape \(6, 4\). Received: \(6, 5\)"),
+        (gpunn.Sequential([L.Input((6,)), L.Dense(5), L.Dense(3), L.Dense(1)]), "(layers with weights|expected 2 weights)"),
+        (gpunn.Sequential([L.Input((6,)), L.Dense(5, use_bias=False), L.BatchNormalization(), L.Dense(3)]), "expected 1 weights"),
+    ):
+        before = other.get_weights()
+        with pytest.raises(ValueError, match=message):
+            other.load_weights(tmp_path / name)
+        assert all(np.array_equal(a, b) for a, b in zip(before, other.get_weights(), strict=True))
+
+
+def test_another_optimizers_state_stays_out_with_a_warning(tmp_path):
+    model = written(tmp_path / "m.weights.h5")
+    other = made()
+    other.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="holds the state of the optimizer Adam, which SGD cannot use"):
+        other.load_weights(tmp_path / "m.weights.h5")
+    np.testing.assert_array_equal(other.predict(X), model.predict(X))
+    assert other.optimizer.steps == 0
+
+
+def test_what_compile_cannot_be_read_is_said_with_the_way_around(tmp_path):
+    model = written(tmp_path / "m.keras")
+    configured(lambda c: c["compile_config"]["optimizer"].update(class_name="Adafactor"))(tmp_path / "m.keras")
+    with pytest.raises(ValueError, match=r"Unknown optimizer: 'Adafactor'.*compile=False loads the model without"):
+        load_model(tmp_path / "m.keras")
+    np.testing.assert_array_equal(load_model(tmp_path / "m.keras", compile=False).predict(X), model.predict(X))
+
+
+# ---------------------------------------------------------------------- writing
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.weights.h5", "m.safetensors", "m.npz"])
+def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch, name):
+    path = tmp_path / name
+    model = written(path)
+    before = path.read_bytes()
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        (model.save if name in ("m.keras", "m.h5", "m.npz") else model.save_weights)(path)
+    assert path.read_bytes() == before and [f.name for f in tmp_path.iterdir()] == [name]
+
+
+@pytest.mark.parametrize(
+    ("name", "extra"), [("m.keras", "hdf5"), ("m.h5", "hdf5"), ("m.weights.h5", "hdf5"), ("m.safetensors", "safetensors")]
+)
+def test_a_missing_extra_names_its_command(tmp_path, monkeypatch, name, extra):
+    model = written(tmp_path / name)
+    monkeypatch.setattr(kinds, "find_spec", lambda package: None)
+    command = rf"Install it with: pip install \"gpunn\[{extra}\]\""
+    whole = name in ("m.keras", "m.h5")
+    for call in ((model.save if whole else model.save_weights), model.load_weights, *([load_model] if whole else [])):
+        with pytest.raises(ImportError, match=command):
+            call(tmp_path / name)
+    keeper = callbacks.ModelCheckpoint(tmp_path / "again" / name, save_weights_only=not whole)
+    before = model.get_weights()
+    with pytest.raises(ImportError, match=command):  # before the first epoch, not after it
+        model.fit(X, X[:, :3], verbose=0, callbacks=[keeper])
+    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
+
+
+def test_formats_that_hold_only_one_of_both(tmp_path):
+    model = made()
+    for name in ("m.weights.h5", "m.safetensors"):
+        with pytest.raises(ValueError, match=r"this format holds weights alone. Use save_weights"):
+            model.save(tmp_path / name)
+    with pytest.raises(ValueError, match="this format holds whole models"):
+        model.save_weights(tmp_path / "m.keras")
+    with pytest.raises(ValueError, match="holds weights alone"):
+        model.fit(X, X[:, :3], verbose=0, callbacks=[callbacks.ModelCheckpoint(tmp_path / "m.weights.h5")])
+    (tmp_path / "m.keras").mkdir()
+    with pytest.raises(ValueError, match="which is a directory"):
+        model.save(tmp_path / "m.keras")
+
+
+def test_the_same_model_gives_the_same_bytes(tmp_path):
+    model = written(tmp_path / "a.keras")
+    model.save(tmp_path / "b.keras")
+    assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.npz"])
+def test_saved_on_a_device_and_loaded_on_the_cpu_and_back(tmp_path, sim_with, name):
+    """Every bit the same; the device goes on training where the CPU left."""
+    sim_with()
+    model = written(tmp_path / "start.keras").to("sim")
+    model.train_on_batch(X, X[:, :3])
+    model.save(tmp_path / name)
+    there = load_model(tmp_path / name)
+    assert there.backend.name != model.backend.name and there.optimizer.iterations == 2
+    assert all(np.array_equal(a, b) for a, b in zip(there.get_weights(), model.get_weights(), strict=True))
+    there.save(tmp_path / name)
+    with gpunn.device("sim"):
+        back = load_model(tmp_path / name)
+    for one in (model, back):
+        one.train_on_batch(X, X[:, :3])
+    assert all(np.array_equal(a, b) for a, b in zip(back.get_weights(), model.get_weights(), strict=True))

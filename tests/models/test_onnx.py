@@ -1,0 +1,175 @@
+"""ONNX: onnxruntime predicts as the model does, for any number of rows; a layer that has no ONNX form is named."""
+
+import numpy as np
+import pytest
+
+import gpunn
+from gpunn import activations
+from gpunn import layers as L
+from gpunn.models.onnx.layers import WRITERS
+
+onnx = pytest.importorskip("onnx")
+runtime = pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.usefixtures("cpu")
+RNG = np.random.default_rng(0)
+
+
+def predicted(path, x):
+    session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return session.run(None, {session.get_inputs()[0].name: x})[0]
+
+
+def check(model, tmp_path, x, near=2e-6):
+    model.export(tmp_path / "m.onnx")
+    for rows in (len(x), 1, 0):
+        there = predicted(tmp_path / "m.onnx", x[:rows])
+        assert there.dtype == x.dtype and there.shape == (rows, *model.output_shape[1:])
+        if rows:
+            np.testing.assert_allclose(there, model.predict(x[:rows]), rtol=2e-5, atol=near)
+    assert [f.name for f in tmp_path.iterdir()] == ["m.onnx"]
+
+
+# one list for each family: every layer there is
+STACKS = {
+    "dense, norms": [
+        lambda: L.Dense(6, "relu"), lambda: L.BatchNormalization(), lambda: L.Dropout(0.3), lambda: L.LayerNormalization(),
+        lambda: L.Dense(8, use_bias=False), lambda: L.BatchNormalization(scale=False), lambda: L.GroupNormalization(2),
+        lambda: L.RMSNormalization(), lambda: L.UnitNormalization(), lambda: L.GaussianNoise(0.1), lambda: L.GaussianDropout(0.1),
+        lambda: L.AlphaDropout(0.1), lambda: L.ActivityRegularization(0.1), lambda: L.Dense(3, "softmax"),
+    ],
+    "axes": [
+        lambda: L.Reshape((3, 4)), lambda: L.LayerNormalization(axis=[1, 2]), lambda: L.PReLU("uniform", shared_axes=[1]),
+        lambda: L.SpatialDropout1D(0.1), lambda: L.Dense(6), lambda: L.GroupNormalization(3), lambda: L.Softmax(axis=1),
+        lambda: L.Softmax(axis=[1, 2]), lambda: L.Reshape((3, 2, 3)), lambda: L.SpatialDropout2D(0.1), lambda: L.ReLU(3.0, 0.1, 0.2),
+        lambda: L.LeakyReLU(), lambda: L.ELU(), lambda: L.Reshape((1, 3, 2, 3)), lambda: L.SpatialDropout3D(0.1), lambda: L.Flatten(),
+        lambda: L.Activation("tanh"),
+    ],
+}
+OTHERS = {  # (input shape, layers)
+    "images": ((9, 8, 4), [
+        lambda: L.Conv2D(6, 3, activation="relu"), lambda: L.Conv2D(4, (2, 3), (2, 1), "same", groups=2),
+        lambda: L.Conv2D(4, 2, dilation_rate=2, padding="same"), lambda: L.DepthwiseConv2D(2, depth_multiplier=2),
+        lambda: L.SeparableConv2D(3, 2, padding="same", depth_multiplier=2), lambda: L.Flatten(),
+    ]),
+    "images made larger": ((2, 2, 2), [
+        lambda: L.Conv2DTranspose(3, 3, 2, "same"), lambda: L.Conv2DTranspose(2, 2, 3, "valid", use_bias=False),
+        lambda: L.Conv2DTranspose(2, 3, 2, "same", output_padding=1), lambda: L.Cropping2D(4), lambda: L.Conv2DTranspose(2, 1, 3),
+        lambda: L.UpSampling2D((1, 2)),
+        lambda: L.UpSampling2D(2, interpolation="bilinear"), lambda: L.ZeroPadding2D(((1, 2), (0, 3))), lambda: L.Cropping2D(15),
+        lambda: L.GlobalAveragePooling2D(),
+    ]),
+    "pooling": ((11, 10, 3), [
+        lambda: L.MaxPooling2D(3, 2, "same"), lambda: L.AveragePooling2D(3, 1, "same"), lambda: L.AveragePooling2D(2),
+        lambda: L.MaxPooling2D(2), lambda: L.GlobalMaxPooling2D(keepdims=True),
+    ]),
+    "steps": ((14, 3), [
+        lambda: L.Conv1D(4, 3, padding="causal", dilation_rate=2), lambda: L.DepthwiseConv1D(2, padding="same"),
+        lambda: L.SeparableConv1D(4, 3, 2, "same"), lambda: L.MaxPooling1D(2), lambda: L.Conv1DTranspose(3, 2, 2),
+        lambda: L.AveragePooling1D(2, padding="same"), lambda: L.UpSampling1D(3), lambda: L.ZeroPadding1D((1, 0)), lambda: L.Cropping1D(1),
+        lambda: L.GlobalAveragePooling1D(keepdims=True), lambda: L.GlobalMaxPooling1D(),
+    ]),
+    "sizes": ((9, 7, 3), [
+        lambda: L.Rescaling([0.1, 0.2, 0.3], 1.0), lambda: L.Normalization(mean=[0.0, 1.0, 2.0], variance=[1.0, 2.0, 3.0]),
+        lambda: L.RandomFlip(), lambda: L.RandomCrop(6, 8), lambda: L.CenterCrop(5, 5), lambda: L.CenterCrop(4, 7),
+        lambda: L.Resizing(6, 5, "nearest"), lambda: L.Resizing(4, 9, crop_to_aspect_ratio=True),
+        lambda: L.Resizing(8, 8, pad_to_aspect_ratio=True, fill_value=0.5), lambda: L.Normalization(axis=None, mean=0.3, variance=2.0),
+        lambda: L.Normalization(mean=[0.0, 1.0, 2.0], variance=[1.0, 2.0, 3.0], invert=True),
+    ]),
+    "recurrent": ((6, 3), [
+        lambda: L.SimpleRNN(4, "relu", return_sequences=True, go_backwards=True),
+        lambda: L.LSTM(5, recurrent_activation="hard_sigmoid", return_sequences=True, dropout=0.2),
+        lambda: L.GRU(4, return_sequences=True, use_bias=False), lambda: L.GRU(3, "softsign", reset_after=False, return_sequences=True),
+        lambda: L.TimeDistributed(L.Dense(4, "tanh")), lambda: L.Bidirectional(L.LSTM(3, return_sequences=True), "sum"),
+        lambda: L.Bidirectional(L.GRU(4), "mul"), lambda: L.Dense(2),
+    ]),
+    "masked steps": ((6, 3), [
+        lambda: L.Masking(0.5), lambda: L.GRU(4, return_sequences=True, go_backwards=True), lambda: L.Dropout(0.1),
+        lambda: L.LSTM(4, return_sequences=True, zero_output_for_mask=True),
+        lambda: L.Bidirectional(L.SimpleRNN(3, return_sequences=True, zero_output_for_mask=True)),
+        lambda: L.Bidirectional(L.LSTM(3, zero_output_for_mask=True), "ave"),
+    ]),
+    "tokens": ((7,), [lambda: L.Embedding(9, 4, mask_zero=True), lambda: L.LSTM(5), lambda: L.Dense(3, "softmax")]),
+    "tokens without a mask": ((7,), [lambda: L.Embedding(9, 4), lambda: L.GRU(5)]),
+}
+
+
+def built(stack, shape=(12,)):
+    model = gpunn.Sequential([L.Input(shape), *(make() for make in stack)])
+    model.set_weights([w + 0.3 * RNG.random(w.shape).astype(w.dtype) for w in model.get_weights()])
+    return model
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_layers(tmp_path, stack):
+    check(built(STACKS[stack]), tmp_path, RNG.standard_normal((7, 12)).astype("float32"))
+
+
+@pytest.mark.parametrize("stack", OTHERS)
+def test_layers_of_images_and_steps(tmp_path, stack):
+    shape, layers = OTHERS[stack]
+    x = RNG.standard_normal((7, *shape)).astype("float32")
+    if "tokens" in stack:
+        x = RNG.integers(0, 9, (7, *shape)).astype("float32")
+    if stack == "masked steps":
+        x[:3, 2:4] = x[2:5, 5] = x[6] = 0.5
+    check(built(layers, shape), tmp_path, x, 2e-5)
+
+
+def test_stateful_layers_are_refused(tmp_path):
+    model = gpunn.Sequential([L.Input((4, 3)), L.LSTM(2, stateful=True, name="kept")])
+    with pytest.raises(ValueError, match="Layer 'kept' is stateful: ONNX keeps no state"):
+        model.export(tmp_path / "m.onnx")
+
+
+def test_every_layer_is_exported():
+    assert not {k.__name__ for k in L.NAMES.values()} - {k.__name__ for k in WRITERS}
+
+
+@pytest.mark.parametrize("name", sorted({a.name for a in activations.NAMES.values()}))
+def test_activations(tmp_path, name):
+    """Over small, usual and large numbers; 12 columns, so that glu has halves."""
+    given = activations.NAMES[name]
+    given = given if given.parameters is not None else given.configured(0.4, 0.7)
+    model = gpunn.Sequential([L.Input((12,)), L.Activation(given)])
+    x = np.concatenate([RNG.standard_normal((6, 12)), 1e-4 * RNG.standard_normal((3, 12)), 30 * RNG.standard_normal((3, 12))])
+    check(model, tmp_path, x.astype("float32"))
+
+
+def test_sparsemax_and_glu_along_an_inner_axis(tmp_path):
+    stack = [lambda: L.Reshape((2, 2, 3)), lambda: L.Activation(activations.sparsemax.configured(axis=1)),
+             lambda: L.Activation(activations.glu.configured(axis=2))]
+    check(built(stack), tmp_path, RNG.standard_normal((5, 12)).astype("float32"))
+
+
+def test_float64(tmp_path, float64):
+    model = gpunn.Sequential([L.Input((12,)), L.Dense(4, "tanh"), L.Dense(2)])
+    check(model, tmp_path, RNG.standard_normal((5, 12)), 1e-12)
+
+
+def test_without_an_input_layer_and_a_formula_of_the_users(tmp_path):
+    @gpunn.elementwise("x, width:const -> y", name="onnx_bump")
+    def bump(x, width):
+        return exp(-x * x / width) if x > -1.0 and not x > 2.0 else x**3  # noqa: F821
+
+    @gpunn.elementwise("dy, x, width:const -> dx", name="onnx_bump_bwd")
+    def bump_bwd(dy, x, width):
+        return dy * width
+
+    model = gpunn.Sequential([L.Dense(4, activation=activations.FromFormula(bump, bump_bwd, 0.5), input_dim=12)])
+    check(model, tmp_path, RNG.standard_normal((9, 12)).astype("float32"))
+
+
+class Mine(L.Layer):
+    def forward(self, x, training=False):
+        return x, lambda dy: dy
+
+
+def test_what_cannot_be_exported(tmp_path):
+    model = gpunn.Sequential([L.Input((3,)), Mine(name="special")])
+    with pytest.raises(ValueError, match=r"Layer 'special' \(Mine\) cannot be exported to ONNX. Those that can are: .*Dense"):
+        model.export(tmp_path / "m.onnx")
+    with pytest.raises(ValueError, match="is not built"):
+        gpunn.Sequential([L.Dense(3)]).export(tmp_path / "m.onnx")
+    with pytest.raises(ValueError, match="format='tf_saved_model'"):
+        model.export(tmp_path / "m", format="tf_saved_model")
+    assert not list(tmp_path.iterdir())
