@@ -7,7 +7,7 @@ import gpunn
 from gpunn.applications import FashionCNN, LeNet5, ResNet
 from gpunn.datasets import DatasetError, digits, fashion_mnist, mnist
 
-NETWORKS = {LeNet5: 61_706, FashionCNN: 421_642, ResNet: 78_330}
+NETWORKS = {LeNet5: 61_706, FashionCNN: 421_642, ResNet: 78_426}
 
 
 @pytest.mark.parametrize("network", NETWORKS)
@@ -30,7 +30,7 @@ def test_a_residual_network_learns_digits(cpu):
     gpunn.utils.set_random_seed(0)
     model = ResNet((8, 8), filters=(8, 16))
     model.compile(gpunn.optimizers.Adam(5e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(x / np.float32(16), y, batch_size=32, epochs=4, verbose=0)
+    model.fit(x / np.float32(16), y, batch_size=32, epochs=10, verbose=0)  # moving statistics need some 400 steps
     assert model.evaluate(x_test / np.float32(16), y_test, verbose=0)[1] > 0.9
 
 
