@@ -3,6 +3,7 @@
 from gpunn.kernels import (
     activations,
     alignments,
+    attention,
     augment_blur,
     augment_draw,
     augment_geometry,
@@ -54,6 +55,7 @@ __all__ = [
     "Kernel",
     "activations",
     "alignments",
+    "attention",
     "augment_blur",
     "augment_draw",
     "augment_geometry",
