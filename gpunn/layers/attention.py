@@ -40,7 +40,7 @@ class _Attending(Drawing):
     def attend(
         self, arrays: tuple[Any, Any, Any], heads: int, scale: float, rate: float, masks: Any, attention_mask: Any, causal: bool
     ) -> tuple[Any, Any, Any]:
-        """-> (mixed values (rows, T, heads * width), shares, a pullback dy -> gradients of q, v, k); arrays are (rows, steps, heads * width)."""
+        """-> (mixed values, shares, a pullback: dy -> gradients of q, v, k); arrays are (rows, steps, heads * width)."""
         ops, (q, v, k) = self.backend, arrays
         rows, steps, places, dtype = q.shape[0], q.shape[1], v.shape[1], q.dtype
         masks = [*masks, None, None][:3] if isinstance(masks, (list, tuple)) else [masks, masks, None]
@@ -89,8 +89,8 @@ class MultiHeadAttention(_Attending):
 
     Weights as Keras 3's: kernels (features, num_heads, key_dim) and biases (num_heads, key_dim) of query and key, the same with `value_dim`
     of value, then (num_heads, value_dim, output_shape) and (output_shape,); `output_shape` is the query's width by default. Masks of query,
-    value and key, `attention_mask` (rows, T, S) or (T, S), and `use_causal_mask` in the call let places out. `return_attention_scores` in the
-    call gives (rows, num_heads, T, S) too. Raises ValueError for sizes or shapes that cannot be, or other `attention_axes` than the steps.
+    value and key, and `use_causal_mask` in the call let places out; `forward` also takes `attention_mask`, (rows, T, S) or (T, S), and with
+    `return_attention_scores` gives the shares (rows, num_heads, T, S) too. Raises ValueError for sizes or shapes that cannot be, or other `attention_axes` than the steps.
     """
 
     recordable = True

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from sequence_gradient import check
+
 from gpunn import activations
 from gpunn.layers import GRU, LSTM, Bidirectional, Dense, Embedding, SimpleRNN, TimeDistributed
 
