@@ -44,6 +44,13 @@ __device__ __forceinline__ long long quotient(long long a, long long b) {
   return ((a | b) >> 32) == 0 ? (long long)((unsigned int)a / (unsigned int)b) : a / b;
 }
 
+// The elements of things (images) of `size` elements each, shared out so that a block works on one thing at a time: all divisions are of 32
+// bits. There are as many things as `elements` hold, `pitch` each. In the loop: which thing, and which of its elements.
+#define EACH_ELEMENT(thing, element, size, elements, pitch)                                                              \
+  const unsigned int chunks_ = ((unsigned int)(size) + blockDim.x - 1) / blockDim.x;                                     \
+  for (unsigned int unit_ = blockIdx.x; (unit_ / chunks_) * (long long)(pitch) < (elements); unit_ += gridDim.x)         \
+    if (const unsigned int thing = unit_ / chunks_, element = (unit_ - thing * chunks_) * blockDim.x + threadIdx.x; element < (size))
+
 // four neighbours, moved at once
 template <class V> struct __align__(16) quad { V at[4]; };
 
