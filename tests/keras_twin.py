@@ -36,6 +36,7 @@ _keep_losses()
 def twins(layers, optimizer, loss, metrics=(), shape=(6,)):
     """(ours, theirs), compiled. `layers`: (class name, keyword arguments); optimizer and loss: (class name, keyword arguments) or names."""
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")  # made of the type at the first layer that anybody has made
     models = []
     for library in (gpunn, keras):
         stack = [library.layers.Input(shape)] + [getattr(library.layers, name)(**options) for name, options in layers]

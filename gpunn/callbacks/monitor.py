@@ -66,7 +66,11 @@ def rises(monitor: str, model: Any, where: str) -> bool:
     if name == "loss":
         return False
     setup = getattr(model, "_setup", None)
-    metrics = Logs(zip(setup.names[1:], setup.metrics, strict=True) if setup is not None else {})
+    names = [] if setup is None else setup.names[1:]
+    own = len(names) - (0 if setup is None else len(setup.metrics))  # several outputs have each a loss
+    if name in names[:own]:
+        return False
+    metrics = Logs(zip(names[own:], setup.metrics, strict=True) if setup is not None else {})
     metric = metrics.get(name)
     direction = None if metric is None else better(metric)
     if direction is None:

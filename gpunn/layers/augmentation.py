@@ -13,6 +13,7 @@ from gpunn.kernels.augment_draw import DRAW, PLACES
 from gpunn.kernels.augment_geometry import NEUTRAL
 from gpunn.layers.base import Rng
 from gpunn.layers.dropout import Drawing
+from gpunn.layers.graph import symbolic
 
 NOISE = 0x08000000  # added to a layer's stream for numbers drawn pixel by pixel: they never share a block with those of images
 Ranges = Mapping[int, tuple[float, float]]
@@ -42,7 +43,11 @@ class Augmentation(Drawing):
         self._calls: Rng | None = None
         self._stream = random.DROPOUT
 
-    def __call__(self, x: Any, training: bool = True) -> Any:
+    def __call__(self, x: Any, *others: Any, training: bool | None = None, **options: Any) -> Any:
+        if symbolic([x, *others]):
+            return super().__call__(x, *others, training=training, **options)
+        if others and isinstance(others[0], bool):
+            training, others = others[0], others[1:]
         kept = self.rng, self.stream
         if self._calls is None:
             self._calls = Rng(self.backend, random.current_seed())
@@ -50,7 +55,7 @@ class Augmentation(Drawing):
                 self._stream += random.next_stream()
         self.rng, self.stream = self._calls, self._stream
         try:
-            out = super().__call__(x, training)
+            out = super().__call__(x, *others, training=training is None or training, **options)
         finally:
             self.rng, self.stream = kept
         self.backend.write(self._calls.step, int(self.backend.to_numpy(self._calls.step)[0]) + 1)

@@ -15,10 +15,12 @@ from gpunn import config, constraints, initializers, random, regularizers
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
 from gpunn.layers import room
+from gpunn.layers.graph import Connected, Node, Shape, symbolic
+from gpunn.layers.names import fresh_name
+from gpunn.layers.names import reset_names as reset_names
 from gpunn.lookup import snake
 
 Pullback = Callable[..., Any]
-_counts: dict[str, int] = {}
 _KINDS: tuple[tuple[str, Any], ...] = (("initializer", initializers), ("regularizer", regularizers), ("constraint", constraints))
 
 
@@ -100,7 +102,7 @@ def one_shape(input_shape: Any, input_dim: Any, batch_shape: Any) -> tuple[int, 
     return tuple(int(n) for n in shape)
 
 
-class Layer:
+class Layer(Connected):
     """Base class of all layers.
 
     Arguments: ``name``; ``trainable``; ``dtype``, "float32" or "float64" (default `gpunn.config.floatx`); and, on a model's first layer,
@@ -111,6 +113,14 @@ class Layer:
     arguments. Shapes in these have the batch axis first, as None. A pullback takes the output's gradient, writes those of the layer's
     parameters (see `Parameter.claim`) and returns the input's. A subclass that only launches kernels may set ``recordable = True`` in its
     class: its steps are then recorded and replayed, and its pullback takes ``need_dx=True`` too; any other runs eagerly, launch by launch.
+
+    A layer with several inputs gets lists (of shapes, of arrays) and its pullback returns a list; `need_dx` is then False or a tuple, one
+    for each input. One with several outputs returns lists, and its pullback gets a list, None where there is no gradient. A pullback may
+    overwrite the gradient it gets; what it returns is the caller's. Called on symbolic tensors (`gpunn.Input`) a layer becomes part of a
+    model's graph.
+
+    Masks: ``supports_masking`` says that the output has a mask, `compute_mask` which one; with ``takes_mask`` the layer is called as
+    ``forward(x, training, mask=mask)``. A mask is an array (rows, steps) of the float type, 1 or 0, or None.
     """
 
     recordable = False
@@ -132,16 +142,17 @@ class Layer:
         self.activity_regularizer = regularizers.of_output(activity_regularizer, self.name)
         self.parameters: list[Parameter] = []
         self.built = False
+        self.inbound_nodes: list[Node] = []
         self.built_for: tuple[int | None, ...] | None = None  # the shape of the input it was built for
         self._options: dict[str, dict[str, Any]] = {}
         self.backend: Backend = get_backend()
         self.rng: Any = None  # an `Rng`, once a model or a call gives one
 
     # ------------------------------------------------------------------ what a subclass gives
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: Any) -> None:
         """Make the parameters for inputs of this shape."""
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return input_shape
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
@@ -181,7 +192,7 @@ class Layer:
         self.parameters.append(parameter)
         return parameter
 
-    def ensure_built(self, input_shape: tuple[int | None, ...]) -> None:
+    def ensure_built(self, input_shape: Any) -> None:
         if not self.built:
             self.build(input_shape)
             self.built, self.built_for = True, input_shape
@@ -190,13 +201,25 @@ class Layer:
         """Forget the parameters: the next input builds the layer anew."""
         self.parameters, self.built = [], False
 
-    def __call__(self, x: Any, training: bool = False) -> Any:
-        """The layer applied to an array of rows, outside any model."""
-        x = self.backend.asarray(np.asarray(x), self.dtype)
-        self.ensure_built((None, *x.shape[1:]))
+    def __call__(self, x: Any, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
+        """The layer applied to arrays of rows, outside any model; or, to symbolic tensors, a call that a model's graph will hold.
+
+        Several inputs come as a list or one by one. `training` given with symbolic tensors holds whatever the model does.
+        """
+        if others and isinstance(others[0], bool):
+            training, others = others[0], others[1:]
+        if symbolic([x, *others]):
+            return self.connect((x, *others), training, options)
+        given = [x, *others] if others else x
+        many = isinstance(given, (list, tuple)) and bool(given) and all(hasattr(v, "shape") for v in given)
+        arrays = [self.backend.asarray(np.asarray(v), self.dtype) for v in (given if many else [given])]
+        shapes: list[Shape] = [(None, *a.shape[1:]) for a in arrays]
+        self.ensure_built(shapes if many else shapes[0])
         if self.rng is None:
             self.rng = Rng(self.backend, random.current_seed())
-        return self.forward(x, training)[0]
+        if self.takes_mask:
+            options = {**options, "mask": None if mask is None else self.backend.asarray(np.asarray(mask), self.dtype)}
+        return self.forward(arrays if many else arrays[0], bool(training), **options)[0]
 
     def get_config(self) -> dict[str, Any]:
         common: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
@@ -245,16 +268,6 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
-
-
-def fresh_name(base: str) -> str:
-    """``dense``, ``dense_1``, ``dense_2`` ...: names as Keras counts them."""
-    n = _counts[base] = _counts.get(base, -1) + 1
-    return base if n == 0 else f"{base}_{n}"
-
-
-def reset_names() -> None:
-    _counts.clear()
 
 
 def alias(value: Any, old: Any, name: str, old_name: str) -> Any:

@@ -20,13 +20,14 @@ class Drawing(Layer):
     """
 
     supports_masking = True
+    first_stream = random.DROPOUT  # of a model's layers that draw; each has one of its own
 
     def __init__(self, seed: int | None = None, **common: Any):
         super().__init__(**common)
         if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer))):
             raise ValueError(f"Layer {self.name!r}: seed must be an integer or None. Received: seed={seed!r}.")
         self.seed = None if seed is None else int(seed)
-        self.stream = random.DROPOUT  # a model numbers its layers that draw
+        self.stream = self.first_stream  # a model numbers its layers that draw
 
     def source(self) -> tuple[Any, int, int]:
         """(step, a scalar of the device; seed; stream), as the kernels take them."""

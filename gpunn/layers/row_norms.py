@@ -16,6 +16,8 @@ class _WithinRows(Layer):
     supports_masking = True
     centered = 1.0  # 0: the mean is taken for 0
 
+    supports_masking = True
+
     def __init__(self, axis: Any, epsilon: float, **common: Any):
         super().__init__(**common)
         self.axis, self.epsilon = axis, float(epsilon)

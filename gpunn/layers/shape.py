@@ -4,36 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from gpunn.layers.base import Layer, Pullback, one_shape
+import numpy as np
 
-
-class InputLayer(Layer):
-    """What a model's rows look like: shape without the batch axis."""
-
-    recordable = True
-
-    def __init__(
-        self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None, batch_shape: Any = None,
-        **common: Any,
-    ):
-        super().__init__(name=name, dtype=dtype, **({"batch_input_shape": batch_shape} if batch_shape is not None else {}), **common)
-        given = one_shape(shape, None, None) if shape is not None else self.given_shape
-        if given is None:
-            raise ValueError("Input needs a shape, without the batch axis: Input(shape=(784,)).")
-        self.given_shape: tuple[int, ...] = given
-
-    @property
-    def shape(self) -> tuple[int | None, ...]:
-        return (None, *self.given_shape)
-
-    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
-        return x, lambda dy, need_dx=True: dy
-
-    def config(self) -> dict[str, Any]:
-        return {"shape": self.given_shape}
-
-    def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "dtype": self.dtype, "shape": self.given_shape}
+from gpunn.layers.base import Layer, Pullback, positive
+from gpunn.layers.columns import add_up, numbered, pick
 
 
 class Reshape(Layer):
@@ -83,3 +57,64 @@ class Flatten(Layer):
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
         return x.reshape(x.shape[0], -1 if x.shape[0] else math.prod(x.shape[1:])), lambda dy, need_dx=True: dy.reshape(x.shape)
+
+
+class Permute(Layer):
+    """Axes of a row in another order: `dims` counts them from 1, ``Permute((2, 1))`` swaps two. Raises ValueError for anything but such an
+    order, or rows with another number of axes."""
+
+    recordable = True
+
+    def __init__(self, dims: Sequence[int], **common: Any):
+        super().__init__(**common)
+        self.dims = tuple(dims) if isinstance(dims, (list, tuple)) else ()
+        if not self.dims or sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ValueError(f"Layer {self.name!r}: dims must be the axes of a row, 1 to n, in some order. Received: dims={dims!r}.")
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        if len(input_shape) != len(self.dims) + 1:
+            raise ValueError(f"Layer {self.name!r}: expected {len(self.dims)} axes in a row. Received: input of shape {input_shape}.")
+        return (input_shape[0], *(input_shape[d] for d in self.dims))
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
+        shape, index = self.compute_output_shape(x.shape)[1:], numbered(x.shape[1:]).transpose([d - 1 for d in self.dims])
+        back = np.argsort(index.reshape(-1))
+        y = pick(self.backend, x, index, [int(n or 0) for n in shape])
+        return y, lambda dy, need_dx=True: pick(self.backend, dy, back, x.shape[1:]) if need_dx else None
+
+    def config(self) -> dict[str, Any]:
+        return {"dims": self.dims}
+
+
+class RepeatVector(Layer):
+    """(rows, features) -> (rows, n, features): each row n times. Raises ValueError for other rows, or n that is not a positive integer."""
+
+    recordable = True
+
+    def __init__(self, n: int, **common: Any):
+        super().__init__(**common)
+        self.n = positive("n", n, self.name)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        if len(input_shape) != 2:
+            raise ValueError(f"Layer {self.name!r}: expected rows of one axis. Received: input of shape {input_shape}.")
+        return (input_shape[0], self.n, input_shape[1])
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
+        self.compute_output_shape(x.shape)
+        index = np.tile(np.arange(x.shape[1]), self.n)
+        y = pick(self.backend, x, index, (self.n, x.shape[1]))
+        return y, lambda dy, need_dx=True: add_up(self.backend, dy, index, x.shape[1:]) if need_dx else None
+
+    def config(self) -> dict[str, Any]:
+        return {"n": self.n}
+
+
+class Identity(Layer):
+    """What comes in."""
+
+    recordable = True
+    supports_masking = True
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
+        return x, lambda dy, need_dx=True: dy

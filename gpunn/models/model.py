@@ -1,4 +1,4 @@
-"""What every model is: layers, their parameters packed flat, a random state, weights in and out, a summary."""
+"""What every model is: layers in a graph, their parameters packed flat, a random state, weights in and out, a summary."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,39 +9,62 @@ from gpunn import config, random
 from gpunn.backend import get_backend
 from gpunn.layers.base import Layer, Parameter, Rng
 from gpunn.layers.dropout import Drawing
+from gpunn.layers.graph import Node, symbolic
+from gpunn.layers.names import fresh_name
+from gpunn.lookup import snake
+from gpunn.models.graph import Graph
 from gpunn.models.storage import Storage
-from gpunn.training import data, fuse
-from gpunn.training.step import run_stages
+from gpunn.training import data
 from gpunn.training.trainer import Trainer
 
 
-class Model(Trainer):
-    """Base class of models.
+class Model(Graph, Trainer, Layer):
+    """A model: ``Model(inputs=..., outputs=...)``, of symbolic tensors, each alone or in a list or a dict, or a class of the user's.
 
-    Attributes: ``layers``; ``parameters`` (all, in layer order); ``backend``; ``built``; ``rng`` and ``epochs_seen``, the random state;
-    ``storage``, the flat vectors.
+    A class of the user's makes its layers in ``__init__``, as attributes, and gives ``call(self, x)`` or ``call(self, x, training)``, which
+    calls them: on symbolic tensors, once for training and once for anything else, when the inputs' shapes are known. Layers that several
+    models hold share their weights. A model may be called like a layer, and be part of another.
+
+    Attributes: ``layers``; ``leaves``, with those of models within; ``parameters`` (all, in layer order); ``inputs``, ``outputs``,
+    ``input_names``, ``output_names``; ``backend``; ``built``; ``rng`` and ``epochs_seen``, the random state; ``storage``, the flat vectors.
     """
 
-    def __init__(self, name: str | None = None):
-        self.name = name or "model"
-        self.layers: list[Layer] = []
+    def __new__(cls, *arguments: Any, **named: Any) -> Any:
+        if cls is Model and (arguments or "inputs" in named or "outputs" in named):
+            from gpunn.models.functional import Functional
+
+            return object.__new__(Functional)
+        return object.__new__(cls)
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True):
+        self.name = name or fresh_name(snake(type(self).__name__))
         self.backend = get_backend()
         self.dtype = config.floatx()
         self.built = False
+        self.inbound_nodes: list[Node] = []
         self.rng = Rng(self.backend, random.current_seed())
         self.epochs_seen = 0
         self.stop_training = False
         self.storage: Storage | None = None
-        self.row_shape: tuple[int, ...] | None = None
-        self.output_shape: tuple[int | None, ...] = ()
-        self._trainable = True
+        self.given_shape = self.activity_regularizer = None
+        self._trainable = bool(trainable)
         self._programs: dict[Any, Any] = {}
-        self._inference: list[fuse.Stage] | None = None
+        self._plans: dict[bool, Any] = {}
+        if inputs is not None or outputs is not None:
+            self.connect_graph(inputs, outputs)
 
     # ------------------------------------------------------------------ parameters
     @property
-    def parameters(self) -> list[Parameter]:
-        return [p for layer in self.layers for p in layer.parameters]
+    def leaves(self) -> list[Layer]:
+        """The layers, with those of models within in place of these, each once."""
+        found: dict[Layer, None] = {}
+        for layer in self.layers:
+            found.update(dict.fromkeys(layer.leaves if isinstance(layer, Model) else [layer]))
+        return list(found)
+
+    @property
+    def parameters(self) -> list[Parameter]:  # type: ignore[override]
+        return [p for layer in self.leaves for p in layer.parameters]
 
     @property
     def weights(self) -> list[Parameter]:
@@ -49,19 +72,19 @@ class Model(Trainer):
 
     @property
     def trainable_weights(self) -> list[Parameter]:
-        return [p for layer in self.layers for p in layer.trainable_weights]
+        return [p for layer in self.leaves for p in layer.trainable_weights]
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
-        return [p for layer in self.layers for p in layer.non_trainable_weights]
+        return [p for layer in self.leaves for p in layer.non_trainable_weights]
 
     @property
     def losses(self) -> list[float]:
         """What the regularizers of the weights that learn add to the loss now, one number each."""
-        return [value for layer in self.layers for value in layer.losses]
+        return [value for layer in self.leaves for value in layer.losses]
 
     @property
-    def trainable(self) -> bool:
+    def trainable(self) -> bool:  # type: ignore[override]
         """Whether the model's weights learn; setting it sets every layer's."""
         return self._trainable
 
@@ -72,19 +95,30 @@ class Model(Trainer):
             layer.trainable = self._trainable
 
     @property
-    def recordable(self) -> bool:
+    def recordable(self) -> bool:  # type: ignore[override]
         """Whether every layer's step can be recorded; a user's own layer says so itself (``recordable = True`` in its class)."""
-        return all(stage.recordable for stage in self.inference_stages())
+        return self.inference_plan().recordable
 
     def pack(self) -> None:
         """Lay the parameters out flat; those of layers with ``trainable=False`` rest."""
-        for layer in self.layers:
+        for layer in self.leaves:
             self.adopt(layer)
             for p in layer.parameters:
                 p.frozen = not layer.trainable
+        self._tell_apart()
         if self.storage is None or not self.storage.fits(self.parameters):
             self.storage = Storage(self.backend, self.parameters, self.dtype)
         self._programs.clear()
+
+    def _tell_apart(self) -> None:
+        """Parameters of layers that have one name, in different models within, get names of their own."""
+        seen: set[str] = set()
+        for p in self.parameters:
+            name, n = p.name, 0
+            while p.name in seen:
+                n += 1
+                p.name = f"{name}_{n}"
+            seen.add(p.name)
 
     def to(self, device: Any) -> "Model":
         """Move the model, its optimizer's state and its random state to "cpu", "gpu" or "sim"; training goes on there where it was.
@@ -95,16 +129,16 @@ class Model(Trainer):
         if ops is before:
             return self
         optimizer = self._setup.optimizer if self._setup else None
-        owned = [self, self.rng, *self.layers, *self.parameters, *([] if optimizer is None else [optimizer])]
+        owned = [self, self.rng, *self.inner_models, *self.leaves, *self.parameters, *([] if optimizer is None else [optimizer])]
         kept = [dict(vars(o)) for o in owned]
         try:
             self.backend = ops
             self.rng.step = ops.asarray(before.to_numpy(self.rng.step))
-            for layer in self.layers:
+            for layer in (*self.inner_models, *self.leaves):
                 layer.backend = ops
             for p in self.parameters:
                 p.value, p.gradient, p.backend = ops.asarray(before.to_numpy(p.value)), None, ops
-            self.storage, self._programs, self._inference = None, {}, None
+            self.storage, self._programs, self._plans = None, {}, {}
             if optimizer is not None:
                 optimizer.move(ops)
             if self.built:
@@ -119,17 +153,29 @@ class Model(Trainer):
             raise
         return self
 
+    @property
+    def inner_models(self) -> list["Model"]:
+        """Models within, at any depth."""
+        inner = [layer for layer in self.layers if isinstance(layer, Model)]
+        return [*inner, *(m for layer in inner for m in layer.inner_models)]
+
     def storage_fits(self) -> bool:
         """Whether what was recorded still holds: the same parameters learn, and no other model has taken a layer of this one."""
-        if self.storage is None or any(layer.rng is not self.rng for layer in self.layers):
+        if self.storage is None:
             return False
-        return all(p.frozen != layer.trainable for layer in self.layers for p in layer.parameters) and self.storage.fits(self.parameters)
+        return all(p.frozen != layer.trainable for layer in self.leaves for p in layer.parameters) and self.storage.fits(self.parameters)
 
     def adopt(self, layer: Layer) -> None:
         """Give a layer this model's backend and random state. A layer shared with another model follows the one that uses it."""
         layer.backend, layer.rng = self.backend, self.rng
         if isinstance(layer, Drawing):
-            layer.stream = random.DROPOUT + sum(isinstance(other, Drawing) for other in self.layers[: self.layers.index(layer)])
+            drawing = [other for other in self.leaves if isinstance(other, Drawing)]
+            layer.stream = Drawing.first_stream + drawing.index(layer)
+
+    def lend(self) -> None:
+        """Before a step runs or is recorded: every layer draws from this model's random state."""
+        for layer in self.leaves:
+            layer.backend, layer.rng = self.backend, self.rng
 
     def get_weights(self) -> list[np.ndarray]:
         """All weights, layer by layer, as NumPy arrays."""
@@ -151,7 +197,7 @@ class Model(Trainer):
     def count_params(self) -> int:
         """How many numbers all weights hold."""
         self._need_built("count_params")
-        return sum(layer.count_params() for layer in self.layers)
+        return sum(layer.count_params() for layer in self.leaves)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or index. Raises ValueError listing the names."""
@@ -168,18 +214,13 @@ class Model(Trainer):
         if not self.built:
             raise ValueError(f"Model {self.name!r} is not built: call build(), fit() or give an Input before `{what}()`.")
 
-    # ------------------------------------------------------------------ what the step asks
-    def inference_stages(self) -> list[fuse.Stage]:
-        if self._inference is None:
-            self._inference = fuse.stages(self.layers)[0]
-        return self._inference
-
     # ------------------------------------------------------------------ saying what it is
-    def summary(self, line_length: int | None = None, print_fn: Any = None) -> None:
-        """Print a table of the layers: output shape, parameters, totals."""
+    def summary(self, line_length: int | None = None, print_fn: Any = None, expand_nested: bool = False) -> None:
+        """Print a table of the layers: output shape, parameters, what they are connected to, totals; with `expand_nested` those of models
+        within."""
         from gpunn.models.describe import summary
 
-        (print_fn or print)(summary(self, line_length))
+        (print_fn or print)(summary(self, line_length, expand_nested))
 
     def explain(self, batch_size: int = 32, print_fn: Any = None) -> str:
         """What runs in a train step: what was fused, which kernel each node runs, and why a step is not recorded. Printed and returned."""
@@ -230,11 +271,17 @@ class Model(Trainer):
             raise ValueError(f"Model {self.name!r}: models are exported as 'onnx'. Received: format={format!r}.")
         export(self, path)
 
-    def __call__(self, x: Any, training: bool = False) -> np.ndarray:
-        """The outputs for these rows, in one batch; with `training`, dropout and batch normalization act as in a train step."""
+    def __call__(self, x: Any, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
+        """The outputs for these rows, in one batch; with `training`, dropout and batch normalization act as in a train step. On symbolic
+        tensors, a call in another model's graph."""
+        if others and isinstance(others[0], bool):
+            training, others = others[0], others[1:]
+        if symbolic([x, *others]):
+            return self.connect((x, *others), training, options)
         if not training:
             return self.predict_on_batch(x)
-        rows = data.inputs(x, self.row_shape, self.dtype, "call")
-        self._ready(rows.shape[1:])
-        given = self.backend.asarray(rows, self.dtype)
-        return self.backend.to_numpy(run_stages(self.inference_stages(), given, True)[0])
+        rows = data.Rows(self._inputs(x, "call"), [], None)
+        self._ready(rows.row_shape)
+        self.lend()
+        given = [self.backend.asarray(a, self.dtype) for a in rows.xs]
+        return self.pack_outputs([self.backend.to_numpy(y) for y in self.plan_of(True).run(given, True).outputs])

@@ -1,6 +1,7 @@
 """A model in one file: `save` and `load_model`. The formats stand in `gpunn.models.files`; loading never runs code from a file."""
 
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 from gpunn import losses, metrics, optimizers
@@ -55,11 +56,8 @@ def describe(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
         config["iterations"] = optimizer.steps
         config["no_weight_decay"] = optimizer.exclusion.written_down()
         config["compile"] = {
-            "loss": losses.serialize(setup.loss),
             "optimizer": optimizers.serialize(optimizer),
-            "metrics": [metrics.serialize(m) for m in setup.asked],
-            "weighted_metrics": [metrics.serialize(m) for m in setup.asked_weighted],
-        }
+        } | setup.written_down()
     return config
 
 
@@ -93,7 +91,7 @@ def rebuild(config: dict[str, Any], own: dict[str, Any] | None) -> Any:
     """A fresh model from its class name and configuration."""
     from gpunn import models
 
-    kinds_of_model = {"Sequential": models.Sequential}
+    kinds_of_model: dict[str, Any] = {"Sequential": models.Sequential, "Functional": models.Functional}
     if config["class_name"] not in kinds_of_model:
         raise ValueError(f"expected a model of the class {' or '.join(kinds_of_model)}. Received: {config['class_name']!r}.")
     model = kinds_of_model[config["class_name"]].from_config(config["config"], own)
@@ -105,14 +103,24 @@ def rebuild(config: dict[str, Any], own: dict[str, Any] | None) -> Any:
 def _compile(model: Any, config: dict[str, Any], own: dict[str, Any] | None) -> None:
     """Compile as the file says, with the optimizer where it was."""
     given = config["compile"]
-    asked, weighted = ([_metric(m, own) for m in given.get(k, ())] for k in ("metrics", "weighted_metrics"))
+    asked, weighted = (_nested(lambda m: _metric(m, own), given.get(k) or []) for k in ("metrics", "weighted_metrics"))
     try:
         optimizer = given["optimizer"] if isinstance(given["optimizer"], str) else optimizers.deserialize(given["optimizer"], own)
         optimizer = optimizers.get(optimizer)
         optimizer.exclusion = optimizers.Exclusion(**config.get("no_weight_decay", {}))
-        model.compile(optimizer, losses.deserialize(given["loss"], own), asked, weighted)
+        loss = _nested(lambda one: None if one is None else losses.deserialize(one, own), given["loss"])
+        if isinstance(loss, dict):  # outputs without a loss are not there
+            loss = {name: loss.get(name) for name in model.output_names}
+        model.compile(optimizer, loss, asked, weighted, given.get("loss_weights"))
     except ValueError as error:
         raise ValueError(f"{error} (compile=False loads the model without loss and optimizer.)") from error
+
+
+def _nested(read: Callable[[Any], Any], given: Any) -> Any:
+    """Of several outputs each one's, in lists and dicts."""
+    if isinstance(given, dict) and "class_name" not in given:
+        return {name: _nested(read, value) for name, value in given.items()}
+    return [_nested(read, value) for value in given] if isinstance(given, list) else read(given)
 
 
 def _metric(given: Any, own: dict[str, Any] | None) -> Any:

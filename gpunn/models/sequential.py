@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gpunn import lookup
-from gpunn.layers import InputLayer
-from gpunn.layers.base import Layer, fresh_name
+from gpunn.layers import InputLayer, KerasTensor
+from gpunn.layers.base import Layer
+from gpunn.layers.names import fresh_name
+from gpunn.models.configuration import described, made
 from gpunn.models.model import Model
 from gpunn.training.old_calls import OldCalls
 
@@ -17,140 +18,176 @@ class Sequential(OldCalls, Model):
     Raises TypeError for what is not a layer, ValueError for names that occur twice or shapes that do not fit.
     """
 
-    def __init__(self, layers: Sequence[Layer] | None = None, trainable: Any = True, name: str | None = None):
+    def __init__(self, layers: Sequence[Any] | None = None, trainable: Any = True, name: str | None = None):
         if isinstance(trainable, str):  # where Keras 2 has the name
             trainable, name = True, trainable
-        super().__init__(name or fresh_name("sequential"))
-        self._trainable = bool(trainable)
+        self._stack: list[Any] = []
+        self._tensors: list[KerasTensor] = []  # what each layer gives, once the model is built
+        super().__init__(name=name or fresh_name("sequential"), trainable=bool(trainable))
         for layer in layers or ():
             self.add(layer)
 
-    def add(self, layer: Layer) -> None:
+    @property
+    def layers(self) -> list[Any]:
+        return self._stack
+
+    def add(self, layer: Any) -> None:
+        if isinstance(layer, KerasTensor) and isinstance(layer.node.layer, InputLayer):
+            layer = layer.node.layer
         if not isinstance(layer, Layer):
             raise TypeError(f"Only layers can be added to {self.name!r}. Received: {layer!r} (of type {type(layer).__name__}).")
-        if any(layer is other or layer.name == other.name for other in self.layers):
+        if any(layer is other or layer.name == other.name for other in self._stack):
             raise ValueError(f"All layers of {self.name!r} must have names of their own. Received: {layer.name!r} twice.")
-        if isinstance(layer, InputLayer) and self.layers:
-            raise ValueError(f"Input must come first in {self.name!r}. Received: {layer.name!r} after {self.layers[-1].name!r}.")
-        if self.layers and layer.dtype != self.dtype:
+        if isinstance(layer, InputLayer) and self._stack:
+            raise ValueError(f"Input must come first in {self.name!r}. Received: {layer.name!r} after {self._stack[-1].name!r}.")
+        if self._stack and layer.dtype != self.dtype:
             raise ValueError(
                 f"Layer {layer.name!r}: all layers of {self.name!r} compute in one type (gpunn.config.set_floatx sets it). "
                 f"Expected dtype {self.dtype}. Received: {layer.dtype}."
             )
-        shape = layer.given_shape
+        shape = _rows_of(layer)
         if self.built and shape is not None and (None, *shape) != self.output_shape:
             raise _contradiction(layer, self.output_shape)
-        if not self.layers:
+        if not self._stack:
             self.dtype = layer.dtype
-        self.layers.append(layer)
-        self._inference = None
+        self._stack.append(layer)
+        self._plans.clear()
         try:
             if self.built:
-                self._build_layer(layer)
-                self._changed()
-            elif len(self.layers) == 1 and shape is not None:
+                self._call(layer)
+                self._follow()
+            elif len(self._stack) == 1 and shape is not None:
                 self.build((None, *shape))
         except Exception:
-            self.layers.pop()
+            self._stack.pop()
             raise
         if not self._trainable:
             layer.trainable = False
 
     def pop(self) -> Layer:
         """Remove and return the last layer. Raises ValueError when there is none."""
-        if not self.layers:
+        if not self._stack:
             raise ValueError(f"Model {self.name!r} has no layers to remove.")
-        layer = self.layers.pop()
-        if not self.layers:
-            self.built, self.row_shape, self.output_shape, self.storage = False, None, (), None
+        layer = self._stack.pop()
+        if not self._stack:
+            self.built, self._input, self._output, self._traced, self.storage = False, None, None, None, None
+            self._tensors.clear()
         if not self.built:
             return layer
-        shape: tuple[int | None, ...] = (None, *(self.row_shape or ()))
-        for other in self.layers:
-            shape = other.compute_output_shape(shape)
-        self.output_shape = shape
-        self._changed()
+        _forget(layer, self._tensors.pop())
+        self._follow()
         return layer
 
-    def build(self, input_shape: tuple[int | None, ...] | None = None) -> None:
+    def build(self, input_shape: Any = None) -> None:
         """Make all weights for inputs of this shape (batch axis first, as None). Raises ValueError where shapes do not fit."""
         if self.built:
             return
         if input_shape is None:
             raise ValueError(f"Model {self.name!r}: build needs an input shape.")
+        if isinstance(input_shape, list) and isinstance(input_shape[0], (tuple, list)):
+            raise ValueError(f"Model {self.name!r} takes one input. Received: the shapes {input_shape}.")
         row = tuple(int(n) for n in input_shape[1:] if n is not None)
         self.compute_output_shape((None, *row))
-        self.row_shape, self.output_shape = row, (None, *row)
-        fresh = [layer for layer in self.layers if not layer.built]
+        first = self._stack[0] if self._stack and isinstance(self._stack[0], InputLayer) else InputLayer(row, dtype=self.dtype)
+        self._input = self._output = first.output
+        fresh = [layer for layer in self._stack if not layer.built]
         try:
-            for layer in self.layers:
-                self._build_layer(layer)
+            for layer in self._stack:
+                self._call(layer)
         except Exception:  # an initializer that fails leaves no half-built model behind
-            self.row_shape, self.output_shape = None, ()
+            self._input = self._output = None
+            for layer, tensor in zip(self._stack, self._tensors, strict=False):
+                _forget(layer, tensor)
+            self._tensors.clear()
             for layer in fresh:
                 layer.unbuild()
             raise
         self.built = True
+        self._follow()
+
+    def _call(self, layer: Layer) -> None:
+        """Put a layer's call behind those before it."""
+        before = self._output
+        if isinstance(layer, InputLayer):
+            self._tensors.append(before)
+            return
+        for leaf in layer.leaves if isinstance(layer, Model) else [layer]:
+            self.adopt(leaf)
+        given = _rows_of(layer)
+        if given is not None and (None, *given) != before.shape:
+            raise _contradiction(layer, before.shape)
+        after = layer(before)
+        if not isinstance(after, KerasTensor):
+            raise ValueError(f"All layers of a Sequential must have one output. Received: {layer.name!r} with several, in {self.name!r}.")
+        self._output = after
+        self._tensors.append(after)
+
+    def _follow(self) -> None:
+        """The stack is another one."""
+        self._output = self._tensors[-1] if self._tensors else self._input
+        nodes = [tensor.node for tensor in self._tensors if not isinstance(tensor.node.layer, InputLayer)]
+        self._traced = dict.fromkeys((True, False), (nodes, [self._output]))
         self._changed()
 
-    def _build_layer(self, layer: Layer) -> None:
-        self.adopt(layer)
-        shape = self.output_shape
-        if layer.given_shape is not None and (None, *layer.given_shape) != shape:
-            raise _contradiction(layer, shape)
-        layer.ensure_built(shape)
-        self.output_shape = layer.compute_output_shape(shape)
-
     def _changed(self) -> None:
-        self._inference = None
-        self._programs.clear()
-        self.storage = None
-        if self._setup is not None:
-            self._arrange()
-        else:
+        super()._changed()
+        if self._setup is None:
             self.pack()
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    def output_shapes(self, row_shape: Any) -> list[tuple[int | None, ...]]:
+        return [self.compute_output_shape((None, *row_shape))]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape that comes out, without building anything."""
-        for layer in self.layers:
-            if layer.given_shape is not None and (None, *layer.given_shape) != (None, *input_shape[1:]):
-                raise ValueError(
-                    f"Layer {layer.name!r}: expected input shape {(None, *layer.given_shape)}. Received: {tuple(input_shape)}."
-                )
+        for layer in self._stack:
+            given = _rows_of(layer)
+            if given is not None and (None, *given) != (None, *input_shape[1:]):
+                raise ValueError(f"Layer {layer.name!r}: expected input shape {(None, *given)}. Received: {tuple(input_shape)}.")
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
+    def first_layers(self) -> list[Any]:
+        rest = [layer for layer in self._stack if not isinstance(layer, InputLayer)]
+        return super().first_layers() if self.built else rest[:1]
+
     @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        self._need_built("input_shape")
-        return (None, *(self.row_shape or ()))
+    def input_names(self) -> list[str] | None:
+        return [self._stack[0].name if self._stack else "input"]
+
+    @property
+    def output_names(self) -> list[str]:
+        return [self._stack[-1].name if self._stack else "output"]
 
     def get_config(self) -> dict[str, Any]:
-        layers = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in self.layers]
+        layers = [described(layer) for layer in self._stack]
         return {"name": self.name, "layers": layers, "build_input_shape": None if self.row_shape is None else [None, *self.row_shape]}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> "Sequential":
         """A fresh model of this configuration; `custom_objects` holds classes and functions of the user's by name. Raises ValueError for an
         unknown layer class, saying how to pass it."""
-        from gpunn.layers import NAMES
-
-        table = NAMES | (custom_objects or {})
         model = cls(name=config.get("name"))
         for entry in config["layers"]:
-            if entry["class_name"] not in table:
-                raise ValueError(
-                    f"Unknown layer class {entry['class_name']!r}. Pass custom_objects={{{entry['class_name']!r}: the_class}}. "
-                    f"Known: {', '.join(sorted(table))}."
-                )
-            with lookup.custom_objects(custom_objects):
-                model.add(table[entry["class_name"]].from_config(dict(entry["config"])))
+            model.add(made(entry, custom_objects))
         if not model.built and config.get("build_input_shape"):
             model.build(tuple(config["build_input_shape"]))
         return model
 
 
+def _rows_of(layer: Any) -> tuple[int, ...] | None:
+    """The shape of a row that a layer, or the first layer of a model, was given."""
+    if isinstance(layer, Sequential):
+        return _rows_of(layer.layers[0]) if layer.layers else None
+    return layer.row_shape if isinstance(layer, Model) else layer.given_shape
+
+
+def _forget(layer: Layer, tensor: KerasTensor) -> None:
+    """A call that was taken back."""
+    if tensor.node in layer.inbound_nodes and not isinstance(layer, InputLayer):
+        layer.inbound_nodes.remove(tensor.node)
+
+
 def _contradiction(layer: Layer, shape: tuple[int | None, ...]) -> ValueError:
     return ValueError(
-        f"Layer {layer.name!r}: input shape {layer.given_shape} contradicts the layer before it, whose output is {shape}."
+        f"Layer {layer.name!r}: input shape {_rows_of(layer)} contradicts the layer before it, whose output is {shape}."
     )

@@ -17,7 +17,7 @@ from gpunn.models.saving import format_of, writable
 def take(model: Any) -> dict[str, Any]:
     """Weights, which layers learn, random state, and the optimizer's moments, step count and rate: a tree of numbers and NumPy arrays."""
     state: dict[str, Any] = {
-        "weights": model.get_weights(), "trainable": [bool(layer.trainable) for layer in model.layers],
+        "weights": model.get_weights(), "trainable": [bool(layer.trainable) for layer in model.leaves],
         "seed": int(model.rng.seed), "step": int(model.backend.to_numpy(model.rng.step)[0]), "epochs": int(model.epochs_seen),
     }
     if model.optimizer is not None:
@@ -45,7 +45,7 @@ def put(model: Any, state: dict[str, Any]) -> None:
     problem = _differs(model, state)
     if problem:
         raise ValueError(f"Model {model.name!r} is not the one this state was taken from: {problem}")
-    for layer, trainable in zip(model.layers, state["trainable"], strict=True):
+    for layer, trainable in zip(model.leaves, state["trainable"], strict=True):
         layer.trainable = trainable
     if model._setup is not None and not model.storage_fits():
         model._arrange()
@@ -61,8 +61,8 @@ def _differs(model: Any, state: dict[str, Any]) -> str | None:
     shapes, given = [p.shape for p in model.parameters], [np.shape(w) for w in state["weights"]]
     if shapes != given:
         return f"expected weights of the shapes {shapes}. Received: {given}."
-    if len(state["trainable"]) != len(model.layers):
-        return f"expected {len(model.layers)} layers. Received: {len(state['trainable'])}."
+    if len(state["trainable"]) != len(model.leaves):
+        return f"expected {len(model.leaves)} layers. Received: {len(state['trainable'])}."
     kind = None if model.optimizer is None else type(model.optimizer).__name__
     saved = state.get("optimizer", {}).get("class_name")
     return None if kind == saved else f"expected the optimizer {kind}. Received: {saved}."

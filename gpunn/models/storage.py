@@ -27,7 +27,7 @@ class Storage:
         for p in [*learning, *resting]:
             n = int(np.prod(p.shape))
             view = self.values[at : at + n].reshape(p.shape)
-            ops.write(view, ops.to_numpy(p.value))
+            ops.write(view, p.backend.to_numpy(p.value))
             p.value, p.backend, p.home = view, ops, self
             p.gradient = self.gradients[at : at + n].reshape(p.shape) if p.learns else None
             if p.learns:

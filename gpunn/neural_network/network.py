@@ -91,14 +91,15 @@ class Outputs:
         self._prediction = Prediction(model, Rows(x, [], None), PREDICTED, None)
 
     def __call__(self) -> np.ndarray:
-        return self._prediction.run()
+        return self._prediction.run()[0]
 
 
 class WholeFeed(Resident):
     """All rows at once, in their order: nothing is gathered."""
 
-    def gather(self, ops: Any, rows: int, dtype: Any) -> Any:
-        return self.x if rows == len(self.x) and self.x.dtype == dtype else super().gather(ops, rows, dtype)
+    def gather(self, ops: Any, rows: int, dtype: Any, index: int = 0) -> Any:
+        x = self.xs[index]
+        return x if rows == len(x) and x.dtype == dtype else super().gather(ops, rows, dtype, index)
 
 
 class Epochs:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from gpunn.training.loop import Training
-from gpunn.training.step import run_stages
 
 PARTS = ("gather", "forward", "backward", "update")
 
@@ -42,12 +41,12 @@ def step_parts(model: Any, x: Any, y: Any, batch: int, seconds: float = 0.15) ->
     training.feed.begin(0, 0, True)
     dtype = np.dtype(model.dtype)
     with ops.record() as gather:
-        training.feed.gather(ops, rows_of, dtype)
+        training.feed.gather_inputs(ops, rows_of, dtype)
         training.feed.gather_target(ops, 0, rows_of)
     with ops.record() as forward:
-        given = training.feed.gather(ops, rows_of, dtype)
+        given = training.feed.gather_inputs(ops, rows_of, dtype)
         training.feed.gather_target(ops, 0, rows_of)
-        run_stages(setup.stages, given, True)
+        setup.plan.run(given, True)
     whole, resting = training.record(rows_of), Training(model, rows, rows_of, True)
     model._setup = replace(setup, optimizer=_Nothing(setup.optimizer))
     try:
@@ -84,7 +83,7 @@ def bytes_of_step(training: Any, rows: int) -> int | None:
     except AttributeError:
         return None
     feed = training.feed
-    left_out = {_owner(a)[0] for a in (feed.x, *feed.targets, feed.order)}
+    left_out = {_owner(a)[0] for a in (*feed.xs, *feed.targets, feed.order)}
     seen: dict[int, int] = {}
     for node in nodes:
         for a in getattr(node, "arguments", ()):

@@ -1,14 +1,13 @@
 """The door: arrays handed to fit, evaluate and predict are checked and converted here, once."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from gpunn.backend.memory import available_memory
 from gpunn.training.feeds import sources
-from gpunn.training.feeds.iterables import batched
 from gpunn.training.finite import check_finite, not_finite
 
 SMALL = 64 << 20  # bytes of targets in a file that are read at once
@@ -16,10 +15,11 @@ SMALL = 64 << 20  # bytes of targets in a file that are read at once
 
 @dataclass
 class Rows:
-    """A checked data set: inputs, targets (the loss's first), row weights or None, and the target each metric takes.
+    """A checked data set: inputs, targets, row weights or None, and the target each metric takes.
 
     Each is an array of the host or of the device; inputs may be a `Source`, read a block at a time, and so may `later`, from which
-    `makes` (see `Targets`) makes targets block by block; `targets` then are those of the first rows.
+    `makes` (see `ManyTargets`) makes targets block by block; `targets` then are those of the first rows. Of several inputs x is a list, of
+    several losses `weights`; `loss_targets` says which target each loss takes.
     """
 
     x: Any
@@ -29,17 +29,43 @@ class Rows:
     later: Any = None
     makes: Any = None
     divisible: bool = False  # whether it may be brought to the device block by block
+    loss_targets: list[int] = field(default_factory=lambda: [0])
 
     def __len__(self) -> int:
-        return len(self.x)
+        return len(self.xs[0])
+
+    @property
+    def xs(self) -> list[Any]:
+        return self.x if isinstance(self.x, list) else [self.x]
+
+    @property
+    def row_weights(self) -> list[Any]:
+        """For each loss."""
+        return self.weights if isinstance(self.weights, list) else [self.weights]
+
+    @property
+    def arrays(self) -> list[Any]:
+        """All that rows are made of: inputs, targets, and what weights there are."""
+        return [*self.xs, *self.targets, *present(self.row_weights)]
+
+    def copy(self) -> "Rows":
+        """The same in arrays of their own."""
+        x = [x.copy() for x in self.xs]
+        weights = [None if w is None else w.copy() for w in self.row_weights]
+        return replace(
+            self, x=x if isinstance(self.x, list) else x[0], targets=[t.copy() for t in self.targets],
+            weights=weights if isinstance(self.weights, list) else weights[0],
+        )
 
     def steps(self, batch: int) -> int:
         """Batches in a pass."""
         return -(-len(self) // batch)
 
     @property
-    def row_shape(self) -> tuple[int, ...]:
-        return tuple(self.x.shape[1:])
+    def row_shape(self) -> Any:
+        """Of each input a tuple; a list of them for several."""
+        shapes = [tuple(x.shape[1:]) for x in self.xs]
+        return shapes if isinstance(self.x, list) else shapes[0]
 
     @property
     def labels(self) -> Any:
@@ -50,8 +76,12 @@ class Rows:
     @property
     def nbytes(self) -> int:
         """What it would take in memory of the device."""
-        each = sum(t.nbytes / max(1, len(t)) for t in (*self.targets, *([] if self.weights is None else [self.weights])))
-        return int(self.x.nbytes + len(self) * (each + 4))
+        each = sum(t.nbytes / max(1, len(t)) for t in (*self.targets, *present(self.row_weights)))
+        return int(sum(x.nbytes for x in self.xs) + len(self) * (each + 4))
+
+
+def present(arrays: list[Any]) -> list[Any]:
+    return [a for a in arrays if a is not None]
 
 
 def host(value: Any, name: str) -> np.ndarray:
@@ -189,53 +219,3 @@ def row_weights(
 
 def _contiguous(array: Any, dtype: str, ops: Any) -> Any:
     return np.ascontiguousarray(array, dtype) if isinstance(array, np.ndarray) else ops.asarray(array, dtype)
-
-
-def split(x: Any, y: Any, sample_weight: Any, share: float, ops: Any) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
-    """The last `share` of the rows, before any shuffling, for validation (Keras's rule). Raises ValueError when a part would be empty."""
-    if isinstance(share, bool) or not isinstance(share, (int, float, np.number)) or not 0 < share < 1:
-        raise ValueError(f"Argument validation_split of fit: expected a share between 0 and 1. Received: {share!r}.")
-    given = {"x": x, "y": y, "sample_weight": sample_weight}
-    for name, value in given.items():
-        there = None if value is None and name == "sample_weight" else ops.adopt(value, name)
-        if there is not None:
-            given[name] = there
-        elif value is not None or name != "sample_weight":
-            given[name] = value if sources.in_file(value) else host(value, name)
-    x = given["x"]
-    if x.ndim == 0:
-        raise ValueError(f"Argument x of fit: expected at least one row. Received: shape {x.shape}.")
-    for name in ("y", "sample_weight"):
-        if given[name] is not None:
-            same_length(x, given[name], name, "fit")
-    rows = len(x)
-    cut = int(np.floor(rows * (1.0 - share)))
-    if cut == 0 or cut == rows:
-        raise ValueError(f"Argument validation_split of fit: {share} of {rows} rows leaves a part empty.")
-    first, last = (tuple(None if v is None else part(v, lo, hi) for v in given.values()) for lo, hi in ((0, cut), (cut, rows)))
-    return first, last  # type: ignore[return-value]
-
-
-def part(value: Any, first: int, end: int) -> Any:
-    return sources.part(value, first, end) if sources.in_file(value) else value[first:end]
-
-
-def validation(value: Any) -> tuple[Any, Any, Any]:
-    """(x, y, sample_weight or None) from validation_data; what makes batches is x. Raises ValueError for anything else but a tuple of two
-    or three."""
-    if batched(value) is not None:
-        return value, None, None
-    if not isinstance(value, (tuple, list)) or len(value) not in (2, 3):
-        raise ValueError(f"Argument validation_data of fit: expected (x, y) or (x, y, sample_weight). Received: {type(value).__name__}.")
-    return value[0], value[1], value[2] if len(value) == 3 else None
-
-
-def unpack(item: Any, ops: Any) -> tuple[Any, Any, Any]:
-    """x, y and sample weights of a batch; None for what it has not. Arrays of the device come to the host: batches are brought there
-    together. Raises ValueError for anything but an array, or a tuple of one to three."""
-    parts = item if isinstance(item, tuple) or (isinstance(item, list) and all(hasattr(v, "shape") for v in item)) else (item,)
-    if isinstance(item, dict) or not 1 <= len(parts) <= 3:
-        what = "a dict" if isinstance(item, dict) else f"{len(parts)} of them"
-        raise ValueError(f"A batch is (x, y) or (x, y, sample_weight). Received: {what}.")
-    found = [None if v is None else v if (here := ops.adopt(v, "x")) is None else ops.to_numpy(here) for v in parts]
-    return tuple([*found, None, None][:3])  # type: ignore[return-value]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gpunn import config
-from gpunn.training import data
+from gpunn.training import data, parts
 from gpunn.training.feeds.batches import GivenBatches
 from gpunn.training.feeds.iterables import batched
 
@@ -26,7 +26,7 @@ def given(
 
     def check(item: Any) -> data.Rows:
         nonlocal makes
-        x, y, weight = data.unpack(item, model.backend)
+        x, y, weight = parts.unpack(item, model.backend)
         rows = model._check(x, y, weight, class_weight, where, whole=False, makes=makes)
         makes = rows.makes
         return rows
@@ -41,6 +41,6 @@ def given_inputs(model: Any, x: Any, where: str, workers: int | None = None, ahe
         return data.Rows(model._inputs(x, where, lazy=config.streaming() != "never"), [], None, divisible=True)
 
     def check(item: Any) -> data.Rows:
-        return data.Rows(model._inputs(data.unpack(item, model.backend)[0], where), [], None)
+        return data.Rows(model._inputs(parts.unpack(item, model.backend)[0], where), [], None)
 
     return GivenBatches(source, check, where, model.rng.seed, model.epochs_seen, False)

@@ -1,69 +1,70 @@
 """Which neighbours of a model run as one: decided once at compile, shown by `Model.explain`."""
 
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from gpunn import activations
-from gpunn.layers import BatchNormalization, Conv1D, Conv2D, Dense, InputLayer, MaxPooling1D, MaxPooling2D
+from gpunn.layers import BatchNormalization, Conv1D, Conv2D, Dense, MaxPooling1D, MaxPooling2D
 from gpunn.layers.activation import ALONE
 from gpunn.training.penalties import output_penalty
+from gpunn.training.plan import Plan, Stage
 
 
-@dataclass
-class Stage:
-    """A layer as the step runs it: perhaps with the activation of the layer after it, or without its own; perhaps with a pooling."""
+def fuse(given: Plan, losses: Sequence[Any] | None = None) -> tuple[Plan, list[bool]]:
+    """-> (the plan with fewer stages, for each output whether its loss takes over the last activation).
 
-    layer: Any
-    activation: Any = None  # None: the layer's own
-    pool: Any = None
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def recordable(self) -> bool:
-        """Whether the layer's own class says that it only launches kernels; one that a user wrote on top of ours must say so again."""
-        return bool(type(self.layer).__dict__.get("recordable", False)) and getattr(self.layer, "all_recordable", True)
-
-    def forward(self, x: Any, training: bool, mask: Any = None) -> Any:
-        options = {"activation": self.activation, "pool": self.pool}
-        more = {name: option for name, option in options.items() if option is not None}
-        if self.layer.takes_mask:
-            more["mask"] = mask
-        return self.layer.forward(x, training, **more)
-
-
-def stages(layers: list[Any], loss: Any = None) -> tuple[list[Stage], bool]:
-    """-> (stages, whether the loss takes over the last activation). Where there is a loss to add it to, an output's penalty is a stage."""
+    `losses`: one for each output, or None. Where there are any, an output's penalty is a stage behind its layer."""
+    uses = Counter(i for stage in given.stages for i in stage.inputs) + Counter(given.outputs)
+    makers: dict[int, Stage] = {}
     out: list[Stage] = []
-    for layer in layers:
-        if isinstance(layer, InputLayer):
-            continue
-        before = out[-1] if out else None
-        penalised = loss is not None and layer.activity_regularizer is not None
+    fresh = 1 + max((i for stage in given.stages for i in (*stage.inputs, *stage.outputs)), default=0)
+    renamed: dict[int, int] = {}
+    for old in given.stages:
+        layer, inputs = old.layer, tuple(renamed.get(i, i) for i in old.inputs)
+        before = makers.get(inputs[0]) if len(inputs) == 1 and uses[old.inputs[0]] == 1 else None
+        penalised = losses is not None and layer.activity_regularizer is not None
         if type(layer) in ALONE and before is not None and _open(before) and not penalised:
-            before.activation = layer.activation
+            before.activation, before.outputs = layer.activation, old.outputs
             before.notes.append(f"{layer.name} ({layer.activation.name}) in the same pass")
+            makers[old.outputs[0]] = before
             continue
         if before is not None and _pools(before, layer) and not penalised:
-            before.pool = layer
+            before.pool, before.outputs = layer, old.outputs
             before.notes.append(f"{layer.name} in the same pass (on a CPU): its winners alone are kept")
+            makers[old.outputs[0]] = before
             continue
-        stage = Stage(layer)
+        stage = Stage(
+            layer, inputs, old.outputs, old.many_in, old.many_out, old.training, old.options, old.stream, old.activation,
+            notes=list(old.notes),
+        )
         if type(layer) is Dense and layer.activation is not activations.linear and layer.activation.elementwise:
             stage.notes.append(f"bias + {layer.activation.name} in one pass, their gradients in one pass")
         out.append(stage)
-        if penalised:
-            penalty = output_penalty(layer)
-            how = "values and gradient in the rows' passes" if penalty.recordable else "called from Python in every step"
-            out.append(Stage(penalty, notes=[f"{layer.activity_regularizer!r}, {how}"]))
-    fused = bool(out) and loss is not None and loss.fuses is not None and not getattr(loss, "from_logits", False)
-    if fused:
-        last = out[-1]
-        own = last.activation or getattr(last.layer, "activation", None)
-        fused = own is activations.get(loss.fuses) and type(last.layer) in (Dense, BatchNormalization, *ALONE)
-        if fused:
-            last.activation = activations.linear
-            last.notes.append(f"{loss.fuses} + {loss.name}: value and gradient in one pass, from the logits")
-    return out, fused
+        for i in stage.outputs:
+            makers[i] = stage
+            if penalised:
+                penalty = output_penalty(layer)
+                how = "values and gradient in the rows' passes" if penalty.recordable else "called from Python in every step"
+                out.append(Stage(penalty, (i,), (fresh,), notes=[f"{layer.activity_regularizer!r}, {how}"]))
+                makers[fresh], renamed[i], fresh = out[-1], fresh, fresh + 1
+    outputs = [renamed.get(i, i) for i in given.outputs]
+    alone = [uses[i] == 1 for i in given.outputs]
+    chosen = losses or [None] * len(outputs)
+    fused = [single and _with_loss(makers.get(i), loss) for i, single, loss in zip(outputs, alone, chosen, strict=True)]
+    return Plan(out, given.inputs, outputs), fused
+
+
+def _with_loss(last: Stage | None, loss: Any) -> bool:
+    """Whether a loss takes over the activation of the stage before it, which is then left out there."""
+    if last is None or loss is None or loss.fuses is None or getattr(loss, "from_logits", False):
+        return False
+    own = last.activation or getattr(last.layer, "activation", None)
+    if own is not activations.get(loss.fuses) or type(last.layer) not in (Dense, BatchNormalization, *ALONE):
+        return False
+    last.activation = activations.linear
+    last.notes.append(f"{loss.fuses} + {loss.name}: value and gradient in one pass, from the logits")
+    return True
 
 
 def _open(stage: Stage) -> bool:
@@ -76,7 +77,7 @@ def _open(stage: Stage) -> bool:
 
 
 def _pools(stage: Stage, layer: Any) -> bool:
-    """Whether a pooling may move into this convolution: windows side by side, and an activation after which the largest stays the largest."""
+    """Whether a pooling may move into this convolution: windows side by side, an activation after which the largest stays the largest."""
     if (type(stage.layer), type(layer)) not in ((Conv1D, MaxPooling1D), (Conv2D, MaxPooling2D)) or stage.pool is not None:
         return False
     chosen = stage.activation or stage.layer.activation

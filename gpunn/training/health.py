@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.kernels.reductions import COLUMN_SUM
+from gpunn.training.data import Rows
 
 RELU = ("relu", "relu6")
 
@@ -17,18 +18,20 @@ def dead_neurons(model: Any, x: Any, batch_size: int = 1024) -> dict[str, float]
     never gives 0. Sums are taken on the device: one read a layer and batch. Raises ValueError for rows that do not fit the model.
     """
     x = model._inputs(x, "dead_neurons")
-    model._ready(x.shape[1:])
+    model._ready(Rows(x, [], None).row_shape)
     ops = model.backend
     sums: dict[str, Any] = {}
-    for start in range(0, len(x), batch_size):
-        y = ops.asarray(x[start : start + batch_size], model.dtype)
-        for stage in model.inference_stages():
-            y, _ = stage.forward(y, False)
-            if _is_relu(stage):
-                flat = y.reshape(-1, y.shape[-1])
-                total = ops.zeros((flat.shape[1],), model.dtype)
-                ops.launch(COLUMN_SUM, flat, 0.0, total)
-                sums[stage.layer.name] = sums.get(stage.layer.name, 0.0) + ops.to_numpy(total).astype(np.float64)
+
+    def add(stage: Any, y: Any) -> None:
+        if _is_relu(stage):
+            flat = y.reshape(-1, y.shape[-1])
+            total = ops.zeros((flat.shape[1],), model.dtype)
+            ops.launch(COLUMN_SUM, flat, 0.0, total)
+            sums[stage.layer.name] = sums.get(stage.layer.name, 0.0) + ops.to_numpy(total).astype(np.float64)
+
+    xs = x if isinstance(x, list) else [x]
+    for start in range(0, len(xs[0]), batch_size):
+        model.inference_plan().run([ops.asarray(a[start : start + batch_size], model.dtype) for a in xs], False, look=add)
     return {name: float(np.mean(total == 0.0)) for name, total in sums.items()}
 
 
@@ -44,7 +47,7 @@ def last_gradient_norms(model: Any) -> dict[str, float]:
     values = model.backend.to_numpy(model.storage.gradients).astype(np.float64) / (getattr(model.optimizer, "loss_scale_factor", None) or 1)
     squares: dict[str, float] = {}
     parts = model.storage.split(values)
-    for layer in model.layers:
+    for layer in model.leaves:
         names = [p.name for p in layer.parameters if p.name in parts]
         if names:
             squares[layer.name] = sum(float(np.square(parts[name]).sum()) for name in names)
@@ -62,7 +65,7 @@ def gradient_norms(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dic
     from gpunn.training.loop import Training
 
     rows = model._check(x, y, sample_weight, None, "gradient_norms")
-    model._ready(rows.x.shape[1:])
+    model._ready(rows.row_shape)
     setup, ops = model._setup, model.backend
     if not model.storage_fits():
         model._arrange()

@@ -22,8 +22,8 @@ CHUNK = 0.1  # seconds of steps between two looks at callbacks and signals
 class _Pass:
     """One data set, cut into whole batches and a short last one, with its sums on the device.
 
-    ``sums``, one after the other: the loss; the loss of the short batch, where batches are added up apart; the number of rows; penalties;
-    and what each metric owns.
+    ``sums``, one after the other: of each loss its own, and that of the short batch, where batches are added up apart; the number of rows;
+    penalties; and what each metric owns.
     """
 
     training = False
@@ -32,14 +32,15 @@ class _Pass:
         self.model, self.ops = model, model.backend
         self.feed = make(self.ops, rows, batch_size)
         self.batch, self.rest, self.count = self.feed.batch, self.feed.rest, self.feed.count
-        setup = model._setup
-        self.loss, self.metrics, self._names = setup.loss, list(setup.metrics), setup.names[1:]
-        self._weighted = len(setup.asked)  # metrics from here on are weighted
-        self._output = model.compute_output_shape((None, *rows.row_shape))[1:]
-        self._fresh = np.concatenate([*[[0.0, 0.0, -1.0]] * OWN, *(m.fresh() for m in self.metrics)])
+        self.heads, self.measured, self._names = list(model._setup.heads), list(model._setup.measured), model._setup.names[1:]
+        self.apart = any(head.loss.apart for head in self.heads)
+        shapes = model.output_shapes(rows.row_shape)
+        self._outputs = [shapes[head.index][1:] for head in self.heads]
+        own = OWN * len(self.heads) + 2
+        self._fresh = np.concatenate([*[[0.0, 0.0, -1.0]] * own, *(m.fresh() for _, _, m in self.measured)])
         self.sums = self.ops.zeros(self._fresh.shape, "float64")
         self.reset()
-        self._ends = np.cumsum([SUMS] * OWN + [m.size for m in self.metrics])[:-1]
+        self._ends = np.cumsum([SUMS] * own + [m.size for _, _, m in self.measured])[:-1]
         self._programs: dict[int, Any] = {}
         self._held: tuple[Any, ...] = (None, None, None)  # storage, feed's arrays and the rate's form when they were recorded
         self.bad_step: int | None = None
@@ -93,42 +94,58 @@ class _Pass:
         return [sums[start:end] for start, end in zip([0, *self._ends], [*self._ends, len(sums)], strict=True)]
 
     def _places(self, rows: int) -> Sums:
-        if self.loss.apart and rows not in (self.batch, self.rest):
+        if self.apart and rows not in (self.batch, self.rest):
             if self.rest:
                 sizes = f"{self.batch}, {self.rest} and {rows}"
                 raise ValueError(f"A loss that is summed over batches takes batches of two sizes at most. Received: {sizes} rows.")
             self.rest = rows
-        whole, short, count, penalties, *own = self._split(self.sums)
-        loss = short if self.loss.apart and rows != self.batch else whole
-        counted = self.loss.apart or self.loss.reweighs or self.feed.weights is not None
-        metrics = [Measure(m, i >= self._weighted, s) for i, (m, s) in enumerate(zip(self.metrics, own, strict=True))]
-        return Sums(loss, metrics, penalties, count if counted else None)
+        losses, count, penalties, own = self._parts(self.sums)
+        off = rows != self.batch
+        places = [short if off and head.loss.apart else whole for head, (whole, short) in zip(self.heads, losses, strict=True)]
+        counted = any(head.loss.apart or self._reweighs(k) for k, head in enumerate(self.heads))
+        metrics = [Measure(m, k, weighted, s) for (k, weighted, m), s in zip(self.measured, own, strict=True)]
+        return Sums(places, metrics, penalties, count if counted else None)
 
-    def _factor(self, rows: int) -> float:
-        """What the summed values of a batch of so many rows are multiplied by: its loss, once for each row."""
-        return rows * self.loss.scale(self.loss.count((rows, *self._output)))
+    def _parts(self, sums: Any) -> tuple[list[tuple[Any, Any]], Any, Any, list[Any]]:
+        """(those of each loss, of rows, of penalties, of each metric)."""
+        every, n = self._split(sums), OWN * len(self.heads)
+        return list(zip(every[:n:2], every[1:n:2], strict=True)), every[n], every[n + 1], every[n + 2 :]
+
+    def _reweighs(self, k: int) -> bool:
+        """Whether values of a loss count by weights, the sum of which is not the number of rows."""
+        return self.heads[k].loss.reweighs or self.feed.row_weights[k] is not None or self.model._setup.plan.masks
+
+    def _factor(self, k: int, rows: int) -> float:
+        """What a loss's summed values of a batch of so many rows are multiplied by: its loss, once for each row."""
+        loss = self.heads[k].loss
+        return rows * loss.scale(loss.count((rows, *self._outputs[k])))
 
     def reset(self) -> None:
         self.ops.write(self.sums, self._fresh)
-        for metric in self.metrics:
+        for _, _, metric in self.measured:
             if metric.on_host:
                 metric.reset_state()
 
     def logs(self) -> Logs:
         """Means over rows since the last reset, as Keras's trackers reckon them: one read."""
-        whole, short, count, penalties, *own = self._split(self.ops.to_numpy(self.sums))
-        total, weight = whole[0], whole[1]
-        if self.loss.apart:  # the mean of the batches' losses, each weighted by its rows
-            total, weight = total * self._factor(self.batch) + short[0] * self._factor(self.rest), count[1]
-        elif self.loss.reweighs or self.feed.weights is not None:  # Keras divides by the number of rows, whatever their weights
-            total, weight = total * self._factor(self.batch), count[1]
-        penalty = penalties[0] / penalties[1] if penalties[1] else 0.0
-        out = Logs(loss=float(total / weight if weight else 0.0) + float(penalty))
-        for name, metric, sums in zip(self._names, self.metrics, own, strict=True):
+        losses, count, penalties, own = self._parts(self.ops.to_numpy(self.sums))
+        means = []
+        for k, (head, (whole, short)) in enumerate(zip(self.heads, losses, strict=True)):
+            total, weight = whole[0], whole[1]
+            if head.loss.apart:  # the mean of the batches' losses, each weighted by its rows
+                total, weight = total * self._factor(k, self.batch) + short[0] * self._factor(k, self.rest), count[1]
+            elif self._reweighs(k):  # Keras divides by the number of rows, whatever their weights
+                total, weight = total * self._factor(k, self.batch), count[1]
+            means.append(float(total / weight if weight else 0.0))
+        penalty = float(penalties[0] / penalties[1]) if penalties[1] else 0.0
+        out = Logs(loss=sum(head.weight * mean for head, mean in zip(self.heads, means, strict=True)) + penalty)
+        each = len(means) if len(means) > 1 else 0
+        out.update(zip(self._names[:each], means[:each], strict=True))
+        for name, (_, _, metric), sums in zip(self._names[each:], self.measured, own, strict=True):
             if not metric.on_host:
                 metric.sums = sums.copy()
             out[name] = metric.result()
-        bad = [int(s[2]) for s in (whole, short, penalties) if s[2] >= 0]
+        bad = [int(s[2]) for s in (*(s for pair in losses for s in pair), penalties) if s[2] >= 0]
         self.bad_step = min(bad) if bad else None
         return out
 
@@ -162,7 +179,7 @@ class Training(_Pass):
         self.feed.resize(batch)
         self.batch, self.rest, self.count = self.feed.batch, self.feed.rest, self.feed.count
         self.steps = self.count
-        if self.loss.apart:
+        if self.apart:
             self._programs.clear()  # they add up a whole batch and a short one apart, each by its size
 
     def epoch(self, chain: Any) -> Logs:

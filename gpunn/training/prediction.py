@@ -8,14 +8,13 @@ import numpy as np
 from gpunn.kernels import data as feeding
 from gpunn.training.feeds.base import Feed
 from gpunn.training.feeds.choice import make
-from gpunn.training.step import run_stages
 
 BLOCK = 64 << 20  # bytes of outputs that are read from the device at a time
 UNKNOWN = 64  # batches that are read at a time where nobody knows how many come
 
 
 class Prediction:
-    """`run` -> the outputs for all rows of a data set, or for those of the first `steps` batches."""
+    """`run` -> the outputs for all rows of a data set, or for those of the first `steps` batches: a list, one for each output."""
 
     def __init__(self, model: Any, rows: Any, batch_size: int, steps: int | None):
         self.model, self.ops = model, model.backend
@@ -24,18 +23,18 @@ class Prediction:
         self._total = None if self.feed.rows is None else min(self.feed.rows, self.steps * self.feed.batch)  # type: ignore[operator]
         self._programs: dict[int, Any] = {}
         self._fed = self.feed.position
-        self._out: Any = None  # outputs on the device
+        self._out: list[Any] = []  # outputs on the device
         self._filled = 0
         self._place = self.ops.zeros((1,), "int64")  # the next free row of them
-        self._values: Any = None  # all outputs on the host, where it is known how many
+        self._values: list[Any] = []  # all outputs on the host, where it is known how many
         self._kept = 0
-        self._parts: list[np.ndarray] = []
-        self._last: Any = None
+        self._parts: list[list[np.ndarray]] = []
+        self._last: list[np.ndarray] = []
 
-    def run(self, chain: Any = None) -> np.ndarray:
+    def run(self, chain: Any = None) -> list[np.ndarray]:
         """May be called again, when the model has changed: nothing is recorded anew."""
         done, watched = 0, chain is not None and chain.predict_batches
-        self._values, self._kept, self._parts = None, 0, []
+        self._values, self._kept, self._parts = [], 0, []
         self.feed.begin(0, 0, False)
         with closing(self.feed.pieces(0, self.steps)) as pieces:
             for rows, left in pieces:
@@ -46,58 +45,70 @@ class Prediction:
                     done, left = done + n, left - n
                     if watched:
                         self._read()
-                        chain.on_predict_batch_end(done - 1, {"outputs": self._last})
+                        chain.on_predict_batch_end(done - 1, {"outputs": self.model.pack_outputs(self._last)})
         self._read()
-        if self._values is not None:
+        if self._values:
             return self._values
-        return self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)
+        return [values[0] if len(values) == 1 else np.concatenate(values) for values in zip(*self._parts, strict=True)]
 
     def _recorded(self, rows: int, steps: int) -> int:
         """Run at most so many steps; -> how many."""
         if self._fed is not self.feed.position:  # the feed has other arrays now
             self._programs, self._fed = {}, self.feed.position
-        if self._out is not None and self._out.shape[0] - self._filled < rows:
+        if self._out and self._room - self._filled < rows:
             self._read()
-            if self._out.shape[0] < rows:
-                self._out, self._programs = None, {}
+            if self._room < rows:
+                self._out, self._programs = [], {}
         if rows not in self._programs:
             self._programs[rows] = self._record(rows)
-        steps = min(steps, (self._out.shape[0] - self._filled) // rows)
+        steps = min(steps, (self._room - self._filled) // rows)
         self._programs[rows].run(steps)
         self._filled += rows * steps
         return steps
 
+    @property
+    def _room(self) -> int:
+        """Rows that fit the outputs on the device."""
+        return int(self._out[0].shape[0])
+
+    def _outputs(self, rows: int) -> list[Any]:
+        self.model.lend()
+        return self.model.inference_plan().run(self.feed.gather_inputs(self.ops, rows, np.dtype(self.model.dtype)), False).outputs
+
     def _record(self, rows: int) -> Any:
-        ops, dtype = self.ops, np.dtype(self.model.dtype)
+        ops = self.ops
         with ops.record() as program:
-            out, _ = run_stages(self.model.inference_stages(), self.feed.gather(ops, rows, dtype), False)
-            if self._out is None:
+            outputs = self._outputs(rows)
+            if not self._out:
                 most = UNKNOWN * rows if self._total is None else self._total
-                self._out = ops.empty((max(rows, min(most, BLOCK // max(1, out.nbytes // rows))), *out.shape[1:]), out.dtype)
-            ops.launch(feeding.STORE, out, self._place, self._out)
+                room = max(rows, min(most, BLOCK // max(1, sum(out.nbytes for out in outputs) // rows)))
+                self._out = [ops.empty((room, *out.shape[1:]), out.dtype) for out in outputs]
+            for out, place in zip(outputs, self._out, strict=True):
+                ops.launch(feeding.STORE, out, self._place, place)
             ops.launch(feeding.ADVANCE, self.feed.position, self._place, rows, rows)
         return program
 
     def _eager(self, rows: int) -> int:
         """One batch, launch by launch, for layers that cannot be recorded."""
-        x = self.feed.gather(self.ops, rows, np.dtype(self.model.dtype))
+        outputs = self._outputs(rows)
         self.ops.launch(feeding.ADVANCE, self.feed.position, self._place, rows, 0)
-        self._keep(self.ops.to_numpy(run_stages(self.model.inference_stages(), x, False)[0]))
+        self._keep([self.ops.to_numpy(out) for out in outputs])
         return 1
 
     def _read(self) -> None:
         """What is on the device is read, and free again."""
         if self._filled:
-            values, self._filled = self.ops.to_numpy(self._out[: self._filled]), 0
+            values, self._filled = [self.ops.to_numpy(out[: self._filled]) for out in self._out], 0
             self.ops.write(self._place, 0)
             self._keep(values)
 
-    def _keep(self, values: np.ndarray) -> None:
-        self._last = values
-        if self._total is None or len(values) == self._total:
+    def _keep(self, values: list[np.ndarray]) -> None:
+        self._last, rows = values, len(values[0])
+        if self._total is None or rows == self._total:
             self._parts.append(values)
             return
-        if self._values is None:
-            self._values = np.empty((self._total, *values.shape[1:]), values.dtype)
-        self._values[self._kept : self._kept + len(values)] = values
-        self._kept += len(values)
+        if not self._values:
+            self._values = [np.empty((self._total, *v.shape[1:]), v.dtype) for v in values]
+        for whole, part in zip(self._values, values, strict=True):
+            whole[self._kept : self._kept + rows] = part
+        self._kept += rows

@@ -1,54 +1,95 @@
-"""What compile decided: loss, optimizer, metrics and their names in the logs, and which stages run."""
+"""What compile decided: losses, optimizer, metrics and their names in the logs, and which stages run."""
 
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from gpunn import losses, optimizers
 from gpunn import metrics as measures
-from gpunn.training import fuse
+from gpunn.training.heads import Given, Head
+from gpunn.training.plan import Plan, Stage
 
 
 @dataclass
 class Setup:
-    """What compile decided."""
+    """What compile decided. ``heads`` are the outputs with a loss, none of them as long as a model with several is not built; ``plan`` is
+    there once the model is built, and ``penalties``, a `Penalties`."""
 
-    loss: losses.Loss
+    given: Given
     optimizer: optimizers.Optimizer
-    asked: list[Any]
-    asked_weighted: list[Any] = field(default_factory=list)
-    open_loss: bool = False  # "crossentropy", which one the first targets say
-    stages: list[fuse.Stage] = field(default_factory=list)
-    fused: bool = False
-    penalties: Any = None  # a `Penalties`, once the model is built
-    metrics: list[measures.Metric] = field(default_factory=list)
+    heads: list[Head] = field(default_factory=list)
+    outputs: int = 1
+    plan: Plan | None = None
+    penalties: Any = None
 
-    def resolve(self, output_shape: tuple[int | None, ...], target_shape: tuple[int | None, ...] | None = None) -> None:
-        """Metrics for an output and, once they are seen, targets of these shapes. One that stays what it was stays the same object."""
-        found = []
-        for i, asked in enumerate([*self.asked, *self.asked_weighted]):
-            old = self.metrics[i] if i < len(self.metrics) else None
-            if old is None or (isinstance(asked, str) and asked.lower() in (*measures.ACCURACY, *losses.CROSSENTROPY)):
-                new = measures.resolve(asked, self.loss, output_shape, target_shape)
-                kinds = [(type(m), type(getattr(m, "loss", None))) for m in (old, new)]
-                old = old if kinds[0] == kinds[1] else new
-            found.append(cast(measures.Metric, old))
-        self.metrics = found
+    @property
+    def stages(self) -> list[Stage]:
+        return [] if self.plan is None else self.plan.stages
+
+    @property
+    def loss(self) -> losses.Loss:
+        """That of the first output."""
+        return self.heads[0].loss
+
+    @property
+    def fused(self) -> bool:
+        """Whether the first output's loss takes over its activation."""
+        return self.heads[0].fused
+
+    @property
+    def asked(self) -> list[Any]:
+        return [m for head in self.heads for m in head.asked]
+
+    @property
+    def asked_weighted(self) -> list[Any]:
+        return [m for head in self.heads for m in head.asked_weighted]
+
+    @property
+    def measured(self) -> list[tuple[int, bool, measures.Metric]]:
+        """(number of the head, whether it is weighted, metric), in the order of the logs."""
+        plain = [(k, False, m) for k, head in enumerate(self.heads) for m in head.metrics[: len(head.asked)]]
+        return plain + [(k, True, m) for k, head in enumerate(self.heads) for m in head.metrics[len(head.asked) :]]
+
+    @property
+    def metrics(self) -> list[measures.Metric]:
+        return [m for _, _, m in self.measured]
 
     @property
     def recordable(self) -> bool:
         """Whether what compile was given only launches kernels."""
         penalties = self.penalties is None or self.penalties.recordable
-        return penalties and self.loss.recordable and all(m.recordable for m in self.metrics)
+        return penalties and all(head.recordable for head in self.heads)
 
     @property
     def names(self) -> list[str]:
-        """Log names as Keras gives them: a second metric of a name is ``name_1``, a weighted one ``weighted_name``."""
+        """Log names as Keras gives them: with several losses each one's, ``<output>_loss``; with several outputs metrics are
+        ``<output>_<metric>``; a second metric of a name is ``name_1``, a weighted one ``weighted_name``."""
         seen: dict[str, int] = {}
-        out = []
-        for i, name in enumerate(m.name for m in self.metrics):
-            if name in seen and i >= len(self.asked):
-                name = f"weighted_{name}"
+        out = ["loss", *([f"{head.name}_loss" for head in self.heads] if len(self.heads) > 1 else [])]
+        for k, weighted, metric in self.measured:
+            prefix = f"{self.heads[k].name}_" if self.outputs > 1 else ""
+            name = prefix + metric.name
+            if name in seen and weighted:
+                name = f"{prefix}weighted_{metric.name}"
             count = seen.get(name, 0)
             seen[name] = count + 1
             out.append(f"{name}_{count}" if count else name)
-        return ["loss", *out]
+        return out
+
+    @property
+    def listed(self) -> list[str]:
+        """The same in the order of what `evaluate` lists: with several outputs Keras sorts the metrics."""
+        names, losses = self.names, len(self.heads) + 1 if len(self.heads) > 1 else 1
+        return names if self.outputs == 1 else [*names[:losses], *sorted(names[losses:])]
+
+    def written_down(self) -> dict[str, Any]:
+        """Losses and metrics as a file keeps them: of one output alone, of several by their names."""
+        out = {
+            head.name: {
+                "loss": losses.serialize(head.loss), "metrics": [measures.serialize(m) for m in head.asked],
+                "weighted_metrics": [measures.serialize(m) for m in head.asked_weighted], "loss_weights": head.weight,
+            } for head in self.heads
+        }
+        if self.outputs > 1:
+            return {what: {name: one[what] for name, one in out.items()} for what in ("loss", "metrics", "weighted_metrics", "loss_weights")}
+        (one,) = out.values()
+        return one | {"loss_weights": None if one["loss_weights"] == 1 else one["loss_weights"]}

@@ -1,37 +1,42 @@
 """Recording one step of a model as a program: gather, forward, loss, backward, update, counters."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gpunn.kernels import data as feeding
-from gpunn.kernels.weighing import TAKE
+from gpunn.kernels.weighing import TAKE, WEIGH
 from gpunn.training.feeds.base import Feed
 
 SUMS = 3  # weighted total, weight, first bad step: see kernels.data.ACCUMULATE
-OWN = 4  # of these a step has: its loss, that of a short batch apart, rows, penalties
+OWN = 2  # of these each loss of a step has: its sums, and those of a short batch apart; and a step has two more, of rows and penalties
 
 
 @dataclass
 class Measure:
-    """A metric, whether it is weighted, and its sums."""
+    """A metric, the number of the loss it goes with, whether it is weighted, and its sums."""
 
     metric: Any
+    head: int
     weighted: bool
     sums: Any
 
 
 @dataclass
 class Sums:
-    """Where a step adds up: its loss, each metric, penalties, and the number of rows (None where it is not asked for)."""
+    """Where a step adds up: its losses, each metric, penalties, and the number of rows (None where it is not asked for)."""
 
-    loss: Any
+    losses: list[Any]
     metrics: list[Measure]
     penalties: Any
     rows: Any
+
+    @property
+    def loss(self) -> Any:
+        """Of the first loss."""
+        return self.losses[0]
 
 
 def spread(ops: Any, weight: Any, rows: int, count: int, dtype: Any) -> Any:
@@ -45,20 +50,13 @@ def spread(ops: Any, weight: Any, rows: int, count: int, dtype: Any) -> Any:
     return out
 
 
-def run_stages(stages: Sequence[Any], x: Any, training: bool) -> tuple[Any, list[Any]]:
-    """-> (output, pullbacks). A mask of steps goes along as far as the layers pass it on."""
-    pullbacks, mask = [], None
-    for stage in stages:
-        seen, given = mask, x
-        mask = stage.layer.compute_mask(given, seen)
-        x, pullback = stage.forward(given, training, seen)
-        pullbacks.append(pullback)
-    return x, pullbacks
-
-
-def first_learning(stages: Sequence[Any]) -> int:
-    """Index of the first stage with something to learn: gradients need not go further back."""
-    return next((i for i, s in enumerate(stages) if any(p.learns for p in s.layer.parameters)), len(stages))
+def masked(ops: Any, weight: Any, mask: Any, reduction: str | None) -> Any:
+    """Weights where the mask is 1, else 0; of a mean so that the masked values do not count: times all values over those left (Keras)."""
+    if mask is None:
+        return weight
+    out, mean = ops.empty(weight.shape, weight.dtype), reduction in ("mean", "sum_over_batch_size")
+    ops.launch(WEIGH, weight, spread(ops, mask.reshape(-1), mask.shape[0], weight.size, weight.dtype), int(mean), 0, out)
+    return out
 
 
 def record_step(model: Any, feed: Feed, rows: int, training: bool, sums: Sums) -> Any:
@@ -71,30 +69,36 @@ def record_step(model: Any, feed: Feed, rows: int, training: bool, sums: Sums) -
 def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Sums) -> None:
     """The launches of a step, now: for layers that cannot be recorded."""
     ops, setup, dtype = model.backend, model._setup, np.dtype(model.dtype)
+    model.lend()
     for p in model.parameters:
         p.begin_step()
-    x = feed.gather(ops, rows, dtype)
-    y = feed.gather_target(ops, 0, rows)
-    weight, loss = feed.gather_weights(ops, rows), setup.loss
+    xs = feed.gather_inputs(ops, rows, dtype)
+    ys = [feed.gather_target(ops, place, rows) for place in feed.loss_targets]
+    weights = [feed.gather_weights(ops, rows, k) for k in range(len(setup.heads))]
     factor = setup.optimizer.scale_loss(1.0) if training else 1.0
     setup.penalties.begin(rows, factor)
-    z, pullbacks = run_stages(setup.stages, x, training)
-    weighed = loss.weigh(ops, y, spread(ops, weight, rows, rows * loss.positions(z.shape), dtype))
-    scale = factor * loss.scale(loss.count(z.shape))
-    if setup.fused:
-        values, gradient, p = loss.record_fused(ops, y, z, weighed, scale)
-    else:
-        values, gradient = loss.record(ops, y, z, weighed, scale)
-        p = z
-    ops.launch(feeding.ACCUMULATE, values, weighed, model.rng.step, sums.loss)
+    run = setup.plan.run(xs, training)
+    gradients: list[Any] = [None] * len(run.outputs)
+    predictions = []
+    for k, (head, y, weight) in enumerate(zip(setup.heads, ys, weights, strict=True)):
+        z, loss = run.outputs[head.index], head.loss
+        each = masked(ops, spread(ops, weight, rows, rows * loss.positions(z.shape), dtype), run.masks[head.index], loss.reduction)
+        weighed = loss.weigh(ops, y, each)
+        scale = factor * head.weight * loss.scale(loss.count(z.shape))
+        if head.fused:
+            values, gradients[head.index], p = loss.record_fused(ops, y, z, weighed, scale)
+        else:
+            values, gradients[head.index] = loss.record(ops, y, z, weighed, scale)
+            p = z
+        predictions.append(p)
+        ops.launch(feeding.ACCUMULATE, values, weighed, model.rng.step, sums.losses[k])
     if sums.rows is not None:
         plain = ops.asarray(np.ones(rows, dtype))
         ops.launch(feeding.ACCUMULATE, plain, plain, model.rng.step, sums.rows)
-    add_metrics(model, feed, rows, y, p, weight, sums)
+    masks = [run.masks[head.index] for head in setup.heads]
+    add_metrics(model, feed, rows, ys, predictions, weights, masks, sums)
     if training:
-        first = first_learning(setup.stages)
-        for i in range(len(pullbacks) - 1, first - 1, -1):
-            gradient = pullbacks[i](gradient, need_dx=i > first) if setup.stages[i].recordable else pullbacks[i](gradient)
+        run.backward(ops, gradients)
         for p in model.parameters:
             p.end_step()
     setup.penalties.weights(training)
@@ -106,19 +110,24 @@ def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Su
     ops.launch(feeding.ADVANCE, feed.position, model.rng.step, rows, int(training))
 
 
-def add_metrics(model: Any, feed: Feed, rows: int, y: Any, p: Any, weight: Any, sums: Sums) -> None:
-    """Each metric of a batch into its sums. `y` is the loss's target, `p` the model's output."""
-    ops, count = model.backend, math.prod(p.shape[:-1])
-    targets, spreads = {0: y}, {}
+def add_metrics(
+    model: Any, feed: Feed, rows: int, ys: list[Any], predictions: list[Any], weights: list[Any], masks: list[Any], sums: Sums
+) -> None:
+    """Each metric of a batch into its sums. Lists have an entry for each loss: its target, output, weights, and the output's mask, which
+    counts for weighted metrics with weights only, as in Keras."""
+    ops = model.backend
+    targets, spreads = dict(zip(feed.loss_targets, ys, strict=True)), {}
     for measure, target in zip(sums.metrics, feed.metric_targets, strict=True):
         if target not in targets:
             targets[target] = feed.gather_target(ops, target, rows)
-        metric, own = measure.metric, weight if measure.weighted else None
+        k, metric, p = measure.head, measure.metric, predictions[measure.head]
+        own = weights[k] if measure.weighted else None
         metric.weighted = own is not None
         if metric.on_host:
             given = None if own is None else ops.to_numpy(own).reshape(rows, -1)
             metric.update_state(ops.to_numpy(targets[target]), ops.to_numpy(p), given)
             continue
-        if metric.weighted not in spreads:
-            spreads[metric.weighted] = spread(ops, own, rows, count, p.dtype)
-        metric.accumulate(ops, targets[target], p, spreads[metric.weighted], measure.sums, model.rng.step)
+        if (k, metric.weighted) not in spreads:
+            each = spread(ops, own, rows, math.prod(p.shape[:-1]), p.dtype)
+            spreads[k, metric.weighted] = masked(ops, each, masks[k], None) if metric.weighted else each
+        metric.accumulate(ops, targets[target], p, spreads[k, metric.weighted], measure.sums, model.rng.step)

@@ -1,5 +1,6 @@
-"""What the loss and the metrics make of targets: which arrays a step needs, and who takes which."""
+"""What losses and metrics make of targets: which arrays a step needs, and who takes which."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ class Targets:
     def __init__(self, loss: Any, metrics: list[Any], output_shape: tuple[int | None, ...], dtype: str):
         self._loss, self._metrics, self._shape, self._dtype = loss, metrics, output_shape, dtype
         self.chosen: list[int] = []
+        self.count = 1  # arrays that are made
 
     def first(self, y: Any, prepared: Any, whole: bool = True) -> list[Any]:
         """The targets of y, of which the loss's are `prepared`. Where y is not the `whole` of the targets, equality by chance must not
@@ -31,11 +33,12 @@ class Targets:
             if same is None:
                 out.append(t)
             self.chosen.append(len(out) - 1 if same is None else same)
+        self.count = len(out)
         return out
 
-    def again(self, y: Any) -> list[Any]:
+    def again(self, y: Any, prepared: Any = None) -> list[Any]:
         """The same for more rows. Raises ValueError, too, where those who share would want different targets."""
-        out = [self._loss.prepare(y, self._shape, self._dtype)]
+        out = [self._loss.prepare(y, self._shape, self._dtype) if prepared is None else prepared]
         for metric, place in zip(self._metrics, self.chosen, strict=True):
             t = metric.prepare(y, self._shape, self._dtype)
             if place == len(out):
@@ -43,3 +46,26 @@ class Targets:
             elif t.shape != out[place].shape or not np.array_equal(out[place], t):
                 raise ValueError(f"Metric {metric.name} makes something else of these targets than of those before.")
         return out
+
+
+class ManyTargets:
+    """The targets of several outputs, one behind the other. ``losses``: the place of each loss's; ``chosen``: of each metric's, in the
+    order of the logs."""
+
+    def __init__(self, parts: Sequence[Targets], measured: Sequence[tuple[int, bool, Any]]):
+        self.parts = parts
+        self._heads = [k for k, _, _ in measured]
+
+    @property
+    def losses(self) -> list[int]:
+        return [sum(part.count for part in self.parts[:k]) for k in range(len(self.parts))]
+
+    @property
+    def chosen(self) -> list[int]:
+        rest = [iter(part.chosen) for part in self.parts]
+        return [self.losses[k] + next(rest[k]) for k in self._heads]
+
+    def again(self, ys: Any) -> list[Any]:
+        """Targets of more rows; ys: one for each output, or an array where there is one."""
+        given = ys if isinstance(ys, list) else [ys]
+        return [t for part, y in zip(self.parts, given, strict=True) for t in part.again(y)]

@@ -1,4 +1,4 @@
-"""compile, fit, evaluate, predict and the batch-wise calls: what a model inherits."""
+"""fit, evaluate, predict and the batch-wise calls: what a model inherits."""
 
 import warnings
 from typing import Any, cast
@@ -6,160 +6,33 @@ from typing import Any, cast
 import numpy as np
 
 from gpunn import callbacks as cb
-from gpunn import losses, optimizers
-from gpunn.layers import InputLayer
 from gpunn.layers.base import alias
-from gpunn.training import data, fuse
-from gpunn.training.changes import check_flips, in_step
+from gpunn.training import data, parts
+from gpunn.training.changes import check_flips, converted, in_step
+from gpunn.training.compiling import Compiled
 from gpunn.training.door import given, given_inputs
 from gpunn.training.feeds.iterables import batched
-from gpunn.training.feeds.sources import Source
 from gpunn.training.loop import Evaluation, Training
-from gpunn.training.penalties import Penalties
 from gpunn.training.prediction import Prediction
-from gpunn.training.setup import Setup
-from gpunn.training.targets import Targets
 from gpunn.training.whole import kind_of
 
-FIRST = 4096  # rows of targets in a file that are looked at before training
 
+class Trainer(Compiled):
+    """Keras's training face."""
 
-class Trainer:
-    """Keras's training face. What a model must give is declared here."""
-
-    layers: list[Any]
-    backend: Any
-    dtype: str
-    built: bool
-    row_shape: tuple[int, ...] | None
-    output_shape: tuple[int | None, ...]
-    storage: Any
-    parameters: Any
+    history: cb.History | None = None
+    stop_training: bool
     rng: Any
     epochs_seen: int
-    name: str
-    _setup: Setup | None = None
-    history: cb.History | None = None
-
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        raise NotImplementedError
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        raise NotImplementedError
-
-    def pack(self) -> None:
-        raise NotImplementedError
-
-    def storage_fits(self) -> bool:
-        raise NotImplementedError
-
-    # ------------------------------------------------------------------ compile
-    def compile(
-        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, weighted_metrics: Any = None, **unknown: Any
-    ) -> None:
-        """Choose optimizer, loss and metrics (names, objects, functions or configurations; `metrics` may be a bare name).
-
-        `metrics` leave sample and class weights alone, `weighted_metrics` use them. "crossentropy" is the one that output and targets call
-        for. Raises ValueError for unknown names (listing the valid ones) and for an optimizer that another model uses; the model keeps what
-        it had.
-        """
-        if unknown:
-            raise TypeError(f"compile got unknown arguments: {', '.join(sorted(unknown))}.")
-        if loss is None:
-            raise ValueError("compile needs a loss. Received: loss=None.")
-        output = self.output_shape if self.built else (None, 2)
-        open_loss = isinstance(loss, str) and loss.lower() in losses.CROSSENTROPY
-        chosen = losses.crossentropy(output, output[:-1]) if open_loss else losses.get(loss)
-        if chosen.reduction in losses.LEFT:
-            raise ValueError(f"compile needs a loss that is one number. Received: {chosen.name} with reduction={chosen.reduction!r}.")
-        setup = Setup(chosen, optimizers.get(optimizer), _listed(metrics), _listed(weighted_metrics), open_loss)
-        setup.resolve(output)  # unknown names show here
-        setup.optimizer.claim(self)
-        self._setup = setup
-        self._programs: dict[Any, Any] = {}
-        if self.built:
-            self._arrange()
 
     @property
-    def optimizer(self) -> optimizers.Optimizer | None:
-        return self._setup.optimizer if self._setup else None
+    def leaves(self) -> list[Any]:
+        """The layers, with those of models within, each once."""
+        raise NotImplementedError
 
-    @property
-    def loss(self) -> losses.Loss | None:
-        return self._setup.loss if self._setup else None
-
-    @property
-    def metrics_names(self) -> list[str]:
-        return self._need_setup("metrics_names").names
-
-    def _need_setup(self, what: str) -> Setup:
-        if self._setup is None:
-            raise ValueError(f"You must call `compile()` before calling `{what}()`.")
-        return self._setup
-
-    def _arrange(self) -> None:
-        """After build: metrics for the output's shape, fused stages, flat storage, optimizer state."""
-        setup = self._setup
-        if setup is None:
-            return
-        setup.resolve(self.output_shape)
-        setup.stages, setup.fused = fuse.stages(self.layers, setup.loss)
-        self.pack()
-        setup.penalties = Penalties(self.backend, self.storage, self.parameters, setup.stages)
-        setup.optimizer.bind(self.backend, self.storage)
-
-    def _check(
-        self, x: Any, y: Any, sample_weight: Any, class_weight: Any, where: str, lazy: bool = False, whole: bool = True, makes: Any = None
-    ) -> data.Rows:
-        """Everything that can be refused is refused here, before anything changes.
-
-        lazy: rows in files stay there; whole: these are all rows, not a batch of them; makes: the `Targets` of the batches before."""
-        setup, ops = self._need_setup(where), self.backend
-        x = self._inputs(x, where, lazy)
-        if y is None:
-            raise ValueError(f"Argument y of {where}: expected targets. Received: None.")
-        y = data.targets(y, "y", ops, lazy)
-        if sample_weight is not None:
-            sample_weight = data.targets(sample_weight, "sample_weight", ops)
-        data.same_length(x, y, "y", where)
-        output = self.compute_output_shape((None, *x.shape[1:]))
-        later = y if isinstance(y, Source) else None
-        seen = y if later is None else later.block(slice(0, min(len(later), FIRST)))
-        with ops.here():
-            loss = losses.crossentropy(output, y.shape) if setup.open_loss else setup.loss
-            if makes is not None:
-                targets = makes.again(seen)
-            else:
-                targets = [loss.prepare(seen, output, self.dtype)]
-            places = tuple(int(n or 0) for n in loss.value_shape(output)[1:]) if loss.positions(output) > 1 else ()
-            labels = targets[0] if loss.sparse and later is None and targets[0].shape[1:] == places else None
-            weights = data.row_weights(sample_weight, class_weight, y, len(x), self.dtype, where, ops, places, labels)
-            if weights is not None and not loss.weighable:
-                raise ValueError(
-                    f"Loss {loss.name}: its values are not those of rows, and cannot be weighed by rows. Received: weights in {where}."
-                )
-            if makes is None:
-                if type(loss) is not type(setup.loss):
-                    setup.loss, setup.stages = loss, []
-                    self._programs.clear()
-                setup.resolve(output, y.shape)
-                makes = Targets(loss, setup.metrics, output, self.dtype)
-                targets = makes.first(seen, targets[0], whole and later is None)
-        return data.Rows(x, targets, weights, makes.chosen, later, makes, divisible=lazy)
-
-    def _inputs(self, x: Any, where: str, lazy: bool = False) -> Any:
-        where = f"{where} of model {self.name!r}"
-        rows = data.inputs(x, self.row_shape, self.dtype, where, ops=self.backend, lazy=lazy)
-        first = next((layer for layer in self.layers if not isinstance(layer, InputLayer)), None)
-        if hasattr(first, "check_rows") and not isinstance(rows, Source):
-            first.check_rows(rows if isinstance(rows, np.ndarray) else self.backend.to_numpy(rows), where)
-        return rows
-
-    def _ready(self, row_shape: tuple[int, ...]) -> None:
-        if not self.built:
-            self.build((None, *row_shape))
-        elif self._setup is not None and (not self._setup.stages or not self.storage_fits()):
-            self._arrange()
+    def pack_outputs(self, outputs: list[Any]) -> Any:
+        """One value for each output, as the model gives them: alone, in a list or in a dict."""
+        raise NotImplementedError
 
     # ------------------------------------------------------------------ fit
     def fit(
@@ -184,6 +57,7 @@ class Trainer:
         epochs = alias(epochs, nb_epoch, "epochs", "nb_epoch")
         optimizer = self._need_setup("fit").optimizer
         batch_size = _whole("batch_size", optimizer.default_batch if batch_size is None else batch_size, 1)
+        x = converted(self.first_layers(), x)
         changed = in_step(x, steps_per_epoch, optimizer) if y is None and sample_weight is None else None
         if changed is not None:
             x, y, sample_weight, batch_size, shuffle = changed.x, changed.y, changed.sample_weight, changed.batch_size, changed.shuffle
@@ -193,13 +67,14 @@ class Trainer:
         validation_freq = _whole("validation_freq", validation_freq, 1)
         held = None
         if validation_data is not None:
-            held = data.validation(validation_data)
+            held = parts.validation(validation_data)
         elif validation_split:
             if (source := batched(x)) is not None:
                 raise ValueError(
                     f"Argument validation_split of fit: expected x to be arrays. Received: {source.kind}. Use validation_data instead."
                 )
-            (x, y, sample_weight), held = data.split(x, y, sample_weight, validation_split, self.backend)
+            several = (self.input_names is None or len(self.input_names) > 1, len(self.output_names) > 1)
+            (x, y, sample_weight), held = parts.split(x, y, sample_weight, validation_split, self.backend, several)
         ahead = _perhaps("max_queue_size", max_queue_size)
         workers = None if workers is None else _whole("workers", workers, 0)
         rows = given(self, x, y, sample_weight, class_weight, "fit", shuffle, workers, ahead)
@@ -209,10 +84,11 @@ class Trainer:
         steps = steps_per_epoch or rows.steps(batch_size)
         chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps}, verbose, history=True)
         self._ready(rows.row_shape)
-        check_flips(self.layers, y)
+        check_flips(self.leaves, y)
         training = kind_of(optimizer)(self, rows, batch_size, shuffle, steps_per_epoch)
         if changed is not None:
             training.feed.change = lambda ops, x: changed.change(ops, x, self.rng)
+            training.feed.change_target = changed.targets
         evaluation = None
         if held_rows is not None:
             size = validation_batch_size or self._held_batch(batch_size, validation_steps, chain.test_batches)
@@ -255,7 +131,7 @@ class Trainer:
 
     def _held_batch(self, batch_size: int, steps: int | None, watched: bool) -> int:
         """Rows of a batch without training: Keras's number where somebody can tell, else at least 256, which is faster."""
-        summed = self._setup is not None and self._setup.loss.reduction == "sum"
+        summed = self._setup is not None and any(head.loss.reduction == "sum" for head in self._setup.heads)
         return batch_size if steps is not None or watched or summed else max(batch_size, 256)
 
     # ------------------------------------------------------------------ evaluate, predict
@@ -279,19 +155,19 @@ class Trainer:
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None,
         workers: int | None = None, use_multiprocessing: bool = False, max_queue_size: int | None = None,
-    ) -> np.ndarray:
-        """The model's outputs for all rows, as a NumPy array (rows, ...).
+    ) -> Any:
+        """The model's outputs for all rows, as NumPy arrays (rows, ...): one, or a list or dict of them as the model has it.
 
         x may be all that `fit` takes; of batches only the inputs count."""
         steps, batch_size = _perhaps("steps", steps), _perhaps("batch_size", batch_size)
         rows = given_inputs(self, x, "predict", workers, _perhaps("max_queue_size", max_queue_size))
-        self.compute_output_shape((None, *rows.row_shape))
+        self.output_shapes(rows.row_shape)
         chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps or rows.steps(batch_size or 32)})
         self._ready(rows.row_shape)
         chain.on_predict_begin()
         out = Prediction(self, rows, batch_size or self._held_batch(32, steps, chain.predict_batches), steps).run(chain)
         chain.on_predict_end()
-        return out
+        return self.pack_outputs(out)
 
     # ------------------------------------------------------------------ batch by batch
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
@@ -306,35 +182,32 @@ class Trainer:
         self._ready(rows.row_shape)
         return self._flat(self._batch_runner(rows, False).once(rows), return_dict)
 
-    def predict_on_batch(self, x: Any) -> np.ndarray:
+    def predict_on_batch(self, x: Any) -> Any:
         """Outputs of these rows."""
-        here = self.backend.adopt(x, "x")
-        x = data.host(x, "x") if here is None else here
-        return self.predict(x, batch_size=max(x.shape[0] if x.ndim else 1, 1))
+        arrays, labels = parts.inputs_of(x, self.input_names, "predict_on_batch")
+        here = self.backend.adopt(arrays[0], "x")
+        first = data.host(arrays[0], labels[0]) if here is None else here
+        x = first if len(arrays) == 1 and not isinstance(x, dict) else x
+        return self.predict(x, batch_size=max(first.shape[0] if first.ndim else 1, 1))
 
     def _batch_runner(self, rows: data.Rows, training: bool) -> Any:
         """A recorded step for batches like this one, kept between calls."""
         kinds = tuple((t.dtype.name, t.shape) for t in rows.targets)
-        weighed = None if rows.weights is None else rows.weights.shape
-        key = (training, rows.x.shape, rows.x.dtype.name, kinds, tuple(rows.metric_targets), weighed)
+        weighed = tuple(None if w is None else w.shape for w in rows.row_weights)
+        key = (training, tuple((x.shape, x.dtype.name) for x in rows.xs), kinds, tuple(rows.metric_targets), weighed)
         if key not in self._programs:
             if len(self._programs) >= 8:  # batches of ever new sizes must not fill the memory
                 self._programs.clear()
             with self.backend.here():
-                weights = None if rows.weights is None else rows.weights.copy()
-                own = data.Rows(rows.x.copy(), [t.copy() for t in rows.targets], weights, rows.metric_targets)
+                own = rows.copy()
             self._programs[key] = kind_of(self.optimizer)(self, own, len(own), False) if training else Evaluation(self, own, len(own))
         return self._programs[key]
 
     def _flat(self, logs: dict[str, float], return_dict: bool) -> Any:
         if return_dict:
             return dict(logs)
-        values = list(logs.values())
+        values = [logs[name] for name in self.metrics_names]
         return values[0] if len(values) == 1 else values
-
-
-def _listed(metrics: Any) -> list[Any]:
-    return [] if metrics is None else list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
 
 
 def _whole(name: str, value: Any, least: int) -> int:

@@ -48,7 +48,7 @@ def loss_along(
     if len(weights) not in (1, 2):
         raise ValueError(f"loss_along: expected one weight or two, each (parameter, index). Received: {len(weights)}.")
     rows = model._check(x, y, sample_weight, None, "loss_along")
-    model._ready(rows.x.shape[1:])
+    model._ready(rows.row_shape)
     places = [_place(model, w) for w in weights]
     before = {id(p): (p, p.numpy()) for p, _ in places}
     here = [float(before[id(p)][1][index]) for p, index in places]

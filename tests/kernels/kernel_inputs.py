@@ -3,6 +3,7 @@
 All numbers are made in float32, so that a float32 launch and its float64 truth start from the same values; outputs start as NaN or -1.
 """
 
+import inputs_columns
 import importlib
 import pathlib
 
@@ -529,6 +530,11 @@ NAMES = tuple(REGISTRY)  # what gpunn itself registers: tests of other files may
 
 def shapes(name):
     return [s for s in SHAPES + MORE_SHAPES.get(name, []) if s[0] or name not in NEEDS_ROWS]
+
+
+for _family in (inputs_columns,):
+    MAKERS |= _family.MAKERS
+    ELEMENTWISE |= getattr(_family, "ELEMENTWISE", {})
 
 
 def arguments(kernel: Kernel, dtype, rows: int, columns: int, seed: int = 0):

@@ -117,7 +117,8 @@ def compile_to_keras(given: dict[str, Any]) -> dict[str, Any]:
             return {k: nested(kind, v) for k, v in value.items()}
         return to_keras(value, kind) if isinstance(value, dict) else value
 
-    out = {"optimizer": to_keras(given["optimizer"], "optimizers"), "loss": nested("losses", given["loss"]), "loss_weights": None}
+    out = {"optimizer": to_keras(given["optimizer"], "optimizers"), "loss": nested("losses", given["loss"])}
+    out["loss_weights"] = given.get("loss_weights")
     out |= {name: nested("metrics", given.get(name)) or None for name in ("metrics", "weighted_metrics")}
     out |= {name: value for name, value in given.items() if name not in out}
     return out | {"run_eagerly": False, "steps_per_execution": 1, "jit_compile": True}

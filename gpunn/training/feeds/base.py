@@ -13,17 +13,18 @@ Handout = Generator[tuple[int, int], None, None]
 
 
 class Feed:
-    """Arrays on the device that steps gather from: rows, targets and which of them each metric takes, weights, an order, and the position
-    in it.
+    """Arrays on the device that steps gather from: rows of each input, targets and which of them each loss and each metric takes, weights
+    (of each loss, or None), an order, and the position in it.
 
     ``batch``: rows of a whole batch; ``rest``: of the short last one, or 0; ``count``: batches in a pass, ``rows``: rows in a pass, both
     None where nobody knows.
     """
 
-    x: Any
+    xs: list[Any]
     targets: list[Any]
+    loss_targets: list[int]
     metric_targets: list[int]
-    weights: Any
+    row_weights: list[Any]
     order: Any
     position: Any
     batch: int
@@ -31,12 +32,29 @@ class Feed:
     count: Any = None
     rows: Any = None
     change: Any = None  # ``change(ops, x) -> x``: launches on a gathered batch
+    change_target: Any = None  # ``change_target(ops, y) -> y``: the same for the loss's targets, after it
+
+    def take_arrays(self, like: Any, arrays: list[Any]) -> None:
+        """Arrays of the device, as `Rows.arrays` of `like` has them, become those that steps gather from."""
+        n, m = len(like.xs), len(like.xs) + len(like.targets)
+        self.xs, self.targets = arrays[:n], arrays[n:m]
+        weights = iter(arrays[m:])
+        self.row_weights = [None if w is None else next(weights) for w in like.row_weights]
+        self.loss_targets, self.metric_targets = list(like.loss_targets), list(like.metric_targets)
+
+    @property
+    def weights(self) -> Any:
+        """Of the first loss."""
+        return self.row_weights[0]
 
     # ------------------------------------------------------------------ what a step records
-    def gather(self, ops: Any, rows: int, dtype: Any) -> Any:
-        out = ops.empty((rows, *self.x.shape[1:]), dtype)
-        kernel = feeding.GATHER["uint8" if self.x.dtype == np.uint8 else "float"]
-        ops.launch(kernel, self.x, self.order, self.position, 1.0, out)
+    def gather_inputs(self, ops: Any, rows: int, dtype: Any) -> list[Any]:
+        return [self.gather(ops, rows, dtype, i) for i in range(len(self.xs))]
+
+    def gather(self, ops: Any, rows: int, dtype: Any, index: int = 0) -> Any:
+        x = self.xs[index]
+        out = ops.empty((rows, *x.shape[1:]), dtype)
+        ops.launch(feeding.GATHER["uint8" if x.dtype == np.uint8 else "float"], x, self.order, self.position, 1.0, out)
         return out if self.change is None else self.change(ops, out)
 
     def gather_target(self, ops: Any, index: int, rows: int) -> Any:
@@ -47,17 +65,18 @@ class Feed:
             ops.launch(kernel, target, self.order, self.position, out)
         else:
             ops.launch(feeding.GATHER["float"], target, self.order, self.position, 1.0, out)
-        return out
+        return out if index or self.change_target is None else self.change_target(ops, out)
 
-    def gather_weights(self, ops: Any, rows: int) -> Any:
+    def gather_weights(self, ops: Any, rows: int, loss: int = 0) -> Any:
         """One weight a row, or one a position of each, in a row; None where there are none."""
-        if self.weights is None:
+        weights = self.row_weights[loss]
+        if weights is None:
             return None
-        out = ops.empty((rows, *self.weights.shape[1:]), self.weights.dtype)
+        out = ops.empty((rows, *weights.shape[1:]), weights.dtype)
         if out.ndim == 1:
-            ops.launch(feeding.PICK_WEIGHTS, self.weights, self.order, self.position, out)
+            ops.launch(feeding.PICK_WEIGHTS, weights, self.order, self.position, out)
         else:
-            ops.launch(feeding.GATHER["float"], self.weights, self.order, self.position, 1.0, out)
+            ops.launch(feeding.GATHER["float"], weights, self.order, self.position, 1.0, out)
         return out.reshape(-1)
 
     # ------------------------------------------------------------------ what an epoch asks

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.training.data import Rows
+from gpunn.training.data import Rows, present
 from gpunn.training.feeds.base import Feed, Handout, Pieces
 from gpunn.training.feeds.errors import DataError
 from gpunn.training.feeds.iterables import Batched, order_of
@@ -40,7 +40,7 @@ class GivenBatches:
         self.waiting: Rows | None = first
 
     @property
-    def row_shape(self) -> tuple[int, ...]:
+    def row_shape(self) -> Any:
         return self.first.row_shape
 
     def steps(self, batch: int) -> int | None:
@@ -87,10 +87,11 @@ def _alike(first: Rows, rows: Rows) -> None:
     """Raises ValueError for a batch that cannot go where the first one went."""
     if rows.row_shape != first.row_shape:
         raise ValueError(f"Expected rows of shape {first.row_shape}, as in the first batch. Received: {rows.row_shape}.")
-    if first.x.dtype == np.uint8 != rows.x.dtype:
-        raise ValueError(f"Expected rows of type uint8, as in the first batch. Received: {rows.x.dtype}.")
-    if (rows.weights is None) != (first.weights is None):
-        want, found = ("with" if r.weights is not None else "without" for r in (first, rows))
+    for a, b in zip(first.xs, rows.xs, strict=True):
+        if a.dtype == np.uint8 != b.dtype:
+            raise ValueError(f"Expected rows of type uint8, as in the first batch. Received: {b.dtype}.")
+    if [w is None for w in rows.row_weights] != [w is None for w in first.row_weights]:
+        want, found = ("with" if present(r.row_weights) else "without" for r in (first, rows))
         raise ValueError(f"Expected a batch {want} sample weights, as the first one. Received: one {found} them.")
 
 
@@ -107,7 +108,6 @@ class Batches(Feed):
     def __init__(self, ops: Any, given: GivenBatches):
         self.ops, self.given = ops, given
         self.batch = len(given.first)
-        self.metric_targets = list(given.first.metric_targets)
         self._epoch = self._number = 0
         self._left: int | None = None
         self._failed: Exception | None = None
@@ -117,8 +117,8 @@ class Batches(Feed):
     def _make_ring(self, rows: int) -> None:
         first, ahead = self.given.first, self.given.source.ahead // 2 if self.given.source.beside else 1
         each = max(1, min(ahead, self.ops.block // max(1, rows * (first.nbytes // len(first)))))
-        self.ring = Ring(self.ops, rows * each, first.x, first.targets, first.weights)
-        self.x, self.targets, self.weights = self.ring.x, self.ring.targets, self.ring.weights
+        self.ring = Ring(self.ops, rows * each, first.arrays)
+        self.take_arrays(first, self.ring.arrays)
         self.order, self.position = self.ring.order, self.ring.position
 
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
@@ -165,7 +165,7 @@ class Batches(Feed):
                 self.given.waiting = rows
                 break
             size = len(rows)
-            for mine, theirs in zip(half.arrays(), (rows.x, *rows.targets, *([] if rows.weights is None else [rows.weights])), strict=True):
+            for mine, theirs in zip(half.arrays, rows.arrays, strict=True):
                 mine[at : at + size] = theirs
             at, steps = at + size, steps + 1
             self._number += 1

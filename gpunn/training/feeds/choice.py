@@ -24,10 +24,10 @@ def make(ops: Any, rows: Any, batch: int) -> Feed:
 def streams(ops: Any, rows: Any) -> bool:
     """Whether rows come block by block; see `gpunn.config.set_streaming`. What is on the device already stays."""
     how = config.streaming()
-    here = not isinstance(rows.x, (np.ndarray, Source))
+    here = not all(isinstance(x, (np.ndarray, Source)) for x in rows.xs)
     if here or how == "never" or not rows.divisible:
         return False
     if how == "always" or rows.later is not None:
         return True
     free = ops.free_memory()
-    return isinstance(rows.x, Source) if free is None else rows.nbytes > SHARE * free
+    return any(isinstance(x, Source) for x in rows.xs) if free is None else rows.nbytes > SHARE * free

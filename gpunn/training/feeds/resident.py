@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.training.data import Rows
+from gpunn.training.data import Rows, present
 from gpunn.training.feeds.base import Feed, Handout, grouped, shuffled
 from gpunn.training.feeds.sources import Source
 
@@ -17,10 +17,7 @@ class Resident(Feed):
     def __init__(self, ops: Any, rows: Rows, batch: int):
         self.ops, self.rows = ops, len(rows)
         self.resize(batch)
-        self.x = upload(ops, rows.x) if isinstance(rows.x, Source) else ops.asarray(rows.x)
-        self.targets = [ops.asarray(t) for t in rows.targets]
-        self.metric_targets = list(rows.metric_targets)
-        self.weights = None if rows.weights is None else ops.asarray(rows.weights)
+        self.take_arrays(rows, [upload(ops, a) if isinstance(a, Source) else ops.asarray(a) for a in rows.arrays])
         self.order = ops.asarray(np.arange(self.rows, dtype=np.int32))
         self.position = ops.zeros((1,), "int64")
         with ops.here():
@@ -52,11 +49,8 @@ class Resident(Feed):
 
     def refill(self, rows: Rows) -> None:
         """Other rows of the same shapes in place of these."""
-        self.ops.write(self.x, rows.x)
-        for mine, theirs in zip(self.targets, rows.targets, strict=True):
+        for mine, theirs in zip((*self.xs, *self.targets, *present(self.row_weights)), rows.arrays, strict=True):
             self.ops.write(mine, theirs)
-        if self.weights is not None:
-            self.ops.write(self.weights, rows.weights)
         self.ops.write(self.position, 0)
 
 

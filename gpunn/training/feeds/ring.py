@@ -21,45 +21,34 @@ PATIENCE = 5.0  # seconds that the end waits for a thread which is busy in someb
 
 @dataclass
 class Half:
-    """Memory of the host to fill: `x`, `targets` and `weights` (or None), each of so many rows."""
+    """Memory of the host to fill: arrays of so many rows, in the order of `Rows.arrays`."""
 
-    x: np.ndarray
-    targets: list[np.ndarray]
-    weights: np.ndarray | None
+    arrays: list[np.ndarray]
 
     @property
     def rows(self) -> int:
-        return len(self.x)
-
-    def arrays(self) -> list[np.ndarray]:
-        return [self.x, *self.targets, *([] if self.weights is None else [self.weights])]
+        return len(self.arrays[0])
 
 
 Fill = Callable[[Half], Pieces]
 
 
 class Ring:
-    """``x``, ``targets``, ``weights``: arrays on the device of twice `rows` rows, shaped and typed like those given; ``order``,
-    ``position``."""
+    """``arrays`` on the device of twice `rows` rows, shaped and typed like those given; ``order``, ``position``."""
 
-    def __init__(self, ops: Any, rows: int, x: Any, targets: list[Any], weights: Any):
+    def __init__(self, ops: Any, rows: int, like: list[Any]):
         self.ops, self.rows = ops, rows
-        self.x, *others = (ops.empty((2 * rows, *a.shape[1:]), a.dtype) for a in (x, *targets, *([] if weights is None else [weights])))
-        self.weights = None if weights is None else others.pop()
-        self.targets = others
+        self.arrays = [ops.empty((2 * rows, *a.shape[1:]), a.dtype) for a in like]
         self.order = ops.asarray(np.arange(2 * rows, dtype=np.int32))
         self.position = ops.zeros((1,), "int64")
-        device = [self.x, *self.targets, *([] if self.weights is None else [self.weights])]
-        self._device = [[a[h * rows : (h + 1) * rows] for a in device] for h in (0, 1)]
+        self._device = [[a[h * rows : (h + 1) * rows] for a in self.arrays] for h in (0, 1)]
         self._staged = [[ops.staging(a) for a in arrays] for arrays in self._device]
         self.uploaded: list[Any] = [None, None]  # marks: until they are reached the staging memory is read
         self._last: threading.Thread | None = None
         self.direct = all(s is a for s, a in zip(self._staged[0], self._device[0], strict=True))
 
     def half(self, number: int) -> Half:
-        x, *others = self._staged[number]
-        weights = None if self.weights is None else others.pop()
-        return Half(x, others, weights)
+        return Half(self._staged[number])
 
     def upload(self, number: int, rows: int, after: Any) -> Any:
         """Bring the first `rows` of a half to the device, behind the mark `after`; -> a mark of its own."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.training.data import Rows
+from gpunn.training.data import Rows, present
 from gpunn.training.feeds.base import Feed, Handout, Pieces, grouped, shuffled
 from gpunn.training.feeds.ring import Half, Ring
 from gpunn.training.feeds.sources import ArraySource, Source
@@ -18,12 +18,11 @@ class Streamed(Feed):
 
     def __init__(self, ops: Any, rows: Rows, batch: int):
         self.ops, self.rows = ops, len(rows)
-        self._row_bytes = rows.nbytes // self.rows
-        self.metric_targets = list(rows.metric_targets)
-        self._x = rows.x if isinstance(rows.x, Source) else ArraySource(rows.x, rows.x.dtype)
+        self._given, self._row_bytes = rows, rows.nbytes // self.rows
+        self._xs = [x if isinstance(x, Source) else ArraySource(x, x.dtype) for x in rows.xs]
         self._later, self._makes = rows.later, rows.makes
         self._targets = [_on_host(ops, t) for t in rows.targets]
-        self._weights = None if rows.weights is None else _on_host(ops, rows.weights)
+        self._weights = [_on_host(ops, w) for w in present(rows.row_weights)]
         with ops.here():
             labels = rows.labels
         self._labels = None if labels is None else _on_host(ops, labels)
@@ -39,8 +38,8 @@ class Streamed(Feed):
         if self.per > GRAPH:
             self.per -= self.per % GRAPH
         self.ops.synchronize()  # steps may still read the ring that goes
-        self.ring = Ring(self.ops, self.per * self.batch, self._x, self._targets, self._weights)
-        self.x, self.targets, self.weights = self.ring.x, self.ring.targets, self.ring.weights
+        self.ring = Ring(self.ops, self.per * self.batch, [*self._xs, *self._targets, *self._weights])
+        self.take_arrays(self._given, self.ring.arrays)
         self.order, self.position = self.ring.order, self.ring.position
 
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
@@ -48,7 +47,8 @@ class Streamed(Feed):
         if shuffle:
             order = shuffled(self.rows, self.batch, seed, epoch, shuffle)
             self._order = order if self._labels is None else grouped(order, self._labels, self.batch)
-            self._x.expect(not self._by_batches)
+            for x in self._xs:
+                x.expect(not self._by_batches)
 
     def pieces(self, first: int, steps: int | None) -> Handout:
         end = self.count if steps is None else min(self.count, first + steps)
@@ -74,15 +74,15 @@ class Streamed(Feed):
     def _read(self, half: Half, begin: int, end: int) -> None:
         rows: Any = slice(begin, end) if self._order is None else self._order[begin:end]
         size = end - begin
-        self._from(self._x, rows, half.x[:size])
+        xs, others = half.arrays[: len(self._xs)], half.arrays[len(self._xs) :]
+        for source, x in zip(self._xs, xs, strict=True):
+            self._from(source, rows, x[:size])
         if self._later is not None:
             y = np.empty((size, *self._later.shape[1:]), self._later.dtype)
             self._from(self._later, rows, y)
         made = self._targets_of(rows) if self._later is None else self._makes.again(y)
-        for target, values in zip(half.targets, made, strict=True):
-            target[:size] = values
-        if half.weights is not None and self._weights is not None:
-            half.weights[:size] = self._weights[rows]
+        for array, values in zip(others, [*made, *(w[rows] for w in self._weights)], strict=True):
+            array[:size] = values
 
     def _from(self, source: Source, rows: Any, out: np.ndarray) -> None:
         step = self.batch if self._by_batches else len(out)  # a batch's rows are neighbours

@@ -1,0 +1,191 @@
+"""Symbolic tensors: what a layer gives when it is called on what another one will give. With the calls they are a model's graph."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gpunn.layers.names import fresh_name
+
+Shape = tuple[int | None, ...]
+
+
+class KerasTensor:
+    """A value that a model will compute: ``shape`` with the batch axis first, as None; ``dtype``; ``name``; ``node``, the call that gives
+    it, and ``index``, which of that call's outputs it is.
+
+    Sums, differences and products of two of them are `Add`, `Subtract` and `Multiply` layers.
+    """
+
+    def __init__(self, shape: Shape, dtype: str = "float32", name: str | None = None):
+        self.shape, self.dtype, self.name = tuple(shape), dtype, name or fresh_name("keras_tensor")
+        self.node: Any = None
+        self.index = 0
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    def __add__(self, other: Any) -> Any:
+        return _merged("Add", self, other)
+
+    def __sub__(self, other: Any) -> Any:
+        return _merged("Subtract", self, other)
+
+    def __mul__(self, other: Any) -> Any:
+        return _merged("Multiply", self, other)
+
+    def __array__(self, *arguments: Any, **named: Any) -> Any:
+        raise TypeError(f"{self!r} has no values yet: call a layer on it, make a model of it, and give that model arrays.")
+
+    def __bool__(self) -> bool:
+        raise TypeError(f"{self!r} has no values yet: a graph cannot depend on them.")
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+
+def _merged(kind: str, a: Any, b: Any) -> Any:
+    from gpunn.layers import merge
+
+    if not isinstance(b, KerasTensor):
+        raise TypeError(f"{a!r}: only symbolic tensors can be merged with it. Received: {type(b).__name__}. A Lambda layer takes formulas.")
+    return getattr(merge, kind)()([a, b])
+
+
+class Node:
+    """One call of a layer. ``arguments`` and ``options`` as they were given; ``inputs`` and ``outputs``, flat; ``many_in`` and
+    ``many_out``, whether the layer's `forward` takes, and gives, a list; ``training``, where the call fixed it, else None."""
+
+    def __init__(
+        self, layer: Any, inputs: list[KerasTensor], outputs: list[KerasTensor], many_in: bool = False, many_out: bool = False,
+        training: bool | None = None, arguments: tuple[Any, ...] = (), options: dict[str, Any] | None = None,
+    ):
+        self.layer, self.inputs, self.outputs, self.many_in, self.many_out = layer, inputs, outputs, many_in, many_out
+        self.training, self.arguments, self.options = training, arguments, options or {}
+        for i, tensor in enumerate(outputs):
+            tensor.node, tensor.index = self, i
+        layer.inbound_nodes.append(self)
+
+    @property
+    def plain_options(self) -> dict[str, Any]:
+        """What `forward` takes by name beside its inputs."""
+        return {name: value for name, value in self.options.items() if not symbolic(value)}
+
+
+# ---------------------------------------------------------------------- lists and dicts of tensors
+def flat(structure: Any) -> list[Any]:
+    """What is in lists, tuples and dicts (by sorted keys, as Keras has it), one after another."""
+    if isinstance(structure, dict):
+        return [v for key in sorted(structure) for v in flat(structure[key])]
+    if isinstance(structure, (list, tuple)):
+        return [v for part in structure for v in flat(part)]
+    return [structure]
+
+
+def packed(structure: Any, values: Any) -> Any:
+    """The same lists and dicts, with these values in place of what `flat` finds."""
+    values = iter(values)
+
+    def fill(part: Any) -> Any:
+        if isinstance(part, dict):
+            filled = {key: fill(part[key]) for key in sorted(part)}
+            return {key: filled[key] for key in part}
+        if isinstance(part, (list, tuple)):
+            return type(part)([fill(p) for p in part])
+        return next(values)
+
+    return fill(structure)
+
+
+def mapped(function: Callable[[Any], Any], structure: Any) -> Any:
+    return packed(structure, [function(v) for v in flat(structure)])
+
+
+def symbolic(value: Any) -> bool:
+    """Whether there is a symbolic tensor in it."""
+    return any(isinstance(v, KerasTensor) for v in flat(value))
+
+
+# ---------------------------------------------------------------------- calls
+class Connected:
+    """What can be called on symbolic tensors; the calls stand in ``inbound_nodes``."""
+
+    name: str
+    dtype: str
+    built: bool
+    inbound_nodes: list[Node]
+    compute_output_shape: Callable[[Any], Any]
+    ensure_built: Callable[[Any], None]
+
+    def connect(self, arguments: tuple[Any, ...], training: bool | None, options: dict[str, Any]) -> Any:
+        """Record a call. -> its output, a list of them for a layer with several, or what a model's outputs are packed in.
+
+        Raises ValueError for shapes the layer cannot take, and for more inputs than it takes; TypeError where arrays are among tensors.
+        """
+        x = arguments[0] if len(arguments) == 1 else list(arguments)
+        inputs = [*self._inputs_of(x), *(t for o in options.values() if symbolic(o) for t in flat(o))]
+        for tensor in inputs:
+            if not isinstance(tensor, KerasTensor):
+                raise TypeError(f"Layer {self.name!r}: expected symbolic tensors only. Received: {type(tensor).__name__} among them.")
+        many = isinstance(x, (list, tuple, dict)) or len(inputs) > 1
+        shapes = self._shapes_out([t.shape for t in inputs] if many else inputs[0].shape, inputs)
+        many_out = isinstance(shapes, list)
+        outputs = [KerasTensor(s, self.dtype) for s in (shapes if many_out else [shapes])]
+        Node(self, inputs, outputs, many, many_out, training, arguments, options)
+        return self._output_of(outputs if many_out else outputs[0])
+
+    def _shapes_out(self, shapes: Any, inputs: list[KerasTensor]) -> Any:
+        if not isinstance(shapes, list):
+            self.ensure_built(shapes)
+            return self.compute_output_shape(shapes)
+        try:
+            self.ensure_built(shapes)
+            out = self.compute_output_shape(shapes)
+        except (TypeError, IndexError, AttributeError) as error:
+            raise self._too_many(inputs) from error
+        except ValueError as error:
+            raise ValueError(f"{error} The inputs come from {_origins(inputs)}.") from error
+        if out is shapes:  # handed on as it came: a layer of one input
+            raise self._too_many(inputs)
+        return out
+
+    def _too_many(self, inputs: list[KerasTensor]) -> ValueError:
+        return ValueError(f"Layer {self.name!r} expects 1 input, but it received {len(inputs)} input tensors: {_origins(inputs)}.")
+
+    def _inputs_of(self, x: Any) -> list[Any]:
+        """The inputs in the layer's own order."""
+        return flat(x)
+
+    def _output_of(self, outputs: Any) -> Any:
+        return outputs
+
+    def _node(self, index: int, what: str) -> Node:
+        if not self.inbound_nodes:
+            raise AttributeError(f"Layer {self.name!r} has never been called on a symbolic tensor and thus has no defined {what}.")
+        return self.inbound_nodes[index]
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input of the layer's first call."""
+        inputs = self._node(0, "input").inputs
+        return inputs[0] if len(inputs) == 1 else inputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of the layer's first call."""
+        outputs = self._node(0, "output").outputs
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def get_input_at(self, index: int) -> Any:
+        """The symbolic input of the call of this number."""
+        inputs = self._node(index, "input").inputs
+        return inputs[0] if len(inputs) == 1 else inputs
+
+    def get_output_at(self, index: int) -> Any:
+        """The symbolic output of the call of this number."""
+        outputs = self._node(index, "output").outputs
+        return outputs[0] if len(outputs) == 1 else outputs
+
+
+def _origins(tensors: list[KerasTensor]) -> str:
+    """In words, where tensors come from."""
+    return ", ".join(f"layer {t.node.layer.name!r} {t.shape}" for t in tensors)

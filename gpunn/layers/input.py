@@ -1,0 +1,56 @@
+"""Input: where a model's graph begins."""
+
+from typing import Any
+
+import numpy as np
+
+from gpunn import config
+from gpunn.layers.base import Layer, Pullback, one_shape
+from gpunn.layers.graph import KerasTensor, Node
+
+
+class InputLayer(Layer):
+    """What a model's rows look like: shape without the batch axis. ``output`` is the symbolic tensor of them.
+
+    A dtype of integers is what the rows are expected to be; layers compute in `gpunn.config.floatx` all the same.
+    """
+
+    recordable = True
+    supports_masking = True
+
+    def __init__(
+        self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None, batch_shape: Any = None,
+        **common: Any,
+    ):
+        self.given_dtype = np.dtype(dtype or config.floatx()).name
+        computed = self.given_dtype if np.dtype(self.given_dtype).kind == "f" else None
+        super().__init__(name=name, dtype=computed, **({"batch_input_shape": batch_shape} if batch_shape is not None else {}), **common)
+        given = one_shape(shape, None, None) if shape is not None else self.given_shape
+        if given is None:
+            raise ValueError("Input needs a shape, without the batch axis: Input(shape=(784,)).")
+        self.given_shape: tuple[int, ...] = given
+        self.built = True
+        Node(self, [], [KerasTensor(self.shape, self.given_dtype, self.name)])
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        return (None, *self.given_shape)
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
+        return x, lambda dy, need_dx=True: dy
+
+    def config(self) -> dict[str, Any]:
+        return {"shape": self.given_shape}
+
+    def get_config(self) -> dict[str, Any]:
+        return {"name": self.name, "dtype": self.given_dtype, "shape": self.given_shape}
+
+
+def Input(
+    shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None, batch_shape: Any = None
+) -> KerasTensor:
+    """A symbolic tensor of a model's rows, without the batch axis: ``Input(shape=(784,))``; or with it: ``Input(batch_shape=(None, 784))``.
+
+    Layers are called on it to make a graph; `Sequential` takes it as its first entry.
+    """
+    return InputLayer(shape, batch_size, dtype, name, batch_shape).output

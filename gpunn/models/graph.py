@@ -1,0 +1,262 @@
+"""A model's graph: its inputs and outputs, their names and shapes, the calls between them, and the plans made of them."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from gpunn.layers.base import Layer
+from gpunn.layers.graph import KerasTensor, Node, flat, packed
+from gpunn.layers.input import InputLayer
+from gpunn.models.topology import cut, topology
+from gpunn.training.fuse import fuse
+from gpunn.training.plan import Plan, plan
+
+Shape = tuple[int | None, ...]
+
+
+class Graph:
+    """What a model knows of its graph.
+
+    ``input``, ``output``: symbolic tensors as they were given, alone, in a list or in a dict; ``inputs``, ``outputs``: lists of them.
+    """
+
+    name: str
+    built: bool
+    dtype: str
+    backend: Any
+    storage: Any
+    _setup: Any
+    _trainable: bool
+    _programs: dict[Any, Any]
+    _plans: dict[bool, Any]
+    adopt: Callable[[Any], None]
+    lend: Callable[[], None]
+    _arrange: Callable[[], None]
+    _ready: Callable[[Any], None]
+    _traced: dict[bool, tuple[list[Node], list[KerasTensor]]] | None = None  # calls and outputs, by `training`
+    _found: list[Any] | None = None
+    _like: list[str] | None
+    _input: Any = None
+    _output: Any = None
+
+    # ------------------------------------------------------------------ making it
+    def connect_graph(self, inputs: Any, outputs: Any) -> None:
+        """Become the model between these tensors.
+
+        Raises ValueError for what is not symbolic, graphs that do not hang together, and layers of several floating types."""
+        for what, structure in (("inputs", inputs), ("outputs", outputs)):
+            for tensor in flat(structure):
+                if not isinstance(tensor, KerasTensor):
+                    raise ValueError(f"Model {self.name!r}: expected {what} to be symbolic tensors. Received: {type(tensor).__name__}.")
+        first, last = flat(inputs), flat(outputs)
+        if not first or not last:
+            raise ValueError(f"Model {self.name!r}: expected at least one input and one output. Received: {len(first)} and {len(last)}.")
+        if any(first.count(t) > 1 for t in first):
+            raise ValueError(f"Model {self.name!r}: every input must be there once. Received: {[t.name for t in first]}.")
+        if not all(isinstance(t.node.layer, InputLayer) for t in first):
+            first, last = cut(first, last)
+        nodes, layers = topology(first, last)
+        self._set_graph(packed(inputs, first), packed(outputs, last), {True: (nodes, last), False: (nodes, last)}, layers)
+
+    def _set_graph(self, inputs: Any, outputs: Any, traced: dict[bool, Any], layers: list[Any]) -> None:
+        computing = {layer.dtype for layer in layers}
+        if len(computing) > 1:
+            each = ", ".join(f"{layer.name!r} {layer.dtype}" for layer in layers)
+            raise ValueError(
+                f"All layers of {self.name!r} must compute in one type (gpunn.config.set_floatx sets it). Received: {each}."
+            )
+        self._input, self._output, self._traced, self._found = inputs, outputs, traced, layers
+        self.dtype, self.built = computing.pop(), True
+        for layer in layers:
+            if getattr(layer, "rng", None) is None:
+                self.adopt(layer)
+        if not self._trainable:
+            self.trainable = False
+        self._changed()
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make all weights of a class of the user's, for inputs of this shape (batch axis first, as None; a list of shapes for several)."""
+        if self.built:
+            return
+        if "call" not in {name for c in type(self).__mro__[: type(self).__mro__.index(Layer)] for name in vars(c)}:
+            raise NotImplementedError(f"Model {self.name!r}: a class derived from Model gives call(self, x), or inputs and outputs.")
+        if input_shape is None:
+            raise ValueError(f"Model {self.name!r}: build needs an input shape.")
+        several = isinstance(input_shape, list)
+        shapes = [tuple(int(n) for n in s[1:]) for s in (input_shape if several else [input_shape])]
+        names: list[Any] = self._like or [None] * len(shapes)
+        tensors = [InputLayer(shape, name=name).output for shape, name in zip(shapes, names, strict=True)]
+        x: Any = dict(zip(self._like, tensors, strict=True)) if self._like else tensors if several else tensors[0]
+        how = "training" in inspect.signature(self.call).parameters  # type: ignore[attr-defined]
+        results = {t: self.call(x, training=t) if how else None for t in (True, False)}  # type: ignore[attr-defined]
+        if not how:
+            results[True] = results[False] = self.call(x)  # type: ignore[attr-defined]
+        traced: dict[bool, Any] = {}
+        found: dict[Any, None] = {}
+        for t, result in results.items():
+            if bad := [v for v in flat(result) if not isinstance(v, KerasTensor)]:
+                raise ValueError(
+                    f"Model {self.name!r}: call must return what layers give on symbolic tensors. Received: {type(bad[0]).__name__}."
+                )
+            nodes, layers = topology(tensors, flat(result))
+            traced[t] = (nodes, flat(result))
+            found.update(dict.fromkeys(layers))
+        own = [layer for layer in self._attributes() if layer in found]
+        layers = own + [layer for layer in found if layer not in own and not isinstance(layer, InputLayer)]
+        self._set_graph(x, results[False], traced, layers)
+
+    def _attributes(self) -> list[Any]:
+        """The layers that a class of the user's keeps as attributes, or in lists and dicts of them."""
+        return list(dict.fromkeys(layer for name, value in vars(self).items() if name != "_found" for layer in _layers_in(value)))
+
+    @property
+    def layers(self) -> list[Any]:
+        return self._attributes() if self._found is None else self._found
+
+    def _changed(self) -> None:
+        """The graph is another one."""
+        self._plans.clear()
+        self._programs.clear()
+        self.storage = None
+        if self._setup is not None:
+            self._arrange()
+
+    # ------------------------------------------------------------------ what the step asks
+    def graph(self, training: bool) -> tuple[list[KerasTensor], list[Node], list[KerasTensor]]:
+        """(inputs, calls in an order in which they can run, outputs)."""
+        if self._traced is None:
+            raise ValueError(f"Model {self.name!r} has no graph yet: call build(), fit() or give an Input first.")
+        nodes, outputs = self._traced[training]
+        return self.inputs, nodes, outputs
+
+    def plan_of(self, training: bool) -> Plan:
+        """The stages without losses and penalties."""
+        if training not in self._plans:
+            self._plans[training] = fuse(plan(self, training))[0]
+        return self._plans[training]
+
+    def inference_plan(self) -> Plan:
+        return self.plan_of(False)
+
+    def first_layers(self) -> list[Any]:
+        """The layer that each input goes to first."""
+        if self._traced is None:
+            return []
+        first = [next((n for n in self._traced[False][0] if t in n.inputs), None) for t in self.inputs]
+        return [None if n is None else (n.layer.first_layers() or [None])[0] if isinstance(n.layer, Graph) else n.layer for n in first]
+
+    # ------------------------------------------------------------------ inputs and outputs
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs, as they were given."""
+        self.graph(False)
+        return self._input
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs, as they were given."""
+        self.graph(False)
+        return self._output
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        return [] if self._input is None else flat(self._input)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        return [] if self._output is None else flat(self._output)
+
+    @property
+    def input_names(self) -> list[str] | None:
+        """Keys where the inputs are a dict, else the names of their layers; None as long as there is no graph."""
+        if self._input is None:
+            return None
+        return sorted(self._input) if isinstance(self._input, dict) else [t.node.layer.name for t in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Keys where the outputs are a dict, else the names of the layers they come from."""
+        if isinstance(self._output, dict):
+            return sorted(self._output)
+        names = [t.node.layer.name for t in self.outputs] or ["output"]
+        return [n if n not in names[:i] else f"{n}_{names[:i].count(n)}" for i, n in enumerate(names)]
+
+    @property
+    def row_shape(self) -> Any:
+        """Of one row, without the batch axis; a list for several inputs; None as long as it is not known."""
+        shapes = [t.shape[1:] for t in self.inputs]
+        return None if not self.built else shapes[0] if not isinstance(self._input, (dict, list)) or len(shapes) == 1 else shapes
+
+    @property
+    def input_shape(self) -> Any:
+        self.graph(False)
+        shapes = [t.shape for t in self.inputs]
+        return shapes[0] if len(shapes) == 1 else shapes
+
+    @property
+    def output_shape(self) -> Any:
+        """With the batch axis, as None; a list for several outputs; () as long as it is not known."""
+        shapes = [t.shape for t in self.outputs]
+        return () if not shapes else shapes[0] if len(shapes) == 1 else shapes
+
+    def output_shapes(self, row_shape: Any) -> list[Shape]:
+        """Of each output, for inputs of such rows: a class of the user's is built for them. Raises ValueError where they do not fit."""
+        if not self.built:
+            self._ready(row_shape)
+        return [t.shape for t in self.outputs]
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape that comes out, a list of them for several outputs. Raises ValueError for inputs of other shapes."""
+        if not self.built:
+            self.build(input_shape)
+        shapes = [tuple(s) for s in (input_shape if isinstance(input_shape, list) else [input_shape])]
+        expected = [t.shape for t in self.inputs]
+        if [s[1:] for s in shapes] != [s[1:] for s in expected]:
+            raise ValueError(f"Model {self.name!r}: expected inputs of shapes {expected}. Received: {shapes}.")
+        out = [t.shape for t in self.outputs]
+        return out if isinstance(self._output, (dict, list, tuple)) else out[0]
+
+    def pack_outputs(self, outputs: list[Any]) -> Any:
+        """One value for each output, as the model gives them: alone, in a list or in a dict."""
+        if len(outputs) == 1 and not isinstance(self._output, dict):
+            return outputs[0]
+        return packed(self._output, outputs)
+
+    # ------------------------------------------------------------------ as a layer
+    def ensure_built(self, input_shape: Any) -> None:
+        if not self.built:
+            self.build(input_shape)
+
+    def _inputs_of(self, x: Any) -> list[Any]:
+        if isinstance(x, dict) and self.input_names is not None:
+            if missing := [n for n in self.input_names if n not in x]:
+                raise ValueError(f"Model {self.name!r}: expected inputs named {self.input_names}. Received: {sorted(x)} (no {missing}).")
+            return [x[n] for n in self.input_names]
+        if isinstance(x, dict):
+            self._like = sorted(x)
+        given = flat(x)
+        if self.input_names is not None and len(given) != len(self.inputs):
+            raise ValueError(f"Model {self.name!r} expects {len(self.inputs)} input(s), but it received {len(given)} input tensors.")
+        return given
+
+    def _output_of(self, outputs: Any) -> Any:
+        return packed(self._output, outputs) if isinstance(outputs, list) else outputs
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
+        """The graph on arrays of the device, for a layer that wraps a model."""
+        several = isinstance(x, (list, tuple))
+        self.lend()
+        run = self.plan_of(training).run(x if several else [x], training)
+
+        def pullback(dy: Any, need_dx: Any = True) -> Any:
+            dx = run.backward(self.backend, dy if len(run.outputs) > 1 else [dy], inputs=bool(need_dx))
+            return dx if several else dx[0]
+
+        return run.outputs if len(run.outputs) > 1 else run.outputs[0], pullback
+
+
+def _layers_in(value: Any) -> list[Any]:
+    if isinstance(value, Layer):
+        return [value]
+    parts = value if isinstance(value, (list, tuple)) else value.values() if isinstance(value, dict) else ()
+    return [layer for part in parts for layer in _layers_in(part)]

@@ -1,0 +1,185 @@
+"""A model's graph as the step runs it: stages in topological order, forward and back.
+
+A value is known by a number. A stage is a layer's call; a call of a model stands as the calls inside it. Going back, gradients of a value
+that several stages used are added, and only those are reckoned that something which learns needs.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gpunn.kernels import REGISTRY
+from gpunn.layers import InputLayer, Layer
+from gpunn.layers.dropout import Drawing
+
+Look = Callable[["Stage", Any], None]
+
+
+@dataclass
+class Stage:
+    """A layer's call: perhaps with the activation of the layer after it, or without its own; perhaps with a pooling.
+
+    ``inputs`` and ``outputs``: numbers of values; ``many_in``, ``many_out``: whether the layer takes, and gives, lists; ``training``: where
+    the call fixed it; ``stream``: of random numbers, for a layer that draws, one for each call.
+    """
+
+    layer: Any
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    many_in: bool = False
+    many_out: bool = False
+    training: bool | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    stream: int | None = None
+    activation: Any = None  # None: the layer's own
+    pool: Any = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def recordable(self) -> bool:
+        """Whether the layer's own class says that it only launches kernels; one that a user wrote on top of ours must say so again."""
+        return bool(type(self.layer).__dict__.get("recordable", False)) and getattr(self.layer, "all_recordable", True)
+
+    def forward(self, x: Any, training: bool, mask: Any = None) -> Any:
+        """-> (output, pullback). x and mask: lists, where the layer takes several inputs."""
+        own = {"activation": self.activation, "pool": self.pool}
+        options = self.options | {name: option for name, option in own.items() if option is not None}
+        if self.layer.takes_mask:
+            options["mask"] = mask
+        if self.stream is not None:
+            self.layer.stream = self.stream
+        return self.layer.forward(x, training if self.training is None else self.training, **options)
+
+    def masks(self, x: Any, mask: Any) -> list[Any]:
+        """The masks of the outputs."""
+        made = self.layer.compute_mask(x, mask)
+        made = list(made) if isinstance(made, (list, tuple)) else [made]
+        return [*made, *[None] * len(self.outputs)][: len(self.outputs)]
+
+
+class Plan:
+    """``stages``, and the numbers of the values that go in and come out."""
+
+    def __init__(self, stages: list[Stage], inputs: list[int], outputs: list[int]):
+        self.stages, self.inputs, self.outputs = stages, inputs, outputs
+        last = {i: n for n, stage in enumerate(stages) for i in (*stage.inputs, *stage.outputs)}
+        self._over: list[list[int]] = [[] for _ in stages]  # values that nobody needs after a stage
+        for i, n in last.items():
+            if i not in outputs:
+                self._over[n].append(i)
+
+    @property
+    def recordable(self) -> bool:
+        return all(stage.recordable for stage in self.stages)
+
+    @property
+    def masks(self) -> bool:
+        """Whether there may be masks: some layer has its own idea of them."""
+        layers = [stage.layer for stage in self.stages if isinstance(stage.layer, Layer)]
+        return any(type(layer).compute_mask is not Layer.compute_mask for layer in layers)
+
+    def run(self, arrays: Sequence[Any], training: bool, masks: Sequence[Any] = (), look: Look | None = None) -> "Run":
+        """The outputs for these inputs. `look` sees each stage with its output."""
+        values, seen, pullbacks = dict(zip(self.inputs, arrays, strict=True)), dict(zip(self.inputs, masks, strict=False)), []
+        for stage, over in zip(self.stages, self._over, strict=True):
+            x: Any = [values[i] for i in stage.inputs]
+            mask: Any = [seen.get(i) for i in stage.inputs]
+            if not stage.many_in:
+                x, mask = x[0], mask[0]
+            y, pullback = stage.forward(x, training, mask)
+            pullbacks.append(pullback)
+            values.update(zip(stage.outputs, y if stage.many_out else [y], strict=True))
+            seen.update(zip(stage.outputs, stage.masks(x, mask), strict=True))
+            if look is not None:
+                look(stage, y)
+            for i in over:
+                del values[i]
+        return Run(self, [values[i] for i in self.outputs], [seen.get(i) for i in self.outputs], pullbacks)
+
+    def wanted(self, inputs: bool = False) -> set[int]:
+        """Values whose gradients are needed: something before them learns, or they come in and `inputs` says so."""
+        found = set(self.inputs) if inputs else set()
+        for stage in self.stages:
+            if any(i in found for i in stage.inputs) or any(p.learns for p in stage.layer.parameters):
+                found.update(stage.outputs)
+        return found
+
+
+class Run:
+    """What `Plan.run` computed: ``outputs``, their ``masks``, and the way back."""
+
+    def __init__(self, plan: Plan, outputs: list[Any], masks: list[Any], pullbacks: list[Any]):
+        self.plan, self.outputs, self.masks, self._pullbacks = plan, outputs, masks, pullbacks
+
+    def backward(self, ops: Any, gradients: Sequence[Any], inputs: bool = False) -> list[Any]:
+        """From the outputs' gradients (None where there is none; they are overwritten) to those of what learns and, if asked for, of the
+        `inputs`, which are returned."""
+        plan, wanted = self.plan, self.plan.wanted(inputs)
+        have: dict[int, Any] = {}
+        for i, gradient in zip(plan.outputs, gradients, strict=True):
+            _add(ops, have, i, gradient)
+        for stage, pullback in zip(reversed(plan.stages), reversed(self._pullbacks), strict=True):
+            dy: Any = [have.pop(i, None) for i in stage.outputs]
+            if all(g is None for g in dy) or not any(i in wanted for i in stage.outputs):
+                continue
+            needs = tuple(i in wanted for i in stage.inputs)
+            need: Any = (needs if stage.many_in else needs[0]) if any(needs) else False
+            dy = dy if stage.many_out else dy[0]
+            dx = pullback(dy, need_dx=need) if stage.recordable else pullback(dy)
+            if not any(needs):
+                continue
+            given = list(dx) if stage.many_in else [dx]
+            for n, (i, needed) in enumerate(zip(stage.inputs, needs, strict=True)):
+                if needed and given[n] is not None:
+                    shared = any(given[n] is other for other in given[:n])
+                    _add(ops, have, i, _copy(ops, given[n]) if shared else given[n])
+        return [have.get(i) for i in plan.inputs]
+
+
+def _add(ops: Any, have: dict[int, Any], i: int, gradient: Any) -> None:
+    """One more gradient of a value."""
+    if gradient is None:
+        return
+    if i in have:
+        ops.launch(REGISTRY["add"], have[i], gradient.reshape(have[i].shape))
+    else:
+        have[i] = gradient
+
+
+def _copy(ops: Any, array: Any) -> Any:
+    out = ops.empty(array.shape, array.dtype)
+    ops.launch(REGISTRY["linear"], array, out)
+    return out
+
+
+def plan(model: Any, training: bool) -> Plan:
+    """The calls of a built model's graph, models within it opened; nothing fused yet."""
+    tensors, nodes, outputs = model.graph(training)
+    counter = iter(range(1 << 62))
+    numbers = {tensor: next(counter) for tensor in tensors}
+    stages: list[Stage] = []
+    _open(nodes, numbers, counter, training, None, stages)
+    streams = iter(range(1 << 62))
+    first = Drawing.first_stream
+    for stage in stages:
+        if isinstance(stage.layer, Drawing):
+            stage.stream = first + next(streams)
+    return Plan(stages, [numbers[t] for t in tensors], [numbers[t] for t in outputs])
+
+
+def _open(nodes: Any, numbers: dict[Any, int], counter: Any, training: bool, fixed: bool | None, stages: list[Stage]) -> None:
+    """Append the stages of these calls; `numbers` knows the tensors so far, and afterwards all."""
+    for node in nodes:
+        layer, how = node.layer, node.training if node.training is not None else fixed
+        if isinstance(layer, InputLayer):
+            continue
+        given = [numbers[t] for t in node.inputs]
+        if not hasattr(layer, "graph"):
+            made = [next(counter) for _ in node.outputs]
+            stages.append(Stage(layer, tuple(given), tuple(made), node.many_in, node.many_out, how, node.plain_options))
+        else:
+            inside, calls, outside = layer.graph(training if how is None else how)
+            within = dict(zip(inside, given, strict=True))
+            _open(calls, within, counter, training, how, stages)
+            made = [within[t] for t in outside]
+        numbers.update(zip(node.outputs, made, strict=True))

@@ -1,0 +1,39 @@
+// Columns of rows; see columns.py. One block a row; `columns` are those of the first operand.
+
+KERNEL(pick_columns)(const T* __restrict__ x, const int* __restrict__ index, long long width, T* __restrict__ y, long long rows,
+                     long long columns) {
+  const long long row = blockIdx.x;
+  if (row >= rows) return;
+  for (long long j = threadIdx.x; j < width; j += blockDim.x) y[row * width + j] = x[row * columns + index[j]];
+}
+
+KERNEL(put_columns)(const T* __restrict__ x, const int* __restrict__ index, long long width, T* __restrict__ y, long long rows,
+                    long long columns) {
+  const long long row = blockIdx.x;
+  if (row >= rows) return;
+  for (long long j = threadIdx.x; j < columns; j += blockDim.x) y[row * width + index[j]] = x[row * columns + j];
+}
+
+KERNEL(sum_columns)(const T* __restrict__ x, const int* __restrict__ starts, const int* __restrict__ order, long long width,
+                    T* __restrict__ y, long long rows, long long columns) {
+  const long long row = blockIdx.x;
+  if (row >= rows) return;
+  for (long long j = threadIdx.x; j < width; j += blockDim.x) {
+    T total = T(0);
+    for (int k = starts[j]; k < starts[j + 1]; ++k) total += x[row * columns + order[k]];
+    y[row * width + j] = total;
+  }
+}
+
+KERNEL(row_dots)(const T* __restrict__ a, const T* __restrict__ b, long long b_wide, long long down, long long across, long long deep,
+                 long long a_out, long long a_in, long long b_out, long long b_in, T* __restrict__ out, long long rows, long long columns) {
+  const long long row = blockIdx.x;
+  if (row >= rows) return;
+  for (long long e = threadIdx.x; e < down * across; e += blockDim.x) {
+    const T* __restrict__ left = a + row * columns + e / across * a_out;
+    const T* __restrict__ right = b + row * b_wide + e % across * b_out;
+    T total = T(0);
+    for (long long k = 0; k < deep; ++k) total += left[k * a_in] * right[k * b_in];
+    out[row * down * across + e] = total;
+  }
+}

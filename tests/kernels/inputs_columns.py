@@ -1,0 +1,32 @@
+"""Inputs of the kernels in `gpunn.kernels.columns`."""
+
+import numpy as np
+
+
+def _index(m, size, below):
+    return m.rng.integers(0, below, size).astype(np.int32)
+
+
+def _sum(m, rows, columns):
+    """Sums of none, of one and of several columns."""
+    counts = m.rng.integers(0, 3, columns + 2)
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    order = _index(m, max(int(counts.sum()), 1), columns)
+    return [m.real(rows, columns), starts, order, columns + 2, m.blank(rows, columns + 2)]
+
+
+def _dots(m, rows, columns):
+    """A matrix of three rows, as long as `columns`, and one that is read by its columns."""
+    return [m.small(rows, 3 * columns), m.small(rows, columns * 2), columns * 2, 3, 2, columns, columns, 1, 1, 2, m.blank(rows, 6)]
+
+
+MAKERS = {
+    "pick_columns": lambda m, r, c: [m.real(r, c), _index(m, c + 3, c), c + 3, m.blank(r, c + 3)],
+    "put_columns": lambda m, r, c: [m.real(r, c), m.order(c + 2)[:c].copy(), c + 2, m.real(r, c + 2)],
+    "sum_columns": _sum,
+    "row_dots": _dots,
+}
+ELEMENTWISE = {
+    "add_two": {}, "subtract_two": {}, "multiply_two": {}, "larger_of_two": {}, "smaller_of_two": {},
+    "larger_of_two_bwd": {"a": "flags", "b": "flags"}, "times": {"factor": 0.375},
+}
