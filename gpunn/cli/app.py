@@ -153,3 +153,32 @@ def study_report(folder: Path) -> int:
     from gpunn.cli.study import report
 
     return report(folder)
+
+
+@study.command("list", short_help="The lectures' claims that can be put to the test.")
+def study_list() -> int:
+    """List the claims of five public lectures, each with its family and the deck that makes it."""
+    from gpunn.cli.claims import listing
+
+    return listing()
+
+
+@study.command("run", short_help="Put claims to the test: gpunn study run CL-07, or all.")
+@click.argument("claims", nargs=-1, required=True, metavar="CLAIM...|all")
+@click.option("--full", is_flag=True, help="More rows, seeds and epochs: minutes instead of seconds.")
+@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same run.")
+@click.option("--backend", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True, help="Where to train.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for pictures, claims.json and index.html.  [default: runs/claims]")
+def study_run(claims: tuple[str, ...], full: bool, seed: int, backend: str, out: Path | None) -> int:
+    """Run the experiment of each CLAIM and give its verdict: holds, holds only if, or does not hold here.
+
+    MNIST and Fashion-MNIST are taken where they are found; digits take their place elsewhere.
+
+    \b
+    Exit codes:    0  all ran, whatever their verdict
+                   1  an experiment failed
+                   2  bad usage or bad input
+    """
+    from gpunn.cli.claims import run
+
+    return run(claims, full, seed, backend, out)

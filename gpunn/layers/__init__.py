@@ -21,6 +21,7 @@ from gpunn.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
 from gpunn.layers.dense import Dense
 from gpunn.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from gpunn.layers.embedding import Embedding, Masking
+from gpunn.layers.function import Lambda
 from gpunn.layers.graph import KerasTensor
 from gpunn.layers.input import Input, InputLayer
 from gpunn.layers.joining import Concatenate, Dot, concatenate, dot
