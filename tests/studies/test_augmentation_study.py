@@ -44,3 +44,16 @@ def test_verdicts_follow_the_figures():
 
     assert all(words.startswith("holds") for words in judged([0.8, 0.9, 0.6, 0.8], [0.2, 0.1, 0.2, 0.2], [0.3, 0.4, 0.3, 0.7]))
     assert all(words.startswith("does not hold here") for words in judged([0.8, 0.7, 0.9, 0.8], [0.2, 0.1, 0.2, 0.2], [0.3, 0.4, 0.3, 0.2]))
+
+
+def test_the_command(given, cpu, tmp_path, monkeypatch):
+    from click.testing import CliRunner
+
+    from gpunn.cli.app import gpunn as command
+
+    monkeypatch.setattr(augmentation, "setup", lambda full: given)
+    done = CliRunner().invoke(command, ["study", "augmentation", "--backend", "cpu", "--out", str(tmp_path / "there")])
+    assert done.exit_code == 0 and "CL-41" in done.output and "CL-42" in done.output, done.output
+    assert sorted(p.name for p in (tmp_path / "there").iterdir()) == [
+        "augmentation-accuracy.png", "augmentation-operations.png", "augmentation.json",
+    ]  # fmt: skip
