@@ -19,6 +19,11 @@ def custom_objects(objects: dict[str, Any] | None) -> Iterator[None]:
         _own.reset(token)
 
 
+def own(name: str) -> Any:
+    """What the user gave under this name, or None."""
+    return _own.get().get(name)
+
+
 def snake(name: str) -> str:
     """``MeanSquaredError`` -> ``mean_squared_error``, ``PReLU`` -> ``p_re_lu``: where Keras puts them."""
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()

@@ -50,7 +50,7 @@ def _dots_reference(a, b, b_wide, down, across, deep, a_out, a_in, b_out, b_in, 
     a, b, rows = matrix(a), matrix(b), out.shape[0]
     left = a[:, (np.arange(down)[:, None] * a_out + np.arange(deep) * a_in).reshape(-1)].reshape(rows, down, deep)
     right = b[:, (np.arange(across)[:, None] * b_out + np.arange(deep) * b_in).reshape(-1)].reshape(rows, across, deep)
-    matrix(out)[...] = (left @ right.transpose(0, 2, 1)).reshape(rows, -1)
+    matrix(out)[...] = (left @ right.transpose(0, 2, 1)).reshape(rows, down * across)
 
 
 def _dots_native(a, b, b_wide, down, across, deep, a_out, a_in, b_out, b_in, out, lo, hi, scratch):

@@ -11,6 +11,7 @@ from gpunn.layers.augmentation_colour import (
 )
 from gpunn.layers.augmentation_crop import CenterCrop, RandomCrop, Resizing
 from gpunn.layers.augmentation_geometry import RandomAffine, RandomFlip, RandomRotation, RandomShear, RandomTranslation, RandomZoom
+from gpunn.layers.augmentation_mix import CutMix, MixUp
 from gpunn.layers.augmentation_parts import AugMix, Cutout, RandomElasticTransform, RandomErasing
 from gpunn.layers.augmentation_scaling import Normalization, Rescaling
 from gpunn.layers.base import Layer, Parameter
@@ -20,6 +21,7 @@ from gpunn.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
 from gpunn.layers.dense import Dense
 from gpunn.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from gpunn.layers.embedding import Embedding, Masking
+from gpunn.layers.function import Lambda
 from gpunn.layers.graph import KerasTensor
 from gpunn.layers.input import Input, InputLayer
 from gpunn.layers.joining import Concatenate, Dot, concatenate, dot
@@ -55,6 +57,7 @@ from gpunn.layers.resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampli
 from gpunn.layers.rnn import GRU, LSTM, SimpleRNN
 from gpunn.layers.row_norms import GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization
 from gpunn.layers.shape import Flatten, Identity, Permute, RepeatVector, Reshape
+from gpunn.layers.text_vectorization import TextVectorization
 from gpunn.layers.wrappers import Bidirectional, TimeDistributed
 
 NAMES: dict[str, type[Layer]] = {

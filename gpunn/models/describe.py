@@ -1,5 +1,6 @@
 """Words about a model: `summary` and `explain`."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -9,20 +10,15 @@ from gpunn.layers import InputLayer
 from gpunn.optimizers.recording import launches
 
 
-def summary(model: Any, line_length: int | None = None) -> str:
-    """A table as Keras prints it, in plain characters."""
-    rows = []
-    shape: tuple[int | None, ...] | None = None if model.row_shape is None else (None, *model.row_shape)
-    for layer in model.layers:
-        shape = layer.compute_output_shape(shape) if shape is not None else None
-        if isinstance(layer, InputLayer):
-            continue
-        text = "?" if shape is None else str(tuple(shape)).replace("'", "")
-        rows.append((f"{layer.name} ({type(layer).__name__})", text, f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"))
-    head = ("Layer (type)", "Output Shape", "Param #")
-    widths = [max(len(r[i]) for r in [head, *rows]) + 2 for i in range(3)]
+def summary(model: Any, line_length: int | None = None, expand_nested: bool = False) -> str:
+    """A table as Keras prints it, in plain characters; where the model is no chain, with what each layer is connected to."""
+    rows = [row for layer in model.layers for row in _rows(model, layer, expand_nested)]
+    linked = any(row[3] for row in rows)
+    head = ("Layer (type)", "Output Shape", "Param #", "Connected to")[: 4 if linked else 3]
+    rows = [row[: len(head)] for row in rows]
+    widths = [max([len(r[i]) for r in [head, *rows]]) + 2 for i in range(len(head))]
     if line_length:
-        widths[0] = max(widths[0], line_length - widths[1] - widths[2])
+        widths[0] = max(widths[0], line_length - sum(widths[1:]))
     line = "-" * sum(widths)
     out = [f'Model: "{model.name}"', line, "".join(h.ljust(w) for h, w in zip(head, widths, strict=True)), line.replace("-", "=")]
     out += ["".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
@@ -32,6 +28,61 @@ def summary(model: Any, line_length: int | None = None) -> str:
     for name, n in (("Total", trainable + rest), ("Trainable", trainable), ("Non-trainable", rest)):
         out.append(f"{name} params: {n:,} ({_bytes(n * np.dtype(model.dtype).itemsize)})")
     return "\n".join(out)
+
+
+def _rows(model: Any, layer: Any, expand: bool, indent: str = "") -> list[tuple[str, str, str, str]]:
+    """(name, output shape, parameters, connected to), a line for each call's inputs; of a layer in a model within indented."""
+    from gpunn.models.sequential import Sequential
+
+    linear = is_chain(model)
+    if isinstance(layer, InputLayer) and isinstance(model, Sequential):
+        return []
+    shape, origins = output_text(model, layer), [] if linear else connections(model, layer)
+    name, count = f"{indent}{layer.name} ({type(layer).__name__})", f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+    first = (name, shape, count, origins[0] if origins else ("" if linear else "-"))
+    inner = [row for one in layer.layers for row in _rows(layer, one, expand, indent + "  ")] if expand and hasattr(layer, "layers") else []
+    return [first, *(("", "", "", origin) for origin in origins[1:]), *inner]
+
+
+def calls_of(model: Any, layer: Any) -> list[Any]:
+    """The calls of a layer that belong to the model's graph."""
+    nodes = model.graph(False)[1] if model.built else []
+    return [node for node in nodes if node.layer is layer]
+
+
+def connections(model: Any, layer: Any) -> list[str]:
+    """``name[call][output]`` of what goes into a layer, as Keras writes it."""
+    out = []
+    for node in calls_of(model, layer):
+        for tensor in node.inputs:
+            before = tensor.node
+            calls = [before] if isinstance(before.layer, InputLayer) else calls_of(model, before.layer)
+            out.append(f"{before.layer.name}[{calls.index(before)}][{tensor.index}]")
+    return out
+
+
+def output_text(model: Any, layer: Any) -> str:
+    """The shape of a layer's output, or those of several."""
+    if isinstance(layer, InputLayer):
+        return str(layer.shape)
+    calls = calls_of(model, layer)
+    if not calls:
+        return "?"
+    shapes = list(dict.fromkeys(tuple(t.shape for t in node.outputs) for node in calls))
+    return ", ".join(str(s) for s in shapes[0]) if len(shapes) == 1 else "multiple"
+
+
+def is_chain(model: Any) -> bool:
+    """Whether every layer is called once, on the one before it alone."""
+    if not model.built:
+        return True
+    inputs, nodes, outputs = model.graph(False)
+    before = inputs
+    for node in nodes:
+        if node.inputs != before or len(node.inputs) != 1:
+            return False
+        before = node.outputs
+    return len({id(node.layer) for node in nodes}) == len(nodes) and len(inputs) == len(outputs) == 1
 
 
 def _bytes(n: float) -> str:
@@ -52,13 +103,16 @@ def explain(model: Any, batch_size: int) -> str:
     for stage in setup.stages:
         out.append(f"  {stage.layer.name} ({type(stage.layer).__name__})")
         out += [f"    {note}" for note in stage.notes]
-    if not setup.fused:
-        out.append(f"  loss {setup.loss.name}: on the model's output, not fused")
+    for head in setup.heads:
+        if not head.fused:
+            where = "the model's output" if setup.outputs == 1 else f"the output {head.name}"
+            out.append(f"  loss {head.loss.name}: on {where}, not fused")
     out += [f"  {note}" for note in setup.penalties.notes()]
     out.append(f"  optimizer {setup.optimizer.name}: {_update(model, setup.optimizer)}")
     own = [m for m in setup.metrics if not m.recordable]
-    if not setup.loss.recordable:
-        out.append(f"  loss {setup.loss.name}: a function of NumPy arrays, called from Python in every step")
+    for head in setup.heads:
+        if not head.loss.recordable:
+            out.append(f"  loss {head.loss.name}: a function of NumPy arrays, called from Python in every step")
     out += [f"  metric {m.name}: a function of NumPy arrays, called from Python in every step" for m in own]
     if not setup.recordable:
         return "\n".join([*out, "", "Not recorded: what is called from Python, above, makes every step run launch by launch."])
@@ -85,9 +139,15 @@ def _update(model: Any, optimizer: Any) -> str:
 
 def _sample(model: Any, rows: int) -> Any:
     """Rows of zeros that fit the model, to record a step with."""
-    x, shape = np.zeros((rows, *model.row_shape), model.dtype), (rows, *model.output_shape[1:])
-    kinds = [np.zeros(shape[:-1], np.int32), np.zeros(shape, model.dtype)]
-    try:
-        return model._check(x, kinds[not model.loss.sparse], None, None, "explain")
-    except ValueError:  # some take labels though they do not say so
-        return model._check(x, kinds[model.loss.sparse], None, None, "explain")
+    x = [np.zeros((rows, *t.shape[1:]), model.dtype) for t in model.inputs]
+    choices = []
+    for head in model._setup.heads:
+        shape = (rows, *model.outputs[head.index].shape[1:])
+        kinds = [np.zeros(shape[:-1], np.int32), np.zeros(shape, model.dtype)]
+        choices.append(kinds if head.loss.sparse else kinds[::-1])  # some take labels though they do not say so
+    for y in itertools.product(*choices):
+        try:
+            return model._check(x if len(x) > 1 else x[0], list(y) if len(y) > 1 else y[0], None, None, "explain")
+        except ValueError as error:
+            refused = error
+    raise refused

@@ -35,7 +35,7 @@ class Graph:
     _ready: Callable[[Any], None]
     _traced: dict[bool, tuple[list[Node], list[KerasTensor]]] | None = None  # calls and outputs, by `training`
     _found: list[Any] | None = None
-    _like: list[str] | None = None  # names in the dict that a class of the user's was called with
+    _like: list[str] | None
     _input: Any = None
     _output: Any = None
 

@@ -215,11 +215,12 @@ class Model(Graph, Trainer, Layer):
             raise ValueError(f"Model {self.name!r} is not built: call build(), fit() or give an Input before `{what}()`.")
 
     # ------------------------------------------------------------------ saying what it is
-    def summary(self, line_length: int | None = None, print_fn: Any = None) -> None:
-        """Print a table of the layers: output shape, parameters, totals."""
+    def summary(self, line_length: int | None = None, print_fn: Any = None, expand_nested: bool = False) -> None:
+        """Print a table of the layers: output shape, parameters, what they are connected to, totals; with `expand_nested` those of models
+        within."""
         from gpunn.models.describe import summary
 
-        (print_fn or print)(summary(self, line_length))
+        (print_fn or print)(summary(self, line_length, expand_nested))
 
     def explain(self, batch_size: int = 32, print_fn: Any = None) -> str:
         """What runs in a train step: what was fused, which kernel each node runs, and why a step is not recorded. Printed and returned."""

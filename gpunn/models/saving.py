@@ -66,7 +66,7 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
     """
     path = pathlib.Path(path)
     kind = kinds.of_file(path, "model")
-    with told(path, "model"), READERS[kind](path) as source:
+    with told(path), READERS[kind](path) as source:
         config = source.model_config(custom_objects)
         with room.limited(source.numbers()):
             model = rebuild(config, custom_objects)

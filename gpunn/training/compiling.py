@@ -7,6 +7,7 @@ import numpy as np
 from gpunn import losses, optimizers
 from gpunn.layers.graph import flat
 from gpunn.training import data, fuse, parts
+from gpunn.training.changes import converted
 from gpunn.training.feeds.sources import Source
 from gpunn.training.heads import Given, Shape, heads, nested
 from gpunn.training.penalties import Penalties
@@ -29,6 +30,7 @@ class Compiled:
     parameters: Any
     name: str
     _setup: Setup | None = None
+    _like: list[str] | None = None  # names of inputs in the dict that a class of the user's is called with
 
     @property
     def input_names(self) -> list[str] | None:
@@ -203,7 +205,9 @@ class Compiled:
     def _inputs(self, x: Any, where: str, lazy: bool = False) -> Any:
         """The rows as an array, or a list of them for a model with several inputs, in its order."""
         where = f"{where} of model {self.name!r}"
-        arrays, labels = parts.inputs_of(x, self.input_names, where)
+        arrays, labels = parts.inputs_of(converted(self.first_layers(), x), self.input_names, where)
+        if self.input_names is None:
+            self._like = sorted(x) if isinstance(x, dict) else None
         known = self.row_shape if isinstance(self.row_shape, list) else [self.row_shape] * len(arrays)
         out = [
             data.inputs(a, shape, self.dtype, where, name, self.backend, lazy) for a, shape, name in zip(arrays, known, labels, strict=True)

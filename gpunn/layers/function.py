@@ -1,0 +1,141 @@
+"""Lambda: a function of the user's as a layer."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from gpunn import activations, lookup
+from gpunn.kernels.record import REGISTRY, Kernel
+from gpunn.layers.base import Layer, Pullback
+
+
+class Lambda(Layer):
+    """y = function(x). gpunn does not differentiate functions of arrays, so what goes back is given too:
+
+    * ``Lambda(kernel)``, a formula written with `gpunn.elementwise`, beside which there is ``<name>_bwd`` (or `backward`): a kernel as any
+      other, part of the recorded step; and a function that calls one of gpunn's activations, ``Lambda(lambda x: leaky_relu(x, 0.1))``.
+    * ``Lambda(function, backward)``: ``function(x)`` -> y and ``backward(dy, x)`` -> dx, of arrays of the device (NumPy's, on a CPU), lists
+      of them where the layer is called on several tensors. Steps then run launch by launch. Without `backward` the layer only predicts.
+
+    Further arguments: ``output_shape``, of a row, or a function of the input's shape; by default the function is tried on zeros; ``mask``, a
+    function of (x, mask) for the output's mask; ``arguments``, given to the functions by name. A function is saved by its name: who loads
+    the model gives it back, ``custom_objects={name: function}``; one without a name (``lambda``) cannot be saved.
+    """
+
+    recordable = True
+
+    def __init__(
+        self, function: Any, backward: Any = None, output_shape: Any = None, mask: Any = None, arguments: dict[str, Any] | None = None,
+        **common: Any,
+    ):
+        super().__init__(**common)
+        self.function, self.backward, self.arguments = function, backward, dict(arguments or {})
+        self._output_shape, self._mask = output_shape, mask
+        self.supports_masking = mask is not None  # type: ignore[misc]
+        self.activation = self._formula()
+        if self.activation is None and not callable(function):
+            raise ValueError(f"Layer {self.name!r}: expected a function or a formula. Received: {function!r}.")
+
+    def _formula(self) -> Any:
+        """The function as an activation, where it is one."""
+        given, back = self.function, self.backward
+        if isinstance(given, Kernel):
+            constants = [self.arguments[o.name] for o in given.operands if o.kind == "const" and o.name in self.arguments]
+            return activations.FromFormula(given, back, *constants)
+        if back is not None or self.arguments:
+            return None
+        try:
+            return activations.get(given)
+        except ValueError:
+            return None
+
+    @property
+    def all_recordable(self) -> bool:
+        return self.activation is not None
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self.activation is not None:
+            return self.activation.compute_output_shape(input_shape)
+        if callable(self._output_shape):
+            return tuple(self._output_shape(input_shape))
+        if self._output_shape is not None:
+            return (None, *([self._output_shape] if isinstance(self._output_shape, int) else self._output_shape))
+        shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+        rows = [np.zeros((2, *(int(n or 0) for n in s[1:])), self.dtype) for s in shapes]
+        try:
+            y = self._call(rows if isinstance(input_shape, list) else rows[0])
+        except Exception as error:
+            raise ValueError(
+                f"Layer {self.name!r}: the function could not be tried on zeros of shape {input_shape} ({type(error).__name__}: {error}). "
+                "Give output_shape=, the shape of a row."
+            ) from error
+        return [(None, *a.shape[1:]) for a in y] if isinstance(y, (list, tuple)) else (None, *np.shape(y)[1:])
+
+    def _call(self, x: Any) -> Any:
+        return self.function(x, **self.arguments)
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
+        if self.activation is not None:
+            y, back = self.activation.apply(self.backend, x, shape=x.shape)
+            return y.reshape(self.activation.compute_output_shape(x.shape)), lambda dy, need_dx=True: back(dy)
+        y = self._arrays(self._call(x))
+
+        def pullback(dy: Any, need_dx: Any = True) -> Any:
+            if self.backward is None:
+                raise ValueError(
+                    f"Layer {self.name!r}: its function has no gradient, and what is before it learns. Give Lambda(function, backward), "
+                    "where backward(dy, x) returns the gradient of x; or a formula (gpunn.elementwise)."
+                )
+            return self._arrays(self.backward(dy, x, **self.arguments))
+
+        return y, pullback
+
+    def _arrays(self, values: Any) -> Any:
+        if isinstance(values, (list, tuple)):
+            return [None if v is None else self._arrays(v) for v in values]
+        return self.backend.asarray(values, self.dtype)
+
+    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+        return mask if self._mask is None else self._mask(x, mask) if callable(self._mask) else self._mask
+
+    def config(self) -> dict[str, Any]:
+        out: dict[str, Any] = {"arguments": self.arguments}
+        if self.activation is not None and not isinstance(self.function, Kernel):
+            out["function"] = activations.serialize(self.activation)
+        else:
+            out["function"] = self._named(self.function)
+        for name, value in (("backward", self.backward), ("output_shape", self._output_shape), ("mask", self._mask)):
+            if value is not None:
+                out[name] = self._named(value) if callable(value) or isinstance(value, Kernel) else value
+        return out
+
+    def _named(self, function: Any) -> dict[str, Any]:
+        name = function.name if isinstance(function, Kernel) else getattr(function, "__name__", "<lambda>")
+        if name == "<lambda>":
+            raise ValueError(
+                f"Layer {self.name!r}: a function without a name cannot be saved. Define it with `def`, and give it to whoever loads the "
+                "model: custom_objects={'its_name': the_function}."
+            )
+        return {"class_name": "function", "config": name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Lambda":
+        """Raises ValueError for a function that custom_objects does not have: nothing in a file is run."""
+        given = dict(config)
+        for name in ("function", "backward", "output_shape", "mask"):
+            value = given.get(name)
+            if isinstance(value, dict) and value.get("class_name") == "function":
+                given[name] = _found(str(value["config"]))
+            elif isinstance(value, dict) and str(value.get("class_name", "")).startswith("__"):
+                raise ValueError(f"Layer {given.get('name')!r}: the file holds code of a function ({value['class_name']}), which is not run.")
+        return cls(**given)
+
+
+def _found(name: str) -> Callable[..., Any]:
+    found = lookup.own(name)
+    if found is None and name in REGISTRY:
+        found = REGISTRY[name]
+    if found is None:
+        raise ValueError(f"Unknown function: {name!r}. Pass custom_objects={{{name!r}: the_function}}.")
+    return found
