@@ -211,3 +211,13 @@ def test_time_passes_only_while_steps_run(study, monkeypatch):
     monkeypatch.setattr(Watch, "_look", slowly)
     run = study(seeds=1, diagnostics=False, sizes=[16]).run().runs[0]
     assert len(run["points"]) > 15 and run["seconds"] < 0.2
+
+
+def test_two_backends(study, sim_with):
+    """The GPU's code, run on the CPU, measures what the CPU does."""
+    sim_with()
+    results = study(backends=["cpu", "sim"], sizes=[32], seeds=1, amount=1).run()
+    cpu, sim = (results.of(name, 32)[0] for name in ("cpu", "sim"))
+    for name in ("train_loss", "sharpness", "eigenvalue", "cosine", "error"):
+        assert sim[name] == pytest.approx(cpu[name], rel=1e-3), name
+    assert sim["noise"][0][1:] == pytest.approx(cpu["noise"][0][1:], rel=1e-3) and sim["step_bytes"] > 0 and sim["parts"]["step"] > 0
