@@ -36,14 +36,17 @@ def in_words(ours, seeds):
         [size[name]["mean"] for size in (small, large)] for name in ("test accuracy %", "training accuracy %", "sharpness, epsilon 1e-3")
     )
     under = (
-        f"The large batch, with {large['updates']} updates against {small['updates']}, has not learned its rows as well as there: most of the "
+        f"The large batch, with {large['updates']} updates against {small['updates']}, has not learned its rows as well as there: most of "
+        "the "
         "difference on test rows is under-training, not the paper's generalisation gap."
     )
     return [
         f"Test accuracy {held[0]:.2f} % with batch 256 after {small['epochs']} epochs, {held[1]:.2f} % with batch 6000 after "
         f"{large['epochs']}: {held[0] - held[1]:+.2f} points (the paper: +0.22).",
-        f"Training accuracy {learned[0]:.2f} % and {learned[1]:.2f} % (the paper: 99.66 and 99.92). {under if learned[1] < learned[0] else ''}",
-        f"Sharpness (epsilon 1e-3, full space, first 2000 training rows) {sharp[0]:.3g} % and {sharp[1]:.3g} % (the paper's larger batch sits "
+        f"Training accuracy {learned[0]:.2f} % and {learned[1]:.2f} % (the paper: 99.66 and 99.92). "
+        f"{under if learned[1] < learned[0] else ''}",
+        f"Sharpness (epsilon 1e-3, full space, first 2000 training rows) {sharp[0]:.3g} % and {sharp[1]:.3g} % (the paper's larger batch "
+        "sits "
         "sharper, too); off a minimum this measures the slope as well.",
         f"{seeds} runs a size; the paper's difference of a fifth of a point is no larger than the spread between so few.",
     ]

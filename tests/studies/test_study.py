@@ -43,6 +43,7 @@ def test_end_to_end(study, tmp_path):
         assert run["learning_rate"] == pytest.approx(0.1 * math.sqrt(run["size"] / 32)) and run["images_per_second"] > 0
         assert run["parts"]["step"] > 0 and run["step_bytes"] > 0 and run["sharpness"] >= 0 and 0 < run["cosine"] <= 1 and run["noise"]
         assert [p[2] for p in run["points"]] == sorted(p[2] for p in run["points"])
+    assert plain(results)[16, 0] != plain(results)[16, 1]
     assert results.law("cpu")["sizes"] == [16, 32, 64] and results.reached("cpu", 16) == (2, 2)
     again = Results.read(tmp_path / "out")
     assert plain(again) == plain(results) and json.loads((tmp_path / "out" / "study.json").read_text())["runs"]
@@ -68,7 +69,7 @@ def test_a_killed_study_goes_on(study, tmp_path):
     with open(path, "ab") as file:
         file.write(b'{"kind": "run", "size": 16, "se')
     resumed = study(out=out).run(resume=True)
-    assert path.read_bytes().startswith(before) and resumed.resumed == 1
+    assert path.read_bytes().startswith(before) and resumed.resumed == 1 and len(resumed.runs) == 6  # none twice
     assert plain(resumed) == plain(study(out=tmp_path / "whole").run())
 
 
