@@ -12,8 +12,8 @@ from contest import Contestant, neighbours, save
 PEERS = ("jax", "torch", "sklearn")
 
 
-def contest(batch: int, rounds: int, busy: bool, peers=PEERS) -> dict:
-    everybody = [Contestant(name, batch) for name in ("gpunn", *peers)]
+def contest(batch: int, rounds: int, busy: bool, peers=PEERS, ours="gpunn", rows=60000) -> dict:
+    everybody = [Contestant(name, batch, rows=rows) for name in (ours, *peers)]
     try:
         with neighbours(len(os.sched_getaffinity(0)) if busy else 0):
             for _ in range(rounds):
@@ -22,9 +22,9 @@ def contest(batch: int, rounds: int, busy: bool, peers=PEERS) -> dict:
     finally:
         for c in everybody:
             c.close()
-    ours = everybody[0]
+    first = everybody[0]
     out = {"batch": batch, "busy": busy, "rounds": rounds, "images_per_second": {c.name: round(c.rate) for c in everybody}}
-    out["ratio"] = {c.name: round(statistics.median(b / a for a, b in zip(ours.seconds, c.seconds, strict=True)), 3) for c in everybody[1:]}
+    out["ratio"] = {c.name: round(statistics.median(b / a for a, b in zip(first.seconds, c.seconds, strict=True)), 3) for c in everybody[1:]}
     out["seconds"] = {c.name: c.seconds for c in everybody}
     return out
 

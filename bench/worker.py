@@ -1,6 +1,6 @@
 """One contestant in a process of its own: trains one epoch each time a line comes in, answers with seconds and loss.
 
-    python bench/worker.py gpunn|jax|torch|sklearn|keras BATCH [ROWS]
+    python bench/worker.py gpunn|jax|torch|sklearn|keras|gpunn_lstm|torch_lstm|keras_lstm BATCH [ROWS]
 
 The work: Fashion-MNIST rows, 784-300-100-10, ReLU, softmax cross-entropy, Adam 1e-3, float32, reshuffled every epoch, data in memory.
 """
@@ -121,7 +121,12 @@ def main() -> None:
     name, batch = sys.argv[1], int(sys.argv[2])
     rows = int(sys.argv[3]) if len(sys.argv) > 3 else 60000
     x, y = load(rows)
-    epoch = {"gpunn": gpunn, "jax": jax, "torch": torch, "sklearn": sklearn, "keras": keras}[name](x, y, batch)
+    known = {"gpunn": gpunn, "jax": jax, "torch": torch, "sklearn": sklearn, "keras": keras}
+    if name not in known:
+        import lstm_worker
+
+        known |= {f.__name__: f for f in (lstm_worker.gpunn_lstm, lstm_worker.torch_lstm, lstm_worker.keras_lstm)}
+    epoch = known[name](x, y, batch)
     epoch()  # compiles, loads, allocates: not timed
     print("ready", flush=True)
     for _ in sys.stdin:

@@ -25,6 +25,7 @@ _MODULES = {
     "models",
     "neural_network",
     "optimizers",
+    "pruning",
     "random",
     "regularizers",
     "training",

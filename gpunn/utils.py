@@ -1,5 +1,6 @@
 """Small helpers under the names Keras gives them."""
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,18 @@ from gpunn.random import set_random_seed
 from gpunn.training.feeds.errors import DataError
 
 __all__ = ["DataError", "PyDataset", "Sequence", "image_dataset_from_directory", "plot_model", "set_random_seed", "to_categorical"]
+_ELSEWHERE = {
+    **dict.fromkeys(("array_to_img", "img_to_array", "load_img", "save_img"), "gpunn.preprocessing.files"),
+    "pad_sequences": "gpunn.preprocessing.sequence",
+}
+__all__ += [*_ELSEWHERE]
+
+
+def __getattr__(name: str) -> Any:
+    """Names that are loaded when somebody asks for them."""
+    if name in _ELSEWHERE:
+        return getattr(importlib.import_module(_ELSEWHERE[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Sequence:

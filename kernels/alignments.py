@@ -119,6 +119,7 @@ CTC = register(
             "logp, label:full:i4, weight:col, scale:const, classes:const:i8, width:const:i8 -> loss:col, dz, alpha, beta"
         ),
         extent=first_rows, reference=_ctc_reference, native=_ctc_native, cuda=cuda_kernel("alignments.cu", "ctc", NEVER=repr(NEVER)),
-        geometry="rows", cost=lambda logp, label, weight, scale, classes, width, loss, dz, alpha, beta: 60.0 * columns_of(alpha),
+        geometry="rows", family="ctc",
+        cost=lambda logp, label, weight, scale, classes, width, loss, dz, alpha, beta: 60.0 * columns_of(alpha),
     )
 )

@@ -10,7 +10,7 @@ import numpy as np
 
 from gpunn.kernels.gemm import BLOCK_K
 from gpunn.kernels.record import Kernel, columns_of, first_rows, matrix, parse, register, rows_of
-from gpunn.kernels.windows import Windows, by_window, cropped, from_windows, padded, taps_of, windows_of
+from gpunn.kernels.windows import Windows, add_back, by_window, from_windows, padded, taps_of, windows_of
 
 MOST_PARTS = 32  # partial sums of a weight gradient
 LEAST_GROUP = 8  # images of one
@@ -28,8 +28,9 @@ def group_of(rows: int) -> int:
 # ---------------------------------------------------------------------- references
 def _patches(x: np.ndarray, g: Windows) -> np.ndarray:
     """(groups, rows * places, taps), a copy."""
-    t = taps_of(padded(x, g), g).reshape(x.shape[0] * g.places, g.kernel_rows * g.kernel_columns, g.groups, g.channels // g.groups)
-    return np.ascontiguousarray(t.transpose(2, 0, 1, 3)).reshape(g.groups, x.shape[0] * g.places, g.taps)
+    places = x.shape[0] * g.places
+    t = taps_of(padded(x, g), g).reshape(places, g.kernel_rows * g.kernel_columns, g.groups, g.channels // g.groups)
+    return np.ascontiguousarray(t.transpose(2, 0, 1, 3)).reshape(g.groups, places, g.taps)
 
 
 def _grouped(a: np.ndarray, g: Windows) -> np.ndarray:
@@ -70,18 +71,10 @@ def _dx_reference(dz, w, geometry, dx):
     w = _grouped(w.reshape(g.taps, g.filters), g).transpose(0, 2, 1)
     for lo in range(0, dz.shape[0], CHUNK):
         some = dz[lo : lo + CHUNK]
-        columns = _grouped(some, g) @ w  # (groups, rows * places, taps)
-        columns = columns.reshape(g.groups, some.shape[0], g.out_height, g.out_width, g.kernel_rows, g.kernel_columns, g.channels // g.groups)
-        wide = np.zeros_like(padded(np.zeros((some.shape[0], g.height, g.width, g.channels), dz.dtype), g))
-        each = g.channels // g.groups
-        for i in range(g.kernel_rows):
-            for j in range(g.kernel_columns):
-                top, left = i * g.dilation_rows, j * g.dilation_columns
-                rows = slice(top, top + (g.out_height - 1) * g.stride_rows + 1, g.stride_rows)
-                cols = slice(left, left + (g.out_width - 1) * g.stride_columns + 1, g.stride_columns)
-                for k in range(g.groups):
-                    wide[:, rows, cols, k * each : (k + 1) * each] += columns[k, :, :, :, i, j]
-        dx[lo : lo + CHUNK] = cropped(wide, g).reshape(dx[lo : lo + CHUNK].shape)
+        patches = _grouped(some, g) @ w  # (groups, rows * places, taps)
+        patches = patches.reshape(*patches.shape[:2], g.kernel_rows * g.kernel_columns, g.channels // g.groups)
+        patches = patches.transpose(1, 2, 0, 3).reshape(some.shape[0], g.places * g.taps * g.groups)
+        dx[lo : lo + CHUNK] = add_back(patches, g).reshape(dx[lo : lo + CHUNK].shape)
 
 
 def _pool_dx_reference(dy, at, w, geometry, dx):
@@ -135,10 +128,11 @@ def scratch_of(*arguments) -> int:
 
 
 def _kernel(name: str, signature: str, reference, cost, grain=1) -> Kernel:
+    file = "conv_backward_native" if name.endswith(("dx", "dw")) else "conv_native"
     return register(
         Kernel(
             name=name, operands=parse(signature), extent=first_rows, reference=reference,
-            native_text=f"from gpunn.kernels.conv_native import {name} as body", geometry="cpu", cost=cost, scratch=scratch_of, grain=grain,
+            native_text=f"from gpunn.kernels.{file} import {name} as body", geometry="cpu", cost=cost, scratch=scratch_of, grain=grain,
         )
     )
 

@@ -1,7 +1,7 @@
 """Convolutions on a device: patches laid out beside products that a library does, and direct sums where the terms are few.
 
-`im2col` and `col2im` are each other's adjoint and gather: no atomics, the same bits in every run. The direct kernels serve groups (depthwise
-convolutions among them) and first layers, whose windows have so few taps that laying them out would cost more than the products.
+`im2col` and `col2im` are each other's adjoint and gather: no atomics, the same bits in every run. The direct kernels serve groups
+(depthwise convolutions among them) and first layers, whose windows have so few taps that laying them out would cost more than the products.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from gpunn.kernels.conv import _dw_reference, _dx_reference, convolved
 from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.record import Kernel, matrix, parse, register, rows_of
-from gpunn.kernels.windows import Windows, cropped, padded, taps_of, windows_of
+from gpunn.kernels.windows import Windows, add_back, padded, taps_of, windows_of
 
 
 def _kernel(name: str, signature: str, reference, geometry="elements") -> Kernel:
@@ -28,16 +28,7 @@ def _im2col_reference(x, geometry, patches):
 
 def _col2im_reference(patches, geometry, dx):
     g = windows_of(geometry)
-    rows = dx.shape[0]
-    split = patches.reshape(rows, g.out_height, g.out_width, g.kernel_rows, g.kernel_columns, g.channels)
-    wide = np.zeros_like(padded(np.zeros((rows, g.height, g.width, g.channels), dx.dtype), g))
-    for i in range(g.kernel_rows):
-        for j in range(g.kernel_columns):
-            top, left = i * g.dilation_rows, j * g.dilation_columns
-            down = slice(top, top + (g.out_height - 1) * g.stride_rows + 1, g.stride_rows)
-            along = slice(left, left + (g.out_width - 1) * g.stride_columns + 1, g.stride_columns)
-            wide[:, down, along] += split[:, :, :, i, j]
-    dx[...] = cropped(wide, g).reshape(dx.shape)
+    dx[...] = add_back(patches.reshape(dx.shape[0], g.places * g.taps), g).reshape(dx.shape)
 
 
 def _direct_reference(x, w, geometry, y):

@@ -1,159 +1,24 @@
-"""The CPU's convolutions: tables of places and taps, and register tiles that read images in place. Imported only when Numba is there."""
+"""The CPU's convolutions forward, alone or with a max pooling. Imported only when Numba is there."""
 
 from typing import Any
 
 import numpy as np
-from numba import carray, njit
+from numba import njit
 
-from gpunn.kernels.gemm_native import _transpose
-from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, gather_tile, tile
-from gpunn.kernels.native import address, pointer
+from gpunn.kernels.conv_places import border, bordered_image, products, tables, take
+from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N
+from gpunn.kernels.native import address
 
-LONG = 6  # vectors of a tile of one row
-SPARSE = 64  # taps: fewer, and a winner's sum is too short to be worth its list
-_full = gather_tile(ROWS_N, VECTORS_N, False)
-_g1, _g2, _g3 = (gather_tile(ROWS_N, min(v, VECTORS_N), True) for v in (1, 2, 3))
-_o1, _o2, _o3 = (gather_tile(1, min(v, VECTORS_N), True) for v in (1, 2, 3))
-_long = tile(1, LONG, False)
-_l1, _l2, _l3, _l4, _l5, _l6 = (tile(1, v, True) for v in range(1, LONG + 1))
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-
-
-@njit(**_fast)
-def _rows(like, whole, vectors, places, table, count, b, ldb, c, ldc, begin, step, rest):
-    if whole:
-        _full(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
-    elif vectors == 1:
-        _g1(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
-    elif vectors == 2:
-        _g2(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
-    else:
-        _g3(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
-
-
-@njit(**_fast)
-def _row(like, vectors, places, table, count, b, ldb, c, ldc, begin, step, rest):
-    if vectors == 1:
-        _o1(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
-    elif vectors == 2:
-        _o2(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
-    else:
-        _o3(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
-
-
-@njit(**_fast)
-def _axpys(like, values, ks, count, b, ldb, c, n, accumulate):
-    """c[:n] (+)= sum over t of values[t] * b[ks[t] * ldb :]."""
-    size = like.itemsize
-    lanes = VECTOR // size
-    j = 0
-    while j < n:
-        w = min(n - j, LONG * lanes)
-        vectors = (w + lanes - 1) // lanes
-        rest = w - (vectors - 1) * lanes
-        at, to = b + j * size, c + j * size
-        if w == LONG * lanes:
-            _long(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        elif vectors == 1:
-            _l1(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        elif vectors == 2:
-            _l2(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        elif vectors == 3:
-            _l3(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        elif vectors == 4:
-            _l4(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        elif vectors == 5:
-            _l5(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        else:
-            _l6(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        j += w
-
-
-@njit(**_fast)
-def _take(at, count, like):
-    """-> (an array in private memory, where the next may begin)."""
-    area = carray(pointer(at, like), (count,))
-    return area, (at + count * area.itemsize + 63) // 64 * 64
-
-
-@njit(**_fast)
-def _border(g):
-    """-> (whether images are copied with a border, height and width of what windows are read from)."""
-    tall = (g[3, 0] - 1) * g[8, 0] + (g[6, 0] - 1) * g[10, 0] + 1
-    wide = (g[4, 0] - 1) * g[9, 0] + (g[7, 0] - 1) * g[11, 0] + 1
-    if g[12, 0] == 0 and g[13, 0] == 0 and tall <= g[0, 0] and wide <= g[1, 0]:
-        return False, g[0, 0], g[1, 0]
-    return True, tall, wide
-
-
-@njit(**_fast)
-def _tables(g, pitch, at):
-    """-> (places by window, how many, taps of a group, the end): how many numbers behind an image's first each lies."""
-    cin, pools = g[2, 0], g[15, 0] * g[16, 0]
-    tall, wide = g[3, 0] // g[15, 0], g[4, 0] // g[16, 0]
-    places, at = _take(at, tall * wide * pools, np.int32(0))
-    n = 0
-    for i in range(tall):
-        for j in range(wide):
-            for a in range(g[15, 0]):
-                for b in range(g[16, 0]):
-                    places[n] = ((i * g[15, 0] + a) * g[8, 0] * pitch + (j * g[16, 0] + b) * g[9, 0]) * cin
-                    n += 1
-    each = cin // g[14, 0]
-    taps, at = _take(at, g[6, 0] * g[7, 0] * each, np.int32(0))
-    k = 0
-    for i in range(g[6, 0]):
-        for j in range(g[7, 0]):
-            for c in range(each):
-                taps[k] = (i * g[10, 0] * pitch + j * g[11, 0]) * cin + c
-                k += 1
-    return places, n, taps, at
-
-
-@njit(**_fast)
-def _bordered(x, i, g, tall, wide, area):
-    """Image i with its border, in `area`."""
-    height, width, cin, top, left = g[0, 0], g[1, 0], g[2, 0], g[12, 0], g[13, 0]
-    area[: tall * wide * cin] = area.dtype.type(0)
-    n = min(width, wide - left) * cin
-    for r in range(min(height, tall - top)):
-        to, start = ((top + r) * wide + left) * cin, r * width * cin
-        for j in range(n):
-            area[to + j] = x[i, start + j]
-
-
-@njit(**_fast)
-def _unbordered(area, g, tall, wide, x, i):
-    """What `_bordered` does, backwards."""
-    height, width, cin, top, left = g[0, 0], g[1, 0], g[2, 0], g[12, 0], g[13, 0]
-    rows, n = min(height, tall - top), min(width, wide - left) * cin
-    for r in range(height):
-        start, at = r * width * cin, ((top + r) * wide + left) * cin
-        for j in range(width * cin):
-            x[i, start + j] = area[at + j] if r < rows and j < n else area.dtype.type(0)
-
-
-@njit(**_fast)
-def _products(like, starts, m, table, count, b, ldb, w, c, ldc, begin, step, spare):
-    """m <= ROWS_N rows of up to VECTORS_N vectors; fewer than a whole tile's through a spare one."""
-    lanes = VECTOR // like.itemsize
-    vectors = (w + lanes - 1) // lanes
-    rest = w - (vectors - 1) * lanes
-    if m == ROWS_N:
-        _rows(like, vectors == VECTORS_N and rest == lanes, vectors, address(starts), table, count, b, ldb, c, ldc, begin, step, rest)
-    else:
-        for q in range(m):
-            first = begin + q * step * like.itemsize if begin != 0 else begin
-            _row(like, vectors, address(starts) + q * 8, table, count, b, ldb, c + q * ldc * like.itemsize, ldc, first, step, rest)
 
 
 @njit(**_fast)
 def conv(x, w, b, g, y, lo, hi, scratch):
     size, cin, cout, groups = y.itemsize, g[2, 0], g[5, 0], g[14, 0]
-    bordered, tall, wide = _border(g)
-    places, count, taps, at = _tables(g, wide, scratch)
-    starts, at = _take(at, ROWS_N, np.int64(0))
-    area, at = _take(at, tall * wide * cin if bordered else 1, y)
+    bordered, tall, wide = border(g)
+    places, count, taps, at = tables(g, wide, scratch)
+    starts, at = take(at, ROWS_N, np.int64(0))
+    area, at = take(at, tall * wide * cin if bordered else 1, y)
     each, own = cin // groups, cout // groups
     most = VECTORS_N * (VECTOR // size)
     panels = (own + most - 1) // most
@@ -161,7 +26,7 @@ def conv(x, w, b, g, y, lo, hi, scratch):
     for i in range(lo, hi):
         source = address(x) + i * x.shape[1] * size
         if bordered:
-            _bordered(x, i, g, tall, wide, area)
+            bordered_image(x, i, g, tall, wide, area)
             source = address(area)
         for group in range(groups):
             for j in range(0, own, step):
@@ -171,29 +36,28 @@ def conv(x, w, b, g, y, lo, hi, scratch):
                     for q in range(m):
                         starts[q] = source + (places[p + q] + group * each) * size
                     c = address(y) + (i * y.shape[1] + p * cout + column) * size
-                    _products(
-                        y, starts, m, address(taps), taps.size, address(w) + column * size, cout, n, c, cout, address(b) + column * size, 0, 0
-                    )
+                    first = address(b) + column * size
+                    products(y, starts, m, address(taps), taps.size, address(w) + column * size, cout, n, c, cout, first, 0)
 
 
 @njit(**_fast)
 def conv_pool(x, w, b, g, y, winners, lo, hi, scratch):
     size, cin, cout, groups, pools = y.itemsize, g[2, 0], g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
-    bordered, tall, wide = _border(g)
-    places, count, taps, at = _tables(g, wide, scratch)
+    bordered, tall, wide = border(g)
+    places, count, taps, at = tables(g, wide, scratch)
     count //= pools
-    starts, at = _take(at, ROWS_N, np.int64(0))
-    area, at = _take(at, tall * wide * cin if bordered else 1, y)
+    starts, at = take(at, ROWS_N, np.int64(0))
+    area, at = take(at, tall * wide * cin if bordered else 1, y)
     each, own = cin // groups, cout // groups
     lanes = VECTOR // size
     most = VECTORS_N * lanes
     panels = (own + most - 1) // most
     step = ((own + panels - 1) // panels + lanes - 1) // lanes * lanes
-    now, at = _take(at, ROWS_N * most, y)
+    now, at = take(at, ROWS_N * most, y)
     for i in range(lo, hi):
         source = address(x) + i * x.shape[1] * size
         if bordered:
-            _bordered(x, i, g, tall, wide, area)
+            bordered_image(x, i, g, tall, wide, area)
             source = address(area)
         for group in range(groups):
             for j in range(0, own, step):
@@ -203,9 +67,9 @@ def conv_pool(x, w, b, g, y, winners, lo, hi, scratch):
                     for q in range(pools):
                         for r in range(m):
                             starts[r] = source + (places[(p + r) * pools + q] + group * each) * size
-                        _products(
+                        products(
                             y, starts, m, address(taps), taps.size, address(w) + column * size, cout, n, address(now), most,
-                            address(b) + column * size, 0, 0,
+                            address(b) + column * size, 0,
                         )
                         for r in range(m):
                             first = (p + r) * cout + column
@@ -220,199 +84,3 @@ def conv_pool(x, w, b, g, y, winners, lo, hi, scratch):
                                     better = (v > old) | ((v != v) & (old == old))  # the first NaN is the largest
                                     best[k] = v if better else old
                                     which[k] = np.int32(q) if better else which[k]
-
-
-@njit(**_fast)
-def _turned(w, g, at):
-    """-> (weights as (filters, taps), the end)."""
-    cout, taps = g[5, 0], w.shape[0]
-    turned, at = _take(at, cout * taps, w)
-    _transpose(w, 0, taps, 0, cout, turned)
-    return turned, at
-
-
-@njit(**_fast)
-def conv_dx(dz, w, g, dx, lo, hi, scratch):
-    size, cin, cout, groups = dx.itemsize, g[2, 0], g[5, 0], g[14, 0]
-    bordered, tall, wide = _border(g)
-    places, count, taps, at = _tables(g, wide, scratch)
-    starts, at = _take(at, ROWS_N, np.int64(0))
-    area, at = _take(at, tall * wide * cin if bordered else 1, dx)
-    turned, at = _turned(w, g, at)
-    each, own, depth = cin // groups, cout // groups, taps.size
-    identity, at = _take(at, own, np.int32(0))
-    for k in range(own):
-        identity[k] = k
-    columns, at = _take(at, ROWS_N * depth, dx)
-    most = VECTORS_N * (VECTOR // size)
-    run = g[7, 0] * each if g[11, 0] == 1 and groups == 1 else each
-    for i in range(lo, hi):
-        target = area if bordered else dx[i]
-        target[: tall * wide * cin] = dx.dtype.type(0)
-        for group in range(groups):
-            b = address(turned) + group * own * depth * size
-            for p in range(0, count, ROWS_N):
-                m = min(ROWS_N, count - p)
-                for q in range(m):
-                    starts[q] = address(dz) + (i * dz.shape[1] + (p + q) * cout + group * own) * size
-                for j in range(0, depth, most):
-                    n = min(most, depth - j)
-                    _products(dx, starts, m, address(identity), own, b + j * size, depth, n, address(columns) + j * size, depth, 0, 0, 0)
-                for q in range(m):
-                    first = places[p + q] + group * each
-                    for k in range(0, depth, run):
-                        to = target[first + taps[k] : first + taps[k] + run]
-                        more = columns[q * depth + k : q * depth + k + run]
-                        for r in range(run):
-                            to[r] += more[r]
-        if bordered:
-            _unbordered(area, g, tall, wide, dx, i)
-
-
-@njit(**_fast)
-def conv_pool_dx(dy, winners, w, g, dx, lo, hi, scratch):
-    size, cin, cout, groups, pools = dx.itemsize, g[2, 0], g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
-    bordered, tall, wide = _border(g)
-    places, count, taps, at = _tables(g, wide, scratch)
-    count //= pools
-    area, at = _take(at, tall * wide * cin if bordered else 1, dx)
-    turned, at = _turned(w, g, at)
-    each, own, depth = cin // groups, cout // groups, taps.size
-    values, at = _take(at, pools * own, dx)
-    filters, at = _take(at, pools * own, np.int32(0))
-    found, at = _take(at, pools, np.int64(0))
-    run = g[7, 0] * each if g[11, 0] == 1 and groups == 1 else each
-    for i in range(lo, hi):
-        target = area if bordered else dx[i]
-        target[: tall * wide * cin] = dx.dtype.type(0)
-        for group in range(groups):
-            for p in range(count):
-                first = p * cout + group * own
-                found[:] = 0
-                for c in range(own):
-                    d, q = dy[i, first + c], winners[i, first + c]
-                    n = q * own + found[q]
-                    values[n] = d
-                    filters[n] = c
-                    found[q] += d != 0
-                for q in range(pools):
-                    if found[q] > 0:
-                        place = places[p * pools + q] + group * each
-                        for k in range(0, depth, run):
-                            _axpys(
-                                dx, address(values) + q * own * size, address(filters) + q * own * 4, found[q],
-                                address(turned) + (group * own * depth + k) * size, depth, address(target) + (place + taps[k]) * size, run, 1,
-                            )
-        if bordered:
-            _unbordered(area, g, tall, wide, dx, i)
-
-
-@njit(**_fast)
-def _dense_dw(source, dz, count, places, taps, starts, g, parts, part, more):
-    """parts[part] (+)= what one image gives: dz at its `count` places."""
-    size, cout, groups = parts.itemsize, g[5, 0], g[14, 0]
-    each, own, depth = g[2, 0] // groups, cout // groups, taps.size
-    lanes = VECTOR // size
-    most = VECTORS_N * lanes
-    panels = (own + most - 1) // most
-    step = ((own + panels - 1) // panels + lanes - 1) // lanes * lanes
-    total = address(parts) + part * parts.shape[1] * size
-    for group in range(groups):
-        for j in range(0, own, step):
-            n, column = min(step, own - j), group * own + j
-            for k in range(0, depth, ROWS_N):
-                m = min(ROWS_N, depth - k)
-                for q in range(m):
-                    starts[q] = source + (taps[k + q] + group * each) * size
-                c = total + (k * cout + column) * size
-                _products(
-                    parts, starts, m, address(places), count, dz + column * size, cout, n, c, cout, c if more else 0, cout, 0
-                )
-    bias = carray(pointer(total + depth * cout * size, parts), (cout,))
-    d = carray(pointer(dz, parts), (count * cout,))
-    if not more:
-        bias[:] = parts.dtype.type(0)
-    for p in range(count):
-        row = d[p * cout : (p + 1) * cout]
-        for c in range(cout):
-            bias[c] += row[c]
-
-
-@njit(**_fast)
-def conv_dw(x, dz, g, group, parts, lo, hi, scratch):
-    size, cin = parts.itemsize, g[2, 0]
-    bordered, tall, wide = _border(g)
-    places, count, taps, at = _tables(g, wide, scratch)
-    starts, at = _take(at, ROWS_N, np.int64(0))
-    area, at = _take(at, tall * wide * cin if bordered else 1, parts)
-    for i in range(lo, hi):
-        source = address(x) + i * x.shape[1] * size
-        if bordered:
-            _bordered(x, i, g, tall, wide, area)
-            source = address(area)
-        part = i // group[0]
-        _dense_dw(source, address(dz) + i * dz.shape[1] * size, count, places, taps, starts, g, parts, part, i % group[0] != 0)
-
-
-@njit(**_fast)
-def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
-    size, cin, cout, groups, pools = parts.itemsize, g[2, 0], g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
-    bordered, tall, wide = _border(g)
-    places, count, taps, at = _tables(g, wide, scratch)
-    starts, at = _take(at, ROWS_N, np.int64(0))
-    area, at = _take(at, tall * wide * cin if bordered else 1, parts)
-    depth = taps.size
-    windows = count // pools
-    run = g[7, 0] * cin // groups if g[11, 0] == 1 and groups == 1 else cin // groups
-    sparse = depth >= SPARSE
-    if sparse:
-        total, at = _take(at, (depth + 1) * cout, parts)
-        values, at = _take(at, windows * cout, parts)
-        offsets, at = _take(at, windows * cout, np.int32(0))
-        found, at = _take(at, cout, np.int64(0))
-    else:
-        total, at = _take(at, count * cout, parts)
-        values, at = _take(at, 1, parts)
-        offsets, at = _take(at, 1, np.int32(0))
-        found, at = _take(at, 1, np.int64(0))
-    for i in range(lo, hi):
-        source = address(x) + i * x.shape[1] * size
-        if bordered:
-            _bordered(x, i, g, tall, wide, area)
-            source = address(area)
-        part, more = i // group[0], i % group[0] != 0
-        if not sparse:
-            for p in range(windows):
-                up, which = dy[i, p * cout : (p + 1) * cout], winners[i, p * cout : (p + 1) * cout]
-                for q in range(pools):
-                    row = total[(p * pools + q) * cout : (p * pools + q + 1) * cout]
-                    for c in range(cout):
-                        row[c] = up[c] if which[c] == q else parts.dtype.type(0)
-            _dense_dw(source, address(total), count, places, taps, starts, g, parts, part, more)
-            continue
-        if not more:
-            total[:] = parts.dtype.type(0)
-        found[:] = 0
-        for p in range(windows):
-            for c in range(cout):
-                d = dy[i, p * cout + c]
-                n = c * windows + found[c]
-                values[n] = d
-                offsets[n] = places[p * pools + winners[i, p * cout + c]]
-                found[c] += d != 0
-        for c in range(cout):
-            if found[c] == 0:
-                continue
-            shift = c // (cout // groups) * (cin // groups)
-            v, o = address(values) + c * windows * size, address(offsets) + c * windows * 4
-            for k in range(0, depth, run):
-                _axpys(parts, v, o, found[c], source + (taps[k] + shift) * size, 1, address(total) + (c * depth + k) * size, run, 1)
-            bias = total[depth * cout + c]
-            for t in range(found[c]):
-                bias += values[c * windows + t]
-            total[depth * cout + c] = bias
-        if (i + 1) % group[0] == 0 or i + 1 == x.shape[0]:
-            weights = carray(pointer(address(total), parts), (cout, depth))
-            out = carray(pointer(address(parts) + part * parts.shape[1] * size, parts), (depth * cout + cout,))
-            _transpose(weights, 0, cout, 0, depth, out)
-            out[depth * cout :] = total[depth * cout : depth * cout + cout]

@@ -43,7 +43,7 @@ def _correlation_native(p, t, concordance, value, lo, hi, scratch):
 CORRELATION = register(
     Kernel(
         name="correlation", operands=parse("p, target, concordance:const:i8 -> value:col"), extent=first_rows,
-        reference=_correlation_reference, native=_correlation_native, geometry="warps",
+        reference=_correlation_reference, native=_correlation_native, geometry="warps", family="correlation",
         cuda=cuda_kernel("correlation.cu", "correlation", EPSILON=repr(EPSILON)), cost=lambda p, *a: 3.0 * columns_of(p),
     )
 )

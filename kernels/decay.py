@@ -31,6 +31,7 @@ def _native(w, factor, g, value, lo, hi, scratch):
 DECAY_ROWS = register(
     Kernel(
         name="decay_rows", operands=parse("w, factor:row, g -> g, value:col"), extent=first_rows, reference=_reference, native=_native,
-        cuda=cuda_kernel("decay.cu", "decay_rows"), geometry="warps", cost=lambda w, *a: 0.2 * columns_of(w),
+        cuda=cuda_kernel("decay.cu", "decay_rows"), geometry="warps", family="decay_rows",
+        cost=lambda w, *a: 0.2 * columns_of(w),
     )
 )

@@ -9,6 +9,7 @@ import numpy as np
 from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.record import Kernel, columns_of, first_rows, matrix, parse, register, rows_of
 
+FAMILY = "measures"
 LEFT_OUT = -1e10  # Keras's prediction for an output that is not among the largest k
 SMALLEST = 1e-9  # Keras's F score: a largest output below this is no choice
 
@@ -17,6 +18,7 @@ def _record(name: str, signature: str, reference, native, geometry: str, cost: f
     return register(
         Kernel(
             name=name, operands=parse(signature), extent=extent, reference=reference, native=native, geometry=geometry, grain=grain,
+            family=FAMILY,
             cuda=cuda_kernel("measures.cu", name, LEFT_OUT=repr(LEFT_OUT), SMALLEST=repr(SMALLEST)),
             cost=lambda a, *rest: cost * max(columns_of(a), 1),
         )
@@ -229,6 +231,7 @@ COUNT = register(
     Kernel(
         name="count", operands=parse("sums:whole:f8, cell:whole:i4, mass:whole, outcomes:const:i8 -> sums:whole:f8"), extent=first_rows,
         reference=_count_reference, native=_count_native, cuda=cuda_kernel("measures.cu", "count"), geometry="warps", grain=1 << 40,
+        family=FAMILY,
         cost=lambda sums, cell, *a: cell.size / max(rows_of(sums), 1),
     )
 )
@@ -275,7 +278,7 @@ def _by_column(name: str, first: str, reference, native) -> Kernel:
         Kernel(
             name=name, operands=parse(f"{first}:whole, target:whole, weight:row, sums:whole:f8 -> sums:whole:f8"),
             extent=lambda a, *rest: columns_of(a), reference=reference, native=native, cuda=cuda_kernel("measures.cu", name),
-            geometry="columns", cost=lambda a, *rest: 2.0 * rows_of(a), grain=16,
+            geometry="columns", family=FAMILY, cost=lambda a, *rest: 2.0 * rows_of(a), grain=16,
         )
     )
 

@@ -74,11 +74,11 @@ CIRCLE = register(
     Kernel(
         name="circle", operands=parse("s, label:row:i4, gamma:const, margin:const, no_diagonal:const:i8 -> loss:col, slope"),
         extent=first_rows, reference=_circle_reference, native=_circle_native, cuda=cuda_kernel("pairwise.cu", "circle", FAR=repr(FAR)),
-        geometry="warps", cost=lambda s, *a: 30.0 * columns_of(s),
+        geometry="warps", family="circle", cost=lambda s, *a: 30.0 * columns_of(s),
     )
 )
 
 
-@elementwise("value -> positive")
+@elementwise("value -> positive", family="circle")
 def is_positive(value):
     return 1.0 if value > 0.0 else 0.0 * value

@@ -8,7 +8,7 @@ import numpy as np
 
 from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.record import Kernel, columns_of, first_rows, matrix, parse, register
-from gpunn.kernels.windows import Windows, cropped, padded, taps_of, windows_of
+from gpunn.kernels.windows import Windows, add_back, padded, taps_of, windows_of
 
 
 def _kernel(name: str, signature: str, reference, native, cost) -> Kernel:
@@ -29,19 +29,6 @@ def _values(geometry) -> float:
 def _flat(x: np.ndarray, g: Windows, fill: float) -> np.ndarray:
     """(rows, places, taps, channels), a copy."""
     return taps_of(padded(x, g, fill), g).reshape(x.shape[0], g.places, g.kernel_rows * g.kernel_columns, g.channels)
-
-
-def _add_back(split: np.ndarray, g: Windows) -> np.ndarray:
-    """The adjoint of `_flat` with zeros around."""
-    rows = split.shape[0]
-    split = split.reshape(rows, g.out_height, g.out_width, g.kernel_rows, g.kernel_columns, g.channels)
-    wide = np.zeros_like(padded(np.zeros((rows, g.height, g.width, g.channels), split.dtype), g))
-    for i in range(g.kernel_rows):
-        for j in range(g.kernel_columns):
-            down = slice(i, i + (g.out_height - 1) * g.stride_rows + 1, g.stride_rows)
-            along = slice(j, j + (g.out_width - 1) * g.stride_columns + 1, g.stride_columns)
-            wide[:, down, along] += split[:, :, :, i, j]
-    return cropped(wide, g)
 
 
 # ---------------------------------------------------------------------- the largest
@@ -91,7 +78,7 @@ def _max_bwd_reference(dy, at, geometry, dx):
     taps = np.arange(g.kernel_rows * g.kernel_columns)[:, None]
     shape = (dy.shape[0], g.places, 1, g.channels)
     split = np.where(at.reshape(shape) == taps, dy.reshape(shape), dy.dtype.type(0))
-    dx[...] = _add_back(split, g).reshape(dx.shape)
+    dx[...] = add_back(split, g).reshape(dx.shape)
 
 
 def _max_bwd_native(dy, at, g, dx, lo, hi, scratch):
@@ -142,29 +129,27 @@ GLOBAL_MAX_BWD = _kernel(
 )
 
 
-# ---------------------------------------------------------------------- the mean, or (average 0) the sum
-def _shares(g: Windows, average, dtype) -> np.ndarray:
-    """(places, 1): one over the number of taps inside the image."""
+# ---------------------------------------------------------------------- sums over windows, times a share for each: means
+def shares_of(g: Windows, average: bool, dtype) -> np.ndarray:
+    """(places, 1): one over the number of a window's taps inside the image; without `average` ones."""
     if not average:
         return np.ones((g.places, 1), dtype)
     ones = np.ones((1, g.height, g.width, g.channels), dtype)
     return 1 / _flat(ones, g, 0.0).sum(axis=2)[0, :, :1]
 
 
-def _mean_reference(x, geometry, average, y):
-    g = windows_of(geometry)
-    y[...] = (_flat(x, g, 0.0).sum(axis=2) * _shares(g, average, x.dtype)).reshape(y.shape)
+def _mean_reference(x, shares, geometry, y):
+    y[...] = (_flat(x, windows_of(geometry), 0.0).sum(axis=2) * shares.reshape(-1, 1)).reshape(y.shape)
 
 
-def _mean_native(x, g, average, y, lo, hi, scratch):
+def _mean_native(x, shares, g, y, lo, hi, scratch):
     height, width, channels = g[0, 0], g[1, 0], g[2, 0]
     for i in range(lo, hi):
         for r in range(g[3, 0]):
             for s in range(g[4, 0]):
-                first = (r * g[4, 0] + s) * channels
-                total = y[i, first : first + channels]
+                place = r * g[4, 0] + s
+                total = y[i, place * channels : (place + 1) * channels]
                 total[:] = y.dtype.type(0)
-                count = 0
                 for a in range(g[6, 0]):
                     down = r * g[8, 0] + a - g[12, 0]
                     for b in range(g[7, 0]):
@@ -172,42 +157,35 @@ def _mean_native(x, g, average, y, lo, hi, scratch):
                         if 0 <= down and down < height and 0 <= along and along < width:
                             start = (down * width + along) * channels
                             more = x[i, start : start + channels]
-                            count += 1
                             for c in range(channels):
                                 total[c] += more[c]
-                if average[0] != 0.0:
-                    share = y.dtype.type(1) / y.dtype.type(count)
-                    for c in range(channels):
-                        total[c] *= share
+                share = shares[place, 0]
+                for c in range(channels):
+                    total[c] *= share
 
 
 AVERAGE_POOL = _kernel(
-    "average_pool", "x, geometry:whole:i8, average:const -> y", _mean_reference, _mean_native, lambda x, g, *r: 0.15 * _values(g)
+    "average_pool", "x, shares:whole, geometry:whole:i8 -> y", _mean_reference, _mean_native, lambda x, s, g, y: 0.15 * _values(g)
 )
 
 
-def _mean_bwd_reference(dy, geometry, average, dx):
+def _mean_bwd_reference(dy, shares, geometry, dx):
     g = windows_of(geometry)
-    share = dy.reshape(dy.shape[0], g.places, 1, g.channels) * _shares(g, average, dy.dtype)[:, None]
+    share = dy.reshape(dy.shape[0], g.places, 1, g.channels) * shares.reshape(-1, 1, 1)
     taps = g.kernel_rows * g.kernel_columns
-    dx[...] = _add_back(np.broadcast_to(share, (dy.shape[0], g.places, taps, g.channels)), g).reshape(dx.shape)
+    dx[...] = add_back(np.broadcast_to(share, (dy.shape[0], g.places, taps, g.channels)), g).reshape(dx.shape)
 
 
-def _mean_bwd_native(dy, g, average, dx, lo, hi, scratch):
+def _mean_bwd_native(dy, shares, g, dx, lo, hi, scratch):
     height, width, channels = g[0, 0], g[1, 0], g[2, 0]
     for i in range(lo, hi):
         dx[i] = dx.dtype.type(0)
         for r in range(g[3, 0]):
             for s in range(g[4, 0]):
-                first, top, left = (r * g[4, 0] + s) * channels, r * g[8, 0] - g[12, 0], s * g[9, 0] - g[13, 0]
-                up = dy[i, first : first + channels]
-                rows = min(height, top + g[6, 0]) - max(0, top)
-                columns = min(width, left + g[7, 0]) - max(0, left)
-                share = dx.dtype.type(1)
-                if average[0] != 0.0:
-                    share = share / dx.dtype.type(rows * columns)
-                for down in range(max(0, top), max(0, top) + rows):
-                    for along in range(max(0, left), max(0, left) + columns):
+                place, top, left = r * g[4, 0] + s, r * g[8, 0] - g[12, 0], s * g[9, 0] - g[13, 0]
+                up, share = dy[i, place * channels : (place + 1) * channels], shares[place, 0]
+                for down in range(max(0, top), min(height, top + g[6, 0])):
+                    for along in range(max(0, left), min(width, left + g[7, 0])):
                         start = (down * width + along) * channels
                         to = dx[i, start : start + channels]
                         for c in range(channels):
@@ -215,8 +193,8 @@ def _mean_bwd_native(dy, g, average, dx, lo, hi, scratch):
 
 
 AVERAGE_POOL_BWD = _kernel(
-    "average_pool_bwd", "dy, geometry:whole:i8, average:const -> dx", _mean_bwd_reference, _mean_bwd_native,
-    lambda dy, g, *r: 0.15 * _values(g),
+    "average_pool_bwd", "dy, shares:whole, geometry:whole:i8 -> dx", _mean_bwd_reference, _mean_bwd_native,
+    lambda dy, s, g, dx: 0.15 * _values(g),
 )
 
 

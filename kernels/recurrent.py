@@ -23,7 +23,7 @@ from gpunn.kernels.record import REGISTRY, Kernel, columns_of, first_rows, parse
 from gpunn.kernels.recurrent_options import BITS
 
 Pair = tuple[Kernel, Kernel]
-_COMMON = "mask, drop, {grads}steps:const:i8, options:const:i8"
+_COMMON = "mask, drop, {grads}steps:const:i8, units:const:i8, options:const:i8"
 _SIGNATURES = {
     "simple_rnn": ("z, h0, u:whole, b:row, {} -> z, y, h, hs, w", "z, u:whole, {} -> z, dh, p"),
     "lstm": ("z, h0, c0, u:whole, b:row, {} -> z, y, h, c, hs, cs, w", "z, cs, u:whole, {} -> z, dh, dc, p"),

@@ -16,7 +16,9 @@ from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
 EPSILON = 1e-7  # Keras's clip of probabilities
 
 
-def row_loss(name: str, value: Callable, gradient: Callable, mean: bool = True) -> Kernel:
+def row_loss(name: str, value: Callable, gradient: Callable, mean: bool = True, family: str | None = None) -> Kernel:
+    """The kernel of a loss from its value and gradient for a single output; `mean` over a row's columns, else their sum. On a device it is
+    compiled by itself, unless a `family` is named: a model has but one loss."""
     f, g = Formula(value, f"{name}_value"), Formula(gradient, f"{name}_gradient")
     if f.parameters[2:] != g.parameters[2:]:
         raise ValueError(f"{name}: value and gradient take the same numbers. Received: {f.parameters[2:]} and {g.parameters[2:]}.")
@@ -82,7 +84,7 @@ def row_loss(name: str, value: Callable, gradient: Callable, mean: bool = True) 
     return register(
         Kernel(
             name=name, operands=operands, extent=first_rows, reference=reference, native_text=native, cuda=cuda, geometry="warps",
-            formulas=tuple(formulas), cost=lambda p, *a: 5.0 * columns_of(p),
+            formulas=tuple(formulas), family=name if family is None else family, cost=lambda p, *a: 5.0 * columns_of(p),
         )
     )
 
@@ -136,9 +138,9 @@ def _perceptron_gradient(z, t):
     return (1.0 if z >= 0.0 else (0.0 if z < 0.0 else z)) - t
 
 
-MEAN_SQUARED_ERROR = row_loss("mean_squared_error", _squared, _squared_gradient)
-MEAN_ABSOLUTE_ERROR = row_loss("mean_absolute_error", _absolute, _absolute_gradient)
-BINARY_CROSSENTROPY = row_loss("binary_crossentropy", _binary, _binary_gradient)
-BINARY_CROSSENTROPY_LOGITS = row_loss("binary_crossentropy_logits", _binary_logits, _binary_logits_gradient)
+MEAN_SQUARED_ERROR = row_loss("mean_squared_error", _squared, _squared_gradient, family="")
+MEAN_ABSOLUTE_ERROR = row_loss("mean_absolute_error", _absolute, _absolute_gradient, family="")
+BINARY_CROSSENTROPY = row_loss("binary_crossentropy", _binary, _binary_gradient, family="")
+BINARY_CROSSENTROPY_LOGITS = row_loss("binary_crossentropy_logits", _binary_logits, _binary_logits_gradient, family="")
 POISSON_DEVIANCE = row_loss("poisson_deviance", _poisson, _poisson_gradient)
 PERCEPTRON = row_loss("perceptron", _perceptron, _perceptron_gradient)

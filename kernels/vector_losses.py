@@ -155,7 +155,8 @@ def _record(name: str, signature: str, reference, native, cost: float, geometry:
     return register(
         Kernel(
             name=name, operands=parse(signature), extent=first_rows, reference=reference, native=native,
-            cuda=cuda_kernel("vector_losses.cu", name, EPSILON=repr(EPSILON)), geometry=geometry, cost=lambda p, *a: cost * columns_of(p),
+            cuda=cuda_kernel("vector_losses.cu", name, EPSILON=repr(EPSILON)), geometry=geometry, family=name,
+            cost=lambda p, *a: cost * columns_of(p),
         )
     )
 

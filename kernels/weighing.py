@@ -6,6 +6,8 @@ from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.elementwise import elementwise
 from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register, rows_of
 
+FAMILY = "weighing"
+
 
 def _keep_reference(label, keep, safe):
     keep[...] = label.reshape(keep.shape) >= 0
@@ -54,17 +56,17 @@ def _take_native(values, order, out, lo, hi, scratch):
 KEEP = register(
     Kernel(
         name="keep", operands=parse("label:col:i4 -> keep:col, safe:col:i4"), extent=first_rows, reference=_keep_reference,
-        native=_keep_native, cuda=cuda_kernel("weighing.cu", "keep"), geometry="elements",
+        native=_keep_native, cuda=cuda_kernel("weighing.cu", "keep"), geometry="elements", family=FAMILY,
     )
 )
 
 
-@elementwise("gradient, weight:col, scale:const -> scaled")
+@elementwise("gradient, weight:col, scale:const -> scaled", family=FAMILY)
 def times_rows(gradient, weight, scale):
     return gradient * weight * scale
 
 
-@elementwise("values, keep -> values")
+@elementwise("values, keep -> values", family=FAMILY)
 def mask(values, keep):
     return values if keep > 0.0 else 0.0 * keep
 
@@ -73,7 +75,7 @@ def mask(values, keep):
 WEIGH = register(
     Kernel(
         name="weigh", operands=parse("weight:row, keep:row, share:const:i8, by_weight:const:i8 -> out:row"), extent=lambda *a: 1,
-        reference=_weigh_reference, native=_weigh_native, cuda=cuda_kernel("weighing.cu", "weigh"), geometry="one",
+        reference=_weigh_reference, native=_weigh_native, cuda=cuda_kernel("weighing.cu", "weigh"), geometry="one", family=FAMILY,
         cost=lambda weight, *a: 1.0 * weight.size,
     )
 )
@@ -81,6 +83,7 @@ WEIGH = register(
 TAKE = register(
     Kernel(
         name="take", operands=parse("values:whole, order:row:i4 -> out"), extent=lambda *a: rows_of(a[-1]), reference=_take_reference,
-        native=_take_native, cuda=cuda_kernel("weighing.cu", "take"), geometry="elements", cost=lambda *a: 2.0 * columns_of(a[-1]),
+        native=_take_native, cuda=cuda_kernel("weighing.cu", "take"), geometry="elements", family=FAMILY,
+        cost=lambda *a: 2.0 * columns_of(a[-1]),
     )
 )

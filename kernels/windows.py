@@ -48,11 +48,12 @@ class Windows(NamedTuple):
         return self.out_height // self.pool_rows, self.out_width // self.pool_columns
 
     def array(self) -> np.ndarray:
-        return np.array(self, np.int64)
+        """The fields, and then channels and filters of a group: divisions that a device's threads are spared."""
+        return np.array([*self, self.channels // self.groups, self.filters // self.groups], np.int64)
 
 
 def windows_of(array: Any) -> Windows:
-    return Windows(*(int(n) for n in array.reshape(-1)))
+    return Windows(*(int(n) for n in array.reshape(-1)[: len(Windows._fields)]))
 
 
 def padded(x: np.ndarray, g: Windows, fill: float = 0.0) -> np.ndarray:
@@ -66,14 +67,6 @@ def padded(x: np.ndarray, g: Windows, fill: float = 0.0) -> np.ndarray:
     return out
 
 
-def cropped(wide: np.ndarray, g: Windows) -> np.ndarray:
-    """The adjoint of `padded`: (rows, height, width, channels), zero where no window reaches."""
-    out = np.zeros((wide.shape[0], g.height, g.width, g.channels), wide.dtype)
-    rows, columns = min(g.height, wide.shape[1] - g.top), min(g.width, wide.shape[2] - g.left)
-    out[:, :rows, :columns] = wide[:, g.top : g.top + rows, g.left : g.left + columns]
-    return out
-
-
 def taps_of(wide: np.ndarray, g: Windows) -> np.ndarray:
     """A view of a padded image: (rows, out_height, out_width, kernel_rows, kernel_columns, channels)."""
     rows, *_ = wide.shape
@@ -82,6 +75,23 @@ def taps_of(wide: np.ndarray, g: Windows) -> np.ndarray:
         wide, (rows, g.out_height, g.out_width, g.kernel_rows, g.kernel_columns, g.channels),
         (r, h * g.stride_rows, w * g.stride_columns, h * g.dilation_rows, w * g.dilation_columns, c),
     )
+
+
+def add_back(split: np.ndarray, g: Windows) -> np.ndarray:
+    """The adjoint of `taps_of` after `padded`: each tap's number added where it came from, (rows, height, width, channels)."""
+    rows = split.shape[0]
+    split = split.reshape(rows, g.out_height, g.out_width, g.kernel_rows, g.kernel_columns, g.channels)
+    wide = np.zeros_like(padded(np.zeros((rows, g.height, g.width, g.channels), split.dtype), g))
+    for i in range(g.kernel_rows):
+        for j in range(g.kernel_columns):
+            top, left = i * g.dilation_rows, j * g.dilation_columns
+            down = slice(top, top + (g.out_height - 1) * g.stride_rows + 1, g.stride_rows)
+            along = slice(left, left + (g.out_width - 1) * g.stride_columns + 1, g.stride_columns)
+            wide[:, down, along] += split[:, :, :, i, j]
+    out = np.zeros((rows, g.height, g.width, g.channels), split.dtype)
+    tall, broad = min(g.height, wide.shape[1] - g.top), min(g.width, wide.shape[2] - g.left)
+    out[:, :tall, :broad] = wide[:, g.top : g.top + tall, g.left : g.left + broad]
+    return out
 
 
 def by_window(y: np.ndarray, g: Windows) -> np.ndarray:

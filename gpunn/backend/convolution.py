@@ -1,7 +1,7 @@
 """Convolutions on either kind of backend: which kernels a layer's forward and backward are.
 
-On a CPU a kernel reads images in place, adds the bias and, where it may, does a max pooling too. A device lays patches out for its library's
-products, or sums directly where terms are few; the bias goes with the activation that follows.
+On a CPU a kernel reads images in place, adds the bias and, where it may, does a max pooling too. A device lays patches out for its
+library's products, or sums directly where terms are few; the bias goes with the activation that follows.
 """
 
 from typing import Any
@@ -138,13 +138,16 @@ class Pooling:
     def mean(self, x: Any, average: bool = True) -> Any:
         """(rows, places * channels): means, or sums."""
         y = self.ops.empty((x.shape[0], self.g.places * self.g.channels), x.dtype)
-        self.ops.launch(pool.AVERAGE_POOL, matrix(x), self.geometry, float(average), y)
+        self.ops.launch(pool.AVERAGE_POOL, matrix(x), self._shares(average, x.dtype), self.geometry, y)
         return y
 
     def mean_inputs(self, dy: Any, average: bool = True) -> Any:
         dx = self._inputs(dy)
-        self.ops.launch(pool.AVERAGE_POOL_BWD, matrix(dy), self.geometry, float(average), dx)
+        self.ops.launch(pool.AVERAGE_POOL_BWD, matrix(dy), self._shares(average, dy.dtype), self.geometry, dx)
         return dx
+
+    def _shares(self, average: bool, dtype: Any) -> Any:
+        return self.ops.asarray(pool.shares_of(self.g, average, dtype))
 
     def _inputs(self, dy: Any) -> Any:
         return self.ops.empty((dy.shape[0], self.g.height * self.g.width * self.g.channels), dy.dtype)

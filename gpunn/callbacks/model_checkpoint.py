@@ -12,11 +12,12 @@ class ModelCheckpoint(Monitor):
     """Saves the model (`Model.save`) or its weights (`Model.save_weights`). Keras's arguments and rules; a file is the old or the new one.
 
     Arguments: ``filepath``, a name in which ``{epoch}`` (from 1), ``{batch}`` (from 1) and entries of the logs are filled in, as in
-    "{epoch:02d}-{val_loss:.2f}.keras" (its ending says the format, see `Model.save`); ``monitor`` and ``mode``; ``verbose``, 1 for a message; ``save_best_only``,
-    when the monitored value has improved; ``save_weights_only``; ``save_freq``, "epoch" or a number of batches;
-    ``initial_value_threshold``, the value that counts as the best before the first epoch.
+    "{epoch:02d}-{val_loss:.2f}.keras" (its ending says the format, see `Model.save`); ``monitor`` and ``mode``; ``verbose``, 1 for a
+    message; ``save_best_only``, when the monitored value has improved; ``save_weights_only``; ``save_freq``, "epoch" or a number of
+    batches; ``initial_value_threshold``, the value that counts as the best before the first epoch.
 
-    Raises ValueError for another `save_freq` and a format that does not hold what is saved, ImportError where its package is missing, KeyError for a name in the path that is not in the logs, and see `Monitor`.
+    Raises ValueError for another `save_freq` and a format that does not hold what is saved, ImportError where its package is missing,
+    KeyError for a name in the path that is not in the logs, and see `Monitor`.
     """
 
     every_batch = False

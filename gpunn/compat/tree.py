@@ -64,6 +64,8 @@ KERAS: dict[str, Place] = {
     "optimizers.schedules": Place("gpunn.optimizers.schedules"),
     "preprocessing": Place("gpunn.preprocessing"),
     "preprocessing.image": Place("gpunn.preprocessing.image"),
+    "preprocessing.sequence": Place("gpunn.preprocessing.sequence"),
+    "preprocessing.text": Place("gpunn.preprocessing.text"),
     "regularizers": Place("gpunn.regularizers"),
     "utils": _UTILS,
     "wrappers": Place(old=True),

@@ -1,6 +1,7 @@
 """Layers. Each family has a file of its own; `base` says what a layer is."""
 
 from gpunn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from gpunn.layers.attention import MultiHeadAttention
 from gpunn.layers.augmentation_colour import (
     RandomBrightness,
     RandomChannelShift,
@@ -11,6 +12,7 @@ from gpunn.layers.augmentation_colour import (
 )
 from gpunn.layers.augmentation_crop import CenterCrop, RandomCrop, Resizing
 from gpunn.layers.augmentation_geometry import RandomAffine, RandomFlip, RandomRotation, RandomShear, RandomTranslation, RandomZoom
+from gpunn.layers.augmentation_mix import CutMix, MixUp
 from gpunn.layers.augmentation_parts import AugMix, Cutout, RandomElasticTransform, RandomErasing
 from gpunn.layers.augmentation_scaling import Normalization, Rescaling
 from gpunn.layers.base import Layer, Parameter
@@ -56,6 +58,7 @@ from gpunn.layers.resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampli
 from gpunn.layers.rnn import GRU, LSTM, SimpleRNN
 from gpunn.layers.row_norms import GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization
 from gpunn.layers.shape import Flatten, Identity, Permute, RepeatVector, Reshape
+from gpunn.layers.text_vectorization import TextVectorization
 from gpunn.layers.wrappers import Bidirectional, TimeDistributed
 
 NAMES: dict[str, type[Layer]] = {

@@ -101,6 +101,8 @@ class Normalization(Layer):
                 break
             values = np.asarray(part[0] if isinstance(part, tuple) else part, np.float64)
             values = values[:, None] if values.ndim == 1 else values
+            if values.size == 0:
+                continue
             kept = self._axes(values.ndim)
             over = tuple(a for a in range(values.ndim) if a not in kept)
             first = values.mean(axis=over, keepdims=True) if first is None else first  # sums about it lose no digits

@@ -118,8 +118,8 @@ class _Conv(Convolving):
     """Filters over all channels of a group."""
 
     def __init__(
-        self, filters: int, kernel_size: Any, strides: Any, padding: Any, data_format: Any, dilation_rate: Any, groups: int, activation: Any,
-        use_bias: bool, kernel_initializer: Any, bias_initializer: Any, kernel_regularizer: Any, bias_regularizer: Any,
+        self, filters: int, kernel_size: Any, strides: Any, padding: Any, data_format: Any, dilation_rate: Any, groups: int,
+        activation: Any, use_bias: bool, kernel_initializer: Any, bias_initializer: Any, kernel_regularizer: Any, bias_regularizer: Any,
         activity_regularizer: Any, kernel_constraint: Any, bias_constraint: Any, **common: Any,
     ):
         super().__init__(
@@ -146,9 +146,9 @@ class _Conv(Convolving):
 class Conv2D(_Conv):
     """Filters that slide over an image: (rows, height, width, channels) -> (rows, height', width', filters), cross-correlation.
 
-    Arguments: ``filters``; ``kernel_size``, ``strides``, ``dilation_rate`` (one number or two); ``padding``, "valid" (height' = floor((height
-    - reach) / stride) + 1) or "same" (ceil(height / stride)); ``groups``; ``activation``; ``use_bias``; initializer, regularizer and
-    constraint of kernel and bias. Kernel (kernel height, kernel width, channels / groups, filters), bias (filters,).
+    Arguments: ``filters``; ``kernel_size``, ``strides``, ``dilation_rate`` (one number or two); ``padding``, "valid" (height' =
+    floor((height - reach) / stride) + 1) or "same" (ceil(height / stride)); ``groups``; ``activation``; ``use_bias``; initializer,
+    regularizer and constraint of kernel and bias. Kernel (kernel height, kernel width, channels / groups, filters), bias (filters,).
     Raises ValueError for a kernel larger than the input, groups that do not divide channels and filters, inputs of another rank or number
     of channels.
     """
@@ -169,8 +169,9 @@ class Conv2D(_Conv):
 
 
 class Conv1D(_Conv):
-    """Filters that slide over a sequence: (rows, steps, channels) -> (rows, steps', filters). Kernel (kernel size, channels / groups, filters).
+    """Filters that slide over a sequence: (rows, steps, channels) -> (rows, steps', filters).
 
+    Kernel (kernel size, channels / groups, filters).
     ``padding`` may also be "causal": a step sees none that come after it. For the rest see `Conv2D`.
     """
 

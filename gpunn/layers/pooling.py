@@ -14,9 +14,7 @@ class _Pool(Layer):
     rank = 2
     largest = True
 
-    def __init__(
-        self, pool_size: Any, strides: Any, padding: Any, data_format: Any, **common: Any
-    ):
+    def __init__(self, pool_size: Any, strides: Any, padding: Any, data_format: Any, **common: Any):
         super().__init__(**common)
         channels_last(data_format, self.name)
         self.pool_size = sizes("pool_size", pool_size, self.rank, self.name)
@@ -47,9 +45,10 @@ class _Pool(Layer):
 
 
 class MaxPooling2D(_Pool):
-    """The largest of every window: (rows, height, width, channels) -> (rows, height', width', channels). The gradient goes to the first of equals.
+    """The largest of every window: (rows, height, width, channels) -> (rows, height', width', channels).
 
-    Raises ValueError for a pool larger than the input (padding "valid") or inputs that are no images.
+    The gradient goes to the first of equals. Raises ValueError for a pool larger than the input (padding "valid") or inputs that are no
+    images.
     """
 
     recordable = True

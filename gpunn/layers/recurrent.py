@@ -161,8 +161,8 @@ class Recurrent(Drawing):
             ops.launch(REGISTRY["column_sum"], dz, float(self.bias.claim()), self.bias.gradient)
 
     def config(self) -> dict[str, Any]:
-        names = ("units", "use_bias", "dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "stateful", "unroll")
-        out = {n: getattr(self, n) for n in (*names, "seed")}
+        names = ("units", "use_bias", "dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "stateful")
+        out = {n: getattr(self, n) for n in (*names, "unroll", "seed")}
         if self.zero_output_for_mask:
             out["zero_output_for_mask"] = True
         return {**out, "activation": activations.serialize(self.activation)}
@@ -213,7 +213,7 @@ class _Call:
         first = ["h0", "c0"][: layer.states]
         known = {
             "z": z, "u": layer.recurrent_kernel.value, "b": bias, "mask": self.none if self.mask is None else self.mask, "drop": self.drop,
-            "steps": self.steps, "options": options, **dict(zip(first, self.start, strict=True)),
+            "steps": self.steps, "units": n, "options": options, **dict(zip(first, self.start, strict=True)),
         }
         y = self.steps * n if options & bits.SEQUENCES else n if options & bits.ZERO else 0
         kept, one = self.steps if keep else 0, self.steps if keep else 1

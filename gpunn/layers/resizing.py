@@ -14,14 +14,16 @@ from gpunn.layers.sliding import Shape, channels_last, image_of, sizes
 
 def sides(name: str, value: Any, rank: int, layer: str) -> tuple[tuple[int, int], ...]:
     """(before, after) for each axis, from a number, a number for each axis, or a pair for each. Raises ValueError naming the layer."""
-    text = f"Layer {layer!r}: {name} must be a whole number of at least 0, {rank} of them, or a pair for each axis. Received: {name}={value!r}."
     given = list(value) if isinstance(value, (list, tuple)) else [value] * rank
     if rank == 1 and len(given) == 2 and not isinstance(given[0], (list, tuple)):
         given = [tuple(given)]
     pairs = [tuple(n) if isinstance(n, (list, tuple)) else (n, n) for n in given]
     whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 0 for pair in pairs for n in pair)
     if len(pairs) != rank or any(len(pair) != 2 for pair in pairs) or not whole:
-        raise ValueError(text)
+        raise ValueError(
+            f"Layer {layer!r}: {name} must be a whole number of at least 0, {rank} of them, or a pair for each axis. "
+            f"Received: {name}={value!r}."
+        )
     return tuple((int(a), int(b)) for a, b in pairs)
 
 

@@ -89,7 +89,7 @@ def load_weights(model: Any, path: Any) -> None:
     model._need_built("load_weights")
     path = pathlib.Path(path)
     kind = kinds.of_file(path, "weights")
-    with told(path, "weights"), READERS[kind](path) as source:
+    with told(path), READERS[kind](path) as source:
         weights = source.weights(model)
         optimizer = None if model.optimizer is None else source.optimizer_of_weights(model)
         model.set_weights(weights)

@@ -4,6 +4,7 @@ from gpunn.preprocessing.file_flows import DataFrameIterator, DirectoryIterator
 from gpunn.preprocessing.files import array_to_img, img_to_array, load_img, save_img
 from gpunn.preprocessing.flows import Iterator, NumpyArrayIterator
 from gpunn.preprocessing.generator import ImageDataGenerator
+from gpunn.preprocessing.mixing import MixedFlow, augmix, cutmix, cutout, mix, mixup
 from gpunn.preprocessing.transforms import (
     apply_affine_transform,
     apply_brightness_shift,
@@ -18,7 +19,8 @@ from gpunn.preprocessing.transforms import (
 from gpunn.utils import image_dataset_from_directory
 
 __all__ = [
-    "DataFrameIterator", "DirectoryIterator", "ImageDataGenerator", "Iterator", "NumpyArrayIterator", "apply_affine_transform",
-    "apply_brightness_shift", "apply_channel_shift", "array_to_img", "image_dataset_from_directory", "img_to_array", "load_img",
+    "DataFrameIterator", "DirectoryIterator", "ImageDataGenerator", "Iterator", "MixedFlow", "NumpyArrayIterator",
+    "apply_affine_transform", "apply_brightness_shift", "apply_channel_shift", "array_to_img", "augmix", "cutmix", "cutout",
+    "image_dataset_from_directory", "img_to_array", "load_img", "mix", "mixup",
     "random_brightness", "random_channel_shift", "random_rotation", "random_shear", "random_shift", "random_zoom", "save_img",
 ]

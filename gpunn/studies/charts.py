@@ -17,9 +17,9 @@ class Series:
 
     name: str
     x: Sequence[Any]
-    y: Sequence[float | None]
-    low: Sequence[float | None] | None = None
-    high: Sequence[float | None] | None = None
+    y: Sequence[Any]
+    low: Sequence[Any] | None = None
+    high: Sequence[Any] | None = None
     kind: str = LINE
     colour: int | None = None
     labels: Sequence[str] | None = None
@@ -40,8 +40,8 @@ class Mark:
 class Grid:
     """Numbers over two axes, as colours."""
 
-    x: Sequence[float]
-    y: Sequence[float]
+    x: Any
+    y: Any
     z: Any  # rows by y, columns by x
 
 

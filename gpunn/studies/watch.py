@@ -56,7 +56,7 @@ class Trace:
 class Watch(Callback):
     """Evaluates on the validation rows after 1, 2, 3 ... steps, each time RATIO times as many, and at the end of every epoch.
 
-    The clock runs while train steps run, and only then; the first step, which also records the program, counts as one of average length.
+    The clock runs while train steps run, and only then; the first step, which also records the program, counts as long as the next.
     """
 
     every_batch = False
@@ -69,7 +69,7 @@ class Watch(Callback):
         self._steps = self._base = 0
         self._next = 1
         self._clock = self._since = 0.0
-        self._first: float | None = None
+        self._counted = 0  # steps on the clock
         self._evaluation: Any = None
         self._count = 0
 
@@ -82,17 +82,22 @@ class Watch(Callback):
     # ------------------------------------------------------------------ the clock
     @property
     def seconds(self) -> float:
-        if self._first is None or self._steps < 2:
-            return self._clock
-        return self._clock + self._clock / (self._steps - 1)  # the first step is not on the clock
+        return self._clock
 
     def _pause(self) -> None:
         self.model.backend.synchronize()
-        now = time.perf_counter()
-        if self._first is None:
-            self._first = now - self._since
-        else:
-            self._clock += now - self._since
+        took, ran = time.perf_counter() - self._since, self._steps - self._counted
+        if not self._counted:
+            self._counted = self._steps  # the first step
+            return
+        if self._counted == 1 and self._clock == 0:
+            self._clock = took / ran
+            for point in self.trace.points:
+                point.seconds = self._clock
+            if self.trace.reached is not None:
+                self.trace.reached.seconds = self._clock
+        self._clock += took
+        self._counted = self._steps
 
     def _go(self) -> None:
         self._since = time.perf_counter()
@@ -103,7 +108,7 @@ class Watch(Callback):
         self._go()
 
     def batches_left(self) -> int:
-        if self._first is None:
+        if not self._counted:
             return 1
         ends = [self._next] + ([] if self.limits.steps is None else [self.limits.steps])
         return max(1, min(ends) - self._steps)

@@ -7,6 +7,7 @@ import numpy as np
 from gpunn import losses, optimizers
 from gpunn.layers.graph import flat
 from gpunn.training import data, fuse, parts
+from gpunn.training.changes import converted
 from gpunn.training.feeds.sources import Source
 from gpunn.training.heads import Given, Shape, heads, nested
 from gpunn.training.penalties import Penalties
@@ -217,7 +218,7 @@ class Compiled:
     def _inputs(self, x: Any, where: str, lazy: bool = False) -> Any:
         """The rows as an array, or a list of them for a model with several inputs, in its order."""
         where = f"{where} of model {self.name!r}"
-        arrays, labels = parts.inputs_of(x, self.input_names, where)
+        arrays, labels = parts.inputs_of(converted(self.first_layers(), x), self.input_names, where)
         if self.input_names is None:
             self._like = sorted(x) if isinstance(x, dict) else None
         known = self.row_shape if isinstance(self.row_shape, list) else [self.row_shape] * len(arrays)

@@ -8,7 +8,7 @@ import numpy as np
 from gpunn import callbacks as cb
 from gpunn.layers.base import alias
 from gpunn.training import data, parts
-from gpunn.training.changes import check_flips, in_step
+from gpunn.training.changes import check_flips, converted, in_step
 from gpunn.training.compiling import Compiled
 from gpunn.training.door import given, given_inputs
 from gpunn.training.feeds.iterables import batched
@@ -57,6 +57,7 @@ class Trainer(Compiled):
         epochs = alias(epochs, nb_epoch, "epochs", "nb_epoch")
         optimizer = self._need_setup("fit").optimizer
         batch_size = _whole("batch_size", optimizer.default_batch if batch_size is None else batch_size, 1)
+        x = converted(self.first_layers(), x)
         changed = in_step(x, steps_per_epoch, optimizer) if y is None and sample_weight is None else None
         if changed is not None:
             x, y, sample_weight, batch_size, shuffle = changed.x, changed.y, changed.sample_weight, changed.batch_size, changed.shuffle
@@ -87,6 +88,7 @@ class Trainer(Compiled):
         training = kind_of(optimizer)(self, rows, batch_size, shuffle, steps_per_epoch)
         if changed is not None:
             training.feed.change = lambda ops, x: changed.change(ops, x, self.rng)
+            training.feed.change_target = changed.targets
         evaluation = None
         if held_rows is not None:
             size = validation_batch_size or self._held_batch(batch_size, validation_steps, chain.test_batches)

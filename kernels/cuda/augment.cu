@@ -150,3 +150,38 @@ KERNEL(augment_gather)(const T* __restrict__ x, const double* __restrict__ maps,
     y[row * count + e] = value;
   }
 }
+
+// one block a row
+KERNEL(augment_roll)(const T* __restrict__ x, const double* __restrict__ drawn, long long at, T* __restrict__ out, long long rows,
+                     long long columns) {
+  long long k = 0;
+  if (rows > 1) {
+    k = 1 + (long long)(drawn[at] * (rows - 1));
+    if (k > rows - 1) k = rows - 1;
+  }
+  const long long row = blockIdx.x, source = (row + k) % rows;
+  for (long long j = threadIdx.x; j < columns; j += blockDim.x) out[row * columns + j] = x[source * columns + j];
+}
+
+// one thread a row
+KERNEL(augment_partners)(const double* __restrict__ mixup, const double* __restrict__ cutmix, const double* __restrict__ drawn,
+                         long long height, long long width, double* __restrict__ blend, double* __restrict__ boxes,
+                         double* __restrict__ labels, long long rows, long long columns) {
+  for (long long r = blockIdx.x * (long long)blockDim.x + threadIdx.x; 2 * r < rows; r += (long long)gridDim.x * blockDim.x) {
+    const double* __restrict__ d = drawn + 20 * r;
+    const bool cut = d[5] < d[4];
+    blend[2 * r] = cut ? double(1) : mixup[2 * r];
+    blend[2 * r + 1] = cut ? double(0) : mixup[2 * r + 1];
+    double area = double(1);
+    for (int axis = 0; axis < 2; ++axis) {
+      const double size = (double)(axis == 0 ? height : width), length = sqrt(cutmix[2 * r + 1]) * size;
+      const double first = d[2 + axis] * (size - length);
+      const double begin = cut ? ceil(first) : double(0), end = cut ? minimum(ceil(first + length), size) : double(0);
+      boxes[4 * r + 2 * axis] = begin;
+      boxes[4 * r + 2 * axis + 1] = end;
+      area *= (end - begin) / size;
+    }
+    labels[2 * r] = cut ? double(1) - area : mixup[2 * r];
+    labels[2 * r + 1] = cut ? area : mixup[2 * r + 1];
+  }
+}

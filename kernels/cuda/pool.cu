@@ -1,118 +1,120 @@
 // Pooling, zeros around images, a matrix along an axis; see pool.py. A thread an element of what is written, whatever the grid. `g` is the
-// geometry in the order of windows.Windows. `elements` are those of the first operand: images are counted by them.
+// geometry in the order of windows.Windows. `elements` are those of the first operand: images are counted by them, places within
+// one in 32 bits.
 
 KERNEL(max_pool)(const T* __restrict__ x, const long long* __restrict__ g, T* __restrict__ y, int* __restrict__ at, long long elements,
                  long long columns) {
-  const long long height = g[0], width = g[1], channels = g[2], wide = g[4], made = g[3] * wide * channels;
-  const long long total = quotient(elements, columns) * made;
-  for (long long j = blockIdx.x * (long long)blockDim.x + threadIdx.x; j < total; j += (long long)gridDim.x * blockDim.x) {
-    const long long p = quotient(j, channels), c = j - p * channels, i = quotient(p, g[3] * wide), place = p - i * g[3] * wide;
-    const long long r = quotient(place, wide), s = place - r * wide, top = r * g[8] - g[12], left = s * g[9] - g[13];
+  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], size = (int)g[3] * wide * channels;
+  EACH_ELEMENT(i, e, size, elements, columns) {
+    const int place = e / channels, r = place / wide, kr = (int)g[6], kc = (int)g[7];
+    const int top = r * (int)g[8] - (int)g[12], left = (place - r * wide) * (int)g[9] - (int)g[13];
+    const T* __restrict__ image = x + i * columns + (e - place * channels);
     T best = T(0);
     int which = -1;
-    for (long long a = 0; a < g[6]; ++a) {
+    for (int a = 0; a < kr; ++a) {
       if (top + a < 0 || top + a >= height) continue;
-      for (long long b = 0; b < g[7]; ++b) {
+      for (int b = 0; b < kc; ++b) {
         if (left + b < 0 || left + b >= width) continue;
-        const T v = x[((i * height + top + a) * width + left + b) * channels + c];
+        const T v = image[((top + a) * width + left + b) * channels];
         if (which < 0 || v > best || (v != v && best == best)) {
           best = v;
-          which = (int)(a * g[7] + b);
+          which = a * kc + b;
         }
       }
     }
-    y[j] = best;
-    at[j] = which;
+    y[i * (long long)size + e] = best;
+    at[i * (long long)size + e] = which;
   }
 }
 
 KERNEL(max_pool_bwd)(const T* __restrict__ dy, const int* __restrict__ at, const long long* __restrict__ g, T* __restrict__ dx,
                      long long elements, long long columns) {
-  const long long height = g[0], width = g[1], channels = g[2], tall = g[3], wide = g[4], kr = g[6], kc = g[7], sr = g[8], sc = g[9];
-  const long long total = quotient(elements, columns) * height * width * channels;
-  for (long long j = blockIdx.x * (long long)blockDim.x + threadIdx.x; j < total; j += (long long)gridDim.x * blockDim.x) {
-    const long long p = quotient(j, channels), c = j - p * channels, i = quotient(p, height * width), place = p - i * height * width;
-    const long long h = quotient(place, width) + g[12], w = place - quotient(place, width) * width + g[13];
+  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], tall = (int)g[3], wide = (int)g[4], kr = (int)g[6];
+  const int kc = (int)g[7], sr = (int)g[8], sc = (int)g[9], size = height * width * channels;
+  EACH_ELEMENT(i, e, size, elements, columns) {
+    const int place = e / channels, row = place / width, h = row + (int)g[12], w = place - row * width + (int)g[13];
+    const long long first = i * columns + (e - place * channels);
     T sum = T(0);
-    for (long long r = h < kr ? 0 : quotient(h - kr, sr) + 1; r < tall && r * sr <= h; ++r) {
-      for (long long s = w < kc ? 0 : quotient(w - kc, sc) + 1; s < wide && s * sc <= w; ++s) {
-        const long long k = ((i * tall + r) * wide + s) * channels + c;
-        if (at[k] == (int)((h - r * sr) * kc + w - s * sc)) sum += dy[k];
+    #pragma unroll 1
+    for (int r = h < kr ? 0 : (h - kr) / sr + 1; r < tall && r * sr <= h; ++r) {
+      #pragma unroll 1
+      for (int s = w < kc ? 0 : (w - kc) / sc + 1; s < wide && s * sc <= w; ++s) {
+        const long long k = first + (r * wide + s) * channels;
+        if (at[k] == (h - r * sr) * kc + w - s * sc) sum += dy[k];
       }
     }
-    dx[j] = sum;
+    dx[i * (long long)size + e] = sum;
   }
 }
 
 // a thread a channel of an image
 KERNEL(global_max_bwd)(const T* __restrict__ dy, const T* __restrict__ x, const T* __restrict__ y, long long places, T* __restrict__ dx,
                        long long elements, long long columns) {
-  for (long long j = blockIdx.x * (long long)blockDim.x + threadIdx.x; j < elements; j += (long long)gridDim.x * blockDim.x) {
-    const long long i = quotient(j, columns), first = i * places * columns + j - i * columns;
-    const T top = y[j];
-    long long count = 0;
+  EACH_ELEMENT(i, c, columns, elements, columns) {
+    const long long first = i * places * columns + c;
+    const T top = y[i * columns + c];
+    int count = 0;
     for (long long p = 0; p < places; ++p) count += x[first + p * columns] == top;
-    const T share = dy[j] / (T)(count > 0 ? count : 1);
+    const T share = dy[i * columns + c] / (T)max(count, 1);
     for (long long p = 0; p < places; ++p) dx[first + p * columns] = x[first + p * columns] == top ? share : T(0);
   }
 }
 
-KERNEL(average_pool)(const T* __restrict__ x, const long long* __restrict__ g, T average, T* __restrict__ y, long long elements,
-                     long long columns) {
-  const long long height = g[0], width = g[1], channels = g[2], wide = g[4], made = g[3] * wide * channels;
-  const long long total = quotient(elements, columns) * made;
-  for (long long j = blockIdx.x * (long long)blockDim.x + threadIdx.x; j < total; j += (long long)gridDim.x * blockDim.x) {
-    const long long p = quotient(j, channels), c = j - p * channels, i = quotient(p, g[3] * wide), place = p - i * g[3] * wide;
-    const long long r = quotient(place, wide), s = place - r * wide, top = r * g[8] - g[12], left = s * g[9] - g[13];
+KERNEL(average_pool)(const T* __restrict__ x, const T* __restrict__ shares, const long long* __restrict__ g, T* __restrict__ y,
+                     long long elements, long long columns) {
+  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], size = (int)g[3] * wide * channels;
+  EACH_ELEMENT(i, e, size, elements, columns) {
+    const int place = e / channels, r = place / wide, kr = (int)g[6], kc = (int)g[7];
+    const int top = r * (int)g[8] - (int)g[12], left = (place - r * wide) * (int)g[9] - (int)g[13];
+    const T* __restrict__ image = x + i * columns + (e - place * channels);
     T sum = T(0);
-    long long count = 0;
-    for (long long a = top < 0 ? 0 : top; a < top + g[6] && a < height; ++a) {
-      for (long long b = left < 0 ? 0 : left; b < left + g[7] && b < width; ++b) {
-        sum += x[((i * height + a) * width + b) * channels + c];
-        ++count;
+    #pragma unroll 1
+    for (int a = top < 0 ? 0 : top; a < top + kr && a < height; ++a) {
+      #pragma unroll 1
+      for (int b = left < 0 ? 0 : left; b < left + kc && b < width; ++b) {
+        sum += image[(a * width + b) * channels];
       }
     }
-    y[j] = average != T(0) ? sum * (T(1) / (T)count) : sum;
+    y[i * (long long)size + e] = sum * shares[place];
   }
 }
 
-KERNEL(average_pool_bwd)(const T* __restrict__ dy, const long long* __restrict__ g, T average, T* __restrict__ dx, long long elements,
-                         long long columns) {
-  const long long height = g[0], width = g[1], channels = g[2], tall = g[3], wide = g[4], kr = g[6], kc = g[7], sr = g[8], sc = g[9];
-  const long long total = quotient(elements, columns) * height * width * channels;
-  for (long long j = blockIdx.x * (long long)blockDim.x + threadIdx.x; j < total; j += (long long)gridDim.x * blockDim.x) {
-    const long long p = quotient(j, channels), c = j - p * channels, i = quotient(p, height * width), place = p - i * height * width;
-    const long long h = quotient(place, width) + g[12], w = place - quotient(place, width) * width + g[13];
+KERNEL(average_pool_bwd)(const T* __restrict__ dy, const T* __restrict__ shares, const long long* __restrict__ g, T* __restrict__ dx,
+                         long long elements, long long columns) {
+  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], tall = (int)g[3], wide = (int)g[4], kr = (int)g[6];
+  const int kc = (int)g[7], sr = (int)g[8], sc = (int)g[9], size = height * width * channels;
+  EACH_ELEMENT(i, e, size, elements, columns) {
+    const int place = e / channels, row = place / width, h = row + (int)g[12], w = place - row * width + (int)g[13];
+    const long long first = i * columns + (e - place * channels);
     T sum = T(0);
-    for (long long r = h < kr ? 0 : quotient(h - kr, sr) + 1; r < tall && r * sr <= h; ++r) {
-      const long long top = r * sr - g[12], rows = (top + kr < height ? top + kr : height) - (top < 0 ? 0 : top);
-      for (long long s = w < kc ? 0 : quotient(w - kc, sc) + 1; s < wide && s * sc <= w; ++s) {
-        const long long left = s * sc - g[13], across = (left + kc < width ? left + kc : width) - (left < 0 ? 0 : left);
-        const T share = average != T(0) ? T(1) / (T)(rows * across) : T(1);
-        sum += dy[((i * tall + r) * wide + s) * channels + c] * share;
+    #pragma unroll 1
+    for (int r = h < kr ? 0 : (h - kr) / sr + 1; r < tall && r * sr <= h; ++r) {
+      #pragma unroll 1
+      for (int s = w < kc ? 0 : (w - kc) / sc + 1; s < wide && s * sc <= w; ++s) {
+        sum += dy[first + (r * wide + s) * channels] * shares[r * wide + s];
       }
     }
-    dx[j] = sum;
+    dx[i * (long long)size + e] = sum;
   }
 }
 
 KERNEL(pad)(const T* __restrict__ x, const long long* __restrict__ g, T* __restrict__ y, long long elements, long long columns) {
-  const long long height = g[0], width = g[1], channels = g[2], wide = g[4], made = g[3] * wide * channels;
-  const long long total = quotient(elements, columns) * made;
-  for (long long j = blockIdx.x * (long long)blockDim.x + threadIdx.x; j < total; j += (long long)gridDim.x * blockDim.x) {
-    const long long p = quotient(j, channels), c = j - p * channels, i = quotient(p, g[3] * wide), place = p - i * g[3] * wide;
-    const long long h = quotient(place, wide) - g[12], w = place - quotient(place, wide) * wide - g[13];
-    y[j] = h >= 0 && h < height && w >= 0 && w < width ? x[((i * height + h) * width + w) * channels + c] : T(0);
+  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], size = (int)g[3] * wide * channels;
+  EACH_ELEMENT(i, e, size, elements, columns) {
+    const int place = e / channels, r = place / wide, h = r - (int)g[12], w = place - r * wide - (int)g[13];
+    const bool inside = h >= 0 && h < height && w >= 0 && w < width;
+    y[i * (long long)size + e] = inside ? x[i * columns + (h * width + w) * channels + e - place * channels] : T(0);
   }
 }
 
 KERNEL(axis_mix)(const T* __restrict__ x, const T* __restrict__ m, long long made, long long taken, long long inner, T* __restrict__ y,
                  long long elements, long long columns) {
-  const long long total = quotient(elements, taken) * made;
-  for (long long j = blockIdx.x * (long long)blockDim.x + threadIdx.x; j < total; j += (long long)gridDim.x * blockDim.x) {
-    const long long p = quotient(j, inner), c = j - p * inner, o = quotient(p, made), k = p - o * made;
+  const int depth = (int)taken, deep = (int)inner, size = (int)made * deep;
+  EACH_ELEMENT(o, e, size, elements, taken * inner) {
+    const int k = e / deep;
+    const T* __restrict__ from = x + o * taken * inner + (e - k * deep);
     T sum = T(0);
-    for (long long n = 0; n < taken; ++n) sum += m[k * taken + n] * x[(o * taken + n) * inner + c];
-    y[j] = sum;
+    for (int n = 0; n < depth; ++n) sum += m[k * depth + n] * from[n * deep];
+    y[o * (long long)size + e] = sum;
   }
 }

@@ -44,6 +44,13 @@ __device__ __forceinline__ long long quotient(long long a, long long b) {
   return ((a | b) >> 32) == 0 ? (long long)((unsigned int)a / (unsigned int)b) : a / b;
 }
 
+// The elements of things (images) of `size` elements each, shared out so that a block works on one thing at a time: all divisions are of 32
+// bits. There are as many things as `elements` hold, `pitch` each. In the loop: which thing, and which of its elements.
+#define EACH_ELEMENT(thing, element, size, elements, pitch)                                                              \
+  const unsigned int chunks_ = ((unsigned int)(size) + blockDim.x - 1) / blockDim.x;                                     \
+  for (unsigned int unit_ = blockIdx.x; (unit_ / chunks_) * (long long)(pitch) < (elements); unit_ += gridDim.x)         \
+    if (const unsigned int thing = unit_ / chunks_, element = (unit_ - thing * chunks_) * blockDim.x + threadIdx.x; element < (size))
+
 // four neighbours, moved at once
 template <class V> struct __align__(16) quad { V at[4]; };
 
@@ -169,19 +176,21 @@ template <class V> __device__ __forceinline__ void row_product(const V* __restri
                                                                long long k, long long n, long long line, bool more) {
   for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     V total = more ? z[j] : V(0);
-    #pragma unroll 8
-    for (long long i = 0; i < k; ++i) total += h[i] * m[i * line + j];
+    const V* __restrict__ at = m + j;
+    #pragma unroll 4
+    for (long long i = 0; i < k; ++i, at += line) total += h[i] * at[0];
     z[j] = total;
   }
 }
 // p[i] (+)= sum over j of d[j] m[i, j], for i < n: a warp each
 template <class V> __device__ __forceinline__ void row_product_nt(const V* __restrict__ d, const V* __restrict__ m, V* __restrict__ p,
                                                                   long long k, long long n, long long line, bool more) {
-  const int lane = threadIdx.x & 31;
   for (long long i = threadIdx.x >> 5; i < n; i += blockDim.x >> 5) {
     V total = V(0);
-    for (long long j = lane; j < k; j += 32) total += d[j] * m[i * line + j];
+    const V* __restrict__ at = m + i * line;
+    #pragma unroll 4
+    for (long long j = threadIdx.x & 31; j < k; j += 32) total += d[j] * at[j];
     total = warp_sum(total);
-    if (lane == 0) p[i] = more ? p[i] + total : total;
+    if ((threadIdx.x & 31) == 0) p[i] = more ? p[i] + total : total;
   }
 }

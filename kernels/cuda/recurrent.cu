@@ -1,9 +1,10 @@
 // Recurrent layers; see recurrent.py. A block takes a row through all steps; FIRST and SECOND are the cell's formulas.
 
 KERNEL(simple_rnn)(T* __restrict__ z, const T* __restrict__ h0, const T* __restrict__ u, const T* __restrict__ b,
-  const T* __restrict__ mask, const T* __restrict__ drop, long long steps, long long options, T* __restrict__ y, T* __restrict__ h,
+  const T* __restrict__ mask, const T* __restrict__ drop, long long steps, long long units, long long options, T* __restrict__ y, T* __restrict__ h,
   T* __restrict__ hs, T* __restrict__ w, long long rows, long long columns) {
-  const long long row = blockIdx.x, n = columns / (steps * 1), at = row * n, lines = row * steps;
+  const long long row = blockIdx.x, at = row * units, lines = row * steps;
+  const long long n = units;
   if (row >= rows) return;
   for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     h[at + j] = h0[at + j];
@@ -37,9 +38,10 @@ KERNEL(simple_rnn)(T* __restrict__ z, const T* __restrict__ h0, const T* __restr
 }
 
 KERNEL(simple_rnn_bwd)(T* __restrict__ z, const T* __restrict__ u, const T* __restrict__ mask,
-  const T* __restrict__ drop, const T* __restrict__ dy, T* __restrict__ dh, long long steps, long long options, T* __restrict__ p,
+  const T* __restrict__ drop, const T* __restrict__ dy, T* __restrict__ dh, long long steps, long long units, long long options, T* __restrict__ p,
   long long rows, long long columns) {
-  const long long row = blockIdx.x, n = columns / (steps * 1), at = row * n, lines = row * steps;
+  const long long row = blockIdx.x, at = row * units, lines = row * steps;
+  const long long n = units;
   if (row >= rows) return;
   for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     if (options & NO_DH) dh[at + j] = T(0);
@@ -72,9 +74,10 @@ KERNEL(simple_rnn_bwd)(T* __restrict__ z, const T* __restrict__ u, const T* __re
 }
 
 KERNEL(lstm)(T* __restrict__ z, const T* __restrict__ h0, const T* __restrict__ c0, const T* __restrict__ u, const T* __restrict__ b,
-  const T* __restrict__ mask, const T* __restrict__ drop, long long steps, long long options, T* __restrict__ y, T* __restrict__ h,
+  const T* __restrict__ mask, const T* __restrict__ drop, long long steps, long long units, long long options, T* __restrict__ y, T* __restrict__ h,
   T* __restrict__ c, T* __restrict__ hs, T* __restrict__ cs, T* __restrict__ w, long long rows, long long columns) {
-  const long long row = blockIdx.x, n = columns / (steps * 4), at = row * n, lines = row * steps;
+  const long long row = blockIdx.x, at = row * units, lines = row * steps;
+  const long long n = units;
   if (row >= rows) return;
   for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     h[at + j] = h0[at + j];
@@ -111,9 +114,10 @@ KERNEL(lstm)(T* __restrict__ z, const T* __restrict__ h0, const T* __restrict__ 
 }
 
 KERNEL(lstm_bwd)(T* __restrict__ z, const T* __restrict__ cs, const T* __restrict__ u, const T* __restrict__ mask,
-  const T* __restrict__ drop, const T* __restrict__ dy, T* __restrict__ dh, T* __restrict__ dc, long long steps, long long options, T* __restrict__ p,
+  const T* __restrict__ drop, const T* __restrict__ dy, T* __restrict__ dh, T* __restrict__ dc, long long steps, long long units, long long options, T* __restrict__ p,
   long long rows, long long columns) {
-  const long long row = blockIdx.x, n = columns / (steps * 4), at = row * n, lines = row * steps;
+  const long long row = blockIdx.x, at = row * units, lines = row * steps;
+  const long long n = units;
   if (row >= rows) return;
   for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     if (options & NO_DH) dh[at + j] = T(0);
@@ -153,9 +157,10 @@ KERNEL(lstm_bwd)(T* __restrict__ z, const T* __restrict__ cs, const T* __restric
 }
 
 KERNEL(gru_after)(T* __restrict__ z, const T* __restrict__ h0, const T* __restrict__ u, const T* __restrict__ b,
-  const T* __restrict__ mask, const T* __restrict__ drop, long long steps, long long options, T* __restrict__ y, T* __restrict__ h,
+  const T* __restrict__ mask, const T* __restrict__ drop, long long steps, long long units, long long options, T* __restrict__ y, T* __restrict__ h,
   T* __restrict__ hs, T* __restrict__ w, T* __restrict__ r, long long rows, long long columns) {
-  const long long row = blockIdx.x, n = columns / (steps * 3), at = row * n, lines = row * steps;
+  const long long row = blockIdx.x, at = row * units, lines = row * steps;
+  const long long n = units;
   if (row >= rows) return;
   for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     h[at + j] = h0[at + j];
@@ -192,9 +197,10 @@ KERNEL(gru_after)(T* __restrict__ z, const T* __restrict__ h0, const T* __restri
 }
 
 KERNEL(gru_after_bwd)(T* __restrict__ z, const T* __restrict__ hs, T* __restrict__ r, const T* __restrict__ u, const T* __restrict__ mask,
-  const T* __restrict__ drop, const T* __restrict__ dy, T* __restrict__ dh, long long steps, long long options, T* __restrict__ p,
+  const T* __restrict__ drop, const T* __restrict__ dy, T* __restrict__ dh, long long steps, long long units, long long options, T* __restrict__ p,
   long long rows, long long columns) {
-  const long long row = blockIdx.x, n = columns / (steps * 3), at = row * n, lines = row * steps;
+  const long long row = blockIdx.x, at = row * units, lines = row * steps;
+  const long long n = units;
   if (row >= rows) return;
   for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     if (options & NO_DH) dh[at + j] = T(0);
@@ -237,9 +243,10 @@ KERNEL(gru_after_bwd)(T* __restrict__ z, const T* __restrict__ hs, T* __restrict
 }
 
 KERNEL(gru_before)(T* __restrict__ z, const T* __restrict__ h0, const T* __restrict__ u, const T* __restrict__ b,
-  const T* __restrict__ mask, const T* __restrict__ drop, long long steps, long long options, T* __restrict__ y, T* __restrict__ h,
+  const T* __restrict__ mask, const T* __restrict__ drop, long long steps, long long units, long long options, T* __restrict__ y, T* __restrict__ h,
   T* __restrict__ hs, T* __restrict__ w, T* __restrict__ q, long long rows, long long columns) {
-  const long long row = blockIdx.x, n = columns / (steps * 3), at = row * n, lines = row * steps;
+  const long long row = blockIdx.x, at = row * units, lines = row * steps;
+  const long long n = units;
   if (row >= rows) return;
   for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     h[at + j] = h0[at + j];
@@ -285,9 +292,10 @@ KERNEL(gru_before)(T* __restrict__ z, const T* __restrict__ h0, const T* __restr
 }
 
 KERNEL(gru_before_bwd)(T* __restrict__ z, const T* __restrict__ hs, const T* __restrict__ u, const T* __restrict__ mask,
-  const T* __restrict__ drop, const T* __restrict__ dy, T* __restrict__ dh, long long steps, long long options, T* __restrict__ p, T* __restrict__ v,
+  const T* __restrict__ drop, const T* __restrict__ dy, T* __restrict__ dh, long long steps, long long units, long long options, T* __restrict__ p, T* __restrict__ v,
   long long rows, long long columns) {
-  const long long row = blockIdx.x, n = columns / (steps * 3), at = row * n, lines = row * steps;
+  const long long row = blockIdx.x, at = row * units, lines = row * steps;
+  const long long n = units;
   if (row >= rows) return;
   for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     if (options & NO_DH) dh[at + j] = T(0);

@@ -15,7 +15,7 @@ KERNEL(embed)(const T* __restrict__ tokens, const T* __restrict__ table, long lo
 // a block a row of the table looks through all tokens, as many at a time as it has threads
 KERNEL(embed_bwd)(const T* __restrict__ tokens, const T* __restrict__ dy, long long count, T add, T* __restrict__ table, long long rows,
                   long long columns) {
-  __shared__ T part[32];
+  __shared__ int part[32];
   __shared__ int mine[256];
   const long long row = blockIdx.x;
   if (row >= rows) return;
@@ -27,7 +27,7 @@ KERNEL(embed_bwd)(const T* __restrict__ tokens, const T* __restrict__ dy, long l
     const long long token = i < count ? (long long)tokens[i] : 0;
     const bool hit = i < count && (token < 0 ? 0 : token < rows ? token : rows - 1) == row;
     mine[threadIdx.x] = hit ? 1 : 0;
-    if (block_sum(hit ? T(1) : T(0), part) > T(0)) {
+    if (block_sum(hit ? 1 : 0, part) > 0) {
       for (long long j = threadIdx.x; j < columns; j += blockDim.x) {
         T total = table[row * columns + j];
         for (int k = 0; k < (int)blockDim.x; ++k) {

@@ -84,6 +84,12 @@ def _saturate(m, rows, columns):
     return [values, m.rng.uniform(0, 1, (rows, 20)), 2, m.blank(rows, 3 * columns)]
 
 
+def _partners(m, rows, columns):
+    both = [np.stack([w, 1 - w], axis=1) for w in m.rng.uniform(0, 1, (2, rows))]
+    blanks = [np.full((rows, n), np.nan) for n in (2, 4, 2)]
+    return [*both, m.rng.uniform(0, 1, (rows, 20)), 9, 7, *blanks]
+
+
 ELEMENTWISE = {
     "scale_columns": {}, "standardize": {"variance": "positive", "least": 1e-7}, "unstandardize": {"variance": "positive", "least": 1e-7},
 }
@@ -108,5 +114,7 @@ MAKERS = {
     "augment_paste": lambda m, r, c: [
         m.small(r, c), _boxes(m, r, c), m.small(r, c), *_image(c), r % 2, m.number(0.5), m.number(-1.0), m.number(1.0), m.blank(r, c)
     ],
+    "augment_roll": lambda m, r, c: [m.small(r, c), m.rng.uniform(0, 1, (max(r, 1), 20)), 6, m.blank(r, c)],
+    "augment_partners": _partners,
     "augment_mix": lambda m, r, c: [m.small(r, c), m.rng.uniform(0, 1, (r, 4)), 4, 2, r % 2, m.small(r, c)],
 }

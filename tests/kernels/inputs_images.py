@@ -79,12 +79,11 @@ def _pooling(name):
         g = chosen(POOLINGS, rows, columns)
         images, places, taps = g.height * g.width * g.channels, g.places * g.channels, g.kernel_rows * g.kernel_columns
         winners = _winners(m, rows, g)
-        average = float((rows + columns) % 2)
         return {
             "max_pool": lambda: [_coarse(m, rows, images), g.array(), m.blank(rows, places), np.full((rows, places), -1, np.int32)],
             "max_pool_bwd": lambda: [m.real(rows, places), winners % taps, g.array(), m.blank(rows, images)],
-            "average_pool": lambda: [m.small(rows, images), g.array(), average, m.blank(rows, places)],
-            "average_pool_bwd": lambda: [m.small(rows, places), g.array(), average, m.blank(rows, images)],
+            "average_pool": lambda: [m.small(rows, images), m.positive(g.places, 1), g.array(), m.blank(rows, places)],
+            "average_pool_bwd": lambda: [m.small(rows, places), m.positive(g.places, 1), g.array(), m.blank(rows, images)],
         }[name]()
 
     return make

@@ -37,7 +37,7 @@ def forward(kind):
         gates, wide = GATES[kind], steps if options & KEEP else 0
         states = [m.small(rows, units) for _ in range(2 if kind == "lstm" else 1)]
         out = [m.small(rows, steps * gates * units), *states, _weights(m, units, gates), m.small((2 if kind == "gru_after" else 1) * gates * units)]
-        out += [*_common(m, rows, units, steps, options), steps, options, _sequences(m.blank, rows, units, steps, options)]
+        out += [*_common(m, rows, units, steps, options), steps, units, options, _sequences(m.blank, rows, units, steps, options)]
         out += [m.blank(rows, units) for _ in states]
         out += [m.blank(rows, wide * units) for _ in states]
         out.append(m.blank(rows, units if options & DROP else 0))
@@ -58,7 +58,7 @@ def backward(kind):
         out = [kept, *states, *extra, _weights(m, units, gates), *_common(m, rows, units, steps, options)]
         out.append(_sequences(m.small, rows, units, steps, options))
         out += [m.small(rows, units) for _ in range(2 if kind == "lstm" else 1)]
-        return [*out, steps, options, *(m.blank(rows, units) for _ in range(2 if kind == "gru_before" else 1))]
+        return [*out, steps, units, options, *(m.blank(rows, units) for _ in range(2 if kind == "gru_before" else 1))]
 
     return make
 

@@ -173,3 +173,16 @@ def test_one_class_is_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         losses.CategoricalCrossentropy()([[1.0, 0.0]], [[0.5, 0.5]])
+
+
+@pytest.mark.parametrize("name", [n for n in OURS if OURS[n].name != "Circle"])
+def test_the_comparison_sees_a_planted_error(name, monkeypatch):
+    """Values off by a hundred-thousandth; a mean that is none."""
+    values, scale = losses.Loss._values, losses.Loss.scale
+    monkeypatch.setattr(losses.Loss, "_values", lambda *a: (values(*a)[0] * (1 + 1e-5), values(*a)[1]))
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        test_function(name, (7, COLUMNS))
+    monkeypatch.setattr(losses.Loss, "_values", values)
+    monkeypatch.setattr(losses.Loss, "scale", lambda loss, count: scale(loss, count + 1))
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        test_reductions_and_weights(name, (7, COLUMNS), "mean")

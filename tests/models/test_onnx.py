@@ -45,10 +45,56 @@ STACKS = {
         lambda: L.Activation("tanh"),
     ],
 }
+OTHERS = {  # (input shape, layers)
+    "images": ((9, 8, 4), [
+        lambda: L.Conv2D(6, 3, activation="relu"), lambda: L.Conv2D(4, (2, 3), (2, 1), "same", groups=2),
+        lambda: L.Conv2D(4, 2, dilation_rate=2, padding="same"), lambda: L.DepthwiseConv2D(2, depth_multiplier=2),
+        lambda: L.SeparableConv2D(3, 2, padding="same", depth_multiplier=2), lambda: L.Flatten(),
+    ]),
+    "images made larger": ((2, 2, 2), [
+        lambda: L.Conv2DTranspose(3, 3, 2, "same"), lambda: L.Conv2DTranspose(2, 2, 3, "valid", use_bias=False),
+        lambda: L.Conv2DTranspose(2, 3, 2, "same", output_padding=1), lambda: L.Cropping2D(4), lambda: L.Conv2DTranspose(2, 1, 3),
+        lambda: L.UpSampling2D((1, 2)),
+        lambda: L.UpSampling2D(2, interpolation="bilinear"), lambda: L.ZeroPadding2D(((1, 2), (0, 3))), lambda: L.Cropping2D(15),
+        lambda: L.GlobalAveragePooling2D(),
+    ]),
+    "pooling": ((11, 10, 3), [
+        lambda: L.MaxPooling2D(3, 2, "same"), lambda: L.AveragePooling2D(3, 1, "same"), lambda: L.AveragePooling2D(2),
+        lambda: L.MaxPooling2D(2), lambda: L.GlobalMaxPooling2D(keepdims=True),
+    ]),
+    "steps": ((14, 3), [
+        lambda: L.Conv1D(4, 3, padding="causal", dilation_rate=2), lambda: L.DepthwiseConv1D(2, padding="same"),
+        lambda: L.SeparableConv1D(4, 3, 2, "same"), lambda: L.MaxPooling1D(2), lambda: L.Conv1DTranspose(3, 2, 2),
+        lambda: L.AveragePooling1D(2, padding="same"), lambda: L.UpSampling1D(3), lambda: L.ZeroPadding1D((1, 0)), lambda: L.Cropping1D(1),
+        lambda: L.GlobalAveragePooling1D(keepdims=True), lambda: L.GlobalMaxPooling1D(),
+    ]),
+    "sizes": ((9, 7, 3), [
+        lambda: L.Rescaling([0.1, 0.2, 0.3], 1.0), lambda: L.Normalization(mean=[0.0, 1.0, 2.0], variance=[1.0, 2.0, 3.0]),
+        lambda: L.RandomFlip(), lambda: L.RandomCrop(6, 8), lambda: L.CenterCrop(5, 5), lambda: L.CenterCrop(4, 7),
+        lambda: L.Resizing(6, 5, "nearest"), lambda: L.Resizing(4, 9, crop_to_aspect_ratio=True),
+        lambda: L.Resizing(8, 8, pad_to_aspect_ratio=True, fill_value=0.5), lambda: L.Normalization(axis=None, mean=0.3, variance=2.0),
+        lambda: L.Normalization(mean=[0.0, 1.0, 2.0], variance=[1.0, 2.0, 3.0], invert=True),
+    ]),
+    "recurrent": ((6, 3), [
+        lambda: L.SimpleRNN(4, "relu", return_sequences=True, go_backwards=True),
+        lambda: L.LSTM(5, recurrent_activation="hard_sigmoid", return_sequences=True, dropout=0.2),
+        lambda: L.GRU(4, return_sequences=True, use_bias=False), lambda: L.GRU(3, "softsign", reset_after=False, return_sequences=True),
+        lambda: L.TimeDistributed(L.Dense(4, "tanh")), lambda: L.Bidirectional(L.LSTM(3, return_sequences=True), "sum"),
+        lambda: L.Bidirectional(L.GRU(4), "mul"), lambda: L.Dense(2),
+    ]),
+    "masked steps": ((6, 3), [
+        lambda: L.Masking(0.5), lambda: L.GRU(4, return_sequences=True, go_backwards=True), lambda: L.Dropout(0.1),
+        lambda: L.LSTM(4, return_sequences=True, zero_output_for_mask=True),
+        lambda: L.Bidirectional(L.SimpleRNN(3, return_sequences=True, zero_output_for_mask=True)),
+        lambda: L.Bidirectional(L.LSTM(3, zero_output_for_mask=True), "ave"),
+    ]),
+    "tokens": ((7,), [lambda: L.Embedding(9, 4, mask_zero=True), lambda: L.LSTM(5), lambda: L.Dense(3, "softmax")]),
+    "tokens without a mask": ((7,), [lambda: L.Embedding(9, 4), lambda: L.GRU(5)]),
+}
 
 
-def built(stack, dtype="float32"):
-    model = gpunn.Sequential([L.Input((12,)), *(make() for make in stack)])
+def built(stack, shape=(12,)):
+    model = gpunn.Sequential([L.Input(shape), *(make() for make in stack)])
     model.set_weights([w + 0.3 * RNG.random(w.shape).astype(w.dtype) for w in model.get_weights()])
     return model
 
@@ -56,6 +102,23 @@ def built(stack, dtype="float32"):
 @pytest.mark.parametrize("stack", STACKS)
 def test_layers(tmp_path, stack):
     check(built(STACKS[stack]), tmp_path, RNG.standard_normal((7, 12)).astype("float32"))
+
+
+@pytest.mark.parametrize("stack", OTHERS)
+def test_layers_of_images_and_steps(tmp_path, stack):
+    shape, layers = OTHERS[stack]
+    x = RNG.standard_normal((7, *shape)).astype("float32")
+    if "tokens" in stack:
+        x = RNG.integers(0, 9, (7, *shape)).astype("float32")
+    if stack == "masked steps":
+        x[:3, 2:4] = x[2:5, 5] = x[6] = 0.5
+    check(built(layers, shape), tmp_path, x, 2e-5)
+
+
+def test_stateful_layers_are_refused(tmp_path):
+    model = gpunn.Sequential([L.Input((4, 3)), L.LSTM(2, stateful=True, name="kept")])
+    with pytest.raises(ValueError, match="Layer 'kept' is stateful: ONNX keeps no state"):
+        model.export(tmp_path / "m.onnx")
 
 
 def test_every_layer_is_exported():

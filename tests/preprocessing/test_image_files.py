@@ -39,7 +39,8 @@ def test_folders(folder, cpu, capsys):
     assert x.shape == (4, 4, 4, 1) and x.dtype == np.float32 and flow.image_shape == (4, 4, 1)
     np.testing.assert_allclose(x[:, 0, 0, 0] * 255, [0, 20, 40, 60], rtol=1e-6)
     np.testing.assert_array_equal(y, [[1, 0]] * 4)
-    parts = {s: generator.flow_from_directory(folder, **size, subset=s, shuffle=False, class_mode="sparse") for s in ("training", "validation")}
+    sparse = {**size, "shuffle": False, "class_mode": "sparse"}
+    parts = {s: generator.flow_from_directory(folder, **sparse, subset=s) for s in ("training", "validation")}
     assert [p.samples for p in parts.values()] == [6, 4]
     np.testing.assert_array_equal(next(parts["validation"])[1], [0, 0, 1, 1])
     for mode, want in (("binary", [0.0, 1.0]), ("input", None), (None, None)):

@@ -40,16 +40,16 @@ def test_affine_is_keras_and_scipys(mode, keras_image):
     x = X[0].astype("float64")
     for order in (0, 1):
         for _ in range(4):
-            p = dict(zip(("theta", "tx", "ty", "shear", "zx", "zy"), RNG.uniform([-90, -3, -3, -30, 0.6, 0.6], [90, 3, 3, 30, 1.5, 1.5]), strict=True))
+            amounts = RNG.uniform([-90, -3, -3, -30, 0.6, 0.6], [90, 3, 3, 30, 1.5, 1.5])
+            p = dict(zip(("theta", "tx", "ty", "shear", "zx", "zy"), amounts, strict=True))
             how = {"row_axis": 0, "col_axis": 1, "channel_axis": 2, "fill_mode": mode, "cval": 3.5, "order": order}
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 want = keras_image.apply_affine_transform(x, **p, **how)
             np.testing.assert_allclose(image.apply_affine_transform(x, **p, **how), want, rtol=1e-9, atol=1e-7)
     first = np.moveaxis(x, -1, 0)
-    np.testing.assert_array_equal(
-        image.apply_affine_transform(first, theta=20), np.moveaxis(image.apply_affine_transform(x, 20, row_axis=0, col_axis=1, channel_axis=2), -1, 0)
-    )
+    turned = image.apply_affine_transform(x, 20, row_axis=0, col_axis=1, channel_axis=2)
+    np.testing.assert_array_equal(image.apply_affine_transform(first, theta=20), np.moveaxis(turned, -1, 0))
 
 
 def test_apply_transform_and_standards_are_keras(keras_image):
@@ -65,10 +65,12 @@ def test_apply_transform_and_standards_are_keras(keras_image):
     np.testing.assert_allclose(ours.standardize(got.copy()), theirs.standardize(want.copy()), atol=1e-5)
     np.testing.assert_allclose(ours.standardize(X.copy())[3], theirs.standardize(X[3].copy()), atol=1e-5)
     x = X[:, :4, :4]
-    for options in ({"featurewise_center": True, "featurewise_std_normalization": True}, {"zca_whitening": True, "featurewise_center": True}):
+    for options in ({"featurewise_std_normalization": True}, {"zca_whitening": True}):
+        options["featurewise_center"] = True
         ours, theirs = (m.ImageDataGenerator(rescale=1 / 255, **options) for m in (image, keras_image))
         ours.fit(x), theirs.fit(x)
-        np.testing.assert_allclose(ours.standardize(x[:2].copy()), np.stack([theirs.standardize(v.copy()) for v in x[:2]]), rtol=1e-3, atol=1e-3)
+        want = np.stack([theirs.standardize(v.copy()) for v in x[:2]])
+        np.testing.assert_allclose(ours.standardize(x[:2].copy()), want, rtol=1e-3, atol=1e-3)
 
 
 def test_a_batch_is_what_apply_transform_makes_of_the_numbers_drawn(cpu):

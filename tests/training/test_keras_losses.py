@@ -154,3 +154,20 @@ def test_a_loss_without_reduction_is_for_calls():
     with pytest.raises(ValueError, match=r"compile needs a loss that is one number. Received: mean_squared_error with reduction=None"):
         model.compile("sgd", losses.MeanSquaredError(reduction=None))
     assert keras.losses.MeanSquaredError(reduction=None) is not None
+
+
+PLANTED = ["mse", "binary of logits", "sparse", "cosine", "hinge of bits", "dice of rows"]
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_the_comparison_sees_a_gradient_off_by_a_thousandth(name, monkeypatch):
+    scale = losses.Loss.scale
+    monkeypatch.setattr(losses.Loss, "scale", lambda loss, count: 1.001 * scale(loss, count))
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        test_twenty_steps(name, False)
+
+
+def test_the_comparison_sees_weights_that_are_left_out(monkeypatch):
+    monkeypatch.setattr(losses.Loss, "weigh", lambda loss, ops, y, weight: ops.asarray(np.ones(weight.shape)))
+    with pytest.raises(AssertionError, match="Not equal to tolerance"):
+        test_reductions_with_weights("rows", "MeanSquaredError", "numbers", "sum_over_batch_size")

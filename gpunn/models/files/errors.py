@@ -13,7 +13,7 @@ DAMAGE = (
 
 
 @contextmanager
-def told(path: pathlib.Path, what: str) -> Iterator[None]:
+def told(path: pathlib.Path) -> Iterator[None]:
     """Within the ``with`` block what damage raises becomes a ValueError that names the file."""
     try:
         yield
@@ -21,6 +21,6 @@ def told(path: pathlib.Path, what: str) -> Iterator[None]:
         raise
     except DAMAGE as error:
         words = str(error) if isinstance(error, (zipfile.BadZipFile, OSError, SyntaxError)) else f"{type(error).__name__} {error}"
-        raise ValueError(f"{path} is not a whole gpunn {what} file: {words}") from error
+        raise ValueError(f"{path} is not a whole gpunn model file: {words}") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

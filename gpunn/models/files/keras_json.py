@@ -18,6 +18,7 @@ from gpunn.optimizers.schedules import base as schedules
 OURS_ALONE = {
     "arctan", "bipolar_sigmoid", "step", "HalfMeanSquaredError", "SumSquaredError", "ConfusionMatrix", "LossMetric", "MeanMetricWrapper",
     "LossFunctionWrapper", "FormulaLoss", "LBFGS", "ElasticNet", "Lasso", "Ridge", "OneCycle", "StepDecay", "WarmUp",
+    "Cutout", "RandomAffine", "RandomChannelShift", "SaltAndPepper",
 }
 _MODULES: dict[str, tuple[str, Any]] = {
     "layers": ("keras.layers", layers.NAMES), "initializers": ("keras.initializers", initializers.NAMES),

@@ -47,32 +47,32 @@ def of_file(path: pathlib.Path, what: str) -> str:
     if head.startswith(_HDF5):
         kind = H5
     elif head.startswith(b"PK\x03\x04"):
-        kind = _of_zip(path, what)
+        kind = _of_zip(path)
     elif _is_safetensors(path, head):
         kind = SAFETENSORS
     else:
         found = next((name for magic, name in _FOREIGN if head.startswith(magic)), "no format known here" if head else "an empty file")
         raise ValueError(
-            f"{path} is not a whole gpunn {what} file: expected .keras, .h5, .weights.h5, .safetensors or gpunn's own .npz. "
+            f"{path} is not a whole gpunn model file: expected .keras, .h5, .weights.h5, .safetensors or gpunn's own .npz. "
             f"Received: {found}."
         )
     need(kind, path)
     return kind
 
 
-def _of_zip(path: pathlib.Path, what: str) -> str:
+def _of_zip(path: pathlib.Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
-        raise ValueError(f"{path} is not a whole gpunn {what} file: {error}") from error
+        raise ValueError(f"{path} is not a whole gpunn model file: {error}") from error
     if "config.npy" in names:
         return ARCHIVE
     if "config.json" in names:
         return KERAS
     if any(name.endswith("data.pkl") for name in names):
-        raise ValueError(f"{path} is not a whole gpunn {what} file. Received: a PyTorch file, which holds a pickle.")
-    raise ValueError(f"{path} is not a whole gpunn {what} file. Received: another archive, of {', '.join(names[:5]) or 'nothing'}.")
+        raise ValueError(f"{path} is not a whole gpunn model file. Received: a PyTorch file, which holds a pickle.")
+    raise ValueError(f"{path} is not a whole gpunn model file. Received: another archive, of {', '.join(names[:5]) or 'nothing'}.")
 
 
 def _is_safetensors(path: pathlib.Path, head: bytes) -> bool:

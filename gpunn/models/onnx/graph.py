@@ -18,6 +18,16 @@ class Graph:
         self._known: dict[Any, str] = {}
         self._count: dict[str, int] = {}
         self.scope = ""  # the layer that is written
+        self.mask: Value | None = None  # the steps of the input that count, (rows, steps), for layers that take a mask
+
+    def inner(self) -> "Graph":
+        """A graph within a node: nodes of its own, constants and names shared."""
+        made = Graph(self.dtype.name)
+        made.constants, made._known, made._count, made.scope = self.constants, self._known, self._count, self.scope
+        return made
+
+    def input(self, base: str) -> "Value":
+        return Value(self, self.name(f"{self.scope}/{base}"))
 
     def name(self, base: str) -> str:
         n = self._count[base] = self._count.get(base, -1) + 1
@@ -52,6 +62,15 @@ class Graph:
     def reshape(self, x: "Value", row: Sequence[int]) -> "Value":
         """Rows of this shape: the batch axis stays."""
         return self.op("Reshape", x, self.ints([0, *row]))
+
+    def turned(self, x: "Value", *axes: int) -> "Value":
+        return self.op("Transpose", x, perm=axes)
+
+    def zeros(self, like: "Value", *row: int) -> "Value":
+        """As many rows as another value has, of zeros."""
+        rows = self.op("Gather", self.op("Shape", like), self.ints([0]))
+        shape = self.op("Concat", rows, self.ints(row), axis=0)
+        return self.op("Expand", self.constant(0.0), shape)
 
     def reduce(self, kind: str, x: "Value", axes: Sequence[int], keep: bool = True) -> "Value":
         return self.op(kind, x, self.ints(axes), keepdims=int(keep))

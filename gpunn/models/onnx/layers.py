@@ -7,12 +7,15 @@ from typing import Any
 import numpy as np
 
 from gpunn import layers as L
+from gpunn.layers.augmentation import Augmentation
+from gpunn.layers.augmentation_crop import Sizing
 from gpunn.models.onnx.functions import activation
 from gpunn.models.onnx.graph import Graph, Value
 
 Shape = tuple[int | None, ...]
 Writer = Callable[[Graph, Any, Value, Shape], Value]
 WRITERS: dict[type, Writer] = {}
+MASKS: dict[type, Callable[[Graph, Any, Value], Value | None]] = {}  # layers that make one
 
 
 def writes(*kinds: type) -> Callable[[Writer], Writer]:
@@ -23,14 +26,24 @@ def writes(*kinds: type) -> Callable[[Writer], Writer]:
     return enter
 
 
-def write(graph: Graph, layer: Any, x: Any, shape: Any) -> Value:
-    """A layer's output from its input of this shape, batch axis first. Raises ValueError naming a layer that has no ONNX form."""
+def write(graph: Graph, layer: Any, x: Any, shape: Any, mask: Value | None = None) -> tuple[Any, Value | None]:
+    """-> (a layer's output, its mask) from its input of this shape, batch axis first, and the steps of that which count, if any do not.
+
+    Raises ValueError naming a layer that has no ONNX form.
+    """
     writer = WRITERS.get(type(layer))
     if writer is None:
         known = ", ".join(sorted(k.__name__ for k in WRITERS))
         raise ValueError(f"Layer {layer.name!r} ({type(layer).__name__}) cannot be exported to ONNX. Those that can are: {known}.")
-    graph.scope = layer.name
-    return writer(graph, layer, x, shape)
+    graph.scope, graph.mask = layer.name, mask
+    made = MASKS.get(type(layer))
+    passed = made(graph, layer, x) if made else mask if _passes_mask(layer) else None
+    y = writer(graph, layer, x, shape)
+    return y, passed
+
+
+def _passes_mask(layer: Any) -> bool:
+    return layer.supports_masking and getattr(layer, "return_sequences", True)
 
 
 def weight(graph: Graph, parameter: Any) -> Value:
@@ -38,7 +51,8 @@ def weight(graph: Graph, parameter: Any) -> Value:
 
 
 @writes(
-    L.InputLayer, L.Dropout, L.SpatialDropout1D, L.SpatialDropout2D, L.SpatialDropout3D, L.GaussianNoise, L.GaussianDropout, L.AlphaDropout,
+    *(k for k in L.NAMES.values() if issubclass(k, Augmentation) and not issubclass(k, Sizing)), L.InputLayer, L.Dropout,
+    L.SpatialDropout1D, L.SpatialDropout2D, L.SpatialDropout3D, L.GaussianNoise, L.GaussianDropout, L.AlphaDropout,
     L.ActivityRegularization,
 )
 def _same(graph: Graph, layer: Any, x: Value, shape: Shape) -> Value:

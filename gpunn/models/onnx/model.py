@@ -7,6 +7,7 @@ import numpy as np
 
 import gpunn
 from gpunn.models.files.atomic import replacing
+from gpunn.models.onnx import images, sequences, windows  # noqa: F401  whose layers they enter
 from gpunn.models.onnx.graph import IR, OPSET, Graph, Value
 from gpunn.models.onnx.layers import write
 
@@ -52,8 +53,9 @@ def _write(graph: Graph, model: Any) -> tuple[list[Any], list[Any]]:
 
 def chain(graph: Graph, layers: list[Any], x: Value, shape: tuple[int | None, ...]) -> tuple[Value, tuple[int | None, ...]]:
     """Layers one after another."""
+    mask = None
     for layer in layers:
-        x, shape = write(graph, layer, x, shape), layer.compute_output_shape(shape)
+        (x, mask), shape = write(graph, layer, x, shape, mask), layer.compute_output_shape(shape)
     return x, shape
 
 

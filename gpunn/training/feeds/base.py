@@ -32,6 +32,7 @@ class Feed:
     count: Any = None
     rows: Any = None
     change: Any = None  # ``change(ops, x) -> x``: launches on a gathered batch
+    change_target: Any = None  # ``change_target(ops, y) -> y``: the same for the loss's targets, after it
 
     def take_arrays(self, like: Any, arrays: list[Any]) -> None:
         """Arrays of the device, as `Rows.arrays` of `like` has them, become those that steps gather from."""
@@ -64,7 +65,7 @@ class Feed:
             ops.launch(kernel, target, self.order, self.position, out)
         else:
             ops.launch(feeding.GATHER["float"], target, self.order, self.position, 1.0, out)
-        return out
+        return out if index or self.change_target is None else self.change_target(ops, out)
 
     def gather_weights(self, ops: Any, rows: int, loss: int = 0) -> Any:
         """One weight a row, or one a position of each, in a row; None where there are none."""

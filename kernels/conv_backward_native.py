@@ -1,0 +1,238 @@
+"""The CPU's convolutions backward: gradients of images and of weights, of all places or of a pooling's winners. Needs Numba."""
+
+from typing import Any
+
+import numpy as np
+from numba import carray, njit
+
+from gpunn.kernels.conv_places import border, bordered_image, image_without, products, tables, take
+from gpunn.kernels.gemm_native import _transpose
+from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, tile
+from gpunn.kernels.native import address, pointer
+
+LONG = 6  # vectors of a tile of one row
+SPARSE = 64  # taps: fewer, and a winner's sum is too short to be worth its list
+_long = tile(1, LONG, False)
+_l1, _l2, _l3, _l4, _l5, _l6 = (tile(1, v, True) for v in range(1, LONG + 1))
+_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+
+@njit(**_fast)
+def _axpys(like, values, ks, count, b, ldb, c, n, accumulate):
+    """c[:n] (+)= sum over t of values[t] * b[ks[t] * ldb :]."""
+    size = like.itemsize
+    lanes = VECTOR // size
+    j = 0
+    while j < n:
+        w = min(n - j, LONG * lanes)
+        vectors = (w + lanes - 1) // lanes
+        rest = w - (vectors - 1) * lanes
+        at, to = b + j * size, c + j * size
+        if w == LONG * lanes:
+            _long(like, values, ks, count, at, ldb, to, w, accumulate, rest)
+        elif vectors == 1:
+            _l1(like, values, ks, count, at, ldb, to, w, accumulate, rest)
+        elif vectors == 2:
+            _l2(like, values, ks, count, at, ldb, to, w, accumulate, rest)
+        elif vectors == 3:
+            _l3(like, values, ks, count, at, ldb, to, w, accumulate, rest)
+        elif vectors == 4:
+            _l4(like, values, ks, count, at, ldb, to, w, accumulate, rest)
+        elif vectors == 5:
+            _l5(like, values, ks, count, at, ldb, to, w, accumulate, rest)
+        else:
+            _l6(like, values, ks, count, at, ldb, to, w, accumulate, rest)
+        j += w
+
+
+@njit(**_fast)
+def _turned(w, g, at):
+    """-> (weights as (filters, taps), the end)."""
+    cout, taps = g[5, 0], w.shape[0]
+    turned, at = take(at, cout * taps, w)
+    _transpose(w, 0, taps, 0, cout, turned)
+    return turned, at
+
+
+@njit(**_fast)
+def conv_dx(dz, w, g, dx, lo, hi, scratch):
+    size, cin, cout, groups = dx.itemsize, g[2, 0], g[5, 0], g[14, 0]
+    bordered, tall, wide = border(g)
+    places, count, taps, at = tables(g, wide, scratch)
+    starts, at = take(at, ROWS_N, np.int64(0))
+    area, at = take(at, tall * wide * cin if bordered else 1, dx)
+    turned, at = _turned(w, g, at)
+    each, own, depth = cin // groups, cout // groups, taps.size
+    identity, at = take(at, own, np.int32(0))
+    for k in range(own):
+        identity[k] = k
+    columns, at = take(at, ROWS_N * depth, dx)
+    most = VECTORS_N * (VECTOR // size)
+    run = g[7, 0] * each if g[11, 0] == 1 and groups == 1 else each
+    for i in range(lo, hi):
+        target = area if bordered else dx[i]
+        target[: tall * wide * cin] = dx.dtype.type(0)
+        for group in range(groups):
+            b = address(turned) + group * own * depth * size
+            for p in range(0, count, ROWS_N):
+                m = min(ROWS_N, count - p)
+                for q in range(m):
+                    starts[q] = address(dz) + (i * dz.shape[1] + (p + q) * cout + group * own) * size
+                for j in range(0, depth, most):
+                    n = min(most, depth - j)
+                    products(dx, starts, m, address(identity), own, b + j * size, depth, n, address(columns) + j * size, depth, 0, 0)
+                for q in range(m):
+                    first = places[p + q] + group * each
+                    for k in range(0, depth, run):
+                        to = target[first + taps[k] : first + taps[k] + run]
+                        more = columns[q * depth + k : q * depth + k + run]
+                        for r in range(run):
+                            to[r] += more[r]
+        if bordered:
+            image_without(area, g, tall, wide, dx, i)
+
+
+@njit(**_fast)
+def conv_pool_dx(dy, winners, w, g, dx, lo, hi, scratch):
+    size, cin, cout, groups, pools = dx.itemsize, g[2, 0], g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
+    bordered, tall, wide = border(g)
+    places, count, taps, at = tables(g, wide, scratch)
+    count //= pools
+    area, at = take(at, tall * wide * cin if bordered else 1, dx)
+    turned, at = _turned(w, g, at)
+    each, own, depth = cin // groups, cout // groups, taps.size
+    values, at = take(at, pools * own, dx)
+    filters, at = take(at, pools * own, np.int32(0))
+    found, at = take(at, pools, np.int64(0))
+    run = g[7, 0] * each if g[11, 0] == 1 and groups == 1 else each
+    for i in range(lo, hi):
+        target = area if bordered else dx[i]
+        target[: tall * wide * cin] = dx.dtype.type(0)
+        for group in range(groups):
+            for p in range(count):
+                first = p * cout + group * own
+                found[:] = 0
+                for c in range(own):
+                    d, q = dy[i, first + c], winners[i, first + c]
+                    n = q * own + found[q]
+                    values[n] = d
+                    filters[n] = c
+                    found[q] += d != 0
+                for q in range(pools):
+                    if found[q] > 0:
+                        place = places[p * pools + q] + group * each
+                        v, f = address(values) + q * own * size, address(filters) + q * own * 4
+                        for k in range(0, depth, run):
+                            b, c = address(turned) + (group * own * depth + k) * size, address(target) + (place + taps[k]) * size
+                            _axpys(dx, v, f, found[q], b, depth, c, run, 1)
+        if bordered:
+            image_without(area, g, tall, wide, dx, i)
+
+
+@njit(**_fast)
+def _dense_dw(source, dz, count, places, taps, starts, g, parts, part, more):
+    """parts[part] (+)= what one image gives: dz at its `count` places."""
+    size, cout, groups = parts.itemsize, g[5, 0], g[14, 0]
+    each, own, depth = g[2, 0] // groups, cout // groups, taps.size
+    lanes = VECTOR // size
+    most = VECTORS_N * lanes
+    panels = (own + most - 1) // most
+    step = ((own + panels - 1) // panels + lanes - 1) // lanes * lanes
+    total = address(parts) + part * parts.shape[1] * size
+    for group in range(groups):
+        for j in range(0, own, step):
+            n, column = min(step, own - j), group * own + j
+            for k in range(0, depth, ROWS_N):
+                m = min(ROWS_N, depth - k)
+                for q in range(m):
+                    starts[q] = source + (taps[k + q] + group * each) * size
+                c = total + (k * cout + column) * size
+                products(parts, starts, m, address(places), count, dz + column * size, cout, n, c, cout, c if more else 0, cout)
+    bias = carray(pointer(total + depth * cout * size, parts), (cout,))
+    d = carray(pointer(dz, parts), (count * cout,))
+    if not more:
+        bias[:] = parts.dtype.type(0)
+    for p in range(count):
+        row = d[p * cout : (p + 1) * cout]
+        for c in range(cout):
+            bias[c] += row[c]
+
+
+@njit(**_fast)
+def conv_dw(x, dz, g, group, parts, lo, hi, scratch):
+    size, cin = parts.itemsize, g[2, 0]
+    bordered, tall, wide = border(g)
+    places, count, taps, at = tables(g, wide, scratch)
+    starts, at = take(at, ROWS_N, np.int64(0))
+    area, at = take(at, tall * wide * cin if bordered else 1, parts)
+    for i in range(lo, hi):
+        source = address(x) + i * x.shape[1] * size
+        if bordered:
+            bordered_image(x, i, g, tall, wide, area)
+            source = address(area)
+        part = i // group[0]
+        _dense_dw(source, address(dz) + i * dz.shape[1] * size, count, places, taps, starts, g, parts, part, i % group[0] != 0)
+
+
+@njit(**_fast)
+def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
+    size, cin, cout, groups, pools = parts.itemsize, g[2, 0], g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
+    bordered, tall, wide = border(g)
+    places, count, taps, at = tables(g, wide, scratch)
+    starts, at = take(at, ROWS_N, np.int64(0))
+    area, at = take(at, tall * wide * cin if bordered else 1, parts)
+    depth = taps.size
+    windows = count // pools
+    run = g[7, 0] * cin // groups if g[11, 0] == 1 and groups == 1 else cin // groups
+    sparse = depth >= SPARSE
+    if sparse:
+        total, at = take(at, (depth + 1) * cout, parts)
+        values, at = take(at, windows * cout, parts)
+        offsets, at = take(at, windows * cout, np.int32(0))
+        found, at = take(at, cout, np.int64(0))
+    else:
+        total, at = take(at, count * cout, parts)
+        values, at = take(at, 1, parts)
+        offsets, at = take(at, 1, np.int32(0))
+        found, at = take(at, 1, np.int64(0))
+    for i in range(lo, hi):
+        source = address(x) + i * x.shape[1] * size
+        if bordered:
+            bordered_image(x, i, g, tall, wide, area)
+            source = address(area)
+        part, more = i // group[0], i % group[0] != 0
+        if not sparse:
+            for p in range(windows):
+                up, which = dy[i, p * cout : (p + 1) * cout], winners[i, p * cout : (p + 1) * cout]
+                for q in range(pools):
+                    row = total[(p * pools + q) * cout : (p * pools + q + 1) * cout]
+                    for c in range(cout):
+                        row[c] = up[c] if which[c] == q else parts.dtype.type(0)
+            _dense_dw(source, address(total), count, places, taps, starts, g, parts, part, more)
+            continue
+        if not more:
+            total[:] = parts.dtype.type(0)
+        found[:] = 0
+        for p in range(windows):
+            for c in range(cout):
+                d = dy[i, p * cout + c]
+                n = c * windows + found[c]
+                values[n] = d
+                offsets[n] = places[p * pools + winners[i, p * cout + c]]
+                found[c] += d != 0
+        for c in range(cout):
+            if found[c] == 0:
+                continue
+            shift = c // (cout // groups) * (cin // groups)
+            v, o = address(values) + c * windows * size, address(offsets) + c * windows * 4
+            for k in range(0, depth, run):
+                _axpys(parts, v, o, found[c], source + (taps[k] + shift) * size, 1, address(total) + (c * depth + k) * size, run, 1)
+            bias = total[depth * cout + c]
+            for t in range(found[c]):
+                bias += values[c * windows + t]
+            total[depth * cout + c] = bias
+        if (i + 1) % group[0] == 0 or i + 1 == x.shape[0]:
+            weights = carray(pointer(address(total), parts), (cout, depth))
+            out = carray(pointer(address(parts) + part * parts.shape[1] * size, parts), (depth * cout + cout,))
+            _transpose(weights, 0, cout, 0, depth, out)
+            out[depth * cout :] = total[depth * cout : depth * cout + cout]

@@ -1,0 +1,114 @@
+"""What the CPU's convolutions share: tables of places and taps, borders, register tiles over them. Imported only when Numba is there."""
+
+from typing import Any
+
+import numpy as np
+from numba import carray, njit
+
+from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, gather_tile
+from gpunn.kernels.native import address, pointer
+
+_full = gather_tile(ROWS_N, VECTORS_N, False)
+_g1, _g2, _g3 = (gather_tile(ROWS_N, min(v, VECTORS_N), True) for v in (1, 2, 3))
+_o1, _o2, _o3 = (gather_tile(1, min(v, VECTORS_N), True) for v in (1, 2, 3))
+_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+
+
+@njit(**_fast)
+def _rows(like, whole, vectors, places, table, count, b, ldb, c, ldc, begin, step, rest):
+    if whole:
+        _full(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
+    elif vectors == 1:
+        _g1(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
+    elif vectors == 2:
+        _g2(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
+    else:
+        _g3(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
+
+
+@njit(**_fast)
+def _row(like, vectors, places, table, count, b, ldb, c, ldc, begin, step, rest):
+    if vectors == 1:
+        _o1(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
+    elif vectors == 2:
+        _o2(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
+    else:
+        _o3(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
+
+
+@njit(**_fast)
+def take(at, count, like):
+    """-> (an array in private memory, where the next may begin)."""
+    area = carray(pointer(at, like), (count,))
+    return area, (at + count * area.itemsize + 63) // 64 * 64
+
+
+@njit(**_fast)
+def border(g):
+    """-> (whether images are copied with a border, height and width of what windows are read from)."""
+    tall = (g[3, 0] - 1) * g[8, 0] + (g[6, 0] - 1) * g[10, 0] + 1
+    wide = (g[4, 0] - 1) * g[9, 0] + (g[7, 0] - 1) * g[11, 0] + 1
+    if g[12, 0] == 0 and g[13, 0] == 0 and tall <= g[0, 0] and wide <= g[1, 0]:
+        return False, g[0, 0], g[1, 0]
+    return True, tall, wide
+
+
+@njit(**_fast)
+def tables(g, pitch, at):
+    """-> (places by window, how many, taps of a group, the end): how many numbers behind an image's first each lies."""
+    cin, pools = g[2, 0], g[15, 0] * g[16, 0]
+    tall, wide = g[3, 0] // g[15, 0], g[4, 0] // g[16, 0]
+    places, at = take(at, tall * wide * pools, np.int32(0))
+    n = 0
+    for i in range(tall):
+        for j in range(wide):
+            for a in range(g[15, 0]):
+                for b in range(g[16, 0]):
+                    places[n] = ((i * g[15, 0] + a) * g[8, 0] * pitch + (j * g[16, 0] + b) * g[9, 0]) * cin
+                    n += 1
+    each = cin // g[14, 0]
+    taps, at = take(at, g[6, 0] * g[7, 0] * each, np.int32(0))
+    k = 0
+    for i in range(g[6, 0]):
+        for j in range(g[7, 0]):
+            for c in range(each):
+                taps[k] = (i * g[10, 0] * pitch + j * g[11, 0]) * cin + c
+                k += 1
+    return places, n, taps, at
+
+
+@njit(**_fast)
+def bordered_image(x, i, g, tall, wide, area):
+    """Image i with its border, in `area`."""
+    height, width, cin, top, left = g[0, 0], g[1, 0], g[2, 0], g[12, 0], g[13, 0]
+    area[: tall * wide * cin] = area.dtype.type(0)
+    n = min(width, wide - left) * cin
+    for r in range(min(height, tall - top)):
+        to, start = ((top + r) * wide + left) * cin, r * width * cin
+        for j in range(n):
+            area[to + j] = x[i, start + j]
+
+
+@njit(**_fast)
+def image_without(area, g, tall, wide, x, i):
+    """What `bordered_image` does, backwards."""
+    height, width, cin, top, left = g[0, 0], g[1, 0], g[2, 0], g[12, 0], g[13, 0]
+    rows, n = min(height, tall - top), min(width, wide - left) * cin
+    for r in range(height):
+        start, at = r * width * cin, ((top + r) * wide + left) * cin
+        for j in range(width * cin):
+            x[i, start + j] = area[at + j] if r < rows and j < n else area.dtype.type(0)
+
+
+@njit(**_fast)
+def products(like, starts, m, table, count, b, ldb, w, c, ldc, begin, step):
+    """m <= ROWS_N rows of up to VECTORS_N vectors; fewer than a whole tile's one by one."""
+    lanes = VECTOR // like.itemsize
+    vectors = (w + lanes - 1) // lanes
+    rest = w - (vectors - 1) * lanes
+    if m == ROWS_N:
+        _rows(like, vectors == VECTORS_N and rest == lanes, vectors, address(starts), table, count, b, ldb, c, ldc, begin, step, rest)
+    else:
+        for q in range(m):
+            first = begin + q * step * like.itemsize if begin != 0 else begin
+            _row(like, vectors, address(starts) + q * 8, table, count, b, ldb, c + q * ldc * like.itemsize, ldc, first, step, rest)
