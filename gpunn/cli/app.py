@@ -155,6 +155,23 @@ def study_report(folder: Path) -> int:
     return report(folder)
 
 
+@study.command("augmentation", short_help="What augmentation does to few images, and a picture of every operation.")
+@click.option("--full", is_flag=True, help="1,000 images, more epochs and seeds: minutes instead of one.")
+@click.option("--backend", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True, help="Where to train.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for pictures and figures.  [default: runs/study-augmentation]")
+def study_augmentation(full: bool, backend: str, out: Path | None) -> int:
+    """Train a small network on few digits with and without augmentation, from several seeds, and test it on clean, noisy and blurred
+    images: the claims CL-41 and CL-42. Draws what every operation does to an image.
+
+    
+    Exit codes:    0  done
+                   2  bad usage or bad input
+    """
+    from gpunn.cli.study import augmentation
+
+    return augmentation(full, backend, out)
+
+
 @study.command("list", short_help="The lectures' claims that can be put to the test.")
 def study_list() -> int:
     """List the claims of five public lectures, each with its family and the deck that makes it."""
