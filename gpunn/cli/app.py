@@ -199,3 +199,34 @@ def study_run(claims: tuple[str, ...], full: bool, seed: int, backend: str, out:
     from gpunn.cli.claims import run
 
     return run(claims, full, seed, backend, out)
+
+
+@gpunn.group(short_help="Programs that each reach a figure and draw what a network learned.")
+def examples() -> None:
+    """Example programs: a sequence task, digits read row by row, a denoising autoencoder, a generative adversarial network."""
+
+
+@examples.command("list", short_help="The examples, with what each must reach.")
+def examples_list() -> int:
+    """List the examples, each with the figure that it must reach."""
+    from gpunn.cli.examples import listing
+
+    return listing()
+
+
+@examples.command("run", short_help="Run one: gpunn examples run recall.")
+@click.argument("name", metavar="NAME")
+@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same run.")
+@click.option("--backend", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True, help="Where to train.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the picture.  [default: runs/examples]")
+def examples_run(name: str, seed: int, backend: str, out: Path | None) -> int:
+    """Run the example NAME, and save a picture of what it learned.
+
+    \b
+    Exit codes:    0  it reached its figure
+                   1  it did not, or it failed
+                   2  bad usage, or data that is not there
+    """
+    from gpunn.cli.examples import run
+
+    return run(name, seed, backend, out)
