@@ -1,6 +1,7 @@
 """Images a second of an LSTM over the rows of Fashion-MNIST images against PyTorch: ``python bench/lstm.py [--busy] [--rounds 5]``.
 
-28 steps of 28 numbers, LSTM(128), Dense(10, softmax), Adam, float32, public `fit`. Prints a table, writes bench/results/lstm-cpu[-busy]-DATE.json.
+28 steps of 28 numbers, LSTM(128), Dense(10, softmax), Adam, float32, public `fit`. Prints a table and writes
+bench/results/lstm-cpu[-busy]-DATE.json.
 """
 
 import argparse

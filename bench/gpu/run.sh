@@ -43,8 +43,8 @@ export -f tests
 export python dry
 
 # section and its limit in seconds: 530 in all
-limits="facts 30 tests 110 capture 50 steps 150 parity 25 accuracy 65 bandwidth 100"
-[ $# -gt 0 ] || set -- facts tests capture steps parity accuracy bandwidth
+limits="facts 30 tests 110 capture 50 steps 150 parity 25 accuracy 65 bandwidth 75 augment 25"
+[ $# -gt 0 ] || set -- facts tests capture steps parity accuracy bandwidth augment
 failed=""
 for section in "$@"; do
   limit="$(echo "$limits" | tr ' ' '\n' | grep -A1 -x "$section" | tail -n 1)"

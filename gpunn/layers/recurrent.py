@@ -161,8 +161,8 @@ class Recurrent(Drawing):
             ops.launch(REGISTRY["column_sum"], dz, float(self.bias.claim()), self.bias.gradient)
 
     def config(self) -> dict[str, Any]:
-        names = ("units", "use_bias", "dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "stateful", "unroll")
-        out = {n: getattr(self, n) for n in (*names, "seed")}
+        names = ("units", "use_bias", "dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "stateful")
+        out = {n: getattr(self, n) for n in (*names, "unroll", "seed")}
         if self.zero_output_for_mask:
             out["zero_output_for_mask"] = True
         return {**out, "activation": activations.serialize(self.activation)}

@@ -127,11 +127,10 @@ class Bidirectional(Wrapper):
         one, other = self.within
         for name in ("return_sequences", "return_state", "stateful", "units"):
             if getattr(one, name) != getattr(other, name) and not (name == "units" and merge_mode is None):
-                raise ValueError(
-                    f"Layer {self.name!r}: expected two layers of the same {name}. Received: {getattr(one, name)} and {getattr(other, name)}."
-                )
+                found = f"{getattr(one, name)} and {getattr(other, name)}"
+                raise ValueError(f"Layer {self.name!r}: expected two layers of the same {name}. Received: {found}.")
         if one.go_backwards == other.go_backwards:
-            raise ValueError(f"Layer {self.name!r}: expected one layer to go backwards. Received: go_backwards={one.go_backwards} for both.")
+            raise ValueError(f"Layer {self.name!r}: expected one layer to go backwards. Received: {one.go_backwards} for both.")
         self.backward_layer.in_time = True  # what it gives is turned round: each output at its input's place
 
     @property
