@@ -9,17 +9,6 @@ from gpunn.models import Sequential
 TABLE = np.array([[7, 3, 5, 2], [8, 7, 1, 6], [4, 9, 3, 9], [0, 8, 4, 5]], np.float32)[None, :, :, None]  # EX-30's picture
 
 
-def test_sn13_functional(play, capsys):
-    model = play("sn13").model
-    assert model.name == "mnist model" and model.output_shape == (None, 10)
-    assert model.count_params() == 55_050
-    model.summary()
-    out = capsys.readouterr().out
-    assert "Total params: 55,050" in out and all(n in out for n in ("50,240", "4,160", "650"))
-    y = model.predict(np.random.default_rng(0).normal(size=(5, 784)).astype("float32"), verbose=0)
-    assert y.shape == (5, 10) and (y < 0).any()  # logits
-
-
 def test_sn24_image_data_generator(play):
     """tests/preprocessing has each parameter's bounds; here the slide's lines, and rows that keep their labels."""
     datagen = play("sn24").datagen
