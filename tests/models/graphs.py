@@ -64,7 +64,7 @@ def moved(k):
 
 
 def attended(k):
-    """A layer that takes the same value twice, and a residual around it. (The gradient of a key's bias is 0: Adam would make noise of it.)"""
+    """A layer that takes the same value twice, and a residual around it. No biases: the key's has no gradient but noise."""
     x = k.Input((3, 4))
     a = k.layers.MultiHeadAttention(2, 3, use_bias=False)(x, x, use_causal_mask=True)
     h = k.layers.LayerNormalization()(k.layers.Add()([x, a]))
