@@ -61,8 +61,8 @@ def accuracy(name: str, length: int, epochs: int = 20, rows: int = 2048) -> floa
     """Of new sequences, after training until it recalls nearly all, or `epochs` at most."""
     model = network(name, length)
     for epoch in range(epochs):
-        model.fit(*sequences(rows, length, epoch), batch_size=64, verbose=0)
-        if model.history.history["accuracy"][-1] > 0.995:
+        history = model.fit(*sequences(rows, length, epoch), batch_size=64, verbose=0).history
+        if history["accuracy"][-1] > 0.995:
             break
     return model.evaluate(*sequences(1000, length, epochs + 1), verbose=0)[1]
 

@@ -11,6 +11,7 @@ from gpunn.examples import Outcome
 from gpunn.examples.drawing import INK, image, panels
 from gpunn.layers import LSTM, Dense, Input
 from gpunn.models import Sequential
+from gpunn.optimizers import Adam
 
 UNITS, EPOCHS, SHOWN = 128, 5, 5
 
@@ -19,12 +20,13 @@ def main(path: Path, say: Callable[[str], Any]) -> Outcome:
     (x, y), (x_test, y_test) = mnist.load_data()
     x, x_test = x / np.float32(255), x_test / np.float32(255)
     model = Sequential([Input((28, 28)), LSTM(UNITS), Dense(10, "softmax")])
-    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    optimizer = Adam()
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     for epoch in range(EPOCHS):
-        model.optimizer.learning_rate = 0.002 if epoch < EPOCHS - 2 else 0.0005
-        model.fit(x, y, batch_size=128, verbose=0)
+        optimizer.learning_rate = 0.002 if epoch < EPOCHS - 2 else 0.0005
+        history = model.fit(x, y, batch_size=128, verbose=0).history
         test = model.evaluate(x_test, y_test, verbose=0)[1]
-        say(f"epoch {epoch + 1}: training {model.history.history['accuracy'][-1]:.4f}, test {test:.4f}")
+        say(f"epoch {epoch + 1}: training {history['accuracy'][-1]:.4f}, test {test:.4f}")
     draw(path, model, x_test[:SHOWN], y_test[:SHOWN], test)
     return Outcome({"test accuracy": test}, test >= 0.97, path)
 

@@ -26,13 +26,13 @@ class _Attending(Drawing):
         return given[0], given[min(1, len(given) - 1)], given[min(2, len(given) - 1)]
 
     def _shapes(self, x: Any) -> tuple[Any, Any, Any]:
-        shapes = tuple(tuple(s) for s in self._three(x))
-        if any(len(s) != 3 for s in shapes) or shapes[1][1] != shapes[2][1]:
+        query, value, key = (tuple(s) for s in self._three(x))
+        if any(len(s) != 3 for s in (query, value, key)) or value[1] != key[1]:
             raise ValueError(
                 f"Layer {self.name!r}: expected inputs of shape (rows, steps, features), value and key of as many steps. "
-                f"Received: {', '.join(map(str, shapes))}."
+                f"Received: {query}, {value}, {key}."
             )
-        return shapes
+        return query, value, key
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         return mask[0] if isinstance(mask, (list, tuple)) else mask
@@ -90,7 +90,8 @@ class MultiHeadAttention(_Attending):
     Weights as Keras 3's: kernels (features, num_heads, key_dim) and biases (num_heads, key_dim) of query and key, the same with `value_dim`
     of value, then (num_heads, value_dim, output_shape) and (output_shape,); `output_shape` is the query's width by default. Masks of query,
     value and key, and `use_causal_mask` in the call let places out; `forward` also takes `attention_mask`, (rows, T, S) or (T, S), and with
-    `return_attention_scores` gives the shares (rows, num_heads, T, S) too. Raises ValueError for sizes or shapes that cannot be, or other `attention_axes` than the steps.
+    `return_attention_scores` gives the shares (rows, num_heads, T, S) too. Raises ValueError for sizes or
+    shapes that cannot be, or other `attention_axes` than the steps.
     """
 
     recordable = True

@@ -35,7 +35,8 @@ class SimpleRNN(Recurrent):
                 "recurrent": (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
                 "bias": (bias_initializer, bias_regularizer, bias_constraint),
             },
-            activity_regularizer, dropout, recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed, **common,
+            activity_regularizer, dropout, recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed,
+            **common,
         )
 
     def kernels(self) -> tuple[Kernel, Kernel]:
@@ -78,7 +79,8 @@ class LSTM(_Gated):
                 "recurrent": (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
                 "bias": (bias_initializer, bias_regularizer, bias_constraint),
             },
-            activity_regularizer, dropout, recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed, **common,
+            activity_regularizer, dropout, recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed,
+            **common,
         )
         self.unit_forget_bias = bool(unit_forget_bias)
 
@@ -126,7 +128,8 @@ class GRU(_Gated):
                 "recurrent": (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
                 "bias": (bias_initializer, bias_regularizer, bias_constraint),
             },
-            activity_regularizer, dropout, recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed, **common,
+            activity_regularizer, dropout, recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed,
+            **common,
         )
         self.reset_after = bool(reset_after)
 
