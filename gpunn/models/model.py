@@ -57,10 +57,7 @@ class Model(Graph, Trainer, Layer):
     @property
     def leaves(self) -> list[Layer]:
         """The layers, with those of models within in place of these, each once."""
-        found: dict[Layer, None] = {}
-        for layer in self.layers:
-            found.update(dict.fromkeys(layer.leaves if isinstance(layer, Model) else [layer]))
-        return list(found)
+        return list(dict.fromkeys(leaf for layer in self.layers for leaf in (layer.leaves if isinstance(layer, Model) else [layer])))
 
     @property
     def parameters(self) -> list[Parameter]:  # type: ignore[override]
@@ -238,10 +235,7 @@ class Model(Graph, Trainer, Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The architecture. A class of the user's gives its own: the constructor's arguments."""
-        raise NotImplementedError(
-            f"Model {self.name!r}: {type(self).__name__} gives no get_config(), so its architecture cannot be written down. Give one that "
-            "returns the constructor's arguments, or save the weights alone: save_weights."
-        )
+        raise NotImplementedError(f"Model {self.name!r}: {type(self).__name__} gives no get_config(). Save its weights: save_weights.")
 
     def save(self, path: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
         """Write architecture, weights and optimizer state to one file; `gpunn.models.load_model` reads it.
