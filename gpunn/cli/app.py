@@ -37,7 +37,7 @@ def gpunn(context: click.Context) -> None:
 
 @gpunn.command()
 @click.argument("dataset", type=DatasetName(list(PRESETS), case_sensitive=False), metavar="DATASET")
-@click.option("--model", default="mlp", show_default=True, metavar="mlp|PATH.py:FUNCTION",
+@click.option("--model", default="mlp", show_default=True, metavar="mlp|cnn|PATH.py:FUNCTION",
               help="What to train. FUNCTION(input_shape, classes) returns a model, compiled or not.")
 @click.option("--epochs", metavar="N", type=click.IntRange(min=1), help=f"Passes over the training data.  [default: {_ORDER}]")
 @click.option("--batch-size", metavar="N", type=click.IntRange(min=1), help=f"Images a step.  [default: {_BATCH}]")
@@ -119,7 +119,7 @@ def study() -> None:
               help="Epochs, steps, seconds, or the most epochs to the target.  [default: 5, 2000, 10, 20]")
 @click.option("--target", metavar="X", type=click.FloatRange(0, 1, min_open=True),
               help="Validation accuracy to count steps and time to.  [default: 0.95 digits, 0.97 mnist, 0.85 fashion-mnist]")
-@click.option("--model", default="mlp", show_default=True, metavar="mlp|PATH.py:FUNCTION", help="What to train, as in gpunn train.")
+@click.option("--model", default="mlp", show_default=True, metavar="mlp|cnn|PATH.py:FUNCTION", help="What to train, as in gpunn train.")
 @click.option("--optimizer", metavar="NAME", default="sgd", show_default=True, help="Any optimizer of gpunn.optimizers.")
 @click.option("--lr", metavar="X", type=click.FloatRange(min=0, min_open=True),
               help="Learning rate of --base-batch rows.  [default: 0.1 for sgd, else the optimizer's own]")

@@ -58,7 +58,7 @@ KERNEL(augment_levels)(const T* __restrict__ x, const double* __restrict__ drawn
 KERNEL(augment_saturate)(const T* __restrict__ x, const double* __restrict__ drawn, long long at, T* __restrict__ y, long long rows,
                          long long columns) {
   const long long row = blockIdx.x;
-  const T f = (T)drawn[row * 20 + at], gain = f / (T(1) - f + T(1e-7));
+  const T f = (T)drawn[row * 20 + at], gain = maximum(f / (T(1) - f + T(1e-7)), T(0));
   for (long long p = row * columns + 3 * threadIdx.x; p < (row + 1) * columns; p += 3 * blockDim.x) {
     const T top = maximum(maximum(x[p], x[p + 1]), x[p + 2]), bottom = minimum(minimum(x[p], x[p + 1]), x[p + 2]);
     const T k = top > T(0) && top > bottom ? minimum(gain, top / (top - bottom)) : T(1);

@@ -247,7 +247,7 @@ def test_on_the_simulated_device(graph, sim_with, float64):
 
 
 # ------------------------------------------------------------------ configurations, copies, pictures
-@pytest.mark.parametrize("graph", ["chain", "residual", "moved", "many"])
+@pytest.mark.parametrize("graph", ["chain", "residual", "moved", "many", "shared", "nested"])
 def test_configuration_and_clone(graph):
     model, x, _ = getattr(graphs, graph)(gpunn)
     config = json.loads(json.dumps(model.get_config()))

@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import pytest
 
@@ -49,9 +50,10 @@ def test_a_quick_claim(cpu, key, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("key", sorted(CLAIMS))
 def test_every_claim(cpu, key, tmp_path):
+    began = time.process_time()  # of this process: others may be busy
     record = try_claim(CLAIMS[key], backend="cpu")
     complete(record)
-    assert record.seconds < 60 and draw(record, tmp_path)
+    assert time.process_time() - began < 60 and draw(record, tmp_path)
 
 
 def test_the_same_seed_gives_the_same_figures(cpu):
