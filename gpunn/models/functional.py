@@ -36,7 +36,7 @@ class Functional(Model):
 
         Raises ValueError for an unknown layer class, and for calls that never get their inputs: a cycle, or a layer that is not connected.
         """
-        layers = {entry["name"]: configuration.made(entry, custom_objects) for entry in config["layers"]}
+        layers = configuration.Layers(config["layers"], custom_objects)
         waiting = [(layers[entry["name"]], list(entry.get("inbound_nodes") or ())) for entry in config["layers"]]
         while waiting:
             rest = [(layer, _called(layer, calls, layers)) for layer, calls in waiting]
@@ -55,7 +55,7 @@ class Functional(Model):
         return model
 
 
-def _called(layer: Any, calls: list[Any], layers: dict[str, Any]) -> list[Any]:
+def _called(layer: Any, calls: list[Any], layers: configuration.Layers) -> list[Any]:
     """Repeat the calls whose inputs are there, in their order. -> those that are left."""
     for i, call in enumerate(calls):
         try:
