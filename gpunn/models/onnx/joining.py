@@ -12,7 +12,8 @@ from gpunn.models.onnx.layers import MASKS, Shape, writes
 _KINDS: dict[type, Callable[[Graph, list[Value]], Value]] = {
     L.Add: lambda graph, x: graph.op("Sum", *x), L.Average: lambda graph, x: graph.op("Mean", *x),
     L.Subtract: lambda graph, x: x[0] - x[1],
-    L.Maximum: lambda graph, x: graph.op("Max", *x), L.Minimum: lambda graph, x: graph.op("Min", *x), L.Multiply: lambda graph, x: _product(x),
+    L.Maximum: lambda graph, x: graph.op("Max", *x), L.Minimum: lambda graph, x: graph.op("Min", *x),
+    L.Multiply: lambda graph, x: _product(x),
 }
 
 
