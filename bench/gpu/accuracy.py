@@ -9,20 +9,24 @@ SEEDS = 2 if common.DRY else 20
 GOAL, MOST, BATCH = 0.98, (1 if common.DRY else 12), (16 if common.DRY else 256)
 
 
-def once(seed: int, train, test) -> dict:
+def _mlp():
+    return common.mlp((8,) if common.DRY else (300, 100), 2e-3)
+
+
+def once(seed: int, train, test, make=_mlp, goal: float = GOAL) -> dict:
     import gpunn
 
     gpunn.utils.set_random_seed(seed)
-    model, ops = common.mlp((8,) if common.DRY else (300, 100), 2e-3), common.backend()
+    model, ops = make(), common.backend()
     began = time.perf_counter()
     model.fit(*train, batch_size=BATCH, epochs=1, verbose=0)  # makes the graphs; then everything starts again
     model.evaluate(*test, verbose=0)
     warm = time.perf_counter() - began
     gpunn.utils.set_random_seed(seed)
-    model = common.mlp((8,) if common.DRY else (300, 100), 2e-3)
+    model = make()
     ops.synchronize()
     fitting, epochs, accuracy = 0.0, 0, 0.0
-    while epochs < MOST and accuracy < GOAL:
+    while epochs < MOST and accuracy < goal:
         began = time.perf_counter()
         model.fit(*train, batch_size=BATCH, epochs=1, verbose=0)
         ops.synchronize()

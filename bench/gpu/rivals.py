@@ -4,14 +4,26 @@ Each maker gives ``run(steps)``, which waits for the device at its end.
 """
 
 
-def _torch_model(x, y, batch: int, tf32: bool):
+def _mlp(nn):
+    return nn.Sequential(nn.Linear(784, 300), nn.ReLU(), nn.Linear(300, 100), nn.ReLU(), nn.Linear(100, 10))
+
+
+def cnn(nn):
+    """Of rows of 784, as everything here: an image has one channel, so that its layout is a view."""
+    return nn.Sequential(
+        nn.Unflatten(1, (1, 28, 28)), nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(1600, 128), nn.ReLU(), nn.Linear(128, 10),
+    )
+
+
+def _torch_model(x, y, batch: int, tf32: bool, network=_mlp):
     import torch
 
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cudnn.benchmark = True
     torch.manual_seed(0)
-    net = torch.nn.Sequential(
-        torch.nn.Linear(784, 300), torch.nn.ReLU(), torch.nn.Linear(300, 100), torch.nn.ReLU(), torch.nn.Linear(100, 10)
-    ).cuda()
+    net = network(torch.nn).cuda()
     data, labels = torch.from_numpy(x).cuda(), torch.from_numpy(y).cuda()
     return torch, net, data, labels, torch.randperm(len(x), device="cuda")
 
@@ -53,9 +65,9 @@ def torch_compiled(x, y, batch: int, tf32: bool):
     return run
 
 
-def torch_graph(x, y, batch: int, tf32: bool, unroll: int = 1):
+def torch_graph(x, y, batch: int, tf32: bool, unroll: int = 1, network=_mlp):
     """The whole step by hand in one CUDA graph, gathering its own rows by a counter on the device."""
-    torch, net, data, labels, order = _torch_model(x, y, batch, tf32)
+    torch, net, data, labels, order = _torch_model(x, y, batch, tf32, network)
     optimizer = torch.optim.Adam(net.parameters(), capturable=True, fused=True)
     position, offsets = torch.zeros(1, dtype=torch.int64, device="cuda"), torch.arange(batch, device="cuda")
 

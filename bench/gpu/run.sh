@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything a machine with an NVIDIA GPU can tell about gpunn, in less than nine minutes and without a network:
+# Everything a machine with an NVIDIA GPU can tell about gpunn, in less than ten minutes and without a network:
 #
 #     bench/gpu/run.sh                              results into bench/results/
 #     OUT=/tmp/out bench/gpu/run.sh facts steps     some sections, into another folder
@@ -42,9 +42,9 @@ tests() {
 export -f tests
 export python dry
 
-# section and its limit in seconds: 530 in all
-limits="facts 30 tests 110 capture 50 steps 150 parity 25 accuracy 65 bandwidth 100"
-[ $# -gt 0 ] || set -- facts tests capture steps parity accuracy bandwidth
+# section and its limit in seconds: 540 in all
+limits="facts 30 tests 120 capture 40 steps 120 parity 20 accuracy 55 bandwidth 60 cnn 50 lstm 25 augment 20"
+[ $# -gt 0 ] || set -- facts tests capture steps parity accuracy bandwidth cnn lstm augment
 failed=""
 for section in "$@"; do
   limit="$(echo "$limits" | tr ' ' '\n' | grep -A1 -x "$section" | tail -n 1)"

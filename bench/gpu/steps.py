@@ -11,14 +11,14 @@ ROWS = 200 if common.DRY else 1 << 18
 ROUNDS, LONGEST = (1, 16) if common.DRY else (5, 1024)
 
 
-def ours(x, y, batch: int, fork: bool = True, light: bool = True):
+def ours(x, y, batch: int, fork: bool = True, light: bool = True, make=common.mlp):
     from gpunn.training.loop import Training
 
     ops = common.backend()
     before = ops.fork, ops.light
     ops.fork, ops.light = fork, ops.light if light else None
     try:
-        model = common.mlp()
+        model = make()
         training = Training(model, model._check(x, y, None, None, "fit"), batch, False)
         program = training.record(batch)
         launches = len(program.plan)  # laid out as the switches say now
@@ -35,8 +35,8 @@ def ours(x, y, batch: int, fork: bool = True, light: bool = True):
     return run
 
 
-def contest(makers: dict, batch: int, row: dict) -> None:
-    steps = min(LONGEST, ROWS // batch // 16 * 16)
+def contest(makers: dict, batch: int, row: dict, rows: int = ROWS) -> None:
+    steps = min(LONGEST, rows // batch // 16 * 16)
     runs, seconds = {}, {}
     for name, make in makers.items():
         try:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend.probe import GpuUnavailable, prefer_gpu, require_gpu
-from gpunn.cli.presets import PRESETS, mlp
+from gpunn.cli.presets import PRESETS, cnn, mlp
 from gpunn.cli.shell import Failure, one_line
 
 VALIDATION_EVERY = 10  # every tenth training row; not the last ones, which in `digits` are other people's handwriting than the first
@@ -74,16 +74,18 @@ def choose_backend(name: str) -> str:
 
 
 def make_model(spec: str, dataset: str, input_shape: tuple[int, ...], classes: int) -> Any:
-    """The model that ``--model`` names: ``mlp``, or what the function in ``PATH.py:FUNCTION`` returns.
+    """The model that ``--model`` names: ``mlp``, ``cnn``, or what the function in ``PATH.py:FUNCTION`` returns.
 
     Raises:
         Failure: when the file or the function is missing, or the function fails or returns no model.
     """
     if spec == "mlp":
         return mlp(input_shape, classes, PRESETS[dataset].hidden)
+    if spec == "cnn":
+        return cnn(input_shape, classes)
     path, _, function_name = spec.rpartition(":")
     if not path.endswith(".py") or not function_name.isidentifier():
-        raise Failure(f"--model is mlp, or a file and a function in it: PATH.py:FUNCTION. Received: {spec!r}")
+        raise Failure(f"--model is mlp, cnn, or a file and a function in it: PATH.py:FUNCTION. Received: {spec!r}")
     function = _find_function(Path(path), function_name)
     try:
         model = function(input_shape, classes)

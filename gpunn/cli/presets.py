@@ -29,6 +29,13 @@ PRESETS = {
 }
 
 
+def cnn(input_shape: tuple[int, ...], classes: int) -> Any:
+    """The convolutional network: `gpunn.applications.FashionCNN`. Not compiled."""
+    import gpunn
+
+    return gpunn.applications.FashionCNN(input_shape, classes)
+
+
 def mlp(input_shape: tuple[int, ...], classes: int, hidden: tuple[int, ...]) -> Any:
     """The default network: flatten, ReLU layers of the given widths, softmax.  Not compiled."""
     import gpunn

@@ -146,7 +146,7 @@ class Recurrent(Drawing):
         def pullback(dy: Any, need_dx: bool = True) -> Any:
             if not call.kept:  # nobody said that a gradient would be asked for
                 call.forward(True)
-            dx, states = call.backward(dy if isinstance(dy, (list, tuple)) else [dy], need_dx)
+            dx, states = call.backward(list(dy) if isinstance(dy, (list, tuple)) else [dy], need_dx)
             return [dx, *states] if given else dx
 
         return out, pullback
@@ -161,8 +161,8 @@ class Recurrent(Drawing):
             ops.launch(REGISTRY["column_sum"], dz, float(self.bias.claim()), self.bias.gradient)
 
     def config(self) -> dict[str, Any]:
-        names = ("units", "use_bias", "dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "stateful", "unroll")
-        out = {n: getattr(self, n) for n in (*names, "seed")}
+        names = ("units", "use_bias", "dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "stateful")
+        out = {n: getattr(self, n) for n in (*names, "unroll", "seed")}
         if self.zero_output_for_mask:
             out["zero_output_for_mask"] = True
         return {**out, "activation": activations.serialize(self.activation)}
@@ -233,13 +233,14 @@ class _Call:
     def backward(self, gradients: list[Any], need_dx: bool) -> tuple[Any, list[Any]]:
         """-> the gradients of the sequence and of the initial state."""
         layer, ops, n = self.layer, self.ops, self.units
-        dy, *states = [*gradients, *[None] * (1 + layer.states - len(gradients))]
+        dy, *states = gradients + [None] * (1 + layer.states - len(gradients))
         options = self.options
         apart = bool(options & (bits.SEQUENCES | bits.ZERO))
         if apart and dy is None:
             dy = ops.zeros(self.outputs["y"].shape, self.dtype)
         arrays = dict(self.outputs, dy=dy.reshape(self.rows, -1) if apart else self.none, options=options)
-        for name, bit, found in (("dh", bits.NO_DH, [states[0], None if apart else dy]), ("dc", bits.NO_DC, states[1:2])):
+        last: list[tuple[str, int, list[Any]]] = [("dh", bits.NO_DH, [states[0], None if apart else dy]), ("dc", bits.NO_DC, states[1:2])]
+        for name, bit, found in last:
             there = [d for d in found if d is not None]
             if len(there) == 2:
                 ops.launch(REGISTRY["add"], *there)

@@ -6,57 +6,59 @@ from contextvars import ContextVar
 from typing import Any
 
 from gpunn import lookup
-from gpunn.layers import NAMES, InputLayer
+from gpunn.layers import NAMES
 from gpunn.layers.graph import KerasTensor, Node
+from gpunn.layers.input import InputLayer
 
 Places = dict[Any, list[Node]]  # of each layer the calls that belong to a model, in their order
-SHARED = "shared_object_id"  # Keras's: entries of the same number are one layer
-_numbers: ContextVar[dict[int, int] | None] = ContextVar("the numbers of layers that several models hold, by id", default=None)
-_objects: ContextVar[dict[Any, Any] | None] = ContextVar("layers made so far, by number", default=None)
+
+
+MASKING = ("NotEqual", "Any")  # operations that Keras writes where a mask comes from: here layers make theirs themselves
+_sharing: ContextVar[dict[Any, Any] | None] = ContextVar("layers written or made so far, for those that are there twice", default=None)
 
 
 @contextmanager
-def sharing(model: Any = None) -> Iterator[None]:
-    """Within the ``with`` block configurations say which layers are one that several models hold: those of `model`, to be written, or
-    those of configurations that are read."""
-    seen: dict[int, int] = {}
-    for one in [] if model is None else [model, *model.inner_models]:
-        for layer in one.layers:
-            seen[id(layer)] = seen.get(id(layer), 0) + 1
-    shared = [key for key, count in seen.items() if count > 1]
-    tokens = _numbers.set({key: number for number, key in enumerate(shared, 1)}), _objects.set({})
+def sharing() -> Iterator[None]:
+    """A layer that models within share is one thing in their configurations, by ``shared_object_id``, as in Keras's."""
+    if _sharing.get() is not None:  # within another model
+        yield
+        return
+    token = _sharing.set({})
     try:
         yield
     finally:
-        _numbers.reset(tokens[0])
-        _objects.reset(tokens[1])
+        _sharing.reset(token)
 
 
 def described(layer: Any) -> dict[str, Any]:
-    number = (_numbers.get() or {}).get(id(layer))
-    return {"class_name": type(layer).__name__, "config": layer.get_config()} | ({} if number is None else {SHARED: number})
-
-
-class Layers(dict[str, Any]):
-    """The layers of a model that is made, by name. ``starts``: calls that a layer had before, in another model."""
-
-    def __init__(self, entries: list[Any], own: dict[str, Any] | None):
-        super().__init__({entry["name"]: made(entry, own) for entry in entries})
-        self.starts = {name: 0 if isinstance(layer, InputLayer) else len(layer.inbound_nodes) for name, layer in self.items()}
+    seen = _sharing.get()
+    if seen is not None and layer in seen:
+        entry, number = seen[layer]
+        entry["shared_object_id"] = number
+        return dict(entry)
+    entry = {"class_name": type(layer).__name__, "config": layer.get_config()}
+    if seen is not None:
+        seen[layer] = (entry, len(seen))
+    return entry
 
 
 def made(entry: Any, own: dict[str, Any] | None) -> Any:
     """A layer or a model from its description. Raises ValueError for an unknown class, saying how to pass it."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str) or not isinstance(entry.get("config"), dict):
+        raise ValueError(f"Expected the description of a layer, with class_name and config. Received: {str(entry)[:80]}.")
+    made_already, shared = _sharing.get(), entry.get("shared_object_id")
+    if shared is not None and made_already is not None and shared in made_already:
+        return made_already[shared]
+    layer = _made(entry, own)
+    if shared is not None and made_already is not None:
+        made_already[shared] = layer
+    return layer
+
+
+def _made(entry: dict[str, Any], own: dict[str, Any] | None) -> Any:
     from gpunn.models.functional import Functional
     from gpunn.models.sequential import Sequential
 
-    if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str) or not isinstance(entry.get("config"), dict):
-        raise ValueError(f"Expected the description of a layer, with class_name and config. Received: {str(entry)[:80]}.")
-    objects, number = _objects.get(), entry.get(SHARED)
-    if objects is not None and number is not None:
-        if number not in objects:
-            objects[number] = made({k: v for k, v in entry.items() if k != SHARED}, own)
-        return objects[number]
     models = {"Sequential": Sequential, "Functional": Functional, "Model": Functional}
     name, table = entry["class_name"], NAMES | models | (own or {})
     if name not in table:
@@ -106,6 +108,14 @@ class Missing(Exception):
     """A call whose inputs are not there yet."""
 
 
+class Layers(dict):
+    """The layers of a model that is being made, by name. ``calls``: how many each had been through before, in models within."""
+
+    def __init__(self, layers: dict[str, Any]):
+        super().__init__(layers)
+        self.calls = {name: 0 if isinstance(v, InputLayer) else len(v.inbound_nodes) for name, v in layers.items()}
+
+
 def call(layer: Any, data: Any, layers: Layers) -> None:
     """Repeat a call. Raises Missing where an input is not there yet, ValueError for a layer that is nowhere."""
     if isinstance(data, list):  # Keras 2's form, which .h5 files keep: [[layer, call, output, options], ...]
@@ -114,9 +124,7 @@ def call(layer: Any, data: Any, layers: Layers) -> None:
         arguments: list[Any] = [inputs[0] if len(inputs) == 1 else inputs]
     else:
         arguments = [_of_tensors(a, layers) for a in data["args"]]
-        options = {name: _of_tensors(value, layers) for name, value in data.get("kwargs", {}).items()}
-    if options.get("mask", 0) is None:  # Keras writes it for recurrent layers
-        del options["mask"]
+        options = {name: _of_tensors(value, layers) for name, value in data.get("kwargs", {}).items() if name != "mask"}
     layer(*arguments, **options)
 
 
@@ -131,7 +139,7 @@ def _of_tensors(value: Any, layers: Layers) -> Any:
 def _output(layers: Layers, name: str, number: int, index: int) -> KerasTensor:
     if name not in layers:
         raise ValueError(f"Invalid configuration of a functional model: there is no layer {name!r}. Received: {', '.join(layers)}.")
-    nodes = layers[name].inbound_nodes[layers.starts[name] :]
+    nodes = layers[name].inbound_nodes[layers.calls[name] :]
     if number >= len(nodes):
         raise Missing(name)
     return nodes[number].outputs[index]

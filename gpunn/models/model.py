@@ -103,12 +103,18 @@ class Model(Graph, Trainer, Layer):
         """Lay the parameters out flat; those of layers with ``trainable=False`` rest."""
         for layer in self.leaves:
             self.adopt(layer)
-            for p in layer.parameters:
-                p.frozen = not layer.trainable
+        self.set_flags()
         self._tell_apart()
         if self.storage is None or not self.storage.fits(self.parameters):
             self.storage = Storage(self.backend, self.parameters, self.dtype)
         self._programs.clear()
+
+    def set_flags(self) -> tuple[bool, ...]:
+        """Parameters rest or learn as their layers say. -> what the layers say."""
+        for layer in self.leaves:
+            for p in layer.parameters:
+                p.frozen = not layer.trainable
+        return tuple(layer.trainable for layer in self.leaves)
 
     def _tell_apart(self) -> None:
         """Parameters of layers that have one name, in different models within, get names of their own."""

@@ -6,7 +6,6 @@ from typing import Any
 
 from gpunn import losses, metrics, optimizers
 from gpunn.layers import room
-from gpunn.models.configuration import sharing
 from gpunn.models.files import READERS, WEIGHT_WRITERS, WRITERS, kinds
 from gpunn.models.files.errors import told
 
@@ -48,8 +47,7 @@ def writable(path: Any, overwrite: bool) -> pathlib.Path:
 
 def describe(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
     """Everything but arrays: architecture, random state, and what compile was given."""
-    with sharing(model):
-        config: dict[str, Any] = {"class_name": type(model).__name__, "config": model.get_config(), "dtype": model.dtype}
+    config: dict[str, Any] = {"class_name": type(model).__name__, "config": model.get_config(), "dtype": model.dtype}
     config["rng"] = {"seed": model.rng.seed, "step": int(model.backend.to_numpy(model.rng.step)[0]), "epochs": model.epochs_seen}
     setup = model._setup
     if setup is not None and include_optimizer:
@@ -75,7 +73,7 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
     kind = kinds.of_file(path, "model")
     with told(path), READERS[kind](path) as source:
         config = source.model_config(custom_objects)
-        with room.limited(source.numbers()), sharing():
+        with room.limited(source.numbers()):
             model = rebuild(config, custom_objects)
         model.set_weights(source.weights(model))
         if "rng" in config:

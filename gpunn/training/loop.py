@@ -52,8 +52,7 @@ class _Pass:
 
     def _forget(self) -> None:
         """Let go of recorded steps that no longer hold."""
-        if not self.model.storage_fits():  # a callback has frozen a layer, or trained another model that shares one
-            self.model._arrange()
+        self.model._follow_flags()  # a callback may have frozen a layer, or trained another model that shares one
         held = (self.model.storage, self.feed.position, self.model.optimizer.form)
         if any(a is not b for a, b in zip(self._held, held, strict=True)):
             self._programs.clear()  # moved by another pass or a callback; or other arrays of the feed, or another schedule

@@ -268,7 +268,7 @@ def test_a_compiled_model_keeps_its_optimizer_and_needs_no_accuracy(call, net):
 
 
 @pytest.mark.parametrize(("spec", "said"), [
-    ("cnn", "--model is mlp, or a file and a function in it: PATH.py:FUNCTION. Received: 'cnn'"),
+    ("rnn", "--model is mlp, cnn, or a file and a function in it: PATH.py:FUNCTION. Received: 'rnn'"),
     ("nets/mine.py", "Received: 'nets/mine.py'"),
     ("nets/mine.py:a b", "Received: 'nets/mine.py:a b'"),
     ("nets/yours.py:net", "there is no file 'nets/yours.py'"),

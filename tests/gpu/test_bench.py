@@ -11,7 +11,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
-SECTIONS = ("facts", "capture", "steps", "parity", "accuracy", "bandwidth")
+SECTIONS = ("facts", "capture", "steps", "parity", "accuracy", "bandwidth", "cnn", "lstm", "augment")
 
 
 def errors(value, path=""):
@@ -38,7 +38,7 @@ def test_dry_run(tmp_path):
     log = (tmp_path / "gpu-run-dry.log").read_text()
     assert done.returncode == 0 and "all sections done" in done.stdout, log
     files = sorted(p.name for p in tmp_path.iterdir())
-    assert len(files) <= 8 and all(re.fullmatch(r"[A-Za-z0-9._-]+", f) for f in files)
+    assert len(files) <= 9 and all(re.fullmatch(r"[A-Za-z0-9._-]+", f) for f in files)
     for section in SECTIONS:
         results = json.loads((tmp_path / f"gpu-{section}-dry.json").read_text())
         assert not errors(results), section

@@ -135,6 +135,38 @@ def test_each_call_of_a_dropout_draws_for_itself():
     assert 0.2 < (a != b).mean() < 0.8
 
 
+def test_two_models_that_train_in_turns():
+    """A discriminator and the generator before it: what the other one trains is frozen, and nothing is recorded twice."""
+    from gpunn.training import loop
+
+    generator = Sequential([Input((3,)), Dense(8, activation="relu"), Dense(6)])
+    judge = Sequential([Input((6,)), Dense(8, activation="relu"), BatchNormalization(), Dense(1, activation="sigmoid")])
+    judge.compile("adam", "binary_crossentropy")
+    x = Input((3,))
+    both = Model(x, judge(generator(x)))
+    judge.trainable = False
+    both.compile("adam", "binary_crossentropy")
+    assert len(both.trainable_weights) == 4
+    noise, recorded, honest = RNG.standard_normal((40, 3)), [], loop.record_step
+    loop.record_step = lambda *a: recorded.append(a[0].name) or honest(*a)
+    try:
+        for _ in range(4):
+            judge.trainable = True
+            kept, before = generator.get_weights(), judge.get_weights()
+            judge.train_on_batch(np.concatenate([X, generator.predict(noise, verbose=0)]), np.repeat([[1], [0]], 40, axis=0))
+            np.testing.assert_array_equal(kept[0], generator.get_weights()[0])
+            assert all(not np.array_equal(a, b) for a, b in zip(before, judge.get_weights(), strict=True))
+            judge.trainable = False
+            kept, before = judge.get_weights(), generator.get_weights()
+            both.train_on_batch(noise, np.ones((40, 1)))
+            for a, b in zip(kept, judge.get_weights(), strict=True):
+                np.testing.assert_array_equal(a, b)
+            assert not np.array_equal(before[0], generator.get_weights()[0])
+    finally:
+        loop.record_step = honest
+    assert len(recorded) == 2, "each step once"
+
+
 class Own(Model):
     def __init__(self, **named):
         super().__init__(**named)
@@ -215,7 +247,7 @@ def test_on_the_simulated_device(graph, sim_with, float64):
 
 
 # ------------------------------------------------------------------ configurations, copies, pictures
-@pytest.mark.parametrize("graph", ["chain", "residual", "moved", "many"])
+@pytest.mark.parametrize("graph", ["chain", "residual", "moved", "many", "shared", "nested"])
 def test_configuration_and_clone(graph):
     model, x, _ = getattr(graphs, graph)(gpunn)
     config = json.loads(json.dumps(model.get_config()))
