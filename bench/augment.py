@@ -1,9 +1,9 @@
 """A batch of 128 images, 28 x 28, rotated, shifted, sheared, zoomed, flipped and with noise added: ``python bench/augment.py``.
 
 Each contestant once in turn, round after round, so that a noisy minute hits them all: the recorded launches of gpunn's step on one thread
-and on all, a batch of its ImageDataGenerator with the noise layer, Keras's legacy ImageDataGenerator with the same ranges and NumPy's noise,
-a pipeline image by image with Pillow and NumPy, and for scale a train step of a small CNN in PyTorch on one thread. "times ours" is the
-median of the rounds' ratios to gpunn's recorded launches on one thread. Writes bench/results/augment-cpu-DATE.json.
+and on all, a batch of its ImageDataGenerator and the noise layer, Keras's legacy ImageDataGenerator with the same ranges and NumPy's noise,
+a pipeline image by image with Pillow and NumPy, and for scale a train step of a small CNN, gpunn's and PyTorch's, on one thread. "times
+ours" is the median of the rounds' ratios to gpunn's recorded launches on one thread. Writes bench/results/augment-cpu-DATE.json.
 """
 
 import argparse
@@ -89,8 +89,30 @@ def of_pillow():
     return lambda: np.stack([one(image) for image in x])
 
 
+def of_own_cnn():
+    """A train step of gpunn on one thread: conv32 - pool - conv64 - pool - dense128 - dense10, Adam."""
+    from gpunn import backend, layers
+    from gpunn.backend.cpu import CpuBackend
+    from gpunn.models import Sequential
+    from gpunn.training.loop import Training
+
+    backend._made["cpu"] = CpuBackend(threads=1)
+    with backend.device("cpu"):
+        blocks = [layer for n in (32, 64) for layer in (layers.Conv2D(n, 3, activation="relu"), layers.MaxPooling2D())]
+        stack = [layers.Input((SIZE, SIZE, 1)), *blocks, layers.Flatten(), layers.Dense(128, "relu"), layers.Dense(10, "softmax")]
+        model = Sequential(stack)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    training = Training(model, model._check(images() / 255, np.arange(ROWS) % 10, None, None, "fit"), ROWS, False)
+
+    def step():
+        model.backend.write(training.feed.position, 0)
+        training.step(ROWS, 1)
+
+    return step
+
+
 def of_cnn():
-    """A train step in PyTorch: conv32 - pool - conv64 - pool - dense128 - dense10, Adam."""
+    """The same step in PyTorch."""
     import torch
     from torch import nn
 
@@ -113,7 +135,7 @@ def of_cnn():
 CONTESTANTS = {
     "gpunn, recorded": lambda: recorded(os.cpu_count() or 1), "gpunn, recorded, 1 thread": lambda: recorded(1),
     "gpunn, ImageDataGenerator": of_generator, "Keras, legacy ImageDataGenerator": of_keras, "Pillow and NumPy, image by image": of_pillow,
-    "PyTorch CNN step, 1 thread": of_cnn,
+    "gpunn CNN step, 1 thread": of_own_cnn, "PyTorch CNN step, 1 thread": of_cnn,
 }  # fmt: skip
 
 

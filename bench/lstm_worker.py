@@ -43,7 +43,7 @@ def torch_lstm(x, y, batch):
         def forward(self, rows):
             return self.dense(self.lstm(rows)[0][:, -1])
 
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(int(os.environ.get("GPUNN_THREADS") or os.cpu_count() or 1))
     model = Net()
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
     xs, ys = torch.from_numpy(_images(x).copy()), torch.from_numpy(y)

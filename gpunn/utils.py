@@ -12,6 +12,7 @@ from gpunn.training.feeds.errors import DataError
 __all__ = ["DataError", "PyDataset", "Sequence", "image_dataset_from_directory", "plot_model", "set_random_seed", "to_categorical"]
 _ELSEWHERE = {
     **dict.fromkeys(("array_to_img", "img_to_array", "load_img", "save_img"), "gpunn.preprocessing.files"),
+    "class_weights": "gpunn.preprocessing.labels",
     "pad_sequences": "gpunn.preprocessing.sequence",
 }
 __all__ += [*_ELSEWHERE]

@@ -3,6 +3,7 @@
 from gpunn.kernels import (
     activations,
     alignments,
+    attention,
     augment_blur,
     augment_draw,
     augment_geometry,
@@ -56,6 +57,7 @@ __all__ = [
     "Kernel",
     "activations",
     "alignments",
+    "attention",
     "augment_blur",
     "augment_draw",
     "augment_geometry",

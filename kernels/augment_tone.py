@@ -111,7 +111,7 @@ def _saturate_reference(x, drawn, at, y):
     T, rows = x.dtype.type, x.shape[0]
     v = x.reshape(rows, columns_of(x) // 3, 3)
     f = drawn[:, int(at)].astype(x.dtype)[:, None]
-    gain = f / (T(1) - f + T(1e-7))
+    gain = np.maximum(f / (T(1) - f + T(1e-7)), T(0))
     top, bottom = v.max(axis=2), v.min(axis=2)
     colourful = (top > 0) & (top > bottom)
     full = np.where(colourful, top / np.where(colourful, top - bottom, T(1)), T(1))
@@ -123,7 +123,7 @@ def _saturate_native(x, drawn, at, y, lo, hi, scratch):
     T = x.dtype.type
     for r in range(lo, hi):
         image, out, f = x[r], y[r], T(drawn[r, at[0]])
-        gain = f / (T(1) - f + T(1e-7))
+        gain = max(f / (T(1) - f + T(1e-7)), T(0))
         for p in range(0, x.shape[1], 3):
             top, bottom = max(image[p], image[p + 1], image[p + 2]), min(image[p], image[p + 1], image[p + 2])
             k = min(gain, top / (top - bottom)) if top > T(0) and top > bottom else T(1)
@@ -131,7 +131,7 @@ def _saturate_native(x, drawn, at, y, lo, hi, scratch):
                 out[p + c] = top - (top - image[p + c]) * k
 
 
-# HSV's saturation times f / (1 - f + 1e-7), at most 1, in the form that leaves hue and value as they are: x = v - (v - x) * factor
+# HSV's saturation times f / (1 - f + 1e-7), from 0 to 1, in the form that leaves hue and value as they are: x = v - (v - x) * factor
 SATURATE = register(
     Kernel(
         name="augment_saturate", operands=parse("x, drawn:full:f8, at:const:i8 -> y"), extent=first_rows, reference=_saturate_reference,

@@ -113,8 +113,10 @@ def gru(activation: Any, recurrent_activation: Any, reset_after: bool) -> Pair:
 class _Usual:
     """The activations that Keras's layers have by default: their kernels are there from the start."""
 
+    constants: dict[str, float] = {}  # noqa: RUF012  never changed
+
     def __init__(self, forward: Kernel, backward: Kernel):
-        self.forward, self.backward, self.constants = forward, backward, {}
+        self.forward, self.backward = forward, backward
 
 
 _TANH, _SIGMOID = _Usual(tanh_, tanh_bwd), _Usual(sigmoid, sigmoid_bwd)

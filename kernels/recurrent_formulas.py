@@ -1,8 +1,8 @@
 """The cells of recurrent layers as formulas of one unit: what comes after the products, and its gradient, for any two activations.
 
 An activation is kept for the backward pass as its gradient wants it: its output, or its input. The formulas are Elman 1990 (SimpleRNN),
-Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000 (LSTM, gates in the order i, f, c, o), and Cho et al. 2014 (GRU, z, r,
-h; the reset gate before the product, as there, or after it).
+Hochreiter & Schmidhuber 1997 with the forget gate of Gers et al. 2000 (LSTM, gates in the order i, f, c, o), and Cho et al. 2014 (GRU, in
+the order z, r, h; the reset gate before the product, as there, or after it).
 """
 
 import hashlib
@@ -54,8 +54,11 @@ class Cell(NamedTuple):
     backward: tuple[Formula, ...]
 
 
-def _cell(name: str, activations: tuple[Activation, ...], forward: list[tuple[str, str, str]], backward: list[tuple[str, str, str]]) -> Cell:
-    """Formulas of (arguments, assignments, results)."""
+Text = tuple[str, str, str]  # arguments, assignments, results
+
+
+def _cell(name: str, activations: tuple[Activation, ...], forward: list[Text], backward: list[Text]) -> Cell:
+    """The formulas of these texts."""
     scope = {word: kernel for a in activations for word, kernel in a.scope.items()}
     name = "_".join([name, *(a.name for a in activations)])
     made = []

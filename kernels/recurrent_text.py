@@ -11,7 +11,7 @@ from gpunn.kernels.formula import Formula
 from gpunn.kernels.recurrent_options import BITS
 
 
-def _fill(text: str, pad: int = 0, **parts: str) -> str:
+def _fill(text: str, parts: dict[str, str]) -> str:
     """`text` with whole lines ``<name>`` replaced by parts, indented as they stand."""
     out = []
     for line in textwrap.dedent(text).strip("\n").splitlines():
@@ -21,7 +21,7 @@ def _fill(text: str, pad: int = 0, **parts: str) -> str:
             out += [line[: len(line) - len(line.lstrip())] + x for x in textwrap.dedent(own).strip("\n").splitlines()]
         else:
             out.append(line)
-    return textwrap.indent("\n".join(out), " " * pad)
+    return "\n".join(out)
 
 
 def _point(formula: Formula, arguments: Sequence[str], targets: Sequence[str], index: int = 0, biased: Sequence[str] = ()) -> str:
@@ -125,7 +125,7 @@ ARRIVE = """
 
 
 def _frame(frame: str, operands: Sequence[str], gates: int, **parts: str) -> str:
-    text = _fill(frame, **parts).replace("<operands>", ", ".join(operands)).replace("<gates>", str(gates))
+    text = _fill(frame, parts).replace("<operands>", ", ".join(operands)).replace("<gates>", str(gates))
     return _constants(text)
 
 

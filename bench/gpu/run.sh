@@ -42,9 +42,9 @@ tests() {
 export -f tests
 export python dry
 
-# section and its limit in seconds: 590 in all
-limits="facts 30 tests 110 capture 50 steps 150 parity 25 accuracy 65 bandwidth 100 cnn 60"
-[ $# -gt 0 ] || set -- facts tests capture steps parity accuracy bandwidth cnn
+# section and its limit in seconds: 540 in all
+limits="facts 30 tests 120 capture 40 steps 120 parity 20 accuracy 55 bandwidth 60 cnn 50 lstm 25 augment 20"
+[ $# -gt 0 ] || set -- facts tests capture steps parity accuracy bandwidth cnn lstm augment
 failed=""
 for section in "$@"; do
   limit="$(echo "$limits" | tr ' ' '\n' | grep -A1 -x "$section" | tail -n 1)"

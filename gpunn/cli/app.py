@@ -155,6 +155,23 @@ def study_report(folder: Path) -> int:
     return report(folder)
 
 
+@study.command("augmentation", short_help="What augmentation does to few images, and a picture of every operation.")
+@click.option("--full", is_flag=True, help="1,000 images, more epochs and seeds: minutes instead of one.")
+@click.option("--backend", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True, help="Where to train.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for pictures and figures.  [default: runs/study-augmentation]")
+def study_augmentation(full: bool, backend: str, out: Path | None) -> int:
+    """Train a small network on few digits with and without augmentation, from several seeds, and test it on clean, noisy and blurred
+    images: the claims CL-41 and CL-42. Draws what every operation does to an image.
+
+    
+    Exit codes:    0  done
+                   2  bad usage or bad input
+    """
+    from gpunn.cli.study import augmentation
+
+    return augmentation(full, backend, out)
+
+
 @study.command("list", short_help="The lectures' claims that can be put to the test.")
 def study_list() -> int:
     """List the claims of five public lectures, each with its family and the deck that makes it."""
@@ -182,3 +199,34 @@ def study_run(claims: tuple[str, ...], full: bool, seed: int, backend: str, out:
     from gpunn.cli.claims import run
 
     return run(claims, full, seed, backend, out)
+
+
+@gpunn.group(short_help="Programs that each reach a figure and draw what a network learned.")
+def examples() -> None:
+    """Example programs: a sequence task, digits read row by row, a denoising autoencoder, a generative adversarial network."""
+
+
+@examples.command("list", short_help="The examples, with what each must reach.")
+def examples_list() -> int:
+    """List the examples, each with the figure that it must reach."""
+    from gpunn.cli.examples import listing
+
+    return listing()
+
+
+@examples.command("run", short_help="Run one: gpunn examples run recall.")
+@click.argument("name", metavar="NAME")
+@click.option("--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same run.")
+@click.option("--backend", type=click.Choice(["auto", "cpu", "gpu"]), default="auto", show_default=True, help="Where to train.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for the picture.  [default: runs/examples]")
+def examples_run(name: str, seed: int, backend: str, out: Path | None) -> int:
+    """Run the example NAME, and save a picture of what it learned.
+
+    \b
+    Exit codes:    0  it reached its figure
+                   1  it did not, or it failed
+                   2  bad usage, or data that is not there
+    """
+    from gpunn.cli.examples import run
+
+    return run(name, seed, backend, out)

@@ -103,6 +103,18 @@ def report(folder: Path) -> int:
     return OK
 
 
+def augmentation(full: bool, backend: str, out: Path | None) -> int:
+    """The study of augmentation; the exit code."""
+    import gpunn
+    from gpunn.studies.augmentation import main
+
+    _need("matplotlib")
+    console = Console(highlight=False)
+    with gpunn.device(choose_backend(backend)):
+        main(out or Path("runs") / "study-augmentation", full, lambda line: console.print(line, soft_wrap=True))
+    return OK
+
+
 def _report(results: Any, folder: Path, console: Console) -> None:
     from gpunn.studies.report import write
     from gpunn.studies.report.words import found

@@ -1,6 +1,7 @@
 """Layers. Each family has a file of its own; `base` says what a layer is."""
 
 from gpunn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from gpunn.layers.attention import MultiHeadAttention
 from gpunn.layers.augmentation_colour import (
     RandomBrightness,
     RandomChannelShift,

@@ -59,14 +59,14 @@ class RandomContrast(Augmentation):
 
 
 class RandomSaturation(Augmentation):
-    """Changes the saturation (HSV) of images with three channels: `factor` 0 is grey, 0.5 leaves them, 1 is as colourful as can be; a
-    number f stands for (0, f). Saturation ends at 1, whatever `value_range` says."""
+    """Changes the saturation (HSV) of images with three channels: `factor` 0 (and below) is grey, 0.5 leaves them, 1 is as colourful as can
+    be; a number f stands for (0, f). Saturation ends at 1, whatever `value_range` says."""
 
     recordable = True
 
     def __init__(self, factor: Any, value_range: Any = (0, 255), data_format: str | None = None, seed: int | None = None, **common: Any):
         super().__init__(seed, data_format, **common)
-        self.factor, self.limits = self.between("factor", factor, 0.0, 1.0, mirrored=False), self.value_range(value_range)
+        self.factor, self.limits = self.between("factor", factor, -1.0, 1.0, mirrored=False), self.value_range(value_range)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         if self.image(input_shape)[2] != 3:

@@ -164,8 +164,8 @@ class RandomShear(Moving):
         fill_value: float = 0.0, data_format: str | None = None, seed: int | None = None, **common: Any,
     ):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **common)
-        self.x_factor = self.between("x_factor", x_factor, 0.0, 1.0, mirrored=False)
-        self.y_factor = self.between("y_factor", y_factor, 0.0, 1.0, mirrored=False)
+        self.x_factor = self.between("x_factor", x_factor, -1.0, 1.0, mirrored=False)
+        self.y_factor = self.between("y_factor", y_factor, -1.0, 1.0, mirrored=False)
 
     def ranges(self, height: int, width: int) -> Ranges:
         return {geometry.SLANT_X: self.x_factor, geometry.SLANT_Y: self.y_factor, geometry.SIGN: (0.0, 1.0)}

@@ -141,7 +141,7 @@ class Normalization(Layer):
             shaped = (a.reshape(wide) if a.size == np.prod(wide) else a for a in self.given)
             mean, variance = (ops.asarray(np.broadcast_to(a, row).reshape(-1), x.dtype) for a in shaped)
             return mean, variance
-        if self.parameters[2].numpy() == 0:
+        if self.parameters[2].numpy() == 0 and not self.mean.numpy().any() and (self.variance.numpy() == 1).all():  # Keras saves no count
             raise ValueError(f"Layer {self.name!r} has neither mean nor variance: give both, or call adapt(data) first.")
         places = np.broadcast_to(np.arange(np.prod(wide), dtype=np.int32).reshape(wide), row).reshape(-1)
         out = []

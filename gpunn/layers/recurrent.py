@@ -114,13 +114,20 @@ class Recurrent(Drawing):
             self._held = ops, [ops.zeros((rows, self.units), dtype) for _ in range(self.states)]
         elif self._held[0] is not ops:
             self._held = ops, [ops.asarray(self._held[0].to_numpy(s)) for s in self._held[1]]
-        held = self._held[1]
-        if held[0].shape[0] != rows:
-            raise ValueError(
-                f"Layer {self.name!r} is stateful: expected batches of {held[0].shape[0]} rows, as the first had. Received: {rows} rows. "
-                "reset_state(rows=None) lets it begin with other batches."
-            )
-        return held
+        self.check_batches([rows])
+        return self._held[1]
+
+    def check_batches(self, sizes: Sequence[int]) -> None:
+        """Raises ValueError where a stateful layer's batches would not all have as many rows as the state."""
+        if not self.stateful:
+            return
+        wanted = sizes[0] if self._held is None else self._held[1][0].shape[0]
+        for rows in sizes:
+            if rows != wanted:
+                raise ValueError(
+                    f"Layer {self.name!r} is stateful: expected batches of {wanted} rows, as the first. Received: {rows} rows. "
+                    "reset_state(rows=None) lets it begin with batches of another size."
+                )
 
     def reset_state(self, rows: Any = 0) -> None:
         """Begin the next batch of a stateful layer with a state of zeros; with ``rows=None`` its number of rows may change, too."""
@@ -146,7 +153,7 @@ class Recurrent(Drawing):
         def pullback(dy: Any, need_dx: bool = True) -> Any:
             if not call.kept:  # nobody said that a gradient would be asked for
                 call.forward(True)
-            dx, states = call.backward(dy if isinstance(dy, (list, tuple)) else [dy], need_dx)
+            dx, states = call.backward(list(dy) if isinstance(dy, (list, tuple)) else [dy], need_dx)
             return [dx, *states] if given else dx
 
         return out, pullback
@@ -161,8 +168,8 @@ class Recurrent(Drawing):
             ops.launch(REGISTRY["column_sum"], dz, float(self.bias.claim()), self.bias.gradient)
 
     def config(self) -> dict[str, Any]:
-        names = ("units", "use_bias", "dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "stateful", "unroll")
-        out = {n: getattr(self, n) for n in (*names, "seed")}
+        names = ("units", "use_bias", "dropout", "recurrent_dropout", "return_sequences", "return_state", "go_backwards", "stateful")
+        out = {n: getattr(self, n) for n in (*names, "unroll", "seed")}
         if self.zero_output_for_mask:
             out["zero_output_for_mask"] = True
         return {**out, "activation": activations.serialize(self.activation)}
@@ -233,13 +240,14 @@ class _Call:
     def backward(self, gradients: list[Any], need_dx: bool) -> tuple[Any, list[Any]]:
         """-> the gradients of the sequence and of the initial state."""
         layer, ops, n = self.layer, self.ops, self.units
-        dy, *states = [*gradients, *[None] * (1 + layer.states - len(gradients))]
+        dy, *states = gradients + [None] * (1 + layer.states - len(gradients))
         options = self.options
         apart = bool(options & (bits.SEQUENCES | bits.ZERO))
         if apart and dy is None:
             dy = ops.zeros(self.outputs["y"].shape, self.dtype)
         arrays = dict(self.outputs, dy=dy.reshape(self.rows, -1) if apart else self.none, options=options)
-        for name, bit, found in (("dh", bits.NO_DH, [states[0], None if apart else dy]), ("dc", bits.NO_DC, states[1:2])):
+        last: list[tuple[str, int, list[Any]]] = [("dh", bits.NO_DH, [states[0], None if apart else dy]), ("dc", bits.NO_DC, states[1:2])]
+        for name, bit, found in last:
             there = [d for d in found if d is not None]
             if len(there) == 2:
                 ops.launch(REGISTRY["add"], *there)

@@ -34,7 +34,9 @@ class SimpleRNN(Recurrent):
                 "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
                 "recurrent": (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
                 "bias": (bias_initializer, bias_regularizer, bias_constraint),
-            }, activity_regularizer, dropout, recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed, **common,
+            },
+            activity_regularizer, dropout, recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed,
+            **common,
         )
 
     def kernels(self) -> tuple[Kernel, Kernel]:
@@ -76,7 +78,9 @@ class LSTM(_Gated):
                 "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
                 "recurrent": (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
                 "bias": (bias_initializer, bias_regularizer, bias_constraint),
-            }, activity_regularizer, dropout, recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed, **common,
+            },
+            activity_regularizer, dropout, recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed,
+            **common,
         )
         self.unit_forget_bias = bool(unit_forget_bias)
 
@@ -123,7 +127,9 @@ class GRU(_Gated):
                 "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
                 "recurrent": (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
                 "bias": (bias_initializer, bias_regularizer, bias_constraint),
-            }, activity_regularizer, dropout, recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed, **common,
+            },
+            activity_regularizer, dropout, recurrent_dropout, return_sequences, return_state, go_backwards, stateful, unroll, seed,
+            **common,
         )
         self.reset_after = bool(reset_after)
 

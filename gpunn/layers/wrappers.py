@@ -124,15 +124,18 @@ class Bidirectional(Wrapper):
             backward_layer = type(layer).from_config(config)
         self.backward_layer, self.merge_mode, self._given = backward_layer, merge_mode, weights
         super().__init__([self.forward_layer, self.backward_layer], **common)
-        one, other = self.within
+        one, other = self.directions
         for name in ("return_sequences", "return_state", "stateful", "units"):
             if getattr(one, name) != getattr(other, name) and not (name == "units" and merge_mode is None):
-                raise ValueError(
-                    f"Layer {self.name!r}: expected two layers of the same {name}. Received: {getattr(one, name)} and {getattr(other, name)}."
-                )
+                found = f"{getattr(one, name)} and {getattr(other, name)}"
+                raise ValueError(f"Layer {self.name!r}: expected two layers of the same {name}. Received: {found}.")
         if one.go_backwards == other.go_backwards:
-            raise ValueError(f"Layer {self.name!r}: expected one layer to go backwards. Received: go_backwards={one.go_backwards} for both.")
+            raise ValueError(f"Layer {self.name!r}: expected one layer to go backwards. Received: {one.go_backwards} for both.")
         self.backward_layer.in_time = True  # what it gives is turned round: each output at its input's place
+
+    @property
+    def directions(self) -> tuple[Recurrent, Recurrent]:
+        return self.forward_layer, self.backward_layer
 
     @property
     def return_sequences(self) -> bool:
@@ -166,13 +169,18 @@ class Bidirectional(Wrapper):
         out += [None] * (2 * self.forward_layer.states if self.forward_layer.return_state else 0)
         return out if len(out) > 1 else out[0]
 
-    def reset_state(self) -> None:
-        for layer in self.within:
-            layer.reset_state()
+    def check_batches(self, sizes: Sequence[int]) -> None:
+        for layer in self.directions:
+            layer.check_batches(sizes)
+
+    def reset_state(self, rows: Any = 0) -> None:
+        """As `Recurrent.reset_state`."""
+        for layer in self.directions:
+            layer.reset_state(rows)
 
     def forward(self, x: Any, training: bool = False, mask: Any = None) -> tuple[Any, Pullback]:
         self.lend()
-        calls = [layer.forward(given, training, mask=mask) for layer, given in zip(self.within, self._halves(x), strict=True)]
+        calls = [layer.forward(given, training, mask=mask) for layer, given in zip(self.directions, self._halves(x), strict=True)]
         outputs = [y if isinstance(y, list) else [y] for y, _ in calls]
         ys = [o[0] for o in outputs]
         merged = ys if self.merge_mode is None else [self._merged(*ys)]

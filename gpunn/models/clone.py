@@ -19,30 +19,36 @@ def clone_model(
     `input_tensors`: symbolic tensors in place of new inputs; `recursive`: whether `clone_function` is called for the layers of models
     within, which are cloned, too. Raises ValueError for a class of the user's, other numbers of inputs, and what is not symbolic.
     """
+    given = None if input_tensors is None else flat(input_tensors)
+    wanted = max(1, len(getattr(model, "inputs", ())))
+    if given is not None and (len(given) != wanted or not all(isinstance(t, KerasTensor) for t in given)):
+        raise ValueError(f"clone_model: expected {wanted} symbolic input_tensors. Received: {input_tensors!r}.")
+    return _clone(model, given, clone_function or _again, clone_function if recursive else None, {})
+
+
+def _again(layer: Any) -> Any:
+    return type(layer).from_config(layer.get_config())
+
+
+def _clone(model: Any, given: list[KerasTensor] | None, make: Any, within: Any, seen: dict[Any, Any]) -> Any:
+    """`make` makes the layers, `within` those of models within (None: as their configurations say); `seen`: what was made of which."""
     if not isinstance(model, (Sequential, Functional)):
         raise ValueError(f"clone_model takes a Sequential or functional model. Received: {model!r} (of type {type(model).__name__}).")
-    make = clone_function or (lambda layer: type(layer).from_config(layer.get_config()))
-    own = clone_function if recursive else None
 
     def cloned(layer: Any) -> Any:
-        return clone_model(layer, None, own, recursive) if isinstance(layer, (Sequential, Functional)) else make(layer)
+        if layer not in seen:
+            inner = isinstance(layer, (Sequential, Functional))
+            seen[layer] = _clone(layer, None, within or _again, within, seen) if inner else make(layer)
+        return seen[layer]
 
-    given = None if input_tensors is None else flat(input_tensors)
-    if given is not None and (len(given) != max(1, len(model.inputs)) or not all(isinstance(t, KerasTensor) for t in given)):
-        raise ValueError(f"clone_model: expected {max(1, len(model.inputs))} symbolic input_tensors. Received: {input_tensors!r}.")
     if isinstance(model, Sequential):
-        return _sequential(model, given, cloned)
+        layers = [layer for layer in model.layers if given is None or not isinstance(layer, InputLayer)]
+        out = Sequential([*(given or []), *(cloned(layer) for layer in layers)], name=model.name)
+        if model.built and not out.built:
+            out.build(model.input_shape)
+        return out
     inputs, nodes, outputs = model.graph(False)
-    layers = {layer: cloned(layer) for layer in model.layers if not isinstance(layer, InputLayer)}
-    fresh = given or [InputLayer.from_config(t.node.layer.get_config()).output for t in inputs]  # type: ignore[attr-defined]
-    known = dict(zip(inputs, fresh, strict=True))
-    made = replay(nodes, dict(known), outputs, layers)
-    return Functional(packed(model.input, fresh), packed(model.output, made), name=model.name)
-
-
-def _sequential(model: Sequential, given: list[KerasTensor] | None, cloned: Callable[[Any], Any]) -> Any:
-    layers = [layer for layer in model.layers if given is None or not isinstance(layer, InputLayer)]
-    out = Sequential([*(given or []), *(cloned(layer) for layer in layers)], name=model.name)
-    if model.built and not out.built:
-        out.build(model.input_shape)
-    return out
+    made = {layer: cloned(layer) for layer in model.layers if not isinstance(layer, InputLayer)}
+    fresh = given or [_again(t.node.layer).output for t in inputs]
+    ends = replay(nodes, dict(zip(inputs, fresh, strict=True)), outputs, made)
+    return Functional(packed(model.input, fresh), packed(model.output, ends), name=model.name)

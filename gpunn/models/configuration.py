@@ -1,25 +1,64 @@
 """Layers and models from their configurations, and calls of a graph in Keras 3's form."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from gpunn import lookup
 from gpunn.layers import NAMES
 from gpunn.layers.graph import KerasTensor, Node
+from gpunn.layers.input import InputLayer
 
 Places = dict[Any, list[Node]]  # of each layer the calls that belong to a model, in their order
 
 
+MASKING = ("NotEqual", "Any")  # operations that Keras writes where a mask comes from: here layers make theirs themselves
+_sharing: ContextVar[dict[Any, Any] | None] = ContextVar("layers written or made so far, for those that are there twice", default=None)
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """A layer that models within share is one thing in their configurations, by ``shared_object_id``, as in Keras's."""
+    if _sharing.get() is not None:  # within another model
+        yield
+        return
+    token = _sharing.set({})
+    try:
+        yield
+    finally:
+        _sharing.reset(token)
+
+
 def described(layer: Any) -> dict[str, Any]:
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+    seen = _sharing.get()
+    if seen is not None and layer in seen:
+        entry, number = seen[layer]
+        entry["shared_object_id"] = number
+        return dict(entry)
+    entry = {"class_name": type(layer).__name__, "config": layer.get_config()}
+    if seen is not None:
+        seen[layer] = (entry, len(seen))
+    return entry
 
 
 def made(entry: Any, own: dict[str, Any] | None) -> Any:
     """A layer or a model from its description. Raises ValueError for an unknown class, saying how to pass it."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str) or not isinstance(entry.get("config"), dict):
+        raise ValueError(f"Expected the description of a layer, with class_name and config. Received: {str(entry)[:80]}.")
+    made_already, shared = _sharing.get(), entry.get("shared_object_id")
+    if shared is not None and made_already is not None and shared in made_already:
+        return made_already[shared]
+    layer = _made(entry, own)
+    if shared is not None and made_already is not None:
+        made_already[shared] = layer
+    return layer
+
+
+def _made(entry: dict[str, Any], own: dict[str, Any] | None) -> Any:
     from gpunn.models.functional import Functional
     from gpunn.models.sequential import Sequential
 
-    if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str) or not isinstance(entry.get("config"), dict):
-        raise ValueError(f"Expected the description of a layer, with class_name and config. Received: {str(entry)[:80]}.")
     models = {"Sequential": Sequential, "Functional": Functional, "Model": Functional}
     name, table = entry["class_name"], NAMES | models | (own or {})
     if name not in table:
@@ -69,7 +108,15 @@ class Missing(Exception):
     """A call whose inputs are not there yet."""
 
 
-def call(layer: Any, data: Any, layers: dict[str, Any]) -> None:
+class Layers(dict):
+    """The layers of a model that is being made, by name. ``calls``: how many each had been through before, in models within."""
+
+    def __init__(self, layers: dict[str, Any]):
+        super().__init__(layers)
+        self.calls = {name: 0 if isinstance(v, InputLayer) else len(v.inbound_nodes) for name, v in layers.items()}
+
+
+def call(layer: Any, data: Any, layers: Layers) -> None:
     """Repeat a call. Raises Missing where an input is not there yet, ValueError for a layer that is nowhere."""
     if isinstance(data, list):  # Keras 2's form, which .h5 files keep: [[layer, call, output, options], ...]
         inputs = [_output(layers, *entry[:3]) for entry in data]
@@ -77,13 +124,11 @@ def call(layer: Any, data: Any, layers: dict[str, Any]) -> None:
         arguments: list[Any] = [inputs[0] if len(inputs) == 1 else inputs]
     else:
         arguments = [_of_tensors(a, layers) for a in data["args"]]
-        options = {name: _of_tensors(value, layers) for name, value in data.get("kwargs", {}).items()}
-    if options.get("mask", 0) is None:  # Keras writes it for recurrent layers
-        del options["mask"]
+        options = {name: _of_tensors(value, layers) for name, value in data.get("kwargs", {}).items() if name != "mask"}
     layer(*arguments, **options)
 
 
-def _of_tensors(value: Any, layers: dict[str, Any]) -> Any:
+def _of_tensors(value: Any, layers: Layers) -> Any:
     if isinstance(value, dict):
         if value.get("class_name") == "__keras_tensor__":
             return _output(layers, *value["config"]["keras_history"])
@@ -91,16 +136,16 @@ def _of_tensors(value: Any, layers: dict[str, Any]) -> Any:
     return [_of_tensors(v, layers) for v in value] if isinstance(value, list) else value
 
 
-def _output(layers: dict[str, Any], name: str, number: int, index: int) -> KerasTensor:
+def _output(layers: Layers, name: str, number: int, index: int) -> KerasTensor:
     if name not in layers:
         raise ValueError(f"Invalid configuration of a functional model: there is no layer {name!r}. Received: {', '.join(layers)}.")
-    nodes = layers[name].inbound_nodes
+    nodes = layers[name].inbound_nodes[layers.calls[name] :]
     if number >= len(nodes):
         raise Missing(name)
     return nodes[number].outputs[index]
 
 
-def outputs_at(entry: Any, layers: dict[str, Any]) -> Any:
+def outputs_at(entry: Any, layers: Layers) -> Any:
     """Tensors from ``input_layers`` or ``output_layers``: one [layer, call, output], a list or a dict of them."""
     if isinstance(entry, dict):
         return {name: outputs_at(e, layers) for name, e in entry.items()}

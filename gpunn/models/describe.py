@@ -15,13 +15,13 @@ def summary(model: Any, line_length: int | None = None, expand_nested: bool = Fa
     rows = [row for layer in model.layers for row in _rows(model, layer, expand_nested)]
     linked = any(row[3] for row in rows)
     head = ("Layer (type)", "Output Shape", "Param #", "Connected to")[: 4 if linked else 3]
-    rows = [row[: len(head)] for row in rows]
-    widths = [max([len(r[i]) for r in [head, *rows]]) + 2 for i in range(len(head))]
+    cells: list[tuple[str, ...]] = [row[: len(head)] for row in rows]
+    widths = [max([len(r[i]) for r in [head, *cells]]) + 2 for i in range(len(head))]
     if line_length:
         widths[0] = max(widths[0], line_length - sum(widths[1:]))
     line = "-" * sum(widths)
     out = [f'Model: "{model.name}"', line, "".join(h.ljust(w) for h, w in zip(head, widths, strict=True)), line.replace("-", "=")]
-    out += ["".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in rows]
+    out += ["".join(c.ljust(w) for c, w in zip(r, widths, strict=True)).rstrip() for r in cells]
     trainable = sum(int(np.prod(p.shape)) for p in model.trainable_weights)
     rest = sum(int(np.prod(p.shape)) for p in model.non_trainable_weights)
     out.append(line)

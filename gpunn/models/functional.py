@@ -14,16 +14,16 @@ class Functional(Model):
     def get_config(self) -> dict[str, Any]:
         """As Keras 3 has it: layers with the calls that belong to this model, and where inputs and outputs come from."""
         _, nodes, _ = self.graph(False)
-        places: configuration.Places = {}
-        for node in nodes:
-            places.setdefault(node.layer, [])
-        for layer in self.layers:
-            own = {id(n) for n in nodes}
-            places[layer] = [n for n in layer.inbound_nodes if id(n) in own or isinstance(layer, InputLayer)]
+        own = {id(n) for n in nodes}
+        places: configuration.Places = {
+            layer: [n for n in layer.inbound_nodes if id(n) in own or isinstance(layer, InputLayer)] for layer in self.layers
+        }
+        with configuration.sharing():
+            entries = [configuration.described(layer) for layer in self.layers]
         layers = []
-        for layer in self.layers:
+        for layer, entry in zip(self.layers, entries, strict=True):
             calls = [configuration.call_config(n, places) for n in places[layer] if n.inputs]
-            layers.append(configuration.described(layer) | {"name": layer.name, "inbound_nodes": calls})
+            layers.append(entry | {"name": layer.name, "inbound_nodes": calls})
         ends = {
             "input_layers": mapped(lambda t: configuration.tensor_place(t, places), self._input),
             "output_layers": mapped(lambda t: configuration.tensor_place(t, places), self._output),
@@ -36,8 +36,10 @@ class Functional(Model):
 
         Raises ValueError for an unknown layer class, and for calls that never get their inputs: a cycle, or a layer that is not connected.
         """
-        layers = {entry["name"]: configuration.made(entry, custom_objects) for entry in config["layers"]}
-        waiting = [(layers[entry["name"]], list(entry.get("inbound_nodes") or ())) for entry in config["layers"]]
+        entries = [entry for entry in config["layers"] if entry["class_name"] not in configuration.MASKING]
+        with configuration.sharing():
+            layers = configuration.Layers({entry["name"]: configuration.made(entry, custom_objects) for entry in entries})
+        waiting = [(layers[entry["name"]], list(entry.get("inbound_nodes") or ())) for entry in entries]
         while waiting:
             rest = [(layer, _called(layer, calls, layers)) for layer, calls in waiting]
             left = [(layer, calls) for layer, calls in rest if calls]
@@ -55,7 +57,7 @@ class Functional(Model):
         return model
 
 
-def _called(layer: Any, calls: list[Any], layers: dict[str, Any]) -> list[Any]:
+def _called(layer: Any, calls: list[Any], layers: configuration.Layers) -> list[Any]:
     """Repeat the calls whose inputs are there, in their order. -> those that are left."""
     for i, call in enumerate(calls):
         try:

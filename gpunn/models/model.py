@@ -57,10 +57,7 @@ class Model(Graph, Trainer, Layer):
     @property
     def leaves(self) -> list[Layer]:
         """The layers, with those of models within in place of these, each once."""
-        found: dict[Layer, None] = {}
-        for layer in self.layers:
-            found.update(dict.fromkeys(layer.leaves if isinstance(layer, Model) else [layer]))
-        return list(found)
+        return list(dict.fromkeys(leaf for layer in self.layers for leaf in (layer.leaves if isinstance(layer, Model) else [layer])))
 
     @property
     def parameters(self) -> list[Parameter]:  # type: ignore[override]
@@ -103,12 +100,18 @@ class Model(Graph, Trainer, Layer):
         """Lay the parameters out flat; those of layers with ``trainable=False`` rest."""
         for layer in self.leaves:
             self.adopt(layer)
-            for p in layer.parameters:
-                p.frozen = not layer.trainable
+        self.set_flags()
         self._tell_apart()
         if self.storage is None or not self.storage.fits(self.parameters):
             self.storage = Storage(self.backend, self.parameters, self.dtype)
         self._programs.clear()
+
+    def set_flags(self) -> tuple[bool, ...]:
+        """Parameters rest or learn as their layers say. -> what the layers say."""
+        for layer in self.leaves:
+            for p in layer.parameters:
+                p.frozen = not layer.trainable
+        return tuple(layer.trainable for layer in self.leaves)
 
     def _tell_apart(self) -> None:
         """Parameters of layers that have one name, in different models within, get names of their own."""
@@ -230,6 +233,10 @@ class Model(Graph, Trainer, Layer):
         (print_fn or print)(text)
         return text
 
+    def get_config(self) -> dict[str, Any]:
+        """The architecture. A class of the user's gives its own: the constructor's arguments."""
+        raise NotImplementedError(f"Model {self.name!r}: {type(self).__name__} gives no get_config(). Save its weights: save_weights.")
+
     def save(self, path: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
         """Write architecture, weights and optimizer state to one file; `gpunn.models.load_model` reads it.
 
@@ -265,8 +272,11 @@ class Model(Graph, Trainer, Layer):
 
         Raises ValueError for a layer that has no ONNX form, naming it, and for another `format`.
         """
+        from gpunn.models.describe import is_chain
         from gpunn.models.onnx import export
 
+        if not is_chain(self):
+            raise ValueError(f"Model {self.name!r}: models are exported as 'onnx' where each layer follows the one before it.")
         if format != "onnx":
             raise ValueError(f"Model {self.name!r}: models are exported as 'onnx'. Received: format={format!r}.")
         export(self, path)

@@ -20,6 +20,11 @@ def save(model: Any, path: Any, overwrite: bool = True, include_optimizer: bool 
     WRITERS[format_of(path)](model, path, describe(model, include_optimizer))
 
 
+def save_model(model: Any, filepath: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+    """`Model.save` as a function, as Keras has it."""
+    model.save(filepath, overwrite, include_optimizer)
+
+
 def format_of(path: Any, weights_only: bool = False) -> str:
     """The format that a name asks for. Raises ValueError for one that holds the other of models and weights, ImportError for a missing
     package."""

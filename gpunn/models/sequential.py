@@ -6,7 +6,7 @@ from typing import Any
 from gpunn.layers import InputLayer, KerasTensor
 from gpunn.layers.base import Layer
 from gpunn.layers.names import fresh_name
-from gpunn.models.configuration import described, made
+from gpunn.models.configuration import described, made, sharing
 from gpunn.models.model import Model
 from gpunn.training.old_calls import OldCalls
 
@@ -159,7 +159,8 @@ class Sequential(OldCalls, Model):
         return [self._stack[-1].name if self._stack else "output"]
 
     def get_config(self) -> dict[str, Any]:
-        layers = [described(layer) for layer in self._stack]
+        with sharing():
+            layers = [described(layer) for layer in self._stack]
         return {"name": self.name, "layers": layers, "build_input_shape": None if self.row_shape is None else [None, *self.row_shape]}
 
     @classmethod
@@ -167,8 +168,9 @@ class Sequential(OldCalls, Model):
         """A fresh model of this configuration; `custom_objects` holds classes and functions of the user's by name. Raises ValueError for an
         unknown layer class, saying how to pass it."""
         model = cls(name=config.get("name"))
-        for entry in config["layers"]:
-            model.add(made(entry, custom_objects))
+        with sharing():
+            for entry in config["layers"]:
+                model.add(made(entry, custom_objects))
         if not model.built and config.get("build_input_shape"):
             model.build(tuple(config["build_input_shape"]))
         return model

@@ -13,11 +13,14 @@ ALIGN = ROW  # elements: every parameter starts on a cache line
 
 
 class Storage:
-    """Packs parameters: those that learn first, so that one launch over ``values[:trainable_size]`` updates them all."""
+    """Packs parameters: those that learn first, so that one launch over ``values[:trainable_size]`` updates them all. Frozen ones that
+    another model has packed stay there: two models may train in turns, each freezing what the other one trains, and nothing moves."""
 
     def __init__(self, ops: Backend, parameters: Sequence[Parameter], dtype: str):
         learning = [p for p in parameters if p.learns]
-        resting = [p for p in parameters if not p.learns]
+        elsewhere = [p for p in parameters if p.frozen and p.home is not None and p.backend is ops]
+        self._elsewhere = {id(p): p.value for p in elsewhere}
+        resting = [p for p in parameters if not p.learns and id(p) not in self._elsewhere]
         sizes = [_padded(p) for p in learning]
         self.trainable_size = sum(sizes)
         total = self.trainable_size + sum(_padded(p) for p in resting)
@@ -35,8 +38,9 @@ class Storage:
             at += _padded(p)
 
     def fits(self, parameters: Sequence[Parameter]) -> bool:
-        """Whether all parameters are still here (a layer may have gone into another model too), the same ones learning."""
-        return all(p.home is self for p in parameters) and {p.name for p in parameters if p.learns} == set(self.places)
+        """Whether all parameters are still where they were (a layer may have gone into another model too), the same ones learning."""
+        there = all(p.home is self or self._elsewhere.get(id(p)) is p.value for p in parameters)
+        return there and {p.name for p in parameters if p.learns} == set(self.places)
 
     def split(self, vector: Any, places: dict[str, tuple[int, tuple[int, ...]]] | None = None) -> dict[str, Any]:
         """Views of a flat vector of trainable size by parameter name, as laid out here or in other `places`."""

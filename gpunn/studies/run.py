@@ -72,7 +72,7 @@ def base_rate(build: Build, data: Data, settings: Settings) -> float:
 def do(job: Job, build: Build, data: Data, settings: Settings, backend: str) -> dict[str, Any]:
     """Do it. A job that does not fit the device is skipped, and says so."""
     about = asdict(job) | {"backend": backend}
-    with gpunn.device(backend), seeded(job.seed), warnings.catch_warnings():
+    with gpunn.device(backend), seeded(job.seed), warnings.catch_warnings(), np.errstate(all="ignore"):  # runs may diverge
         warnings.filterwarnings("ignore", "The loss became NaN", RuntimeWarning)
         try:
             return about | {"run": _run, "tune": _tune, "law": _law}[job.kind](job, build, data, settings)

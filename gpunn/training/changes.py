@@ -25,7 +25,7 @@ class InStep:
 def in_step(x: Any, steps: int | None, optimizer: Any) -> InStep | None:
     """A flow of images whose changes the step can make itself; None for everything else, which gives batches or arrays as ever."""
     offer = getattr(x, "in_step", None)
-    if offer is None or optimizer.whole_data or (steps is not None and steps > len(x)):
+    if offer is None or optimizer.whole_data or steps not in (None, len(x)):
         return None
     return offer()
 

@@ -30,6 +30,7 @@ class Compiled:
     parameters: Any
     name: str
     _setup: Setup | None = None
+    _flags: tuple[bool, ...] = ()
     _like: list[str] | None = None  # names of inputs in the dict that a class of the user's is called with
 
     @property
@@ -53,6 +54,9 @@ class Compiled:
         raise NotImplementedError
 
     def pack(self) -> None:
+        raise NotImplementedError
+
+    def set_flags(self) -> tuple[bool, ...]:
         raise NotImplementedError
 
     def storage_fits(self) -> bool:
@@ -131,8 +135,17 @@ class Compiled:
         for head in setup.heads:
             head.fused = fused[head.index]
         self.pack()
+        self._flags = self.set_flags()
         setup.penalties = Penalties(self.backend, self.storage, self.parameters, setup.stages)
         setup.optimizer.bind(self.backend, self.storage)
+
+    def _follow_flags(self) -> None:
+        """Before steps: what learns, and where it is, is this model's affair again. Another one may have trained some of the layers
+        meanwhile, with others of them frozen: what was recorded holds if they are as they were."""
+        if self._setup is not None and not self.storage_fits():
+            same = self.set_flags() == self._flags and self._setup.plan is not None
+            if not (same and self.storage_fits()):
+                self._arrange()
 
     # ------------------------------------------------------------------ checks
     def _check(
@@ -224,5 +237,7 @@ class Compiled:
     def _ready(self, row_shape: Any) -> None:
         if not self.built:
             self.build([(None, *shape) for shape in row_shape] if isinstance(row_shape, list) else (None, *row_shape))
-        elif self._setup is not None and (self._setup.plan is None or not self.storage_fits()):
+        elif self._setup is not None and self._setup.plan is None:
             self._arrange()
+        else:
+            self._follow_flags()

@@ -87,7 +87,7 @@ def nested(value: Any) -> bool:
 def _each(what: str, value: Any, names: list[str], whole: bool = False) -> list[Any]:
     """An argument of compile taken apart for several outputs: from a list, a dict by name (a `whole` one names all), or, of losses, one for
     all."""
-    if value is None:
+    if value is None or (not whole and not value):
         return [None] * len(names)
     if nested(value) and isinstance(value, dict):
         if unknown := [key for key in value if key not in names]:

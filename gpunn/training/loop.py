@@ -13,6 +13,7 @@ import numpy as np
 from gpunn.backend.errors import DeviceMemoryError
 from gpunn.logs import LazyLogs, Logs
 from gpunn.training.data import Rows
+from gpunn.training.door import check_batches
 from gpunn.training.feeds.choice import make
 from gpunn.training.step import OWN, SUMS, Measure, Sums, record_step, run_step_eagerly
 
@@ -31,6 +32,7 @@ class _Pass:
     def __init__(self, model: Any, rows: Any, batch_size: int):
         self.model, self.ops = model, model.backend
         self.feed = make(self.ops, rows, batch_size)
+        check_batches(model, self.feed)
         self.batch, self.rest, self.count = self.feed.batch, self.feed.rest, self.feed.count
         self.heads, self.measured, self._names = list(model._setup.heads), list(model._setup.measured), model._setup.names[1:]
         self.apart = any(head.loss.apart for head in self.heads)
@@ -52,8 +54,7 @@ class _Pass:
 
     def _forget(self) -> None:
         """Let go of recorded steps that no longer hold."""
-        if not self.model.storage_fits():  # a callback has frozen a layer, or trained another model that shares one
-            self.model._arrange()
+        self.model._follow_flags()  # a callback may have frozen a layer, or trained another model that shares one
         held = (self.model.storage, self.feed.position, self.model.optimizer.form)
         if any(a is not b for a, b in zip(self._held, held, strict=True)):
             self._programs.clear()  # moved by another pass or a callback; or other arrays of the feed, or another schedule

@@ -8,6 +8,7 @@ import numpy as np
 
 from gpunn.kernels import data as feeding
 from gpunn.kernels.weighing import TAKE, WEIGH
+from gpunn.metrics import MeanOfRows
 from gpunn.training.feeds.base import Feed
 
 SUMS = 3  # weighted total, weight, first bad step: see kernels.data.ACCUMULATE
@@ -114,9 +115,10 @@ def add_metrics(
     model: Any, feed: Feed, rows: int, ys: list[Any], predictions: list[Any], weights: list[Any], masks: list[Any], sums: Sums
 ) -> None:
     """Each metric of a batch into its sums. Lists have an entry for each loss: its target, output, weights, and the output's mask, which
-    counts for weighted metrics with weights only, as in Keras."""
+    counts for metrics that are means of rows, as in Keras."""
     ops = model.backend
-    targets, spreads = dict(zip(feed.loss_targets, ys, strict=True)), {}
+    targets: dict[int, Any] = dict(zip(feed.loss_targets, ys, strict=True))
+    spreads: dict[Any, Any] = {}
     for measure, target in zip(sums.metrics, feed.metric_targets, strict=True):
         if target not in targets:
             targets[target] = feed.gather_target(ops, target, rows)
@@ -127,7 +129,8 @@ def add_metrics(
             given = None if own is None else ops.to_numpy(own).reshape(rows, -1)
             metric.update_state(ops.to_numpy(targets[target]), ops.to_numpy(p), given)
             continue
-        if (k, metric.weighted) not in spreads:
+        key = (k, metric.weighted, isinstance(metric, MeanOfRows))
+        if key not in spreads:
             each = spread(ops, own, rows, math.prod(p.shape[:-1]), p.dtype)
-            spreads[k, metric.weighted] = masked(ops, each, masks[k], None) if metric.weighted else each
-        metric.accumulate(ops, targets[target], p, spreads[k, metric.weighted], measure.sums, model.rng.step)
+            spreads[key] = masked(ops, each, masks[k], None) if key[2] else each
+        metric.accumulate(ops, targets[target], p, spreads[key], measure.sums, model.rng.step)

@@ -4,28 +4,29 @@
 KERNEL(augment_tone)(const T* __restrict__ x, const double* __restrict__ drawn, long long channels, long long gain, long long shift,
                      long long kind, T low, T high, T* __restrict__ y, long long rows, long long columns) {
   __shared__ T part[32];
-  const long long row = blockIdx.x, at = row * columns;
-  const double* __restrict__ d = drawn + row * 20;
+  const T* __restrict__ image = x + blockIdx.x * columns;
+  T* __restrict__ out = y + blockIdx.x * columns;
+  const double* __restrict__ d = drawn + blockIdx.x * 20;
   const T scale = gain >= 0 ? (T)d[gain] : T(1), plus = shift >= 0 ? (T)d[shift] : T(0);
-  T first = low, last = high;
   if (kind == 2) {
-    first = x[at];
-    last = first;
+    low = image[0];
+    high = low;
     for (long long k = threadIdx.x; k < columns; k += blockDim.x) {
-      first = minimum(first, x[at + k]);
-      last = maximum(last, x[at + k]);
+      low = minimum(low, image[k]);
+      high = maximum(high, image[k]);
     }
-    last = block_max(last, part);
-    first = -block_max(-first, part);
+    high = block_max(high, part);
+    low = -block_max(-low, part);
   }
-  for (long long c = 0; c < channels; ++c) {
+  const int each = (int)channels;
+  for (int c = 0; c < each; ++c) {
     T pivot = T(0);
     if (kind == 1) {
-      for (long long k = c + threadIdx.x * channels; k < columns; k += blockDim.x * channels) pivot += x[at + k];
-      pivot = block_sum(pivot, part) / (T)(columns / channels);
+      for (long long k = c + threadIdx.x * each; k < columns; k += blockDim.x * each) pivot += image[k];
+      pivot = block_sum(pivot, part) / (T)(columns / each);
     }
-    for (long long k = c + threadIdx.x * channels; k < columns; k += blockDim.x * channels) {
-      y[at + k] = minimum(maximum(pivot + (x[at + k] - pivot) * scale + plus, first), last);
+    for (long long k = c + threadIdx.x * each; k < columns; k += blockDim.x * each) {
+      out[k] = minimum(maximum(pivot + (image[k] - pivot) * scale + plus, low), high);
     }
   }
 }
@@ -57,7 +58,7 @@ KERNEL(augment_levels)(const T* __restrict__ x, const double* __restrict__ drawn
 KERNEL(augment_saturate)(const T* __restrict__ x, const double* __restrict__ drawn, long long at, T* __restrict__ y, long long rows,
                          long long columns) {
   const long long row = blockIdx.x;
-  const T f = (T)drawn[row * 20 + at], gain = f / (T(1) - f + T(1e-7));
+  const T f = (T)drawn[row * 20 + at], gain = maximum(f / (T(1) - f + T(1e-7)), T(0));
   for (long long p = row * columns + 3 * threadIdx.x; p < (row + 1) * columns; p += 3 * blockDim.x) {
     const T top = maximum(maximum(x[p], x[p + 1]), x[p + 2]), bottom = minimum(minimum(x[p], x[p + 1]), x[p + 2]);
     const T k = top > T(0) && top > bottom ? minimum(gain, top / (top - bottom)) : T(1);
@@ -111,7 +112,9 @@ KERNEL(augment_blur)(const T* __restrict__ x, const double* __restrict__ drawn, 
     weights[k] = w;
     total += w;
   }
-  total = block_sum(total, part);
+  total = T(1) / block_sum(total, part);
+  for (long long k = threadIdx.x; k < size; k += blockDim.x) weights[k] *= total;
+  __syncthreads();
   const bool hit = chance < 0 || d[chance + 1] < d[chance];
   for (long long k = threadIdx.x; k < columns; k += blockDim.x) {
     const long long at = row * columns + k, pixel = quotient(k, channels), i = quotient(pixel, width);
@@ -119,7 +122,9 @@ KERNEL(augment_blur)(const T* __restrict__ x, const double* __restrict__ drawn, 
     T value = T(0);
     if (hit) {
       const long long first = radius > place ? radius - place : 0, end = length - place + radius < size ? length - place + radius : size;
-      for (long long n = first; n < end; ++n) value += weights[n] / total * x[at + (n - radius) * pitch];
+      const T* __restrict__ from = x + at + (first - radius) * pitch;
+      #pragma unroll 1  // unrolled it spills registers
+      for (long long n = first; n < end; ++n, from += pitch) value += weights[n] * from[0];
     } else {
       value = x[at];
     }

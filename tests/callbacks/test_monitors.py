@@ -1,5 +1,7 @@
 """What is monitored: names and their other spellings, directions, refusals; EX-23 and the snippets."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -112,8 +114,13 @@ def test_directions_of_metrics():
     for stop, rising in ((callbacks.EarlyStopping("mse"), False), (callbacks.EarlyStopping("val_accuracy"), True)):
         stop.check(model)
         assert stop._rising is rising
-    known = {better(m() if isinstance(m, type) else m) for m in metrics.NAMES.values() if not isinstance(m, str)}
-    assert known <= {"up", "down"}, "every metric by name says which way is better"
+    rates = ("specificity", "sensitivity", "precision", "recall")
+    needed = {"num_classes": 3, "target_class_ids": [1]} | dict.fromkeys(rates, 0.5)
+    neither = {"Mean", "Sum", "ConfusionMatrix", "TruePositives", "TrueNegatives", "FalsePositives", "FalseNegatives"}
+    for cls in metrics.CLASSES:
+        names = {n for n, p in inspect.signature(cls).parameters.items() if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD}
+        said = better(cls(**{n: needed[n] for n in names}))
+        assert (said is None) == (cls.__name__ in neither) and said in ("up", "down", None), cls
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_the_table_is_whole():
 @pytest.mark.parametrize("number", sorted(rows()))
 def test_every_row_names_a_test_that_exists(number):
     named = re.findall(r"(\w+/test_\w+\.py)::(test_\w+)", rows()[number][-1])
-    assert named or rows()[number][-1].startswith("none yet: ")
+    assert named
     for file, test in named:
         text = (Path(__file__).parents[1] / file).read_text()
         assert re.search(rf"^def {test}\(", text, re.MULTILINE), f"tests/{file} has no {test}"

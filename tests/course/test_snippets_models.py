@@ -92,6 +92,16 @@ def test_sn12_built_when_called(play):
     assert model.layers[-1].activation is gpunn.activations.linear
 
 
+def test_sn13_functional(play):
+    model = play("sn13").model
+    assert model.name == "mnist model" and model.count_params() == 55_050 and model.output_shape == (None, 10)
+    assert [layer.count_params() for layer in model.layers] == [0, 50_240, 4_160, 650]
+    model.compile("adam", gpunn.losses.SparseCategoricalCrossentropy(from_logits=True), ["accuracy"])
+    x, y = RNG.normal(size=(60, 784)), np.arange(60) % 10
+    history = model.fit(x, y, epochs=15, batch_size=20, verbose=0).history
+    assert history["loss"][-1] < 0.5 * history["loss"][0] and model.predict(x, verbose=0).min() < 0  # logits
+
+
 def test_sn14_regression(play):
     x = RNG.normal(size=(200, 8))
     names = play("sn14", X_train=x)

@@ -125,3 +125,17 @@ def test_sn30_sn31_activations_compared(play, monkeypatch):
     histories = names.activation_results
     assert all(histories[k].history["val_accuracy"] == histories[k].history["val_acc"] for k in histories)
     assert len({id(h.model) for h in histories.values()}) == 4 and gpunn.callbacks.History is type(histories["relu"])
+
+
+def test_sn24_image_data_generator(play):
+    """The generator of the slide, with its arguments; its batches keep shape, type and range, and `fit` takes them."""
+    generator = play("sn24").datagen
+    given = {"rotation_range": 40, "width_shift_range": 0.2, "height_shift_range": 0.2, "shear_range": 0.2, "fill_mode": "nearest"}
+    assert {k: getattr(generator, k) for k in given} == given and generator.zoom_range == [0.8, 1.2] and generator.horizontal_flip
+    x, y = RNG.uniform(0, 255, (40, 12, 12, 3)), np.arange(40) % 3
+    images, labels = next(generator.flow(x, y, batch_size=32))
+    assert images.shape == (32, 12, 12, 3) and images.dtype == np.float32 and images.min() >= 0 and images.max() <= 255
+    assert labels.shape == (32,)
+    model = Sequential([gpunn.layers.Flatten(input_shape=(12, 12, 3)), Dense(3, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    assert len(model.fit(generator.flow(x, y), epochs=2, verbose=0).history["loss"]) == 2

@@ -81,7 +81,7 @@ def _levels(m, rows, columns):
 def _saturate(m, rows, columns):
     values = m.probability(rows, 3 * columns)
     values[:, : 3 * (columns // 3)] = np.repeat(values[:, : columns // 3], 9, axis=1)[:, : 3 * (columns // 3)]  # grey ones too
-    return [values, m.rng.uniform(0, 1, (rows, 20)), 2, m.blank(rows, 3 * columns)]
+    return [values, m.rng.uniform(-0.2, 1, (rows, 20)), 2, m.blank(rows, 3 * columns)]
 
 
 def _partners(m, rows, columns):

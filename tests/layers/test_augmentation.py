@@ -238,6 +238,32 @@ def test_only_in_training_repeatable_and_saved(name, cpu, tmp_path):
     np.testing.assert_array_equal(load_model(tmp_path / "m.npz").predict(x, verbose=0), model.predict(x, verbose=0))
 
 
+def test_files_go_to_keras_and_back(cpu, tmp_path):
+    from keras_twin import keras
+
+    made = [
+        ("RandomRotation", (0.1,)), ("RandomFlip", ()), ("RandomTranslation", (0.1, 0.2)), ("RandomZoom", (0.2,)), ("RandomShear", (0.1,)),
+        ("RandomBrightness", (0.1,)), ("RandomContrast", (0.2,)), ("RandomSaturation", (0.5,)), ("RandomErasing", ()),
+        ("RandomGaussianBlur", ()), ("RandomElasticTransform", ()), ("AugMix", ()), ("CenterCrop", (8, 7)), ("Resizing", (6, 6)),
+        ("Rescaling", (0.5, 0.1)),
+    ]  # fmt: skip
+    models = []
+    for library in (gpunn, keras):
+        keras.config.set_floatx("float32")
+        normal = library.layers.Normalization()
+        normal.adapt(COLOUR)
+        stack = [getattr(library.layers, name)(*arguments) for name, arguments in made]
+        models.append(library.Sequential([library.layers.Input((12, 9, 3)), normal, *stack]))
+    ours, theirs = models
+    ours.save(tmp_path / "ours.keras")
+    theirs.save(tmp_path / "theirs.keras")
+    want = ours.predict(COLOUR, verbose=0)
+    np.testing.assert_allclose(np.asarray(theirs(COLOUR, training=False)), want, rtol=1e-4, atol=1e-5)
+    loaded = keras.models.load_model(tmp_path / "ours.keras")
+    np.testing.assert_allclose(np.asarray(loaded(COLOUR, training=False)), want, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(load_model(tmp_path / "theirs.keras").predict(COLOUR, verbose=0), want, rtol=1e-4, atol=1e-5)
+
+
 def test_called_alone_a_layer_acts_and_draws_anew(cpu):
     for seed in (None, 3):
         a, b = layers.RandomRotation(0.2, seed=seed), layers.RandomRotation(0.2, seed=seed)
@@ -290,7 +316,7 @@ def test_images_without_a_channel_axis(cpu, float64):
         (lambda: layers.RandomRotation(1.5), "factor must be a number.*Received: factor=1.5"),
         (lambda: layers.RandomTranslation(0.1, "a"), "width_factor must be a number"),
         (lambda: layers.RandomZoom((-1, 0)), "a factor of -1 shows a single point"),
-        (lambda: layers.RandomShear(-0.1), "x_factor must be.*from 0 to 1"),
+        (lambda: layers.RandomShear(-0.1), "x_factor must be.*from -1 to 1"),
         (lambda: layers.RandomFlip("both"), "mode must be one of .*Received: mode='both'"),
         (lambda: layers.RandomRotation(0.1, fill_mode="mirror"), "fill_mode must be one of"),
         (lambda: layers.RandomRotation(0.1, data_format="channels_first"), "images are channels-last"),

@@ -214,6 +214,23 @@ def test_foreign_files(tmp_path, what):
                 read(tmp_path / f"m{suffix}")
 
 
+def test_an_npz_that_declares_more_than_it_holds(tmp_path):
+    path = tmp_path / "m.npz"
+    made().save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    for name, data, message in (
+        ("weight/0.npy", members["weight/0.npy"].replace(b"(6, 5)", b"(6, 9)"), r"says it has the shape \(6, 9\), but is 248 bytes"),
+        ("weight/9.npy", bytes(9_000_000), "would be 9,000,000 bytes"),
+    ):
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for other, kept in (members | {name: data}).items():
+                archive.writestr(other, kept)
+        for read in (load_model, made().load_weights):
+            with pytest.raises(ValueError, match=f"is not a whole gpunn model file: {name} {message}"):
+                read(path)
+
+
 def test_directories_and_archives_of_others(tmp_path):
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "saved_model.pb").touch()

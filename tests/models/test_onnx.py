@@ -1,5 +1,6 @@
 """ONNX: onnxruntime predicts as the model does, for any number of rows; a layer that has no ONNX form is named."""
 
+import graphs
 import numpy as np
 import pytest
 
@@ -173,3 +174,45 @@ def test_what_cannot_be_exported(tmp_path):
     with pytest.raises(ValueError, match="format='tf_saved_model'"):
         model.export(tmp_path / "m", format="tf_saved_model")
     assert not list(tmp_path.iterdir())
+
+
+# ---------------------------------------------------------------------- graphs
+def masked_branches(k):
+    """Masks through merges and along concatenated steps, states handed on, a formula as a layer, tokens as integers."""
+    a, b = k.Input((5,), dtype="int32", name="a"), k.Input((5,), name="b")
+    embed = k.layers.Embedding(9, 4, mask_zero=True)
+    left, right = embed(a), embed(b)
+    both = k.layers.Concatenate(axis=1)([k.layers.Add()([left, right]), left])
+    y, h, c = k.layers.LSTM(3, return_sequences=True, return_state=True)(both)
+    z = k.layers.LSTM(3)(right, initial_state=[h, c])
+    w = k.layers.GRU(3)(k.layers.Concatenate()([y, k.layers.Dense(2)(both)]))
+    out = k.layers.Lambda(lambda x: activations.leaky_relu(x, 0.1))(k.layers.Subtract()([z, w]))
+    tokens = [RNG.integers(0, 9, (graphs.ROWS, 5)) for _ in range(2)]
+    tokens[1][:, 3:] = 0
+    return k.Model([a, b], {"out": out, "state": k.layers.Identity()(h)}), tokens, None
+
+
+@pytest.mark.parametrize("build", [graphs.residual, graphs.shared, graphs.nested, graphs.moved, graphs.many, masked_branches])
+def test_graphs(tmp_path, build):
+    """Several inputs and outputs by their names, shared layers, models within."""
+    model, x, _ = build(gpunn)
+    model.export(tmp_path / "m.onnx")
+    session = runtime.InferenceSession(str(tmp_path / "m.onnx"), providers=["CPUExecutionProvider"])
+    given = x if isinstance(x, list) else [x]
+    assert [i.name for i in session.get_inputs()] == model.input_names
+    feed = {i.name: a.astype("int32" if "int32" in i.type else "float32") for i, a in zip(session.get_inputs(), given, strict=True)}
+    there = session.run(None, feed)
+    ours = model.predict([a.astype("float32") for a in given] if len(given) > 1 else given[0].astype("float32"))
+    ours = [ours[n] for n in model.output_names] if isinstance(ours, dict) else ours if isinstance(ours, list) else [ours]
+    for a, b in zip(there, ours, strict=True):
+        np.testing.assert_allclose(a, b, rtol=2e-5, atol=3e-6)
+
+
+def test_calls_that_have_no_form(tmp_path):
+    x = gpunn.Input((3,))
+    model = gpunn.Model(x, L.Dropout(0.5, name="always")(x, training=True))
+    with pytest.raises(ValueError, match="Layer 'always' is called with training=True"):
+        model.export(tmp_path / "m.onnx")
+    model = gpunn.Sequential([L.Input((3,)), L.Lambda(np.cumsum, lambda dy, x: dy, arguments={"axis": 1}, name="own")])
+    with pytest.raises(ValueError, match="Layer 'own': a function of arrays cannot be exported"):
+        model.export(tmp_path / "m.onnx")

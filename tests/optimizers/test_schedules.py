@@ -71,10 +71,11 @@ def test_rates_are_keras(name, arguments):
     keras.config.set_floatx("float64")
     other = getattr(keras.optimizers.schedules, name)(**arguments)
     mine = getattr(schedules, name)(**arguments)
-    want = [float(other(step)) for step in range(60)]
+    steps = [*range(12), *range(12, 60, 4), 29, 30, 31]  # Keras takes its time for each
+    want = [float(other(step)) for step in steps]
     near = {"rtol": 1e-5, "atol": 1e-8} if "Cosine" in name else {"rtol": 1e-12, "atol": 1e-15}  # Keras's cosine is float32 all the same
-    np.testing.assert_allclose([mine(step) for step in range(60)], want, **near)
-    np.testing.assert_allclose(mine(np.arange(60)), want, **near)
+    np.testing.assert_allclose([mine(step) for step in steps], want, **near)
+    np.testing.assert_allclose(mine(np.array(steps)), want, **near)
     assert mine.get_config() == other.get_config()
     assert isinstance(mine(3), float) and mine(np.arange(6).reshape(2, 3)).shape == (2, 3)
 

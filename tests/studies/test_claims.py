@@ -2,6 +2,7 @@
 
 import json
 import math
+import time
 
 import pytest
 
@@ -35,8 +36,7 @@ def test_the_catalogue():
     for key, it in CLAIMS.items():
         assert key == it.id and it.statement.endswith(".") and it.decks and set(it.decks) <= set(DECKS) and it.family
     statements = [it.statement for it in CLAIMS.values()]
-    assert len(set(statements)) == len(statements) and len(CLAIMS) >= 62
-    assert {f"CL-{n:02d}" for n in range(1, 36)} - set(CLAIMS) <= {"CL-24"}
+    assert len(set(statements)) == len(statements) and set(CLAIMS) == {f"CL-{n:02d}" for n in range(1, 72)}
 
 
 @pytest.mark.parametrize("key", QUICK)
@@ -50,9 +50,10 @@ def test_a_quick_claim(cpu, key, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("key", sorted(CLAIMS))
 def test_every_claim(cpu, key, tmp_path):
+    began = time.process_time()  # of this process: others may be busy
     record = try_claim(CLAIMS[key], backend="cpu")
     complete(record)
-    assert record.seconds < 60 and draw(record, tmp_path)
+    assert time.process_time() - began < 60 and draw(record, tmp_path)
 
 
 def test_the_same_seed_gives_the_same_figures(cpu):

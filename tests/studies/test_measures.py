@@ -79,10 +79,10 @@ def test_the_noise_scale_is_unbiased(linear):
     error = found.std(axis=0) / math.sqrt(len(found))
     assert np.all(np.abs(found.mean(axis=0) - [trace, square]) < 3 * error) and np.all(error < 0.05 * np.array([trace, square]))
     assert meter.running.scale == pytest.approx(trace / square, rel=0.5)
-    # a planted error: without the correction for rows that are not put back, half of the data as one batch is off
-    wrong = two_batch(8, 200, trace / 8 + square, trace / 200 + square, 10**9)[1]
-    right = two_batch(8, 200, trace / 8 * (N - 8) / (N - 1) + square, trace / 200 * (N - 200) / (N - 1) + square, N)[1]
-    assert right == pytest.approx(trace) and wrong == pytest.approx(trace, rel=1e-3)
+    # exactly, from expected squared norms: a batch's mean varies by (N - b) / (N - 1) of trace / b
+    expected = [trace / b * (N - b) / (N - 1) + square for b in (8, 200)]
+    assert two_batch(8, 200, *expected, N) == pytest.approx((square, trace))
+    assert two_batch(8, 200, *expected, 10**9)[0] == pytest.approx(square - trace / (N - 1))  # as if rows were put back
 
 
 def test_running_means_and_no_signal():

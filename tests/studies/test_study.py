@@ -43,6 +43,7 @@ def test_end_to_end(study, tmp_path):
         assert run["learning_rate"] == pytest.approx(0.1 * math.sqrt(run["size"] / 32)) and run["images_per_second"] > 0
         assert run["parts"]["step"] > 0 and run["step_bytes"] > 0 and run["sharpness"] >= 0 and 0 < run["cosine"] <= 1 and run["noise"]
         assert [p[2] for p in run["points"]] == sorted(p[2] for p in run["points"])
+    assert plain(results)[16, 0] != plain(results)[16, 1]
     assert results.law("cpu")["sizes"] == [16, 32, 64] and results.reached("cpu", 16) == (2, 2)
     again = Results.read(tmp_path / "out")
     assert plain(again) == plain(results) and json.loads((tmp_path / "out" / "study.json").read_text())["runs"]
@@ -68,7 +69,7 @@ def test_a_killed_study_goes_on(study, tmp_path):
     with open(path, "ab") as file:
         file.write(b'{"kind": "run", "size": 16, "se')
     resumed = study(out=out).run(resume=True)
-    assert path.read_bytes().startswith(before) and resumed.resumed == 1
+    assert path.read_bytes().startswith(before) and resumed.resumed == 1 and len(resumed.runs) == 6  # none twice
     assert plain(resumed) == plain(study(out=tmp_path / "whole").run())
 
 
@@ -211,3 +212,13 @@ def test_time_passes_only_while_steps_run(study, monkeypatch):
     monkeypatch.setattr(Watch, "_look", slowly)
     run = study(seeds=1, diagnostics=False, sizes=[16]).run().runs[0]
     assert len(run["points"]) > 15 and run["seconds"] < 0.2
+
+
+def test_two_backends(study, sim_with):
+    """The GPU's code, run on the CPU, measures what the CPU does."""
+    sim_with()
+    results = study(backends=["cpu", "sim"], sizes=[32], seeds=1, amount=1).run()
+    cpu, sim = (results.of(name, 32)[0] for name in ("cpu", "sim"))
+    for name in ("train_loss", "sharpness", "eigenvalue", "cosine", "error"):
+        assert sim[name] == pytest.approx(cpu[name], rel=1e-3), name
+    assert sim["noise"][0][1:] == pytest.approx(cpu["noise"][0][1:], rel=1e-3) and sim["step_bytes"] > 0 and sim["parts"]["step"] > 0

@@ -149,7 +149,7 @@ def from_keras(entry: Any, own: dict[str, Any] | None = None, kind: str = "layer
     name = registered if registered in own else entry["class_name"]
     config = entry["config"] if isinstance(entry["config"], dict) else {}
     values = {k: _from(k, v, own) for k, v in config.items()}
-    rest = {k: _from(k, v, own) for k, v in entry.items() if k in ("name", "inbound_nodes")}
+    rest = {k: _from(k, v, own) for k, v in entry.items() if k in ("name", "inbound_nodes", "shared_object_id") and kind == "layers"}
     if kind == "layers" and name == "InputLayer" and "batch_input_shape" in values:
         values["batch_shape"] = values.pop("batch_input_shape")
     known = _MODULES[kind][1].get(name)

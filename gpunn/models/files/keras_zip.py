@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from gpunn.models import archive
 from gpunn.models.files import hdf5, keras_json, kinds
 from gpunn.models.files.atomic import replacing
 from gpunn.models.files.keras_tree import Tree, fill
@@ -28,9 +29,9 @@ def save_model(model: Any, path: pathlib.Path, config: dict[str, Any]) -> None:
 
     with h5py.File(weights, "w") as file:
         fill(file, model, "compile" in config)
-    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as members:
         for name, data in ((METADATA, json.dumps(metadata)), (CONFIG, json.dumps(text)), (WEIGHTS, weights.getvalue())):
-            archive.writestr(zipfile.ZipInfo(name), data)
+            members.writestr(zipfile.ZipInfo(name), data)
 
 
 def built_shapes(model: Any) -> dict[str, Any]:
@@ -38,31 +39,30 @@ def built_shapes(model: Any) -> dict[str, Any]:
     shapes = {}
     for layer in model.layers:
         if getattr(layer, "built_for", None) is not None and layer.parameters:
-            shapes[layer.name] = layer.built_for
+            shapes[layer.name] = layer.built_for[0] if isinstance(layer.built_for, list) else layer.built_for
         shapes |= built_shapes(layer) if hasattr(layer, "layers") else {}
     return shapes
 
 
 @contextmanager
 def reading(path: pathlib.Path) -> Iterator["Source"]:
-    with zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
+    with zipfile.ZipFile(path) as members:
+        for info in members.infolist():
             _check(info)
-        config = kinds.text_of(archive.read(CONFIG))
-        metadata = kinds.text_of(archive.read(METADATA)) if METADATA in archive.namelist() else {}
-        if WEIGHTS not in archive.namelist():
-            raise ValueError(f"there is no {WEIGHTS} in it. Received: {', '.join(archive.namelist())}.")
-        with hdf5.opened(io.BytesIO(archive.read(WEIGHTS))) as file:
+            archive.modest(info)
+        config = kinds.text_of(members.read(CONFIG))
+        metadata = kinds.text_of(members.read(METADATA)) if METADATA in members.namelist() else {}
+        if WEIGHTS not in members.namelist():
+            raise ValueError(f"there is no {WEIGHTS} in it. Received: {', '.join(members.namelist())}.")
+        with hdf5.opened(io.BytesIO(members.read(WEIGHTS))) as file:
             yield Source(file, config, metadata)
 
 
 def _check(info: zipfile.ZipInfo) -> None:
-    """Raises ValueError for a member that would lie elsewhere, or be much larger than it is stored."""
+    """Raises ValueError for a member that would lie elsewhere."""
     name = info.filename.replace("\\", "/")
     if name.startswith("/") or ".." in name.split("/") or ":" in name:
         raise ValueError(f"the archive holds {info.filename!r}, a path out of it")
-    if info.file_size > hdf5.FLOOR and info.file_size > 100 * info.compress_size:
-        raise ValueError(f"{info.filename} would be {info.file_size:,} bytes, of which {info.compress_size:,} are stored")
 
 
 class Source(Tree):

@@ -38,8 +38,8 @@ class _NumPy:
         return self.where(u == 1.0, x, self.log(u) * x / (u - 1.0))  # type: ignore[attr-defined]
 
 
-def formula(graph: Graph, given: Any, *arguments: Any) -> Value:
-    """A `kernels.Formula` of values and numbers."""
+def formula(graph: Graph, given: Any, *arguments: Any) -> Any:
+    """A `kernels.Formula` of values and numbers -> a value, or a tuple of them."""
     functions = _NumPy(graph)
     return given.over(functions, functions)(*arguments)
 

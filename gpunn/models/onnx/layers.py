@@ -13,9 +13,9 @@ from gpunn.models.onnx.functions import activation
 from gpunn.models.onnx.graph import Graph, Value
 
 Shape = tuple[int | None, ...]
-Writer = Callable[[Graph, Any, Value, Shape], Value]
+Writer = Callable[[Graph, Any, Any, Any], Any]
 WRITERS: dict[type, Writer] = {}
-MASKS: dict[type, Callable[[Graph, Any, Value], Value | None]] = {}  # layers that make one
+MASKS: dict[type, Callable[[Graph, Any, Any, Any], Value | None]] = {}  # layers that make one, or one of several
 
 
 def writes(*kinds: type) -> Callable[[Writer], Writer]:
@@ -26,20 +26,19 @@ def writes(*kinds: type) -> Callable[[Writer], Writer]:
     return enter
 
 
-def write(graph: Graph, layer: Any, x: Any, shape: Any, mask: Value | None = None) -> tuple[Any, Value | None]:
+def write(graph: Graph, layer: Any, x: Any, shape: Any, mask: Any = None) -> tuple[Any, Any]:
     """-> (a layer's output, its mask) from its input of this shape, batch axis first, and the steps of that which count, if any do not.
 
-    Raises ValueError naming a layer that has no ONNX form.
+    Lists where the layer takes, or gives, several. Raises ValueError naming a layer that has no ONNX form.
     """
     writer = WRITERS.get(type(layer))
     if writer is None:
         known = ", ".join(sorted(k.__name__ for k in WRITERS))
         raise ValueError(f"Layer {layer.name!r} ({type(layer).__name__}) cannot be exported to ONNX. Those that can are: {known}.")
-    graph.scope, graph.mask = layer.name, mask
+    graph.scope, graph.mask = layer.name, mask[0] if isinstance(mask, list) else mask
     made = MASKS.get(type(layer))
-    passed = made(graph, layer, x) if made else mask if _passes_mask(layer) else None
-    y = writer(graph, layer, x, shape)
-    return y, passed
+    passed = made(graph, layer, x, mask) if made else graph.mask if _passes_mask(layer) else None
+    return writer(graph, layer, x, shape), passed
 
 
 def _passes_mask(layer: Any) -> bool:

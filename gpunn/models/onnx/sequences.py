@@ -23,11 +23,11 @@ def _tokens(graph: Graph, x: Value) -> Value:
     return graph.op("Cast", x, to=7)  # int64
 
 
-def _embedding_mask(graph: Graph, layer: Any, x: Value) -> Value | None:
+def _embedding_mask(graph: Graph, layer: Any, x: Value, mask: Any) -> Value | None:
     return x != 0.0 if layer.mask_zero else None
 
 
-def _masking_mask(graph: Graph, layer: Any, x: Value) -> Value:
+def _masking_mask(graph: Graph, layer: Any, x: Value, mask: Any = None) -> Value:
     differs = graph.op("Where", x == layer.mask_value, 0.0, 1.0)
     return graph.reduce("ReduceMax", differs, [2], False) > 0.0
 

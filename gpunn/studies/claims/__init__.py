@@ -9,6 +9,7 @@ from gpunn.studies.claims import (  # noqa: F401
     images,
     losses,
     optimization,
+    pruning,
     rates,
     regularization,
     sequences,

@@ -192,9 +192,9 @@ def barriers(text):
 def test_each_barrier_of_the_prelude_is_needed():
     """Take any one __syncthreads() away: some order of threads gives a wrong result."""
     rng = np.random.default_rng(0)
-    kernels = [REGISTRY["moments"], REGISTRY["accumulate"]]
+    kernels = [REGISTRY["moments"], REGISTRY["accumulate"], REGISTRY["augment_tone"]]
     text = module_text(["float32"], kernels).source
-    assert len(barriers(text)) == 5
+    assert len(barriers(text)) == 7
     for at in barriers(text):
         damaged = text[:at] + text[at + len("__syncthreads();") :]
         noticed = False
@@ -205,6 +205,10 @@ def test_each_barrier_of_the_prelude_is_needed():
             values, weights, sums = rng.standard_normal(1000).astype("f4"), rng.random(1000).astype("f4"), np.zeros(3)
             run(damaged, order, "accumulate", [values, weights, np.zeros(1, "i8"), sums])
             noticed |= not np.allclose(sums[:2], [values @ weights, weights.sum()], rtol=1e-5)
+            tripled, y = np.full((5, 20), 3.0), np.empty((5, 200), "f4")
+            run(damaged, order, "augment_tone", [x[:5].repeat(7, axis=1)[:, :200].copy(), tripled, 1, 0, -1, 2, 0.0, 1.0, y])
+            within = x[:5].repeat(7, axis=1)[:, :200]
+            noticed |= not np.array_equal(y, np.clip(3 * within, within.min(axis=1, keepdims=True), within.max(axis=1, keepdims=True)))
         assert noticed, f"the barrier in {text[at - 120 : at + 20]!r} is not missed"
 
 
