@@ -45,6 +45,10 @@ def _of_layer(layer: Any, path: str, seen: set[int]) -> Iterator[Group]:
     if type(layer).__name__ in _CELLS:
         yield Group(path, layer.name, [])
         yield Group(f"{path}/cell", f"{layer.name}_cell", own)
+    elif type(layer).__name__ == "MultiHeadAttention":
+        yield Group(path, layer.name, [])
+        for name, parts in zip(("query_dense", "key_dense", "value_dense", "output_dense"), layer._parts, strict=True):
+            yield Group(f"{path}/{name}", f"{layer.name}/{name}", [p for p in parts if p is not None])
     else:
         yield Group(path, layer.name, own)
     for name, child in children.items():
