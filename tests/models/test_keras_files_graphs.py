@@ -128,3 +128,31 @@ def test_layers_that_several_models_hold_are_one_again(tmp_path):
     theirs, x, _ = graphs.shared(keras)
     theirs.save(tmp_path / "theirs.keras")
     np.testing.assert_allclose(load_model(tmp_path / "theirs.keras").predict(x), theirs.predict(x, verbose=0), rtol=0, atol=NEAR)
+
+
+def class_of_the_users(k):
+    class Net(k.Model):
+        def __init__(self):
+            super().__init__()
+            self.last = k.layers.Dense(3)
+            self.blocks = [k.layers.Dense(5, activation="relu"), k.layers.BatchNormalization(), k.layers.Dense(4)]
+
+        def call(self, x):
+            for block in self.blocks:
+                x = block(x)
+            return self.last(x)
+
+    model = Net()
+    model.build((None, 6))
+    return model
+
+
+def test_weights_of_a_class_of_the_users(tmp_path):
+    """By its attributes, as Keras has them."""
+    ours, theirs, again = class_of_the_users(gpunn), class_of_the_users(keras), class_of_the_users(gpunn)
+    ours.save_weights(tmp_path / "ours.weights.h5")
+    theirs.load_weights(tmp_path / "ours.weights.h5")
+    np.testing.assert_allclose(theirs.predict(graphs.A, verbose=0), ours.predict(graphs.A), rtol=0, atol=NEAR)
+    theirs.save_weights(tmp_path / "theirs.weights.h5")
+    again.load_weights(tmp_path / "theirs.weights.h5")
+    np.testing.assert_array_equal(again.predict(graphs.A), ours.predict(graphs.A))
