@@ -69,7 +69,8 @@ def main():
     args = parser.parse_args()
     results = [measure(batch, args.turns, args.seconds) for batch in args.batches]
     for r in results:
-        print(f"batch {r['batch']:>5}: Sequential {r['sequential']:>9,.0f}/s, functional {r['functional']:>9,.0f}/s, ratio {r['ratio']:.3f}")
+        rates = f"Sequential {r['sequential']:>9,.0f}/s, functional {r['functional']:>9,.0f}/s"
+        print(f"batch {r['batch']:>5}: {rates}, ratio {r['ratio']:.3f}")
     if args.save:
         print(contest.save("functional", {"turns": args.turns, "rows": ROWS, "results": results}))
 

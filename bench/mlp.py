@@ -24,7 +24,8 @@ def contest(batch: int, rounds: int, busy: bool, peers=PEERS, ours="gpunn", rows
             c.close()
     first = everybody[0]
     out = {"batch": batch, "busy": busy, "rounds": rounds, "images_per_second": {c.name: round(c.rate) for c in everybody}}
-    out["ratio"] = {c.name: round(statistics.median(b / a for a, b in zip(first.seconds, c.seconds, strict=True)), 3) for c in everybody[1:]}
+    ratios = {c.name: [b / a for a, b in zip(first.seconds, c.seconds, strict=True)] for c in everybody[1:]}
+    out["ratio"] = {name: round(statistics.median(values), 3) for name, values in ratios.items()}
     out["seconds"] = {c.name: c.seconds for c in everybody}
     return out
 

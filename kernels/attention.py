@@ -166,4 +166,7 @@ ATTEND = _record(
 )
 MIX = _record("mix", f"p, v, {_SIZES} -> y", _mix_reference, _mix_native, 0.5)
 MIX_BWD = _record("mix_bwd", f"dy, p, v, {_SIZES} -> dp, dv", _mix_bwd_reference, _mix_bwd_native, 1.0)
-ATTEND_BWD = _record("attend_bwd", f"dp, p, q, k, queries, keys, whole, {_SIZES}, scale:const, options:const:i8 -> dp, dq, dk", _attend_bwd_reference, _attend_bwd_native, 1.0)
+ATTEND_BWD = _record(
+    "attend_bwd", f"dp, p, q, k, queries, keys, whole, {_SIZES}, scale:const, options:const:i8 -> dp, dq, dk", _attend_bwd_reference,
+    _attend_bwd_native, 1.0,
+)

@@ -26,8 +26,8 @@ def _embed_native(tokens, table, width, count, y, lo, hi, scratch):
 # y[i, t] = table[tokens[i, t]]; the table has `count` rows of `width`. A token beyond the table, refused at the door, reads its end.
 EMBED = register(
     Kernel(
-        name="embed", operands=parse("tokens, table:whole, width:const:i8, count:const:i8 -> y"), extent=first_rows, reference=_embed_reference,
-        native=_embed_native, cuda=cuda_kernel("sequences.cu", "embed"), geometry="rows", family="sequences",
+        name="embed", operands=parse("tokens, table:whole, width:const:i8, count:const:i8 -> y"), extent=first_rows,
+        reference=_embed_reference, native=_embed_native, cuda=cuda_kernel("sequences.cu", "embed"), geometry="rows", family="sequences",
         cost=lambda tokens, table, *a: columns_of(tokens) * (3.0 + 0.2 * columns_of(table)),
     )
 )

@@ -2,8 +2,10 @@
 
 import json
 import os
+import pathlib
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -78,3 +80,9 @@ def test_training_without_numba():
 def test_a_broken_cupy_does_not_reach_the_cpu(tmp_path):
     (tmp_path / "cupy.py").write_text("raise SystemExit('cupy was imported')")
     assert run(TRAIN, GPUNN_BACKEND="cpu", PYTHONPATH=str(tmp_path))["device"] == "cpu"
+
+
+def test_every_folder_is_packaged():
+    root = pathlib.Path(__file__).parents[1]
+    named = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert sorted(named) == sorted({".".join(f.relative_to(root).parent.parts) for f in root.glob("gpunn/**/*.py")} | {"gpunn.kernels"})

@@ -24,7 +24,8 @@ class Place:
 _TOP = Place(names={
     "__version__": "gpunn.compat.versions:KERAS",
     "Input": "gpunn.models:Input", "Model": "gpunn.models:Model", "Sequential": "gpunn.models:Sequential",
-    "KerasTensor": "gpunn.layers:KerasTensor", "Layer": "gpunn.layers:Layer", "Initializer": "gpunn.initializers:Initializer", "Loss": "gpunn.losses:Loss",
+    "KerasTensor": "gpunn.layers:KerasTensor", "Layer": "gpunn.layers:Layer", "Initializer": "gpunn.initializers:Initializer",
+    "Loss": "gpunn.losses:Loss",
     "Metric": "gpunn.metrics:Metric", "Optimizer": "gpunn.optimizers:Optimizer",
 })
 _BACKEND = Place("gpunn.compat.keras_backend", {"floatx": "gpunn.config:floatx", "set_floatx": "gpunn.config:set_floatx"})

@@ -16,11 +16,11 @@ class Lambda(Layer):
     * ``Lambda(kernel)``, a formula written with `gpunn.elementwise`, beside which there is ``<name>_bwd`` (or `backward`): a kernel as any
       other, part of the recorded step; and a function that calls one of gpunn's activations, ``Lambda(lambda x: leaky_relu(x, 0.1))``.
     * ``Lambda(function, backward)``: ``function(x)`` -> y and ``backward(dy, x)`` -> dx, of arrays of the device (NumPy's, on a CPU), of
-      lists where the layer is called on several tensors. Steps then run launch by launch. Without `backward` the layer only predicts.
+      lists where the layer is called on several tensors. Steps then run launch by launch. Without `backward` it only predicts.
 
-    Further arguments: ``output_shape``, of a row, or a function of the input's shape; by default the function is tried on zeros; ``mask``, a
-    function of (x, mask) for the output's mask; ``arguments``, given to the functions by name. A function is saved by its name: who loads
-    the model gives it back, ``custom_objects={name: function}``; one without a name (``lambda``) cannot be saved.
+    Further arguments: ``output_shape``, of a row, or a function of the input's shape; by default the function is tried on zeros;
+    ``mask``, a function of (x, mask) for the output's mask; ``arguments``, given to the functions by name. A function is saved by its name:
+    who loads the model gives it back, ``custom_objects={name: function}``; one without a name (``lambda``) cannot be saved.
     """
 
     recordable = True

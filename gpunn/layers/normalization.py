@@ -6,18 +6,21 @@ from typing import Any
 import numpy as np
 
 from gpunn import activations
-from gpunn.kernels import reductions
+from gpunn.kernels import batch_parts, reductions
+from gpunn.kernels.conv import CONV_SUM
 from gpunn.layers.base import Layer, Pullback
+from gpunn.layers.columns import numbered, pick
 from gpunn.layers.spelling import old_names
 
 
 class BatchNormalization(Layer):
-    """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, over the last axis.
+    """y = gamma * (x - mean) / sqrt(variance + epsilon) + beta, a mean and a variance for each place along `axis` (channels).
 
     In training mean and (biased) variance are the batch's, and moving = momentum * moving + (1 - momentum) * batch; otherwise the moving
     ones are used. Weights in Keras's order: gamma, beta, moving_mean, moving_variance; the moving ones are never optimised. `synchronized`
     is about several devices: with one it changes nothing.
-    Raises ValueError for an axis other than the last, momentum outside [0, 1], epsilon that is not positive, or batch renormalization.
+    An axis other than the last is brought there and back.
+    Raises ValueError for an axis that rows do not have, momentum outside [0, 1], epsilon that is not positive, or batch renormalization.
     """
 
     recordable = True
@@ -53,20 +56,41 @@ class BatchNormalization(Layer):
         self.moving_variance: Any = None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        if self.axis not in (-1, len(input_shape) - 1):
-            raise ValueError(f"Layer {self.name!r}: the axis must be the last one (channels-last). Received: axis={self.axis}.")
-        shape = (input_shape[-1] or 0,)
+        rank = len(input_shape)
+        if not -rank < self.axis < rank or self.axis % rank == 0:
+            raise ValueError(
+                f"Layer {self.name!r}: expected an axis of a row, for inputs of shape {tuple(input_shape)}. Received: axis={self.axis}."
+            )
+        shape = (input_shape[self.axis] or 0,)
         self.gamma = self.add_weight("gamma", shape) if self.scale else None
         self.beta = self.add_weight("beta", shape) if self.center else None
         self.moving_mean = self.add_weight("moving_mean", shape, trainable=False)
         self.moving_variance = self.add_weight("moving_variance", shape, trainable=False)
 
     def forward(self, x: Any, training: bool = False, activation: Any = None) -> tuple[Any, Pullback]:
-        ops, width = self.backend, x.shape[-1]
+        width = x.shape[self.axis]
         if self.moving_mean.shape != (width,):
             raise ValueError(
                 f"Input of layer {self.name!r}: expected {self.moving_mean.shape[0]} features. Received: input of shape {x.shape}."
             )
+        axis = self.axis % len(x.shape)
+        return self._last(x, training, activation) if axis == len(x.shape) - 1 else self._elsewhere(x, axis, training, activation)
+
+    def _elsewhere(self, x: Any, axis: int, training: bool, activation: Any) -> tuple[Any, Pullback]:
+        """The axis moved behind the others, and back."""
+        ops, index = self.backend, np.moveaxis(numbered(x.shape[1:]), axis - 1, -1)
+        back = np.argsort(index.reshape(-1))
+        y, pullback = self._last(pick(ops, x, index, index.shape), training, None)
+        y, activation_pullback = (activation or activations.linear).apply(ops, pick(ops, y, back, x.shape[1:]), inplace=True, shape=x.shape)
+
+        def moved(dy: Any, need_dx: bool = True) -> Any:
+            dx = pullback(pick(ops, activation_pullback(dy), index, index.shape), need_dx)
+            return pick(ops, dx, back, x.shape[1:]) if need_dx else None
+
+        return y.reshape((activation or activations.linear).compute_output_shape(x.shape)), moved
+
+    def _last(self, x: Any, training: bool, activation: Any) -> tuple[Any, Pullback]:
+        ops, width = self.backend, x.shape[-1]
         rows = x.reshape(-1, width)
         training = training and self.trainable
         inverse = ops.empty((width,), x.dtype)
@@ -84,7 +108,7 @@ class BatchNormalization(Layer):
         def pullback(dy: Any, need_dx: bool = True) -> Any:
             dz = activation_pullback(dy.reshape(y.shape)).reshape(rows.shape)
             dbeta, dgamma = ops.empty((width,), x.dtype), ops.empty((width,), x.dtype)
-            ops.launch(reductions.NORMALIZE_SUMS, dz, rows, mean, inverse, dbeta, dgamma)
+            self._gradient_sums(dz, rows, mean, inverse, dbeta, dgamma)
             for parameter, gradient in ((self.beta, dbeta), (self.gamma, dgamma)):
                 if parameter is not None and parameter.learns:
                     ops.launch(reductions.COLUMN_SUM, gradient.reshape(1, width), float(parameter.claim()), parameter.gradient)
@@ -103,10 +127,29 @@ class BatchNormalization(Layer):
         if rows.shape[0] == 1:
             warnings.warn(f"Layer {self.name!r}: a batch of one row has no variance; its output is beta.", stacklevel=2)
         mean, variance = ops.empty((width,), rows.dtype), ops.empty((width,), rows.dtype)
-        ops.launch(reductions.MOMENTS, rows, mean, variance)
+        if ops.chains and rows.shape[0] >= batch_parts.MANY:
+            part, parts = self._parts(rows)
+            ops.launch(batch_parts.MOMENT_PARTS, rows, part, parts)
+            ops.launch(batch_parts.MOMENT_JOIN, parts, part, rows.shape[0], mean, variance)
+        else:
+            ops.launch(reductions.MOMENTS, rows, mean, variance)
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             ops.launch(reductions.moving_average, moving.value, batch, self.momentum)
         return mean, variance
+
+    def _gradient_sums(self, dz: Any, rows: Any, mean: Any, inverse: Any, dbeta: Any, dgamma: Any) -> None:
+        ops, width = self.backend, rows.shape[1]
+        if not ops.chains or rows.shape[0] < batch_parts.MANY:
+            ops.launch(reductions.NORMALIZE_SUMS, dz, rows, mean, inverse, dbeta, dgamma)
+            return
+        part, parts = self._parts(rows)
+        ops.launch(batch_parts.NORMALIZE_PARTS, dz, rows, mean, inverse, part, parts)
+        for first, total in ((0, dbeta), (width, dgamma)):
+            ops.launch(CONV_SUM, parts, first, 0.0, total.reshape(1, width))
+
+    def _parts(self, rows: Any) -> tuple[int, Any]:
+        part = batch_parts.part_of(rows.shape[0])
+        return part, self.backend.empty((-(-rows.shape[0] // part), 2 * rows.shape[1]), rows.dtype)
 
     def config(self) -> dict[str, Any]:
         config = {"axis": self.axis, "momentum": self.momentum, "epsilon": self.epsilon, "center": self.center, "scale": self.scale}

@@ -114,13 +114,20 @@ class Recurrent(Drawing):
             self._held = ops, [ops.zeros((rows, self.units), dtype) for _ in range(self.states)]
         elif self._held[0] is not ops:
             self._held = ops, [ops.asarray(self._held[0].to_numpy(s)) for s in self._held[1]]
-        held = self._held[1]
-        if held[0].shape[0] != rows:
-            raise ValueError(
-                f"Layer {self.name!r} is stateful: expected batches of {held[0].shape[0]} rows, as the first had. Received: {rows} rows. "
-                "reset_state(rows=None) lets it begin with other batches."
-            )
-        return held
+        self.check_batches([rows])
+        return self._held[1]
+
+    def check_batches(self, sizes: Sequence[int]) -> None:
+        """Raises ValueError where a stateful layer's batches would not all have as many rows as the state."""
+        if not self.stateful:
+            return
+        wanted = sizes[0] if self._held is None else self._held[1][0].shape[0]
+        for rows in sizes:
+            if rows != wanted:
+                raise ValueError(
+                    f"Layer {self.name!r} is stateful: expected batches of {wanted} rows, as the first. Received: {rows} rows. "
+                    "reset_state(rows=None) lets it begin with batches of another size."
+                )
 
     def reset_state(self, rows: Any = 0) -> None:
         """Begin the next batch of a stateful layer with a state of zeros; with ``rows=None`` its number of rows may change, too."""

@@ -169,9 +169,14 @@ class Bidirectional(Wrapper):
         out += [None] * (2 * self.forward_layer.states if self.forward_layer.return_state else 0)
         return out if len(out) > 1 else out[0]
 
-    def reset_state(self) -> None:
+    def check_batches(self, sizes: Sequence[int]) -> None:
         for layer in self.directions:
-            layer.reset_state()
+            layer.check_batches(sizes)
+
+    def reset_state(self, rows: Any = 0) -> None:
+        """As `Recurrent.reset_state`."""
+        for layer in self.directions:
+            layer.reset_state(rows)
 
     def forward(self, x: Any, training: bool = False, mask: Any = None) -> tuple[Any, Pullback]:
         self.lend()

@@ -57,10 +57,7 @@ class Model(Graph, Trainer, Layer):
     @property
     def leaves(self) -> list[Layer]:
         """The layers, with those of models within in place of these, each once."""
-        found: dict[Layer, None] = {}
-        for layer in self.layers:
-            found.update(dict.fromkeys(layer.leaves if isinstance(layer, Model) else [layer]))
-        return list(found)
+        return list(dict.fromkeys(leaf for layer in self.layers for leaf in (layer.leaves if isinstance(layer, Model) else [layer])))
 
     @property
     def parameters(self) -> list[Parameter]:  # type: ignore[override]
@@ -236,6 +233,10 @@ class Model(Graph, Trainer, Layer):
         (print_fn or print)(text)
         return text
 
+    def get_config(self) -> dict[str, Any]:
+        """The architecture. A class of the user's gives its own: the constructor's arguments."""
+        raise NotImplementedError(f"Model {self.name!r}: {type(self).__name__} gives no get_config(). Save its weights: save_weights.")
+
     def save(self, path: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
         """Write architecture, weights and optimizer state to one file; `gpunn.models.load_model` reads it.
 
@@ -271,8 +272,11 @@ class Model(Graph, Trainer, Layer):
 
         Raises ValueError for a layer that has no ONNX form, naming it, and for another `format`.
         """
+        from gpunn.models.describe import is_chain
         from gpunn.models.onnx import export
 
+        if not is_chain(self):
+            raise ValueError(f"Model {self.name!r}: models are exported as 'onnx' where each layer follows the one before it.")
         if format != "onnx":
             raise ValueError(f"Model {self.name!r}: models are exported as 'onnx'. Received: format={format!r}.")
         export(self, path)

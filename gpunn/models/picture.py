@@ -1,5 +1,6 @@
 """plot_model: a model's graph drawn with matplotlib, a box for each call of a layer, in rows by their distance from the inputs."""
 
+import itertools
 import pathlib
 from dataclasses import dataclass, field
 from typing import Any
@@ -172,7 +173,7 @@ def _across(boxes: list[Box], rows: list[list[int]], above: dict[int, list[int]]
                 linked = above[i] + below[i]
                 boxes[i].x = sum(boxes[j].x for j in linked) / len(linked) if linked else boxes[i].x
             wished = sum(boxes[i].x for i in row) / len(row)
-            for a, b in zip(row, row[1:], strict=False):
+            for a, b in itertools.pairwise(row):
                 boxes[b].x = max(boxes[b].x, boxes[a].x + (size(a) + size(b)) / 2)
             shift = wished - sum(boxes[i].x for i in row) / len(row)
             for i in row:
@@ -206,7 +207,7 @@ def _draw(boxes: list[Box], across: bool, dpi: int) -> Any:
         for k, start in enumerate(box.before if box.lines else ()):
             bends = [point(boxes[i], end) for i in box.bends.get(k, ()) for end in (-1, 1)]
             path = [point(boxes[start], 1), *bends, point(box, -1)]
-            for a, b in zip(path[:-2], path[1:-1], strict=True):
+            for a, b in itertools.pairwise(path[:-1]):
                 axes.plot(*zip(a, b, strict=True), color=EDGE, linewidth=1, solid_capstyle="round")
             arrow = {"arrowstyle": "-|>", "color": EDGE, "linewidth": 1, "shrinkA": 0, "shrinkB": 0}
             axes.annotate("", path[-1], path[-2], arrowprops=arrow)

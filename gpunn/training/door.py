@@ -8,6 +8,13 @@ from gpunn.training.feeds.batches import GivenBatches
 from gpunn.training.feeds.iterables import batched
 
 
+def check_batches(model: Any, feed: Any) -> None:
+    """Raises ValueError where a layer keeps a state from batch to batch and the batches are not of its size."""
+    for layer in model.leaves:
+        if hasattr(layer, "check_batches"):
+            layer.check_batches([n for n in (feed.batch, feed.rest) if n])
+
+
 def given(
     model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, where: str, shuffle: Any = False, workers: int | None = None,
     ahead: int | None = None,

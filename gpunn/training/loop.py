@@ -13,6 +13,7 @@ import numpy as np
 from gpunn.backend.errors import DeviceMemoryError
 from gpunn.logs import LazyLogs, Logs
 from gpunn.training.data import Rows
+from gpunn.training.door import check_batches
 from gpunn.training.feeds.choice import make
 from gpunn.training.step import OWN, SUMS, Measure, Sums, record_step, run_step_eagerly
 
@@ -31,6 +32,7 @@ class _Pass:
     def __init__(self, model: Any, rows: Any, batch_size: int):
         self.model, self.ops = model, model.backend
         self.feed = make(self.ops, rows, batch_size)
+        check_batches(model, self.feed)
         self.batch, self.rest, self.count = self.feed.batch, self.feed.rest, self.feed.count
         self.heads, self.measured, self._names = list(model._setup.heads), list(model._setup.measured), model._setup.names[1:]
         self.apart = any(head.loss.apart for head in self.heads)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.kernels import data as feeding
+from gpunn.training.door import check_batches
 from gpunn.training.feeds.base import Feed
 from gpunn.training.feeds.choice import make
 
@@ -19,6 +20,7 @@ class Prediction:
     def __init__(self, model: Any, rows: Any, batch_size: int, steps: int | None):
         self.model, self.ops = model, model.backend
         self.feed: Feed = make(self.ops, rows, batch_size)
+        check_batches(model, self.feed)
         self.steps = steps if self.feed.count is None else min(steps or self.feed.count, self.feed.count)
         self._total = None if self.feed.rows is None else min(self.feed.rows, self.steps * self.feed.batch)  # type: ignore[operator]
         self._programs: dict[int, Any] = {}

@@ -90,6 +90,7 @@ class Setup:
             } for head in self.heads
         }
         if self.outputs > 1:
-            return {what: {name: one[what] for name, one in out.items()} for what in ("loss", "metrics", "weighted_metrics", "loss_weights")}
+            kinds = ("loss", "metrics", "weighted_metrics", "loss_weights")
+            return {what: {name: one[what] for name, one in out.items()} for what in kinds}
         (one,) = out.values()
         return one | {"loss_weights": None if one["loss_weights"] == 1 else one["loss_weights"]}

@@ -117,6 +117,11 @@ MAKERS = {
         "conv_direct_dw",
     )},
     **{n: _pooling(n) for n in ("max_pool", "max_pool_bwd", "average_pool", "average_pool_bwd")},
+    "moment_parts": lambda m, r, c: [m.real(r, c) + m.dtype.type(64), -(-r // 3) if r else 1, m.blank(min(r, 3), 2 * c)],
+    "moment_join": lambda m, r, c: [m.positive(5, 2 * c), 7, 30, m.blank(c), m.blank(c)],
+    "normalize_parts": lambda m, r, c: [
+        m.real(r, c), m.real(r, c), m.small(c), m.positive(c), -(-r // 3) if r else 1, m.blank(min(r, 3), 2 * c)
+    ],
     "conv_sum": lambda m, r, c: [m.small(7, (r + 1) * c), c, float(c % 2), m.small(r, c)],
     "global_max_bwd": _global,
     "pad": _pad,

@@ -6,7 +6,8 @@ from gpunn.kernels.recurrent_options import DROP, IN_TIME, KEEP, MASKED, NO_DC, 
 
 CHOICES = (
     KEEP | SEQUENCES, KEEP | MASKED | DROP | SEQUENCES | REVERSED, MASKED | REVERSED | IN_TIME | SEQUENCES | ZERO,
-    KEEP | MASKED | ZERO | DROP, KEEP | NO_DH | NO_DC | REVERSED, 0, KEEP | MASKED | SEQUENCES | IN_TIME | REVERSED | DROP | NO_DC, SEQUENCES,
+    KEEP | MASKED | ZERO | DROP, KEEP | NO_DH | NO_DC | REVERSED, 0,
+    KEEP | MASKED | SEQUENCES | IN_TIME | REVERSED | DROP | NO_DC, SEQUENCES,
 )
 GATES = {"simple_rnn": 1, "lstm": 4, "gru_after": 3, "gru_before": 3}
 
@@ -36,7 +37,8 @@ def forward(kind):
         units, steps, options = _sizes(rows, columns)
         gates, wide = GATES[kind], steps if options & KEEP else 0
         states = [m.small(rows, units) for _ in range(2 if kind == "lstm" else 1)]
-        out = [m.small(rows, steps * gates * units), *states, _weights(m, units, gates), m.small((2 if kind == "gru_after" else 1) * gates * units)]
+        bias = m.small((2 if kind == "gru_after" else 1) * gates * units)
+        out = [m.small(rows, steps * gates * units), *states, _weights(m, units, gates), bias]
         out += [*_common(m, rows, units, steps, options), steps, units, options, _sequences(m.blank, rows, units, steps, options)]
         out += [m.blank(rows, units) for _ in states]
         out += [m.blank(rows, wide * units) for _ in states]
@@ -63,7 +65,7 @@ def backward(kind):
     return make
 
 
-_NAMES = {"simple_rnn": "simple_rnn_tanh", "lstm": "lstm_tanh_sigmoid", "gru_after": "gru_after_tanh_sigmoid", "gru_before": "gru_before_tanh_sigmoid"}
+_NAMES = {"simple_rnn": "simple_rnn_tanh"} | {kind: f"{kind}_tanh_sigmoid" for kind in ("lstm", "gru_after", "gru_before")}
 MAKERS = {
     **{name: forward(kind) for kind, name in _NAMES.items()},
     **{f"{name}_bwd": backward(kind) for kind, name in _NAMES.items()},

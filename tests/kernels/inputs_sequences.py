@@ -16,7 +16,8 @@ def _masked_steps(m, rows, columns):
 def _embed_bwd(m, rows, columns):
     vocabulary, width = 1 + columns % 9, 1 + columns % 5
     return [
-        _tokens(m, rows, columns, vocabulary), m.small(rows, columns * width), rows * columns, m.number(columns % 2), m.small(vocabulary, width)
+        _tokens(m, rows, columns, vocabulary), m.small(rows, columns * width), rows * columns, m.number(columns % 2),
+        m.small(vocabulary, width),
     ]
 
 

@@ -3,10 +3,10 @@
 All numbers are made in float32, so that a float32 launch and its float64 truth start from the same values; outputs start as NaN or -1.
 """
 
-import inputs_columns
 import importlib
 import pathlib
 
+import inputs_columns
 import inputs_images
 import numpy as np
 

@@ -259,7 +259,8 @@ def test_files_go_to_keras_and_back(cpu, tmp_path):
     theirs.save(tmp_path / "theirs.keras")
     want = ours.predict(COLOUR, verbose=0)
     np.testing.assert_allclose(np.asarray(theirs(COLOUR, training=False)), want, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(np.asarray(keras.models.load_model(tmp_path / "ours.keras")(COLOUR, training=False)), want, rtol=1e-4, atol=1e-5)
+    loaded = keras.models.load_model(tmp_path / "ours.keras")
+    np.testing.assert_allclose(np.asarray(loaded(COLOUR, training=False)), want, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(load_model(tmp_path / "theirs.keras").predict(COLOUR, verbose=0), want, rtol=1e-4, atol=1e-5)
 
 

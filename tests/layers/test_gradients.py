@@ -52,6 +52,9 @@ CASES = {
     "batch_norm_without_scale": (batch_norm(scale=False), (8, 5), True),
     "batch_norm_without_center": (batch_norm(center=False), (8, 5), False),
     "batch_norm_of_sequences": (batch_norm("tanh"), (3, 4, 5), True),
+    "batch_norm_of_rows": (batch_norm("tanh", axis=1), (3, 4, 5), True),
+    "batch_norm_of_columns_inference": (batch_norm("relu", axis=-2), (3, 4, 5, 2), False),
+    "batch_norm_of_images": (batch_norm("relu"), (9, 23, 23, 2), True),
     "batch_norm_inference_one_row": (batch_norm(), (1, 5), False),
 }
 

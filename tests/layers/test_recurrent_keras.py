@@ -50,7 +50,10 @@ def flat(lib):
 
 CELLS = [("SimpleRNN", {}), ("LSTM", {}), ("GRU", {}), ("GRU", {"reset_after": False})]
 CASES = {
-    **{f"{n}_{len(o)}_stacked": [recurrent(n, 5, return_sequences=True, **o), recurrent(n, go_backwards=True, **o), dense(2)] for n, o in CELLS},
+    **{
+        f"{n}_{len(o)}_stacked": [recurrent(n, 5, return_sequences=True, **o), recurrent(n, go_backwards=True, **o), dense(2)]
+        for n, o in CELLS
+    },
     **{f"{n}_{len(o)}_masked": [masking, recurrent(n, 5, return_sequences=True, **o), recurrent(n, **o), dense(2)] for n, o in CELLS},
     "lstm_backwards_all": [masking, recurrent("LSTM", return_sequences=True, go_backwards=True), flat, dense(2)],
     "gru_zeros": [masking, recurrent("GRU", return_sequences=True, zero_output_for_mask=True), flat, dense(2)],
@@ -133,8 +136,12 @@ def test_stateful(name):
     np.testing.assert_allclose(again, np.asarray(theirs(x[:3])), rtol=1e-9, atol=1e-12)
     assert np.abs(again - first).max() > 1e-4  # it had gone on from where it was
     ours.fit(x, y, batch_size=3, shuffle=False, verbose=0)
-    with pytest.raises(ValueError, match="stateful: expected batches of 3 rows"):
-        ours.predict(x[:2], verbose=0)
+    held = ours.get_weights()
+    with pytest.raises(ValueError, match=r"stateful: expected batches of 3 rows, as the first. Received: 2 rows"):
+        ours.fit(x[:5], y[:5], batch_size=3, verbose=0)  # at the door: the short last batch
+    assert all(np.array_equal(a, b) for a, b in zip(ours.get_weights(), held, strict=True))
+    ours.layers[-2].reset_state(rows=None)
+    assert ours.predict(x[:2], verbose=0).shape == (2, 2)
 
 
 @pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU"])

@@ -63,6 +63,14 @@ def moved(k):
     return k.Model([x, v], k.layers.Dense(2)(k.layers.concatenate(flat))), [WIDE, B], NUMBERS
 
 
+def attended(k):
+    """A layer that takes the same value twice, and a residual around it. No biases: the key's has no gradient but noise."""
+    x = k.Input((3, 4))
+    a = k.layers.MultiHeadAttention(2, 3, use_bias=False)(x, x, use_causal_mask=True)
+    h = k.layers.LayerNormalization()(k.layers.Add()([x, a]))
+    return k.Model(x, k.layers.Dense(2)(k.layers.Flatten()(h))), WIDE, NUMBERS
+
+
 def many(k):
     """Two inputs and three outputs, one of them in the middle."""
     a, b = k.Input((6,), name="a"), k.Input((4,), name="b")
@@ -76,4 +84,5 @@ def many(k):
 ONE_OUTPUT = {
     "chain": (chain, "sparse_categorical_crossentropy"), "residual": (residual, "mse"),
     "shared": (shared, "sparse_categorical_crossentropy"), "nested": (nested, "binary_crossentropy"), "moved": (moved, "mae"),
+    "attended": (attended, "mse"),
 }

@@ -60,7 +60,7 @@ def test_names_and_shapes():
     assert model.input is x and model.output is out and model.inputs == [x] and model.input_shape == (None, 6) == x.shape
     assert hidden.input is x and hidden.output.shape == (None, 4) and model.output_names == ["out"] and model.input_names == ["rows"]
     assert model.count_params() == 28 + 10
-    with pytest.raises(AttributeError, match="'dense.*' has never been called on a symbolic tensor"):
+    with pytest.raises(AttributeError, match=r"'dense.*' has never been called on a symbolic tensor"):
         Dense(3).output  # noqa: B018
     with pytest.raises(TypeError, match="has no values yet"):
         np.asarray(x)
@@ -184,7 +184,7 @@ class Own(Model):
 def test_a_class_of_the_users():
     model = Own(name="own")
     assert model.name == "own" and not model.built and len(model.layers) == 4
-    with pytest.raises(ValueError, match="no graph yet|not built"):
+    with pytest.raises(ValueError, match=r"no graph yet|not built"):
         model.get_weights()
     model.compile("adam", "mse", ["mae"])
     history = model.fit(X, Y, epochs=30, batch_size=8, verbose=0).history
@@ -349,11 +349,11 @@ REFUSED = {
     "unknown class": (unknown, r"Unknown layer class 'Sparkle'. Pass custom_objects=\{'Sparkle': the_class\}"),
     "not symbolic": (lambda: Model(np.ones(3), Input((3,))), "expected inputs to be symbolic tensors. Received: ndarray"),
     "arrays among tensors": (lambda: Add()([Input((3,)), np.ones((1, 3))]), "expected symbolic tensors only. Received: ndarray"),
-    "names twice": (lambda: Model(x := Input((3,)), Dense(3, name="d")(Dense(3, name="d")(x))), "names of their own. Received: 'd' more than"),
+    "names twice": (lambda: Model(x := Input((3,)), Dense(3, name="d")(Dense(3, name="d")(x))), "names of their own. Received: 'd' more"),
     "wide": (lambda: Model(Input((2,)), Input((3,))), "Graph disconnected: .*which is an output"),
     "too many inputs": (lambda: graphs.many(gpunn)[0](Input((6,))), "expects 2 input.s., but it received 1 input"),
     "shape within": (lambda: Sequential([Input((4,)), Dense(2)])(Input((5,))), "axis -1 of input shape|expected input shape"),
-    "loss by unknown name": (lambda: many(loss={"numbers": "mse", "what": "mse"}), r"unknown output names in loss: \['what'\]. Expected some of"),
+    "loss by unknown name": (lambda: many(loss={"numbers": "mse", "what": "mse"}), r"unknown output names in loss: \['what'\]. Expected"),
     "loss without all": (lambda: many(loss={"numbers": "mse"}), r"expected keys \['numbers', 'bits', 'labels'\] in the loss dict"),
     "losses": (lambda: many(loss=["mse", "mse"]), "loss must have one entry for each of the 3 outputs"),
     "metrics by unknown name": (lambda: many(metrics={"what": "mse"}), "unknown output names in metrics"),

@@ -26,7 +26,10 @@ ADAM, SGD = ("Adam", {"learning_rate": 0.01}), ("SGD", {"learning_rate": 0.05, "
 NETWORKS = {
     "two convolutions with pooling": ([conv(6, 3, activation="relu"), POOL, conv(12, 3), RELU, POOL, FLAT, dense(3, "softmax")], ADAM),
     "batch norm between, same, strided": (
-        [conv(4, 3, padding="same", use_bias=False), BN, RELU, POOL, conv(5, 3, strides=2, padding="same"), FLAT, dense(3, "softmax")], SGD
+        [
+            conv(4, 3, padding="same", use_bias=False), BN, RELU, POOL, conv(5, 3, strides=2, padding="same"),
+            ("BatchNormalization", {"axis": 1}), FLAT, dense(3, "softmax"),
+        ], SGD,
     ),
     "separable, depthwise, global": (
         [

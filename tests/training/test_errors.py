@@ -231,7 +231,7 @@ UNKNOWN = {
     "negative size": (lambda: Reshape((-2, -3)), "expected positive sizes"),
     "input shape": (lambda: Dense(2, input_shape=(0,)), r"An input shape holds positive integers.*Received: \(0,\)"),
     "Input of nothing": (lambda: Input(), "Input needs a shape"),
-    "axis": (lambda: Sequential([BatchNormalization(axis=1, input_shape=(4, 4))]), "the axis must be the last one.*Received: axis=1"),
+    "axis": (lambda: Sequential([BatchNormalization(axis=3, input_shape=(4, 4))]), r"expected an axis of a row.*Received: axis=3"),
     "negative learning rate": (
         lambda: optimizers.SGD(-0.1),
         "SGD: learning_rate must be a number that is not negative. Received: learning_rate=-0.1",
