@@ -215,7 +215,7 @@ def test_broken_off_while_the_backup_is_written(cpu, tmp_path, monkeypatch, mome
 
     def breaking(target, *arguments, **named):
         count[0] += 1
-        if count[0] % 3 == 2:
+        if count[0] % 4 == 3:
             if name == "savez":
                 target.write(b"PK half a file")
                 target.flush()

@@ -192,7 +192,20 @@ def masked_branches(k):
     return k.Model([a, b], {"out": out, "state": k.layers.Identity()(h)}), tokens, None
 
 
-@pytest.mark.parametrize("build", [graphs.residual, graphs.shared, graphs.nested, graphs.moved, graphs.many, masked_branches])
+def attention(k):
+    """Masked queries and places, causal, one input for all three."""
+    a, b = k.Input((5,), name="a"), k.Input((5,), name="b")
+    embed = k.layers.Embedding(9, 4, mask_zero=True)
+    left, right = embed(a), embed(b)
+    h = k.layers.MultiHeadAttention(2, 3, output_shape=6)(left, left, use_causal_mask=True)
+    h = k.layers.MultiHeadAttention(3, 2, value_dim=4, use_bias=False)([h, right])
+    h = k.layers.MultiHeadAttention(1, 3)([h, right, left])
+    tokens = [RNG.integers(0, 9, (graphs.ROWS, 5)) for _ in range(2)]
+    tokens[0][:, 4:] = tokens[1][:, 2:] = 0
+    return k.Model([a, b], k.layers.MultiHeadAttention(2, 2)(h)), tokens, None
+
+
+@pytest.mark.parametrize("build", [attention, graphs.residual, graphs.shared, graphs.nested, graphs.moved, graphs.many, masked_branches])
 def test_graphs(tmp_path, build):
     """Several inputs and outputs by their names, shared layers, models within."""
     model, x, _ = build(gpunn)

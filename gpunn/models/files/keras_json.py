@@ -56,9 +56,16 @@ def to_keras(entry: dict[str, Any], kind: str = "layers", shapes: dict[str, Any]
     if kind == "layers":
         values = _layer(name, values)
     out = {"module": f"gpunn.{kind}" if ours else module, "class_name": name, "config": values, "registered_name": name if ours else None}
-    shape = (shapes or {}).get(config.get("name")) if kind == "layers" else None
+    if name == "MultiHeadAttention":  # which Keras calls on arguments, not on a list
+        entry = entry | {"inbound_nodes": [_spread(call) for call in entry.get("inbound_nodes", [])]} if "inbound_nodes" in entry else entry
+    shape = (shapes or {}).get(config.get("name")) if kind == "layers" and name != "MultiHeadAttention" else None
     rest = {k: _value(k, v, shapes) for k, v in entry.items() if k not in ("class_name", "config", "module", "registered_name")}
     return out | ({} if shape is None else {"build_config": {"input_shape": shape}}) | rest
+
+
+def _spread(call: dict[str, Any]) -> dict[str, Any]:
+    given = call["args"]
+    return call | {"args": given[0] if len(given) == 1 and isinstance(given[0], list) else given * 2 if len(given) == 1 else given}
 
 
 def _layer(name: str, config: dict[str, Any]) -> dict[str, Any]:

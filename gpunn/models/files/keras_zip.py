@@ -38,7 +38,7 @@ def built_shapes(model: Any) -> dict[str, Any]:
     """The shape that each layer with weights was built for, by its name; of nested ones too."""
     shapes = {}
     for layer in model.layers:
-        if getattr(layer, "built_for", None) is not None and layer.parameters:
+        if isinstance(getattr(layer, "built_for", None), tuple) and layer.parameters:
             shapes[layer.name] = layer.built_for[0] if isinstance(layer.built_for, list) else layer.built_for
         shapes |= built_shapes(layer) if hasattr(layer, "layers") else {}
     return shapes

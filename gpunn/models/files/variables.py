@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from gpunn.layers.base import Parameter
+from gpunn.layers.base import Layer, Parameter
 from gpunn.lookup import snake
 
 _CELLS = ("LSTM", "GRU", "SimpleRNN")  # whose weights are those of their cell
@@ -26,11 +26,24 @@ def groups(model: Any) -> Iterator[Group]:
 
 
 def _of_model(model: Any, path: str, seen: set[int]) -> Iterator[Group]:
+    if not any(kind.__name__ in ("Sequential", "Functional") for kind in type(model).__mro__):
+        for name in sorted(n for n in vars(model) if not n.startswith("_")):  # a class of the user's: by its attributes
+            value = getattr(model, name)
+            if isinstance(value, Layer):
+                yield from _of_layer(value, f"{path}{name}", seen)
+            elif isinstance(value, (list, tuple, dict)):
+                yield from _numbered(value.values() if isinstance(value, dict) else value, f"{path}{name}", seen)
+    yield from _numbered(model.layers, f"{path}layers", seen)
+
+
+def _numbered(layers: Any, path: str, seen: set[int]) -> Iterator[Group]:
+    """Of several layers, each by its class and which of that class it is."""
     used: dict[str, int] = {}
-    for layer in model.layers:
-        kind = snake(type(layer).__name__)
-        number = used[kind] = used.get(kind, -1) + 1
-        yield from _of_layer(layer, f"{path}layers/{kind}{f'_{number}' if number else ''}", seen)
+    for layer in layers:
+        if isinstance(layer, Layer):
+            kind = snake(type(layer).__name__)
+            number = used[kind] = used.get(kind, -1) + 1
+            yield from _of_layer(layer, f"{path}/{kind}{f'_{number}' if number else ''}", seen)
 
 
 def _of_layer(layer: Any, path: str, seen: set[int]) -> Iterator[Group]:
@@ -45,6 +58,10 @@ def _of_layer(layer: Any, path: str, seen: set[int]) -> Iterator[Group]:
     if type(layer).__name__ in _CELLS:
         yield Group(path, layer.name, [])
         yield Group(f"{path}/cell", f"{layer.name}_cell", own)
+    elif type(layer).__name__ == "MultiHeadAttention":
+        yield Group(path, layer.name, [])
+        for name, parts in zip(("query_dense", "key_dense", "value_dense", "output_dense"), layer._parts, strict=True):
+            yield Group(f"{path}/{name}", f"{layer.name}/{name}", [p for p in parts if p is not None])
     else:
         yield Group(path, layer.name, own)
     for name, child in children.items():

@@ -18,7 +18,12 @@ class Graph:
         self._known: dict[Any, str] = {}
         self._count: dict[str, int] = {}
         self.scope = ""  # the layer that is written
-        self.mask: Value | None = None  # the steps of the input that count, (rows, steps), for layers that take a mask
+        self.masks: Any = None  # the steps of the input that count, (rows, steps), for layers that take a mask; a list of several inputs'
+
+    @property
+    def mask(self) -> "Value | None":
+        """Of the first input."""
+        return self.masks[0] if isinstance(self.masks, list) else self.masks
 
     def inner(self) -> "Graph":
         """A graph within a node: nodes of its own, constants and names shared."""

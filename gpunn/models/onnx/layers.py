@@ -13,7 +13,7 @@ from gpunn.models.onnx.functions import activation
 from gpunn.models.onnx.graph import Graph, Value
 
 Shape = tuple[int | None, ...]
-Writer = Callable[[Graph, Any, Any, Any], Any]
+Writer = Callable[..., Any]
 WRITERS: dict[type, Writer] = {}
 MASKS: dict[type, Callable[[Graph, Any, Any, Any], Value | None]] = {}  # layers that make one, or one of several
 
@@ -26,7 +26,7 @@ def writes(*kinds: type) -> Callable[[Writer], Writer]:
     return enter
 
 
-def write(graph: Graph, layer: Any, x: Any, shape: Any, mask: Any = None) -> tuple[Any, Any]:
+def write(graph: Graph, layer: Any, x: Any, shape: Any, mask: Any = None, **options: Any) -> tuple[Any, Any]:
     """-> (a layer's output, its mask) from its input of this shape, batch axis first, and the steps of that which count, if any do not.
 
     Lists where the layer takes, or gives, several. Raises ValueError naming a layer that has no ONNX form.
@@ -35,10 +35,15 @@ def write(graph: Graph, layer: Any, x: Any, shape: Any, mask: Any = None) -> tup
     if writer is None:
         known = ", ".join(sorted(k.__name__ for k in WRITERS))
         raise ValueError(f"Layer {layer.name!r} ({type(layer).__name__}) cannot be exported to ONNX. Those that can are: {known}.")
-    graph.scope, graph.mask = layer.name, mask[0] if isinstance(mask, list) else mask
+    graph.scope, graph.masks = layer.name, mask
     made = MASKS.get(type(layer))
     passed = made(graph, layer, x, mask) if made else graph.mask if _passes_mask(layer) else None
-    return writer(graph, layer, x, shape), passed
+    try:
+        return writer(graph, layer, x, shape, **options), passed
+    except TypeError as error:
+        if not options:
+            raise
+        raise ValueError(f"Layer {layer.name!r} is called with {options}, which ONNX has no form for.") from error
 
 
 def _passes_mask(layer: Any) -> bool:

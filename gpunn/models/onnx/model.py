@@ -8,7 +8,7 @@ import numpy as np
 import gpunn
 from gpunn.models.files.atomic import replacing
 from gpunn.models.graph import Graph as Graphed
-from gpunn.models.onnx import images, joining, sequences, windows  # noqa: F401  whose layers they enter
+from gpunn.models.onnx import attention, images, joining, sequences, windows  # noqa: F401  whose layers they enter
 from gpunn.models.onnx.graph import IR, OPSET, Graph, Value
 from gpunn.models.onnx.layers import write
 
@@ -65,13 +65,13 @@ def run(graph: Graph, model: Any, given: list[Value], masks: list[Any]) -> tuple
     for call in calls:
         x, mask, shape = ([of[t] for t in call.inputs] for of in (values, seen, {t: t.shape for t in call.inputs}))
         layer = call.layer
-        if call.training or call.plain_options:
-            raise ValueError(f"Layer {layer.name!r} is called with {call.plain_options or 'training=True'}, which ONNX has no form for.")
+        if call.training:
+            raise ValueError(f"Layer {layer.name!r} is called with training=True, which ONNX has no form for.")
         if isinstance(layer, Graphed):
             y, passed = run(graph, layer, x, mask)
         else:
             one = (x, shape, mask) if call.many_in else (x[0], shape[0], mask[0])
-            made, left = write(graph, layer, *one)
+            made, left = write(graph, layer, *one, **call.plain_options)
             y = made if call.many_out else [made]
             passed = [left, *[None] * (len(y) - 1)]
         values.update(zip(call.outputs, y, strict=True))
