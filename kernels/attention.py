@@ -1,7 +1,7 @@
 """Scaled dot-product attention (Vaswani et al. 2017) of every head and row: shares, mixture, and their gradients.
 
 q is (rows, T, heads, width), k (rows, S, heads, width), v (rows, S, heads, width of values); shares p (rows, heads, T, S). A place that is
-masked gets the score `FAR`; where every place is, all get the same share, as in JAX.
+masked gets the score `OUT`; where every place is, all get the same share, as in JAX.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
 
 QUERIES, KEYS, WHOLE, CAUSAL = 1, 2, 4, 8  # masks that count: of queries (rows, T), of keys (rows, S), of pairs (rows, T S); s <= t only
-FAR = -1e9
+OUT = -1e9
 
 
 def _four(x, steps, heads):
@@ -32,7 +32,7 @@ def _allowed(queries, keys, whole, options, rows, steps, others):
 def _attend_reference(q, k, queries, keys, whole, steps, others, heads, width, scale, options, p):
     steps, others, heads, rows = int(steps), int(others), int(heads), q.shape[0]
     scores = np.einsum("ithd,ishd->ihts", _four(q, steps, heads), _four(k, others, heads)) * q.dtype.type(scale)
-    scores = np.where(_allowed(queries, keys, whole, int(options), rows, steps, others), scores, FAR)
+    scores = np.where(_allowed(queries, keys, whole, int(options), rows, steps, others), scores, OUT)
     shares = np.exp(scores - scores.max(axis=3, keepdims=True))
     p.reshape(shares.shape)[...] = shares / shares.sum(axis=3, keepdims=True)
 
@@ -46,7 +46,7 @@ def _out(queries, keys, whole, o, i, t, s, S):
 def _attend_native(q, k, queries, keys, whole, steps, others, heads, width, scale, options, p, lo, hi, scratch):
     T, S, H, K, o = steps[0], others[0], heads[0], width[0], options[0]
     V = q.dtype.type
-    factor, far = V(scale[0]), V(FAR)
+    factor, far = V(scale[0]), V(OUT)
     for i in range(lo, hi):
         for h in range(H):
             for t in range(T):
@@ -154,13 +154,12 @@ def _record(name: str, signature: str, reference, native, cost: float) -> Kernel
     return register(
         Kernel(
             name=name, operands=parse(signature), extent=first_rows, reference=reference, native=native, family="attention",
-            cuda=cuda_kernel("attention.cu", name, **{n: f"{b}LL" for n, b in _BITS.items()}, FAR=f"T({FAR!r})"), geometry="rows",
-            cost=lambda *a: cost * columns_of(a[0]) * 16,
+            cuda=cuda_kernel("attention.cu", name, **WORDS), geometry="rows", cost=lambda *a: cost * columns_of(a[0]) * 16,
         )
     )
 
 
-_BITS = {"QUERIES": QUERIES, "KEYS": KEYS, "WHOLE": WHOLE, "CAUSAL": CAUSAL}
+WORDS = {n: f"{b}LL" for n, b in (("QUERIES", QUERIES), ("KEYS", KEYS), ("WHOLE", WHOLE), ("CAUSAL", CAUSAL))} | {"OUT": f"T({OUT!r})"}
 ATTEND = _record(
     "attend", f"q, k, queries, keys, whole, {_SIZES}, scale:const, options:const:i8 -> p", _attend_reference, _attend_native, 1.0
 )

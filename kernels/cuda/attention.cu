@@ -11,9 +11,9 @@ KERNEL(attend)(const T* __restrict__ q, const T* __restrict__ k, const T* __rest
   for (long long e = threadIdx.x >> 5; e < all; e += blockDim.x >> 5) {
     const long long h = quotient(e, steps), t = e - h * steps;
     T* __restrict__ out = p + (row * all + e) * others;
-    T top = FAR, total = T(0);
+    T top = OUT, total = T(0);
     for (long long s = lane; s < others; s += 32) {
-      T score = FAR;
+      T score = OUT;
       const bool masked = ((options & QUERIES) && queries[row * steps + t] == T(0)) || ((options & KEYS) && keys[row * others + s] == T(0))
                        || ((options & CAUSAL) && s > t) || ((options & WHOLE) && whole[(row * steps + t) * others + s] == T(0));
       if (!masked) {

@@ -37,8 +37,8 @@ def forward(kind):
         units, steps, options = _sizes(rows, columns)
         gates, wide = GATES[kind], steps if options & KEEP else 0
         states = [m.small(rows, units) for _ in range(2 if kind == "lstm" else 1)]
-        bias = m.small((2 if kind == "gru_after" else 1) * gates * units)
-        out = [m.small(rows, steps * gates * units), *states, _weights(m, units, gates), bias]
+        biases = (2 if kind == "gru_after" else 1) * gates * units
+        out = [m.small(rows, steps * gates * units), *states, _weights(m, units, gates), m.small(biases)]
         out += [*_common(m, rows, units, steps, options), steps, units, options, _sequences(m.blank, rows, units, steps, options)]
         out += [m.blank(rows, units) for _ in states]
         out += [m.blank(rows, wide * units) for _ in states]
@@ -65,7 +65,7 @@ def backward(kind):
     return make
 
 
-_NAMES = {"simple_rnn": "simple_rnn_tanh"} | {kind: f"{kind}_tanh_sigmoid" for kind in ("lstm", "gru_after", "gru_before")}
+_NAMES = {kind: f"{kind}_tanh" + ("" if kind == "simple_rnn" else "_sigmoid") for kind in GATES}
 MAKERS = {
     **{name: forward(kind) for kind, name in _NAMES.items()},
     **{f"{name}_bwd": backward(kind) for kind, name in _NAMES.items()},

@@ -5,7 +5,7 @@ import re
 import pytest
 from kernel_inputs import NAMES
 
-from gpunn.kernels import REGISTRY
+from gpunn.kernels import REGISTRY, alignments, attention
 from gpunn.kernels.cuda_text import FOLDER, prelude, typed
 from gpunn.kernels.device import function_name, instances
 from gpunn.kernels.measures import LEFT_OUT, SMALLEST
@@ -13,6 +13,8 @@ from gpunn.kernels.pairwise import FAR
 from gpunn.kernels.recurrent_options import BITS
 from gpunn.kernels.row_losses import EPSILON
 
+WORDS = {"recurrent.cu": {n: f"{b}LL" for n, b in BITS.items()}, "attention.cu": attention.WORDS}
+WORDS["alignments.cu"] = {"NEVER": repr(alignments.NEVER)}
 KERNELS = [REGISTRY[n] for n in NAMES]
 TEXTS = {function_name(k, d): k.cuda(d) for k, d in instances(kernels=KERNELS)}
 TEXTS |= {f"{f.name} ({d})": typed(f.cuda(), d) for k, d in instances(kernels=KERNELS) for f in k.formulas}
@@ -111,7 +113,7 @@ def test_no_section_of_a_file_is_left_over():
         for name, body in sections:
             filled = typed(body, "float64").replace("EPSILON", repr(EPSILON)).replace("GRADIENT", "relu_bwd")
             filled = filled.replace("FAR", repr(FAR)).replace("LEFT_OUT", repr(LEFT_OUT)).replace("SMALLEST", repr(SMALLEST))
-            for option, value in BITS.items() if file.name == "recurrent.cu" else ():
-                filled = re.sub(rf"\b{option}\b", f"{value}LL", filled)
+            for word, value in WORDS.get(file.name, {}).items():
+                filled = re.sub(rf"\b{word}\b", typed(value, "float64"), filled)
             pattern = re.escape(filled.replace("VALUES", "y[r * columns + c]")).replace("FIRST", r"\w+").replace("SECOND", r"\w+")
             assert re.search(pattern, used), f"{name} of {file.name} is in no record"

@@ -20,6 +20,7 @@ CELLS = {
     "gru_before_others": lambda **o: GRU(3, "softsign", "silu", reset_after=False, **o),
     "without_bias": lambda **o: GRU(3, use_bias=False, **o),
 }
+ON_NUMPY = ("simple_rnn_gelu", "lstm_with_parameters", "gru_before_others")
 USES = {
     "last": {},
     "all": {"return_sequences": True},
@@ -46,6 +47,8 @@ def a_mask(seed=0):
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize("cell", CELLS)
 def test_gradient(cell, use, either_cpu):
+    if either_cpu.compiled and cell in ON_NUMPY:
+        pytest.skip("compiling it shows nothing that its sisters do not")
     for masked in (False, True):
         layer = CELLS[cell](**USES[use])
         check(layer, either_cpu, given(layer), a_mask() if masked else None)

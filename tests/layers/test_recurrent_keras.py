@@ -50,10 +50,8 @@ def flat(lib):
 
 CELLS = [("SimpleRNN", {}), ("LSTM", {}), ("GRU", {}), ("GRU", {"reset_after": False})]
 CASES = {
-    **{
-        f"{n}_{len(o)}_stacked": [recurrent(n, 5, return_sequences=True, **o), recurrent(n, go_backwards=True, **o), dense(2)]
-        for n, o in CELLS
-    },
+    **{f"{n}_{len(o)}_stacked": [recurrent(n, 5, return_sequences=True, **o), recurrent(n, go_backwards=True, **o), dense(2)]
+       for n, o in CELLS},
     **{f"{n}_{len(o)}_masked": [masking, recurrent(n, 5, return_sequences=True, **o), recurrent(n, **o), dense(2)] for n, o in CELLS},
     "lstm_backwards_all": [masking, recurrent("LSTM", return_sequences=True, go_backwards=True), flat, dense(2)],
     "gru_zeros": [masking, recurrent("GRU", return_sequences=True, zero_output_for_mask=True), flat, dense(2)],
@@ -112,7 +110,12 @@ def train(ours, theirs, x, y, **options):
     np.testing.assert_allclose(ours.predict(x, verbose=0, batch_size=3), theirs.predict(x, verbose=0, batch_size=3), rtol=1e-6, atol=1e-9)
 
 
-@pytest.mark.parametrize("case", [*CASES, *TOKENS])
+QUICK = ("lstm_options", "both_concat", "dense_on_steps", "embedding_masked")  # and those with masks; the others are marked slow
+
+
+@pytest.mark.parametrize("case", [
+    pytest.param(c, marks=() if c in QUICK or c.endswith("_masked") else pytest.mark.slow) for c in (*CASES, *TOKENS)
+])
 def test_twenty_steps(case):
     x, y = tokens() if case in TOKENS else features()
     ours, theirs = twins((CASES | TOKENS)[case], x.shape[1:])

@@ -1,4 +1,4 @@
-"""Sequence layers in recorded steps: the same on the CPU and on the simulated device, dropout and masks included; files and moving."""
+"""Sequence layers in whole recorded steps: the same on CPU and simulated device, dropout and masks included; files, moving, errors."""
 
 import numpy as np
 import pytest
