@@ -272,11 +272,8 @@ class Model(Graph, Trainer, Layer):
 
         Raises ValueError for a layer that has no ONNX form, naming it, and for another `format`.
         """
-        from gpunn.models.describe import is_chain
         from gpunn.models.onnx import export
 
-        if not is_chain(self):
-            raise ValueError(f"Model {self.name!r}: models are exported as 'onnx' where each layer follows the one before it.")
         if format != "onnx":
             raise ValueError(f"Model {self.name!r}: models are exported as 'onnx'. Received: format={format!r}.")
         export(self, path)

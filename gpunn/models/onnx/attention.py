@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from gpunn import layers as L
-from gpunn.kernels.attention import FAR
+from gpunn.kernels.attention import OUT
 from gpunn.models.onnx.graph import Graph, Value
 from gpunn.models.onnx.layers import writes
 
@@ -21,7 +21,7 @@ def _attention(graph: Graph, layer: Any, x: Any, shape: Any, use_causal_mask: bo
     )
     scores = graph.op("MatMul", q, graph.turned(k, 0, 1, 3, 2)) * layer.key_dim**-0.5
     for allowed in _allowed(graph, graph.masks, sizes[0][1], sizes[1][1], use_causal_mask):
-        scores = graph.op("Where", allowed, scores, FAR)
+        scores = graph.op("Where", allowed, scores, OUT)
     mixed = graph.turned(graph.op("MatMul", graph.op("Softmax", scores, axis=-1), v), 0, 2, 1, 3)
     kernel, bias = layer._parts[3]
     return _projected(graph, graph.reshape(mixed, [sizes[0][1], layer.num_heads * layer.value_dim]), kernel, bias, 2)
