@@ -258,7 +258,8 @@ class Model(Graph, Trainer, Layer):
         save_weights(self, path, overwrite)
 
     def load_weights(self, path: Any) -> None:
-        """Read the weights (and the optimizer's state) that `save_weights` or Keras 3 wrote, or the weights of a whole model's file.
+        """Read the weights (and the optimizer's state) that `save_weights` or Keras 3 wrote, or those of a whole .keras file; of another
+        whole model's file the weights alone.
 
         Raises FileNotFoundError for no file; ValueError, changing nothing, for one that is not whole or has weights of other shapes. Warns
         where the file holds the state of another kind of optimizer, which stays out.

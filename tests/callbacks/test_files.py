@@ -86,7 +86,7 @@ def test_weights_files(tmp_path):
     with pytest.raises(FileNotFoundError, match="No weights file at"):
         wide.load_weights(tmp_path / "nothing")
     (tmp_path / "text").write_text("not an archive")
-    with pytest.raises(ValueError, match="is not a whole gpunn weights file"):
+    with pytest.raises(ValueError, match="is not a whole gpunn model file"):
         wide.load_weights(tmp_path / "text")
     assert same(before, wide.get_weights())
 

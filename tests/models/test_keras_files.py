@@ -26,9 +26,11 @@ LABELS = np.arange(24) % 3
 
 @pytest.fixture(autouse=True)
 def _float64():
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx("float32")
+    for name in ("float64", "float32"):
+        keras.config.set_floatx(name)
+        keras.config.set_dtype_policy(name)
+        if name == "float64":
+            yield
 
 
 STACKS = {

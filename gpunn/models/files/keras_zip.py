@@ -78,6 +78,3 @@ class Source(Tree):
             out["compile"] = keras_json.compile_from_keras(given, own)
         beyond = self.metadata.get("gpunn")
         return out | ({k: v for k, v in beyond.items() if k in BEYOND} if isinstance(beyond, dict) else {})
-
-    def optimizer_of_weights(self, model: Any) -> None:
-        """The weights of a whole model's file are read alone."""
