@@ -99,9 +99,10 @@ class MultiHeadAttention(_Attending):
 
     def __init__(
         self, num_heads: int, key_dim: int, value_dim: int | None = None, dropout: float = 0.0, use_bias: bool = True,
-        output_shape: Any = None, attention_axes: Any = None, kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros",
-        kernel_regularizer: Any = None, bias_regularizer: Any = None, activity_regularizer: Any = None, kernel_constraint: Any = None,
-        bias_constraint: Any = None, seed: int | None = None, **common: Any,
+        output_shape: Any = None, attention_axes: Any = None, sliding_window: Any = None, flash_attention: Any = None,
+        kernel_initializer: Any = "glorot_uniform", bias_initializer: Any = "zeros", kernel_regularizer: Any = None,
+        bias_regularizer: Any = None, activity_regularizer: Any = None, kernel_constraint: Any = None, bias_constraint: Any = None,
+        use_gate: bool = False, seed: int | None = None, **common: Any,
     ):
         super().__init__(seed, activity_regularizer=activity_regularizer, **common)
         self.num_heads, self.key_dim = positive("num_heads", num_heads, self.name), positive("key_dim", key_dim, self.name)
@@ -113,6 +114,10 @@ class MultiHeadAttention(_Attending):
         self.output_width = None if sizes is None else positive("output_shape", sizes[0], self.name)
         if attention_axes not in (None, 1, (1,), [1]):
             raise ValueError(f"Layer {self.name!r}: attention is over the steps, axis 1. Received: attention_axes={attention_axes!r}.")
+        if sliding_window is not None or use_gate:  # `flash_attention` says how to reckon, not what
+            raise ValueError(
+                f"Layer {self.name!r}: there are no windows and gates. Received: sliding_window={sliding_window!r}, use_gate={use_gate!r}."
+            )
         self.weight_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self.weight_options("bias", bias_initializer, bias_regularizer, bias_constraint)
         self._parts: list[tuple[Any, Any]] = []

@@ -15,7 +15,7 @@ class Lambda(Layer):
 
     * ``Lambda(kernel)``, a formula written with `gpunn.elementwise`, beside which there is ``<name>_bwd`` (or `backward`): a kernel as any
       other, part of the recorded step; and a function that calls one of gpunn's activations, ``Lambda(lambda x: leaky_relu(x, 0.1))``.
-    * ``Lambda(function, backward)``: ``function(x)`` -> y and ``backward(dy, x)`` -> dx, of arrays of the device (NumPy's, on a CPU), of
+    * ``Lambda(function, backward=g)``: ``function(x)`` -> y and ``g(dy, x)`` -> dx, of arrays of the device (NumPy's, on a CPU), of
       lists where the layer is called on several tensors. Steps then run launch by launch. Without `backward` it only predicts.
 
     Further arguments: ``output_shape``, of a row, or a function of the input's shape; by default the function is tried on zeros;
@@ -26,7 +26,7 @@ class Lambda(Layer):
     recordable = True
 
     def __init__(
-        self, function: Any, backward: Any = None, output_shape: Any = None, mask: Any = None, arguments: dict[str, Any] | None = None,
+        self, function: Any, output_shape: Any = None, mask: Any = None, arguments: dict[str, Any] | None = None, backward: Any = None,
         **common: Any,
     ):
         super().__init__(**common)
@@ -84,7 +84,7 @@ class Lambda(Layer):
         def pullback(dy: Any, need_dx: Any = True) -> Any:
             if self.backward is None:
                 raise ValueError(
-                    f"Layer {self.name!r}: its function has no gradient, and what is before it learns. Give Lambda(function, backward), "
+                    f"Layer {self.name!r}: its function has no gradient, and what is before it learns. Give Lambda(function, backward=g), "
                     "where backward(dy, x) returns the gradient of x; or a formula (gpunn.elementwise)."
                 )
             return self._arrays(self.backward(dy, x, **self.arguments))

@@ -49,6 +49,7 @@ CASES = [
     (n, o.name) for n in NAMES for o in REGISTRY[n].operands
     if o.read and o.dtype == "T" and o.kind not in ("const", "scalar") and (n, o.name) not in SILENT
 ]
+ADDING = ("column_sum", "group_sum", "prelu_sum", "embed_bwd", "conv_sum", "conv_direct_dw", "choose_columns")
 GEMM = tuple(n for n in NAMES if REGISTRY[n].geometry == "library")
 
 
@@ -64,7 +65,7 @@ def poisoned(kernel, operand, value):
     if kernel.name in GEMM:
         args[0][args[0] == 0] = 1
         args[names.index("add")] = 1.0
-    if kernel.name in ("column_sum", "group_sum", "prelu_sum", "embed_bwd", "conv_sum", "choose_columns") or kernel.name.endswith("_bwd_sum"):
+    if kernel.name in ADDING or kernel.name.endswith("_bwd_sum"):
         args[names.index("add")] = 1.0
     a = args[names.index(operand)]
     if kernel.name in ("gather_float", "gather_batch_float", "pick_weights"):

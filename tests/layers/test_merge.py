@@ -47,7 +47,7 @@ CASES = {
     "Identity": (Identity, (2, 3)),
     "Lambda of a formula": (lambda: Lambda(cubed, arguments={"k": 0.5}), (3, 4)),
     "Lambda of an activation": (lambda: Lambda(lambda x: gpunn.activations.leaky_relu(x, 0.1)), (3, 4)),
-    "Lambda of two": (lambda: Lambda(weighted, weighted_backward), [(3, 4), (3, 2)]),
+    "Lambda of two": (lambda: Lambda(weighted, backward=weighted_backward), [(3, 4), (3, 2)]),
 }  # fmt: skip
 
 

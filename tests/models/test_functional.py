@@ -270,7 +270,7 @@ def double_backward(dy, x):
 
 
 def test_clone_with_a_function_and_lambdas_in_files(tmp_path):
-    model = Sequential([Input((6,)), Dense(4), Lambda(double, double_backward), Dense(2)])
+    model = Sequential([Input((6,)), Dense(4), Lambda(double, backward=double_backward), Dense(2)])
     last = model.layers[-1]
     wider = clone_model(model, clone_function=lambda layer: Dense(7) if layer is last else layer)
     assert wider.output_shape == (None, 7) and wider.layers[1] is model.layers[1]

@@ -226,6 +226,6 @@ def test_calls_that_have_no_form(tmp_path):
     model = gpunn.Model(x, L.Dropout(0.5, name="always")(x, training=True))
     with pytest.raises(ValueError, match="Layer 'always' is called with training=True"):
         model.export(tmp_path / "m.onnx")
-    model = gpunn.Sequential([L.Input((3,)), L.Lambda(np.cumsum, lambda dy, x: dy, arguments={"axis": 1}, name="own")])
+    model = gpunn.Sequential([L.Input((3,)), L.Lambda(np.cumsum, backward=lambda dy, x: dy, arguments={"axis": 1}, name="own")])
     with pytest.raises(ValueError, match="Layer 'own': a function of arrays cannot be exported"):
         model.export(tmp_path / "m.onnx")
