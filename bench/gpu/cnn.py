@@ -8,7 +8,7 @@ import numpy as np
 import steps
 
 BATCHES = (8,) if common.DRY else (128, 4096)
-ROWS = 128 if common.DRY else 1 << 16
+ROWS = 200 if common.DRY else 1 << 17  # 17 steps of the largest batch are inside
 SEEDS, GOAL = (1 if common.DRY else 5), 0.99
 
 

@@ -62,8 +62,8 @@ def _convolution(name):
             "conv_pool_dx": lambda: [dy, winners, m.small(g.taps, g.filters), g.array(), m.blank(rows, images)],
             "conv_dw": lambda: [_image(m, rows, g), m.small(rows, places), g.array(), group, parts],
             "conv_pool_dw": lambda: [_image(m, rows, g), dy, winners, g.array(), group, parts],
-            "im2col": lambda: [_image(m, rows, g), g.array(), m.blank(rows * g.places, g.taps * g.groups)],
-            "col2im": lambda: [m.small(rows * g.places, g.taps * g.groups), g.array(), m.blank(rows, images)],
+            "im2col": lambda: [_image(m, rows, g), g.array(), m.blank(rows * g.places, g.taps)],
+            "col2im": lambda: [m.small(rows * g.places, g.taps), g.array(), m.blank(rows, images)],
             "conv_direct": lambda: [_image(m, rows, g), m.small(g.taps, g.filters), g.array(), m.blank(rows, places)],
             "conv_direct_dx": lambda: [m.small(rows, places), m.small(g.taps, g.filters), g.array(), m.blank(rows, images)],
             "conv_direct_dw": lambda: [

@@ -84,7 +84,7 @@ def test_loops_become_vectors(name):
 
     native.entry(KERNELS[name], np.dtype("float32"))
     body = native._entries[KERNELS[name].name, "float32"][1].body
-    matrix = types.Array(types.float32, 2, "C")
-    body.compile((matrix, matrix, types.int64, types.int64, types.int64))
+    array = types.Array(types.float32, 1, "C")
+    body.compile((array, array, types.int64, types.int64, types.int64))
     (text,) = body.inspect_llvm().values()
     assert re.search(r"store <\d+ x float>", text)
