@@ -1,6 +1,6 @@
 """What the sections share: the device, sizes for a dry run, where results go, and clocks.
 
-A section is a program of its own: ``python bench/gpu/<section>.py``. It writes ``gpu-<section>.json`` into ``OUT`` (default bench/results),
+A section is a program of its own: ``python bench/gpu/<section>.py``. It writes its part of ``gpu-results.json`` in ``OUT`` (default bench/results),
 with an "error" in it when it fails, and then ends with status 1: the others go on. ``GPUNN_BENCH_BACKEND=sim`` is the dry run.
 """
 
@@ -74,8 +74,11 @@ def run(name: str, body) -> None:
         results["failed_parts"], status = _failed, 1
     results["seconds"] = round(time.perf_counter() - began, 1)
     OUT.mkdir(parents=True, exist_ok=True)
-    file = OUT / f"gpu-{name}{'-dry' if DRY else ''}.json"
-    file.write_text(json.dumps(results, indent=1) + "\n")
+    file = OUT / f"gpu-results{'-dry' if DRY else ''}.json"  # one file for all sections: some machines give few files back
+    everything = json.loads(file.read_text()) if file.exists() else {}
+    fresh = file.with_suffix(".new")
+    fresh.write_text(json.dumps(everything | {name: results}, indent=1) + "\n")
+    fresh.replace(file)
     print(f"{name}: {'failed' if status else 'done'} in {results['seconds']} s -> {file.name}", flush=True)
     sys.exit(status)
 

@@ -6,7 +6,7 @@
 #     GPUNN_BENCH_BACKEND=sim bench/gpu/run.sh      dry run on the stand-in: tiny sizes, no GPU, no figures worth keeping
 #
 # Each section is a process with a limit of its own; one that fails or runs out of time does not stop the others. MNIST is read from
-# GPUNN_DATA, or from .data/ in the checkout. Writes gpu-<section>.json, gpu-tests.txt and gpu-run.log.
+# GPUNN_DATA, or from .data/ in the checkout. Writes gpu-results.json, gpu-tests.txt and gpu-run.log.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 export OUT="${OUT:-$PWD/bench/results}" GPUNN_BENCH_BACKEND="${GPUNN_BENCH_BACKEND:-gpu}"
@@ -18,6 +18,7 @@ dry=""; [ "$GPUNN_BENCH_BACKEND" = sim ] && dry="-dry"
 mkdir -p "$OUT"
 log="$OUT/gpu-run$dry.log"
 : > "$log"
+rm -f "$OUT/gpu-results$dry.json"
 say() { echo "$@" | tee -a "$log"; }
 
 work="$(mktemp -d)"

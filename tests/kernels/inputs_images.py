@@ -46,7 +46,7 @@ def _coarse(m, *shape):
 def _convolution(name):
     def make(m, rows, columns):
         g = chosen(CONVOLUTIONS, rows, columns)
-        g = halved(g) if "pool" in name else g
+        g = halved(g) if "pool" in name else g._replace(groups=1) if "2" in name else g
         images, places = g.height * g.width * g.channels, g.places * g.filters
         pooled, group = g.pooled[0] * g.pooled[1] * g.filters, group_of(rows)
         winners = m.rng.integers(0, g.pool_rows * g.pool_columns, (rows, pooled)).astype(np.int32)
