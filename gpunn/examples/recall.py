@@ -1,8 +1,8 @@
 """The first of many tokens must be told at the end; those between are noise. Gates carry it, a plain recurrence forgets it.
 
 Every length is learned from scratch. (Hochreiter & Schmidhuber 1997 use such tasks.) The gates begin open for lags up to the length, by
-their biases (Tallec & Ollivier 2018); the plain network has a good start of its own, an orthogonal matrix, and all else is the same. With the
-layers' default biases it is the other way round at 40 steps (one seed tried): the plain network recalls, LSTM and GRU do not.
+their biases (Tallec & Ollivier 2018); the plain network has a good start of its own, an orthogonal matrix, and all else is the same. With
+the layers' default biases it is the other way round at 40 steps (one seed tried): the plain network recalls, LSTM and GRU do not.
 """
 
 from collections.abc import Callable
