@@ -1,7 +1,8 @@
 """What the sections share: the device, sizes for a dry run, where results go, and clocks.
 
 A section is a program of its own: ``python bench/gpu/<section>.py``. It writes its part of ``gpu-results.json`` in ``OUT`` (default
-bench/results), with an "error" in it when it fails, and then ends with status 1: the others go on. ``GPUNN_BENCH_BACKEND=sim`` is the dry run.
+bench/results), with an "error" in it when it fails, and then ends with status 1: the others go on.
+``GPUNN_BENCH_BACKEND=sim`` is the dry run.
 """
 
 import json
