@@ -72,7 +72,8 @@ def module_text(dtypes: Iterable[Any] = FLOATS, kernels: Iterable[Kernel] | None
 def _bounded(kernel: Kernel, dtype: str) -> str:
     """A kernel's text with the largest block it is launched with: what the compiler shares out the registers by."""
     text = kernel.cuda(dtype)  # type: ignore[misc]
-    one = ", 1" if kernel.geometry == "rows" else ""  # these do much for a row: no spills for the sake of a second block beside them
+    # kernels that do much for a row, and numbers that take two registers: no spills for the sake of a second block beside them
+    one = ", 1" if kernel.geometry == "rows" or np.dtype(dtype) == np.float64 else ""
     return text.replace("__global__ void ", f"__global__ void __launch_bounds__({MAX_THREADS[kernel.geometry]}{one}) ", 1)
 
 
