@@ -53,9 +53,10 @@ class CpuProgram:
         if not self.nodes or steps <= 0:
             return
         if not self._compiled:
-            for _ in range(steps):
-                for node in self.nodes:
-                    node.kernel.reference(*node.arguments)
+            with np.errstate(all="ignore"):  # compiled kernels say nothing of an overflow either
+                for _ in range(steps):
+                    for node in self.nodes:
+                        node.kernel.reference(*node.arguments)
             return
         if self._runs is None:
             from gpunn.backend.native import Replay
@@ -126,7 +127,8 @@ class CpuBackend(Backend):
 
             run_node(node)
         else:
-            kernel.reference(*arguments)
+            with np.errstate(all="ignore"):
+                kernel.reference(*arguments)
 
     @contextmanager
     def record(self) -> Iterator[CpuProgram]:

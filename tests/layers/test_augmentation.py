@@ -239,6 +239,7 @@ def test_only_in_training_repeatable_and_saved(name, cpu, tmp_path):
 
 
 def test_files_go_to_keras_and_back(cpu, tmp_path):
+    keras.config.set_floatx("float32")  # twins of other tests set another
     from keras_twin import keras
 
     made = [
@@ -272,6 +273,7 @@ def test_called_alone_a_layer_acts_and_draws_anew(cpu):
 
 
 def test_drawn_numbers_are_the_same_to_the_bit(sim_with):
+    pytest.importorskip("numba", reason="one of the targets is Numba")
     low, span = bounds({geometry.ANGLE: (-0.7, 0.3), geometry.SHIFT_X: (-3.3, 2.1), geometry.FLIP_X: (0.0, 1.0)})
     results = []
     for ops in (CpuBackend(compiled=True), CpuBackend(compiled=False), sim_with()):

@@ -79,6 +79,7 @@ def test_a_stateful_layer_moves_with_its_state():
 
 
 def test_threads_and_batches_do_not_change_a_bit():
+    pytest.importorskip("numba", reason="threads are those of compiled kernels")
     from gpunn.backend.cpu import CpuBackend
 
     rng = np.random.default_rng(0)

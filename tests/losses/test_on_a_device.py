@@ -1,5 +1,7 @@
 """Every loss trains on a device (`sim`: the CUDA text on the CPU) as it does on the CPU, recorded and replayed; and with NumPy alone."""
 
+import importlib.util
+
 import numpy as np
 import pytest
 from loss_cases import CASES, COLUMNS, draw
@@ -10,6 +12,7 @@ from gpunn.backend.cpu import CpuBackend
 from gpunn.layers import Activation, Dense, Input, Reshape, UnitNormalization
 from gpunn.models import Sequential
 
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="one of the targets is Numba")
 ROWS, STEPS = 19, 3
 ENDS = {"positive": "relu", "bits": "sigmoid", "shares": "softmax", "labels": "softmax"}
 

@@ -40,7 +40,11 @@ def test_many_outputs_are_read_in_blocks(cpu, sim, monkeypatch, name, most):
     at_a_time = max(most, 16) // 16
     assert ops.reads - before <= -(-13 // at_a_time) + 1
     np.testing.assert_array_equal(model.predict(X, batch_size=16, steps=4), expected[:64])
-    np.testing.assert_array_equal(model.predict(iter([X[:16], X[16:32], X[32:]])), model.predict(X, batch_size=16))
+    others = model.predict(iter([X[:16], X[16:32], X[32:]])), model.predict(X, batch_size=16)
+    if getattr(ops, "compiled", True):
+        np.testing.assert_array_equal(*others)
+    else:  # NumPy's products of other batches are other sums
+        np.testing.assert_allclose(*others, rtol=1e-4, atol=1e-6)
 
 
 def test_a_callback_gets_the_outputs_of_each_batch(cpu):
