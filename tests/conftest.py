@@ -1,6 +1,7 @@
 """Shared by all tests: compiled kernels that outlive a test, the CPU as the device, float64 models."""
 
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -16,6 +17,21 @@ def _one_place_for_compiled_kernels():
     """The place is chosen at the first launch: before a test points GPUNN_CACHE elsewhere, so that compiling is paid once a machine."""
     x = np.ones((1, 1), np.float32)
     CpuBackend().launch(REGISTRY["relu"], x, x.copy())
+
+
+@pytest.fixture(autouse=True)
+def _keras_as_it_comes():
+    """Keras's types are its process's: every test finds them as an import leaves them, whatever ran before it."""
+    yield
+    if "keras_twin" in sys.modules:
+        sys.modules["keras_twin"].compute_in("float32")
+
+
+@pytest.fixture(autouse=True)
+def _own_numbers(request, monkeypatch):
+    """A file's RNG starts anew for each of its tests: what a test draws is the same alone and after others."""
+    if hasattr(request.module, "RNG"):
+        monkeypatch.setattr(request.module, "RNG", np.random.default_rng(0))
 
 
 def _use(monkeypatch, ops):

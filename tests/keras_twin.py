@@ -33,10 +33,16 @@ def _keep_losses():
 _keep_losses()
 
 
+def compute_in(dtype):
+    """Keras's new layers and functions compute in `dtype` until the test ends (tests/conftest.py): the type its policy was made of at the
+    first layer anybody made stays in the policy."""
+    keras.config.set_floatx(dtype)
+    keras.config.set_dtype_policy(dtype)
+
+
 def twins(layers, optimizer, loss, metrics=(), shape=(6,)):
     """(ours, theirs), compiled. `layers`: (class name, keyword arguments); optimizer and loss: (class name, keyword arguments) or names."""
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")  # made of the type at the first layer that anybody has made
+    compute_in("float64")
     models = []
     for library in (gpunn, keras):
         stack = [library.layers.Input(shape)] + [getattr(library.layers, name)(**options) for name, options in layers]

@@ -3,7 +3,7 @@
 import keras_twin
 import numpy as np
 import pytest
-from keras_twin import assert_same_history, assert_same_weights, keras, twins
+from keras_twin import assert_same_history, assert_same_weights, compute_in, keras, twins
 
 from gpunn import activations, layers
 
@@ -45,10 +45,7 @@ OURS = {  # Keras has none of these: written with its operations
 
 @pytest.fixture(autouse=True)
 def keras_float64():
-    before = keras.config.floatx()
-    keras.config.set_floatx("float64")
-    yield
-    keras.config.set_floatx(before)
+    compute_in("float64")
 
 
 def functions(case):

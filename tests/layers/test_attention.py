@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from keras_twin import assert_same_weights, keras
+from keras_twin import assert_same_weights, compute_in, keras
 from sequence_gradient import check
 
 import gpunn
@@ -44,7 +44,7 @@ def test_the_check_sees_a_gradient_off_by_a_thousandth(cpu):
 
 @pytest.mark.parametrize("option", OPTIONS)
 def test_values_and_shares_of_keras(option):
-    keras.config.set_floatx("float64")
+    compute_in("float64")
     options, called = OPTIONS[option]
     ours, theirs = (lib.layers.MultiHeadAttention(**options) for lib in (gpunn, keras))
     query, value, key = inputs()
@@ -69,7 +69,7 @@ def test_values_and_shares_of_keras(option):
 
 @pytest.mark.filterwarnings("ignore:Layer:UserWarning")  # Keras says that the mask ends at Flatten, as it should
 def test_twenty_steps_of_a_small_transformer():
-    keras.config.set_floatx("float64")
+    compute_in("float64")
     gpunn.utils.set_random_seed(3)
     models = []
     for lib in (gpunn, keras):

@@ -241,8 +241,6 @@ def test_only_in_training_repeatable_and_saved(name, cpu, tmp_path):
 def test_files_go_to_keras_and_back(cpu, tmp_path):
     from keras_twin import keras
 
-    keras.config.set_floatx("float32")  # twins of other tests set others
-    keras.config.set_dtype_policy("float32")
     made = [
         ("RandomRotation", (0.1,)), ("RandomFlip", ()), ("RandomTranslation", (0.1, 0.2)), ("RandomZoom", (0.2,)), ("RandomShear", (0.1,)),
         ("RandomBrightness", (0.1,)), ("RandomContrast", (0.2,)), ("RandomSaturation", (0.5,)), ("RandomErasing", ()),
@@ -251,7 +249,6 @@ def test_files_go_to_keras_and_back(cpu, tmp_path):
     ]  # fmt: skip
     models = []
     for library in (gpunn, keras):
-        keras.config.set_floatx("float32")
         normal = library.layers.Normalization()
         normal.adapt(COLOUR)
         stack = [getattr(library.layers, name)(*arguments) for name, arguments in made]

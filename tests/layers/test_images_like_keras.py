@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 from image_cases import CASES
-from keras_twin import keras
+from keras_twin import compute_in, keras
 
 from gpunn import layers
 from gpunn.backend.cpu import CpuBackend, has_numba
@@ -25,7 +25,7 @@ def backends(sim_with):
 @pytest.mark.parametrize("case", CASES)
 def test_as_keras(case, sim_with, cpu):
     name, arguments, options, shape = CASES[case]
-    keras.config.set_floatx("float64")
+    compute_in("float64")
     rng = np.random.default_rng(3)
     theirs = getattr(keras.layers, name)(*arguments, **options)
     theirs.build(shape)

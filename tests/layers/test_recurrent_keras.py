@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from keras_twin import assert_same_weights, jax, keras
+from keras_twin import assert_same_weights, compute_in, jax, keras
 
 import gpunn
 
@@ -79,7 +79,7 @@ def seeded(float64):
 
 
 def twins(case, shape, batch=None):
-    keras.config.set_floatx("float64")
+    compute_in("float64")
     models = []
     for library in (gpunn, keras):
         given = library.layers.Input(batch_shape=(batch, *shape)) if batch else library.layers.Input(shape)
@@ -150,7 +150,7 @@ def test_stateful(name):
 @pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU"])
 @pytest.mark.parametrize("backwards", [False, True])
 def test_states_in_and_out(name, backwards):
-    keras.config.set_floatx("float64")
+    compute_in("float64")
     options = {"return_sequences": True, "return_state": True, "go_backwards": backwards}
     ours, theirs = (recurrent(name, **options)(lib) for lib in (gpunn, keras))
     x = features()[0]

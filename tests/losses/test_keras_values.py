@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
-from keras_twin import keras
+from keras_twin import compute_in, keras
 from loss_cases import CASES, COLUMNS, RUNS, draw
 
 from gpunn import losses
@@ -17,7 +17,7 @@ EQUAL = {"rtol": 1e-6, "atol": 1e-7}  # Keras takes means in float32
 
 @pytest.fixture(autouse=True)
 def _float64(float64):
-    keras.config.set_floatx("float64")
+    compute_in("float64")
 
 
 def pair(case, **more):

@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
-from keras_twin import keras
+from keras_twin import compute_in, keras
 from metric_cases import CASES, bits, classes, one_hot, reals, steps
 
 from gpunn import metrics
@@ -16,7 +16,7 @@ RNG = np.random.default_rng(0)
 
 @pytest.fixture(autouse=True)
 def _float64(float64):
-    keras.config.set_floatx("float64")
+    compute_in("float64")
 
 
 NOT_WEIGHED = (  # Keras takes no weights of rows for sequences there

@@ -3,7 +3,7 @@
 import graphs
 import numpy as np
 import pytest
-from keras_twin import assert_same_history, assert_same_weights, gpunn, keras
+from keras_twin import assert_same_history, assert_same_weights, compute_in, gpunn, keras
 
 pytestmark = pytest.mark.usefixtures("cpu")
 OPTIONS = {"batch_size": 5, "shuffle": False, "verbose": 0, "epochs": 4}
@@ -11,8 +11,7 @@ OPTIONS = {"batch_size": 5, "shuffle": False, "verbose": 0, "epochs": 4}
 
 def pair(build, **compiled):
     """(ours, theirs, x, y) of a graph, from the same weights."""
-    keras.config.set_floatx("float64")
-    keras.config.set_dtype_policy("float64")
+    compute_in("float64")
     ours, x, y = build(gpunn)
     theirs, _, _ = build(keras)
     theirs.set_weights(ours.get_weights())

@@ -26,11 +26,7 @@ LABELS = np.arange(24) % 3
 
 @pytest.fixture(autouse=True)
 def _float64():
-    for name in ("float64", "float32"):
-        keras.config.set_floatx(name)
-        keras.config.set_dtype_policy(name)
-        if name == "float64":
-            yield
+    keras_twin.compute_in("float64")
 
 
 STACKS = {

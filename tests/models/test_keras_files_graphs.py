@@ -3,7 +3,7 @@
 import graphs
 import numpy as np
 import pytest
-from keras_twin import assert_same_weights, gpunn, keras
+from keras_twin import assert_same_weights, compute_in, gpunn, keras
 
 from gpunn.models import load_model
 
@@ -15,11 +15,7 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def _float64():
-    for name in ("float64", "float32"):
-        keras.config.set_floatx(name)
-        keras.config.set_dtype_policy(name)
-        if name == "float64":
-            yield
+    compute_in("float64")
 
 
 def towers(k):

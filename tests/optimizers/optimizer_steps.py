@@ -4,7 +4,7 @@ import functools
 import json
 
 import numpy as np
-from keras_twin import jax, keras
+from keras_twin import compute_in, jax, keras
 
 from gpunn import optimizers
 from gpunn.layers.base import Parameter
@@ -75,5 +75,5 @@ def _keras(name, options, dtype, exclude):
 
 def theirs(name, options, dtype="float64", exclude=()):
     """The same by Keras, once a test session."""
-    keras.config.set_floatx(dtype)
+    compute_in(dtype)
     return _keras(name, json.dumps(options), dtype, tuple(exclude))

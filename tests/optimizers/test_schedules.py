@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from keras_twin import keras
+from keras_twin import compute_in, keras
 from kernel_targets import needs_gxx, needs_numba
 from optimizer_steps import theirs
 
@@ -68,7 +68,7 @@ def recorded(ops, optimizer, steps=60):
 
 @pytest.mark.parametrize(("name", "arguments"), CASES, ids=str)
 def test_rates_are_keras(name, arguments):
-    keras.config.set_floatx("float64")
+    compute_in("float64")
     other = getattr(keras.optimizers.schedules, name)(**arguments)
     mine = getattr(schedules, name)(**arguments)
     steps = [*range(12), *range(12, 60, 4), 29, 30, 31]  # Keras takes its time for each
