@@ -68,7 +68,7 @@ class CSVLogger(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         self.close()
-        self.keys, self._begun = state["keys"], state["begun"]
+        self.keys, self._begun, self._kept = state["keys"], state["begun"], state["bytes"]
         if os.path.getsize(self.filename) > state["bytes"]:
             os.truncate(self.filename, state["bytes"])  # rows of epochs that run again
 
