@@ -33,7 +33,7 @@ def contest(case: str, rounds: int, passes: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--passes", type=int, default=10, help="of a turn")
+    parser.add_argument("--passes", type=int, default=20, help="of a turn")
     parser.add_argument("--cases", nargs="+", default=list(CASES), choices=list(CASES))
     parser.add_argument("--dry", action="store_true", help="print, write no file")
     given = parser.parse_args()

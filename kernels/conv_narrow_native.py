@@ -12,7 +12,7 @@ from numba import carray, njit
 
 from gpunn.kernels.conv_places import border, take
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, gather_tile
-from gpunn.kernels.native import address, pointer
+from gpunn.kernels.native import address, move, pointer
 from gpunn.kernels.windows import NARROW
 
 FEW = 3  # rows of the middle tile: the taps of a 3 x 3 window are three of them
@@ -105,9 +105,7 @@ def _lay_out(x, i, g, tall, wide, area):
     for r in range(rows):
         to, start = ((top + r) * wide + left) * cout, r * width * cin
         if own == 1 and each == 1:
-            target, source = area[to : to + n * cout], x[i, start : start + n * cout]
-            for j in range(n * cout):
-                target[j] = source[j]
+            move(address(x) + (i * x.shape[1] + start) * x.itemsize, address(area) + to * x.itemsize, n * cout * x.itemsize)
             continue
         for k in range(each):
             for p in range(n):
@@ -166,10 +164,8 @@ def narrow_dx(dz, w, g, dx, lo, hi, scratch):
             for s in range(g[4, 0]):
                 column = s * g[9, 0] + before
                 if row < tall and column < wide:
-                    target = area[(row * wide + column) * cout : (row * wide + column + 1) * cout]
-                    source = dz[i, (r * g[4, 0] + s) * cout : (r * g[4, 0] + s + 1) * cout]
-                    for f in range(cout):
-                        target[f] = source[f]
+                    source = address(dz) + (i * dz.shape[1] + (r * g[4, 0] + s) * cout) * size
+                    move(source, address(area) + (row * wide + column) * cout * size, cout * size)
         if direct:
             _sums(dx, address(area), places, starts, taps, address(w), cout, cout, address(dx) + i * dx.shape[1] * size, cin, 0, 0)
             continue

@@ -6,7 +6,7 @@ import numpy as np
 from numba import carray, njit
 
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, gather_tile
-from gpunn.kernels.native import address, pointer
+from gpunn.kernels.native import address, move, pointer
 
 _full = gather_tile(ROWS_N, VECTORS_N, False)
 _g1, _g2, _g3 = (gather_tile(ROWS_N, min(v, VECTORS_N), True) for v in (1, 2, 3))
@@ -85,13 +85,12 @@ def bordered_image(x, i, g, tall, wide, area):
     for group in range(g[14, 0]):
         for r in range(rows):
             to, start = ((group * tall + top + r) * wide + left) * each, r * width * cin + group * each
+            target, source = address(area) + to * x.itemsize, address(x) + (i * x.shape[1] + start) * x.itemsize
             if each == cin:
-                for j in range(n * cin):
-                    area[to + j] = x[i, start + j]
+                move(source, target, n * cin * x.itemsize)
                 continue
             for p in range(n):
-                for c in range(each):
-                    area[to + p * each + c] = x[i, start + p * cin + c]
+                move(source + p * cin * x.itemsize, target + p * each * x.itemsize, each * x.itemsize)
 
 
 @njit(**_fast)
@@ -103,9 +102,10 @@ def image_without(area, g, tall, wide, x, i):
         for r in range(height):
             for p in range(width):
                 start, at = (r * width + p) * cin + group * each, ((group * tall + top + r) * wide + left + p) * each
-                inside = r < rows and p < n
-                for c in range(each):
-                    x[i, start + c] = area[at + c] if inside else area.dtype.type(0)
+                if r < rows and p < n:
+                    move(address(area) + at * x.itemsize, address(x) + (i * x.shape[1] + start) * x.itemsize, each * x.itemsize)
+                else:
+                    x[i, start : start + each] = area.dtype.type(0)
 
 
 @njit(**_fast)
