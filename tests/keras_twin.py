@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 os.environ["KERAS_BACKEND"] = "jax"
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")  # compiles more than it runs
 jax = pytest.importorskip("jax")
 jax.config.update("jax_enable_x64", True)
 keras = pytest.importorskip("keras")
