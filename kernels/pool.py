@@ -146,8 +146,8 @@ def _mean_reference(x, shares, geometry, y):
 AVERAGE_POOL = register(
     Kernel(
         name="average_pool", operands=parse("x, shares:whole, geometry:whole:i8 -> y"), extent=first_rows, reference=_mean_reference,
-        native_text="from gpunn.kernels.pool_native import average_pool as body", scratch=lambda x, s, g, y: 8 * windows_of(g).channels + 128,
-        cuda=cuda_kernel("pool.cu", "average_pool"), cost=lambda x, s, g, y: 0.15 * _values(g), family="images",
+        native_text="from gpunn.kernels.pool_native import average_pool as body", cuda=cuda_kernel("pool.cu", "average_pool"),
+        scratch=lambda x, s, g, y: 8 * windows_of(g).channels + 128, cost=lambda x, s, g, y: 0.15 * _values(g), family="images",
     )
 )
 
