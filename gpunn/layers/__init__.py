@@ -2,6 +2,7 @@
 
 from gpunn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from gpunn.layers.attention import MultiHeadAttention
+from gpunn.layers.attention_scores import AdditiveAttention, Attention
 from gpunn.layers.augmentation_colour import (
     RandomBrightness,
     RandomChannelShift,
