@@ -288,8 +288,9 @@ def _open(path: str) -> tuple[int, bool]:
 
 
 def _memory(size: int) -> mmap.mmap:
-    """Memory on a page's border, in large pages where the system has them: each page costs a read past the cache some time."""
-    memory = mmap.mmap(-1, size)
+    """Memory of our own on a page's border, in large pages where the system has them: each page costs a read past the cache some time."""
+    own = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
+    memory = mmap.mmap(-1, size, **own)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         memory.madvise(mmap.MADV_HUGEPAGE)
     return memory
