@@ -36,8 +36,23 @@ def gather(source, rows, out, width):
         copy(out, i * width, source, rows[i] * width, width)
 
 
-@njit("void(u1[::1],i8,i8,i8[::1],i4[::1],u1[::1],i8)", nogil=True, cache=True)
-def place(piece, shift, stride, rows, slots, store, width):
-    """The row that begins at byte ``shift + rows[i] * stride`` of the piece becomes row slots[i] of the store."""
-    for i in range(rows.size):
-        copy(store, slots[i] * width, piece, shift + rows[i] * stride, width)
+@njit("i8(i4[::1],i8,i8,i8,i8)", nogil=True, cache=True)
+def count(inverse, lo, hi, first, size):
+    """How many of the rows lo to hi have a place from `first` to first + size."""
+    n = 0
+    for r in range(lo, hi):
+        n += (inverse[r] >= first) & (inverse[r] < first + size)
+    return n
+
+
+@njit("void(u1[::1],i8,i8,i8,i4[::1],i8,i8,i8,i4[::1],i8,u1[::1],i4[::1])", nogil=True, cache=True)
+def sift(piece, shift, stride, width, inverse, lo, hi, first, free, at, store, slots):
+    """Of the rows lo to hi, row r at byte ``shift + r * stride`` of the piece, those that `count` counts go to the slots free[at:] (a ring)
+    of the store; slots[place - first] becomes the slot of each."""
+    for r in range(lo, hi):
+        place = inverse[r] - first
+        if place >= 0 and place < slots.size:
+            slot = free[at]
+            at = at + 1 if at + 1 < free.size else 0
+            copy(store, slot * width, piece, shift + r * stride, width)
+            slots[place] = slot

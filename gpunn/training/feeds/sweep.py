@@ -21,8 +21,8 @@ import numpy as np
 
 from gpunn.backend.cpu import has_numba
 
-PIECE = 4 << 20  # bytes that are read at a time
-READERS = 3  # pieces that a disk is asked for at a time
+PIECE = 4 << 20  # bytes that are read at a time: the system makes many requests of one, and a disk has them all at once
+READERS = 2  # one reads while the other sorts; more would be in the way of the steps
 SHARE = 0.5  # of the free memory may hold rows to come
 SEEK = 16 << 10  # bytes that a disk reads on in the time that another request takes
 PAGE = 4096  # what reads past the cache are aligned to
@@ -38,11 +38,6 @@ class Window:
         self.used = 0
         self.piece, self.waits = 0, 0  # the next piece to be read, and how many are being read
         self.whole = False  # none is left to be read
-
-    def within(self, lo: int, hi: int) -> np.ndarray:
-        """Which of the rows lo to hi belong to this window."""
-        place = self.inverse[lo:hi] - self.first
-        return lo + np.flatnonzero((place >= 0) & (place < len(self.rows)))
 
 
 class _State:
@@ -70,10 +65,9 @@ class _State:
         buffer = np.frombuffer(_memory(PIECE + 2 * PAGE + -(-self.width // PAGE) * PAGE), np.uint8)
         try:
             while (task := self._task()) is not None:
-                window, begin, rows, slots = task
-                self._fill(buffer, begin, self.start + int(rows[-1]) * self.stride + self.width)
-                place(buffer, self.start - begin, self.stride, rows, slots, self.store)
-                window.slots[window.inverse[rows] - window.first] = slots
+                window, begin, lo, hi, at = task
+                self._fill(buffer, begin, self.start + (hi - 1) * self.stride + self.width)
+                sift(buffer, self.start - begin, self.stride, window, lo, hi, self.free, at, self.store)
                 with self.change:
                     window.waits -= 1
                     self.change.notify_all()
@@ -87,8 +81,9 @@ class _State:
                 if not self.readers:
                     os.close(self.file)
 
-    def _task(self) -> tuple[Window, int, np.ndarray, np.ndarray] | None:
-        """(window, where its piece begins, rows of it, slots for them); None at the end."""
+    def _task(self) -> tuple[Window, int, int, int, int] | None:
+        """(window, where its piece begins, the rows that begin in it: from, to; where free slots for those of the window begin); None at
+        the end."""
         with self.change:
             while True:
                 if self.stopped or self.error is not None:
@@ -100,19 +95,19 @@ class _State:
                     continue
                 begin = self.start - self.start % PAGE + window.piece * PIECE
                 lo, hi = (min(max(0, -(-(at - self.start) // self.stride)), len(window.inverse)) for at in (begin, begin + PIECE))
-                rows = window.within(lo, hi)
-                if self.left < len(rows):
+                found = count(window, lo, hi)
+                while self.left < found and not self.stopped:
                     self.change.wait()
-                    continue
-                window.piece += 1
-                window.whole = hi == len(window.inverse)
-                if not len(rows):
+                    if window.piece * PIECE + self.start - self.start % PAGE != begin:
+                        break  # another reader took it
+                else:
+                    window.piece += 1
+                    window.whole = hi == len(window.inverse)
+                    at, self.first, self.left = self.first, (self.first + found) % len(self.free), self.left - found
+                    if found and not self.stopped:
+                        window.waits += 1
+                        return window, begin, lo, hi, at
                     self.change.notify_all()
-                    continue
-                slots = np.take(self.free, np.arange(self.first, self.first + len(rows)), mode="wrap")
-                self.first, self.left = (self.first + len(rows)) % len(self.free), self.left - len(rows)
-                window.waits += 1
-                return window, begin, rows, slots
 
     def _cut(self) -> bool:
         """Make the next window of the order, without the lock, unless somebody does. -> whether there is a new state of things."""
@@ -219,8 +214,9 @@ class Sweep:
                 return False
             gather(state.store, window.slots[part], flat[done : done + n])
             with state.change:
-                at = np.arange(state.first + state.left, state.first + state.left + n) % len(state.free)
-                state.free[at] = window.slots[part]
+                at, cut = (state.first + state.left) % len(state.free), window.slots[part]
+                fit = min(n, len(state.free) - at)
+                state.free[at : at + fit], state.free[: n - fit] = cut[:fit], cut[fit:]
                 state.left += n
                 window.used += n
                 if window.used == len(window.rows):
@@ -268,14 +264,35 @@ def gather(source: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
         np.take(source, rows, axis=0, out=out, mode="clip")  # "raise" would go through a buffer
 
 
-def place(piece: np.ndarray, shift: int, stride: int, rows: np.ndarray, slots: np.ndarray, store: np.ndarray) -> None:
-    """Row rows[i], which begins at byte ``shift + rows[i] * stride`` of the piece, into slot slots[i] of the store."""
+def count(window: Window, lo: int, hi: int) -> int:
+    """How many of the rows lo to hi belong to a window."""
     if has_numba():
         from gpunn.kernels import row_copies
 
-        row_copies.place(piece, shift, stride, rows, slots, store.reshape(-1), store.shape[1])
+        return row_copies.count(window.inverse, lo, hi, window.first, len(window.rows))
+    return len(_within(window, lo, hi))
+
+
+def sift(buffer: np.ndarray, shift: int, stride: int, window: Window, lo: int, hi: int, free: np.ndarray, at: int, store: Any) -> None:
+    """Those of the rows lo to hi that belong to a window into slots free[at:], a ring, of the store. Row r begins at byte
+    ``shift + r * stride`` of the buffer."""
+    width = store.shape[1]
+    if has_numba():
+        from gpunn.kernels import row_copies
+
+        row_copies.sift(
+            buffer, shift, stride, width, window.inverse, lo, hi, window.first, free, at, store.reshape(-1), window.slots
+        )
     else:
-        store[slots] = np.lib.stride_tricks.sliding_window_view(piece, store.shape[1])[shift + rows * stride]
+        rows = _within(window, lo, hi)
+        slots = np.take(free, np.arange(at, at + len(rows)), mode="wrap")
+        store[slots] = np.lib.stride_tricks.sliding_window_view(buffer, width)[shift + rows * stride]
+        window.slots[window.inverse[rows] - window.first] = slots
+
+
+def _within(window: Window, lo: int, hi: int) -> np.ndarray:
+    place = window.inverse[lo:hi] - window.first
+    return lo + np.flatnonzero((place >= 0) & (place < len(window.rows)))
 
 
 def _open(path: str) -> tuple[int, bool]:
