@@ -50,6 +50,7 @@ failed=""
 for section in "$@"; do
   limit="$(echo "$limits" | tr ' ' '\n' | grep -A1 -x "$section" | tail -n 1)"
   [ -n "$limit" ] || { say "unknown section: $section"; failed="$failed $section"; continue; }
+  [ -n "$dry" ] && limit=$((limit * 10))  # the stand-in compiles for a busy CPU
   say "--- $section (at most $limit s)"
   if [ "$section" = tests ]; then timeout "$limit" bash -c tests >> "$log" 2>&1
   else timeout --kill-after=5 "$limit" "$python" "bench/gpu/$section.py" >> "$log" 2>&1; fi
