@@ -20,9 +20,8 @@ from gpunn import layers
 from gpunn.models import Sequential
 from gpunn.optimizers import Adam
 from gpunn.preprocessing.image import cutmix, mixup
-from gpunn.random import set_random_seed
+from gpunn.random import Scope, set_random_seed
 from gpunn.studies.charts import BARS, Chart, Series
-from gpunn.tuning.trial import seeded
 
 KINDS: dict[str, Callable[[], list[Any]]] = {
     "none": list,
@@ -108,7 +107,7 @@ def run(given: Setup, tell: Callable[[str], None] = print, kinds: Iterable[str] 
     rows, tests = [], qualities(given.test[0])
     for kind in kinds:
         for seed in range(given.seeds):
-            with seeded(seed), warnings.catch_warnings():
+            with Scope(seed), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Flips change handwritten digits")  # that they do is what is to be shown
                 model = network(given.train[0].shape[1:], KINDS[kind]())
                 model.fit(*given.train, batch_size=32, epochs=given.epochs, verbose=0)
@@ -174,7 +173,7 @@ def pictures(given: Setup) -> Chart:
     pair = given.train[0][:2]
     x = np.repeat(pair[:1], DRAWS, axis=0)
     images, titles = [pair[0, ..., 0]], ["the image"]
-    with seeded(3):
+    with Scope(3):
         for name, make in OPERATIONS.items():
             images.append(_farthest(np.clip(_changed(make(x.shape[1]), x), 0, 1), pair[0])[..., 0])
             titles.append(name)
