@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numba import carray, njit
 
+from gpunn.kernels.conv_narrow_native import is_narrow, narrow_dw, narrow_dx
 from gpunn.kernels.conv_places import border, bordered_image, image_without, products, tables, take
 from gpunn.kernels.gemm_native import _transpose
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, tile
@@ -56,6 +57,9 @@ def _turned(w, g, at):
 
 @njit(**_fast)
 def conv_dx(dz, w, g, dx, lo, hi, scratch):
+    if is_narrow(g):
+        narrow_dx(dz, w, g, dx, lo, hi, scratch)
+        return
     size, cin, cout, groups = dx.itemsize, g[2, 0], g[5, 0], g[14, 0]
     bordered, tall, wide = border(g)
     places, count, taps, at = tables(g, wide, scratch)
@@ -63,12 +67,13 @@ def conv_dx(dz, w, g, dx, lo, hi, scratch):
     area, at = take(at, tall * wide * cin if bordered else 1, dx)
     turned, at = _turned(w, g, at)
     each, own, depth = cin // groups, cout // groups, taps.size
+    plane = tall * wide * each
     identity, at = take(at, own, np.int32(0))
     for k in range(own):
         identity[k] = k
     columns, at = take(at, ROWS_N * depth, dx)
     most = VECTORS_N * (VECTOR // size)
-    run = g[7, 0] * each if g[11, 0] == 1 and groups == 1 else each
+    run = g[7, 0] * each if g[11, 0] == 1 else each
     for i in range(lo, hi):
         target = area if bordered else dx[i]
         target[: tall * wide * cin] = dx.dtype.type(0)
@@ -82,7 +87,7 @@ def conv_dx(dz, w, g, dx, lo, hi, scratch):
                     n = min(most, depth - j)
                     products(dx, starts, m, address(identity), own, b + j * size, depth, n, address(columns) + j * size, depth, 0, 0)
                 for q in range(m):
-                    first = places[p + q] + group * each
+                    first = places[p + q] + group * plane
                     for k in range(0, depth, run):
                         to = target[first + taps[k] : first + taps[k] + run]
                         more = columns[q * depth + k : q * depth + k + run]
@@ -101,10 +106,11 @@ def conv_pool_dx(dy, winners, w, g, dx, lo, hi, scratch):
     area, at = take(at, tall * wide * cin if bordered else 1, dx)
     turned, at = _turned(w, g, at)
     each, own, depth = cin // groups, cout // groups, taps.size
+    plane = tall * wide * each
     values, at = take(at, pools * own, dx)
     filters, at = take(at, pools * own, np.int32(0))
     found, at = take(at, pools, np.int64(0))
-    run = g[7, 0] * each if g[11, 0] == 1 and groups == 1 else each
+    run = g[7, 0] * each if g[11, 0] == 1 else each
     for i in range(lo, hi):
         target = area if bordered else dx[i]
         target[: tall * wide * cin] = dx.dtype.type(0)
@@ -120,7 +126,7 @@ def conv_pool_dx(dy, winners, w, g, dx, lo, hi, scratch):
                     found[q] += d != 0
                 for q in range(pools):
                     if found[q] > 0:
-                        place = places[p * pools + q] + group * each
+                        place = places[p * pools + q] + group * plane
                         v, f = address(values) + q * own * size, address(filters) + q * own * 4
                         for k in range(0, depth, run):
                             b, c = address(turned) + (group * own * depth + k) * size, address(target) + (place + taps[k]) * size
@@ -130,10 +136,10 @@ def conv_pool_dx(dy, winners, w, g, dx, lo, hi, scratch):
 
 
 @njit(**_fast)
-def _dense_dw(source, dz, count, places, taps, starts, g, parts, part, more):
-    """parts[part] (+)= what one image gives: dz at its `count` places."""
+def _dense_dw(source, plane, dz, count, places, taps, starts, g, parts, part, more):
+    """parts[part] (+)= what one image gives: dz at its `count` places. `plane`: numbers from a group's image to the next."""
     size, cout, groups = parts.itemsize, g[5, 0], g[14, 0]
-    each, own, depth = g[2, 0] // groups, cout // groups, taps.size
+    own, depth = cout // groups, taps.size
     lanes = VECTOR // size
     most = VECTORS_N * lanes
     panels = (own + most - 1) // most
@@ -145,7 +151,7 @@ def _dense_dw(source, dz, count, places, taps, starts, g, parts, part, more):
             for k in range(0, depth, ROWS_N):
                 m = min(ROWS_N, depth - k)
                 for q in range(m):
-                    starts[q] = source + (taps[k + q] + group * each) * size
+                    starts[q] = source + (taps[k + q] + group * plane) * size
                 c = total + (k * cout + column) * size
                 products(parts, starts, m, address(places), count, dz + column * size, cout, n, c, cout, c if more else 0, cout)
     bias = carray(pointer(total + depth * cout * size, parts), (cout,))
@@ -160,18 +166,22 @@ def _dense_dw(source, dz, count, places, taps, starts, g, parts, part, more):
 
 @njit(**_fast)
 def conv_dw(x, dz, g, group, parts, lo, hi, scratch):
+    if is_narrow(g):
+        narrow_dw(x, dz, g, group, parts, lo, hi, scratch)
+        return
     size, cin = parts.itemsize, g[2, 0]
     bordered, tall, wide = border(g)
     places, count, taps, at = tables(g, wide, scratch)
     starts, at = take(at, ROWS_N, np.int64(0))
     area, at = take(at, tall * wide * cin if bordered else 1, parts)
+    plane = tall * wide * (cin // g[14, 0])
     for i in range(lo, hi):
         source = address(x) + i * x.shape[1] * size
         if bordered:
             bordered_image(x, i, g, tall, wide, area)
             source = address(area)
-        part = i // group[0]
-        _dense_dw(source, address(dz) + i * dz.shape[1] * size, count, places, taps, starts, g, parts, part, i % group[0] != 0)
+        part, more = i // group[0], i % group[0] != 0
+        _dense_dw(source, plane, address(dz) + i * dz.shape[1] * size, count, places, taps, starts, g, parts, part, more)
 
 
 @njit(**_fast)
@@ -181,9 +191,10 @@ def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
     places, count, taps, at = tables(g, wide, scratch)
     starts, at = take(at, ROWS_N, np.int64(0))
     area, at = take(at, tall * wide * cin if bordered else 1, parts)
+    plane = tall * wide * (cin // g[14, 0])
     depth = taps.size
     windows = count // pools
-    run = g[7, 0] * cin // groups if g[11, 0] == 1 and groups == 1 else cin // groups
+    run = g[7, 0] * (cin // groups) if g[11, 0] == 1 else cin // groups
     sparse = depth >= SPARSE
     if sparse:
         total, at = take(at, (depth + 1) * cout, parts)
@@ -208,7 +219,7 @@ def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
                     row = total[(p * pools + q) * cout : (p * pools + q + 1) * cout]
                     for c in range(cout):
                         row[c] = up[c] if which[c] == q else parts.dtype.type(0)
-            _dense_dw(source, address(total), count, places, taps, starts, g, parts, part, more)
+            _dense_dw(source, plane, address(total), count, places, taps, starts, g, parts, part, more)
             continue
         if not more:
             total[:] = parts.dtype.type(0)
@@ -223,7 +234,7 @@ def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
         for c in range(cout):
             if found[c] == 0:
                 continue
-            shift = c // (cout // groups) * (cin // groups)
+            shift = c // (cout // groups) * plane
             v, o = address(values) + c * windows * size, address(offsets) + c * windows * 4
             for k in range(0, depth, run):
                 _axpys(parts, v, o, found[c], source + (taps[k] + shift) * size, 1, address(total) + (c * depth + k) * size, run, 1)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from gpunn.kernels.conv_narrow_native import is_narrow, narrow
 from gpunn.kernels.conv_places import border, bordered_image, products, tables, take
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N
 from gpunn.kernels.native import address
@@ -14,12 +15,15 @@ _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
 
 @njit(**_fast)
 def conv(x, w, b, g, y, lo, hi, scratch):
+    if is_narrow(g):
+        narrow(x, w, b, g, y, lo, hi, scratch)
+        return
     size, cin, cout, groups = y.itemsize, g[2, 0], g[5, 0], g[14, 0]
     bordered, tall, wide = border(g)
     places, count, taps, at = tables(g, wide, scratch)
     starts, at = take(at, ROWS_N, np.int64(0))
     area, at = take(at, tall * wide * cin if bordered else 1, y)
-    each, own = cin // groups, cout // groups
+    own, plane = cout // groups, tall * wide * (cin // groups)
     most = VECTORS_N * (VECTOR // size)
     panels = (own + most - 1) // most
     step = ((own + panels - 1) // panels + VECTOR // size - 1) // (VECTOR // size) * (VECTOR // size)
@@ -34,7 +38,7 @@ def conv(x, w, b, g, y, lo, hi, scratch):
                 for p in range(0, count, ROWS_N):
                     m = min(ROWS_N, count - p)
                     for q in range(m):
-                        starts[q] = source + (places[p + q] + group * each) * size
+                        starts[q] = source + (places[p + q] + group * plane) * size
                     c = address(y) + (i * y.shape[1] + p * cout + column) * size
                     first = address(b) + column * size
                     products(y, starts, m, address(taps), taps.size, address(w) + column * size, cout, n, c, cout, first, 0)
@@ -48,7 +52,7 @@ def conv_pool(x, w, b, g, y, winners, lo, hi, scratch):
     count //= pools
     starts, at = take(at, ROWS_N, np.int64(0))
     area, at = take(at, tall * wide * cin if bordered else 1, y)
-    each, own = cin // groups, cout // groups
+    own, plane = cout // groups, tall * wide * (cin // groups)
     lanes = VECTOR // size
     most = VECTORS_N * lanes
     panels = (own + most - 1) // most
@@ -66,7 +70,7 @@ def conv_pool(x, w, b, g, y, winners, lo, hi, scratch):
                     m = min(ROWS_N, count - p)
                     for q in range(pools):
                         for r in range(m):
-                            starts[r] = source + (places[(p + r) * pools + q] + group * each) * size
+                            starts[r] = source + (places[(p + r) * pools + q] + group * plane) * size
                         products(
                             y, starts, m, address(taps), taps.size, address(w) + column * size, cout, n, address(now), most,
                             address(b) + column * size, 0,
