@@ -26,14 +26,13 @@ def groups(model: Any) -> Iterator[Group]:
 
 
 def _of_model(model: Any, path: str, seen: set[int]) -> Iterator[Group]:
-    if not any(kind.__name__ in ("Sequential", "Functional") for kind in type(model).__mro__):
-        for name in sorted(n for n in vars(model) if not n.startswith("_")):  # a class of the user's: by its attributes
-            value = getattr(model, name)
-            if isinstance(value, Layer):
-                yield from _of_layer(value, f"{path}{name}", seen)
-            elif isinstance(value, (list, tuple, dict)):
-                yield from _numbered(value.values() if isinstance(value, dict) else value, f"{path}{name}", seen)
-    yield from _numbered(model.layers, f"{path}layers", seen)
+    names = () if model.is_graph else (n for n in vars(model) if not n.startswith("_"))  # a class of the user's: by its attributes
+    for name in sorted({*names, "layers"}):  # "layers" has its turn among them
+        value = model.layers if name == "layers" else getattr(model, name)
+        if isinstance(value, Layer):
+            yield from _of_layer(value, f"{path}{name}", seen)
+        elif isinstance(value, (list, tuple, dict)):
+            yield from _numbered(value.values() if isinstance(value, dict) else value, f"{path}{name}", seen)
 
 
 def _numbered(layers: Any, path: str, seen: set[int]) -> Iterator[Group]:
