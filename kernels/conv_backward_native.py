@@ -174,6 +174,7 @@ def conv_dw(x, dz, g, group, parts, lo, hi, scratch):
     places, count, taps, at = tables(g, wide, scratch)
     starts, at = take(at, ROWS_N, np.int64(0))
     area, at = take(at, tall * wide * cin if bordered else 1, parts)
+    area[:] = parts.dtype.type(0)
     plane = tall * wide * (cin // g[14, 0])
     for i in range(lo, hi):
         source = address(x) + i * x.shape[1] * size
@@ -191,6 +192,7 @@ def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
     places, count, taps, at = tables(g, wide, scratch)
     starts, at = take(at, ROWS_N, np.int64(0))
     area, at = take(at, tall * wide * cin if bordered else 1, parts)
+    area[:] = parts.dtype.type(0)
     plane = tall * wide * (cin // g[14, 0])
     depth = taps.size
     windows = count // pools

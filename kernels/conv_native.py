@@ -23,6 +23,7 @@ def conv(x, w, b, g, y, lo, hi, scratch):
     places, count, taps, at = tables(g, wide, scratch)
     starts, at = take(at, ROWS_N, np.int64(0))
     area, at = take(at, tall * wide * cin if bordered else 1, y)
+    area[:] = y.dtype.type(0)
     own, plane = cout // groups, tall * wide * (cin // groups)
     most = VECTORS_N * (VECTOR // size)
     panels = (own + most - 1) // most
@@ -52,6 +53,7 @@ def conv_pool(x, w, b, g, y, winners, lo, hi, scratch):
     count //= pools
     starts, at = take(at, ROWS_N, np.int64(0))
     area, at = take(at, tall * wide * cin if bordered else 1, y)
+    area[:] = y.dtype.type(0)
     own, plane = cout // groups, tall * wide * (cin // groups)
     lanes = VECTOR // size
     most = VECTORS_N * lanes
