@@ -52,7 +52,8 @@ def _of_layer(layer: Any, path: str, seen: set[int]) -> Iterator[Group]:
     seen.add(id(layer))
     children = {name: child for name in _CHILDREN if isinstance(getattr(getattr(layer, name, None), "parameters", None), list)
                 for child in [getattr(layer, name)]}
-    inner = {id(p) for child in children.values() for p in child.parameters}
+    cells = getattr(layer, "cells", None) if type(layer).__name__ == "StackedRNNCells" else None
+    inner = {id(p) for child in (*children.values(), *(cells or ())) for p in child.parameters}
     own = [p for p in layer.parameters if id(p) not in inner] if not hasattr(layer, "layers") else []
     own = [*(p for p in own if p.trainable), *(p for p in own if not p.trainable)]
     if type(layer).__name__ in _CELLS:
@@ -66,6 +67,8 @@ def _of_layer(layer: Any, path: str, seen: set[int]) -> Iterator[Group]:
         yield Group(path, layer.name, own)
     for name, child in children.items():
         yield from _of_layer(child, f"{path}/{name}", seen)
+    if cells:
+        yield from _numbered(cells, f"{path}/cells", seen)
     if hasattr(layer, "layers"):
         yield from _of_model(layer, f"{path}/", seen)
 
