@@ -5,16 +5,17 @@ from typing import Any
 import numpy as np
 from numba import carray, njit
 
-from gpunn.kernels.conv_places import border, bordered_image, image_without, products, tables, take
+from gpunn.kernels.conv_places import image_at, image_without, panel, prepared, products, take
 from gpunn.kernels.gemm_native import _transpose
-from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, tile
-from gpunn.kernels.native import address, pointer
+from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, tile
+from gpunn.kernels.native import PLAIN, address, pointer
 
 LONG = 6  # vectors of a tile of one row
 SPARSE = 64  # taps: fewer, and a winner's sum is too short to be worth its list
-_long = tile(1, LONG, False)
-_l1, _l2, _l3, _l4, _l5, _l6 = (tile(1, v, True) for v in range(1, LONG + 1))
-_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_row = by_width(
+    tile(1, LONG, False), [tile(1, v, True) for v in range(1, LONG + 1)], "values, ks, count, b, ldb, c, ldc, accumulate, rest"
+)
+_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
 
 @njit(**_fast)
@@ -27,21 +28,7 @@ def _axpys(like, values, ks, count, b, ldb, c, n, accumulate):
         w = min(n - j, LONG * lanes)
         vectors = (w + lanes - 1) // lanes
         rest = w - (vectors - 1) * lanes
-        at, to = b + j * size, c + j * size
-        if w == LONG * lanes:
-            _long(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        elif vectors == 1:
-            _l1(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        elif vectors == 2:
-            _l2(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        elif vectors == 3:
-            _l3(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        elif vectors == 4:
-            _l4(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        elif vectors == 5:
-            _l5(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        else:
-            _l6(like, values, ks, count, at, ldb, to, w, accumulate, rest)
+        _row(like, w == LONG * lanes, vectors, values, ks, count, b + j * size, ldb, c + j * size, w, accumulate, rest)
         j += w
 
 
@@ -57,12 +44,9 @@ def _turned(w, g, at):
 @njit(**_fast)
 def conv_dx(dz, w, g, dx, lo, hi, scratch):
     size, cin, cout, groups = dx.itemsize, g[2, 0], g[5, 0], g[14, 0]
-    bordered, tall, wide = border(g)
-    places, count, taps, at = tables(g, wide, scratch)
-    starts, at = take(at, ROWS_N, np.int64(0))
-    area, at = take(at, tall * wide * cin if bordered else 1, dx)
+    bordered, tall, wide, places, taps, starts, area, at = prepared(g, dx, scratch)
     turned, at = _turned(w, g, at)
-    each, own, depth = cin // groups, cout // groups, taps.size
+    each, own, depth, count = cin // groups, cout // groups, taps.size, places.size
     identity, at = take(at, own, np.int32(0))
     for k in range(own):
         identity[k] = k
@@ -95,12 +79,9 @@ def conv_dx(dz, w, g, dx, lo, hi, scratch):
 @njit(**_fast)
 def conv_pool_dx(dy, winners, w, g, dx, lo, hi, scratch):
     size, cin, cout, groups, pools = dx.itemsize, g[2, 0], g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
-    bordered, tall, wide = border(g)
-    places, count, taps, at = tables(g, wide, scratch)
-    count //= pools
-    area, at = take(at, tall * wide * cin if bordered else 1, dx)
+    bordered, tall, wide, places, taps, _, area, at = prepared(g, dx, scratch)
     turned, at = _turned(w, g, at)
-    each, own, depth = cin // groups, cout // groups, taps.size
+    each, own, depth, count = cin // groups, cout // groups, taps.size, places.size // pools
     values, at = take(at, pools * own, dx)
     filters, at = take(at, pools * own, np.int32(0))
     found, at = take(at, pools, np.int64(0))
@@ -130,14 +111,11 @@ def conv_pool_dx(dy, winners, w, g, dx, lo, hi, scratch):
 
 
 @njit(**_fast)
-def _dense_dw(source, dz, count, places, taps, starts, g, parts, part, more):
-    """parts[part] (+)= what one image gives: dz at its `count` places."""
+def _dense_dw(source, dz, places, taps, starts, g, parts, part, more):
+    """parts[part] (+)= what one image gives: dz at its places."""
     size, cout, groups = parts.itemsize, g[5, 0], g[14, 0]
-    each, own, depth = g[2, 0] // groups, cout // groups, taps.size
-    lanes = VECTOR // size
-    most = VECTORS_N * lanes
-    panels = (own + most - 1) // most
-    step = ((own + panels - 1) // panels + lanes - 1) // lanes * lanes
+    each, own, depth, count = g[2, 0] // groups, cout // groups, taps.size, places.size
+    step = panel(own, size)
     total = address(parts) + part * parts.shape[1] * size
     for group in range(groups):
         for j in range(0, own, step):
@@ -160,29 +138,19 @@ def _dense_dw(source, dz, count, places, taps, starts, g, parts, part, more):
 
 @njit(**_fast)
 def conv_dw(x, dz, g, group, parts, lo, hi, scratch):
-    size, cin = parts.itemsize, g[2, 0]
-    bordered, tall, wide = border(g)
-    places, count, taps, at = tables(g, wide, scratch)
-    starts, at = take(at, ROWS_N, np.int64(0))
-    area, at = take(at, tall * wide * cin if bordered else 1, parts)
+    bordered, tall, wide, places, taps, starts, area, _ = prepared(g, parts, scratch)
     for i in range(lo, hi):
-        source = address(x) + i * x.shape[1] * size
-        if bordered:
-            bordered_image(x, i, g, tall, wide, area)
-            source = address(area)
+        source = image_at(x, i, g, bordered, tall, wide, area)
         part = i // group[0]
-        _dense_dw(source, address(dz) + i * dz.shape[1] * size, count, places, taps, starts, g, parts, part, i % group[0] != 0)
+        _dense_dw(source, address(dz) + i * dz.shape[1] * parts.itemsize, places, taps, starts, g, parts, part, i % group[0] != 0)
 
 
 @njit(**_fast)
 def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
     size, cin, cout, groups, pools = parts.itemsize, g[2, 0], g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
-    bordered, tall, wide = border(g)
-    places, count, taps, at = tables(g, wide, scratch)
-    starts, at = take(at, ROWS_N, np.int64(0))
-    area, at = take(at, tall * wide * cin if bordered else 1, parts)
+    bordered, tall, wide, places, taps, starts, area, at = prepared(g, parts, scratch)
     depth = taps.size
-    windows = count // pools
+    windows = places.size // pools
     run = g[7, 0] * cin // groups if g[11, 0] == 1 and groups == 1 else cin // groups
     sparse = depth >= SPARSE
     if sparse:
@@ -191,15 +159,12 @@ def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
         offsets, at = take(at, windows * cout, np.int32(0))
         found, at = take(at, cout, np.int64(0))
     else:
-        total, at = take(at, count * cout, parts)
+        total, at = take(at, places.size * cout, parts)
         values, at = take(at, 1, parts)
         offsets, at = take(at, 1, np.int32(0))
         found, at = take(at, 1, np.int64(0))
     for i in range(lo, hi):
-        source = address(x) + i * x.shape[1] * size
-        if bordered:
-            bordered_image(x, i, g, tall, wide, area)
-            source = address(area)
+        source = image_at(x, i, g, bordered, tall, wide, area)
         part, more = i // group[0], i % group[0] != 0
         if not sparse:
             for p in range(windows):
@@ -208,7 +173,7 @@ def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
                     row = total[(p * pools + q) * cout : (p * pools + q + 1) * cout]
                     for c in range(cout):
                         row[c] = up[c] if which[c] == q else parts.dtype.type(0)
-            _dense_dw(source, address(total), count, places, taps, starts, g, parts, part, more)
+            _dense_dw(source, address(total), places, taps, starts, g, parts, part, more)
             continue
         if not more:
             total[:] = parts.dtype.type(0)
