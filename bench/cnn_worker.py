@@ -12,6 +12,7 @@ import sys
 import time
 
 import numpy as np
+from torch_epochs import epochs
 
 
 def load(rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -54,20 +55,7 @@ def torch(x, y, batch):
         nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
         nn.Linear(1600, 128), nn.ReLU(), nn.Linear(128, 10),
     )
-    optimizer = torch.optim.Adam(model.parameters())
-    xs, ys = torch.from_numpy(x.transpose(0, 3, 1, 2).copy()), torch.from_numpy(y)
-
-    def epoch():
-        order = torch.randperm(len(xs))
-        for i in range(0, len(xs), batch):
-            rows = order[i : i + batch]
-            optimizer.zero_grad(set_to_none=True)
-            loss = nn.functional.cross_entropy(model(xs[rows]), ys[rows])
-            loss.backward()
-            optimizer.step()
-        return loss.item()
-
-    return epoch
+    return epochs(model, torch.from_numpy(x.transpose(0, 3, 1, 2).copy()), torch.from_numpy(y), batch)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import os
 
 import numpy as np
+from torch_epochs import epochs
 
 RATE, UNITS = 1e-3, 128
 
@@ -45,17 +46,4 @@ def torch_lstm(x, y, batch):
 
     torch.set_num_threads(int(os.environ.get("GPUNN_THREADS") or os.cpu_count() or 1))
     model = Net()
-    optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-    xs, ys = torch.from_numpy(_images(x).copy()), torch.from_numpy(y)
-
-    def epoch():
-        order = torch.randperm(len(xs))
-        for i in range(0, len(xs), batch):
-            rows = order[i : i + batch]
-            optimizer.zero_grad(set_to_none=True)
-            loss = torch.nn.functional.cross_entropy(model(xs[rows]), ys[rows])
-            loss.backward()
-            optimizer.step()
-        return loss.item()
-
-    return epoch
+    return epochs(model, torch.from_numpy(_images(x).copy()), torch.from_numpy(y), batch, RATE)

@@ -12,6 +12,7 @@ import time
 import warnings
 
 import numpy as np
+from torch_epochs import epochs
 
 SIZES = (784, 300, 100, 10)
 RATE = 1e-3
@@ -83,20 +84,7 @@ def torch(x, y, batch):
         linear.weight.data, linear.bias.data = torch.tensor(w.T.copy()), torch.tensor(b)
         layers += [linear, torch.nn.ReLU()]
     model = torch.nn.Sequential(*layers[:-1])
-    optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-    xs, ys = torch.from_numpy(x), torch.from_numpy(y)
-
-    def epoch():
-        order = torch.randperm(len(xs))
-        for i in range(0, len(xs), batch):
-            rows = order[i : i + batch]
-            optimizer.zero_grad(set_to_none=True)
-            loss = torch.nn.functional.cross_entropy(model(xs[rows]), ys[rows])
-            loss.backward()
-            optimizer.step()
-        return loss.item()
-
-    return epoch
+    return epochs(model, torch.from_numpy(x), torch.from_numpy(y), batch, RATE)
 
 
 def sklearn(x, y, batch):

@@ -5,6 +5,7 @@ where the step runs, from the same counters.
 """
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -34,6 +35,38 @@ def current_seed() -> int:
     if _seed is None:
         _seed = int.from_bytes(os.urandom(8), "little") >> 1
     return _seed
+
+
+class Scope:
+    """A random state of its own: ``with scope:`` everything drawn inside follows from its seed, from where it was left the last time; what
+    was in force before goes on afterwards. Raises ValueError for what is no seed."""
+
+    def __init__(self, seed: int):
+        before = _taken()
+        try:
+            set_random_seed(seed)
+            self.seed, self._inside = int(seed), _taken()
+        finally:
+            _put_back(before)
+
+    def __enter__(self) -> "Scope":
+        self._outside = _taken()
+        _put_back(self._inside)
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._inside = _taken()
+        _put_back(self._outside)
+
+
+def _taken() -> tuple[Any, ...]:
+    return _seed, _streams, np.random.get_state()
+
+
+def _put_back(state: tuple[Any, ...]) -> None:
+    global _seed, _streams
+    _seed, _streams = state[:2]
+    np.random.set_state(state[2])
 
 
 def next_stream() -> int:

@@ -15,8 +15,9 @@ from gpunn.kernels.record import Kernel, first_rows, parse, register
 # Places of a table: rotation in radians, shifts in pixels along columns and rows, shear in radians, zooms of columns and rows (above 1: a
 # larger part is seen), flips (below 0.5), shears of Keras 3 with their common sign (above 0.5: negative), whole shifts, a common zoom.
 ANGLE, SHIFT_X, SHIFT_Y, SHEAR, ZOOM_X, ZOOM_Y, FLIP_X, FLIP_Y, SLANT_X, SLANT_Y, SIGN, LEFT, TOP, ZOOM = range(14)
-GAIN, SHIFT, SOLARIZE, POSTERIZE, STRETCH, CHOICE = range(14, 20)  # see augment_tone, and augment_draw.CHOOSE
-NEUTRAL = (0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 2.0, 0.0, 0.0, 0.0)
+GAIN, SHIFT = 14, 15  # see augment_tone
+CHOICE = 19  # see augment_draw.CHOOSE
+NEUTRAL = (0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 # How pixels outside are found. SciPy's "constant" has the value everywhere outside, its "wrap" a period of n - 1; GRID ones go on pixel by
 # pixel, as Keras 3 does it.

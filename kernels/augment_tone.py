@@ -1,11 +1,10 @@
-"""Values of images changed where they are: brightness and contrast, levels, saturation, single pixels, boxes, mixtures.
+"""Values of images changed where they are: brightness and contrast, saturation, single pixels, boxes, mixtures.
 
 Images are (pixels, channels) a row. What differs from image to image stands in a table; see `augment_draw` and `augment_geometry`.
 """
 
 import numpy as np
 
-from gpunn.kernels.augment_geometry import POSTERIZE, SOLARIZE, STRETCH
 from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.philox import MASK, philox_block, words
 from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
@@ -56,53 +55,6 @@ TONE = register(
         ),
         extent=first_rows, reference=_tone_reference, native=_tone_native, cuda=cuda_kernel("augment_tone.cu", "augment_tone"),
         geometry="rows", cost=lambda x, *a: 1.5 * columns_of(x), family="augment",
-    )
-)
-
-
-def _levels_reference(x, drawn, channels, low, high, y):
-    T, rows = x.dtype.type, x.shape[0]
-    v = x.reshape(rows, columns_of(x) // int(channels), int(channels)).copy()
-    d, low, high = drawn.astype(x.dtype)[:, None, None, :], T(low), T(high)
-    if v.size:
-        first, last = v.min(axis=1, keepdims=True), v.max(axis=1, keepdims=True)
-        wide = np.where(last > first, last - first, T(1))
-        v = np.where((d[..., STRETCH] > 0.5) & (last > first), low + (v - first) / wide * (high - low), v)
-        n = np.floor(np.maximum(d[..., POSTERIZE], T(1)))
-        grid = (high - low) / n
-        v = np.where(d[..., POSTERIZE] >= 1, low + np.floor((v - low) / grid) * grid, v)
-        v = np.where(v > low + d[..., SOLARIZE] * (high - low), low + high - v, v)
-    y[...] = v.reshape(y.shape)
-
-
-def _levels_native(x, drawn, channels, low, high, y, lo, hi, scratch):
-    T, ch, count = x.dtype.type, channels[0], x.shape[1]
-    bottom, top = T(low[0]), T(high[0])
-    for r in range(lo, hi):
-        image, out = x[r], y[r]
-        limit, many = bottom + T(drawn[r, SOLARIZE]) * (top - bottom), T(drawn[r, POSTERIZE])
-        grid = (top - bottom) / np.floor(max(many, T(1)))
-        for c in range(ch):
-            first, last = image[c], image[c]
-            for k in range(c, count, ch):
-                first, last = min(first, image[k]), max(last, image[k])
-            stretch = T(drawn[r, STRETCH]) > T(0.5) and last > first
-            for k in range(c, count, ch):
-                v = image[k]
-                if stretch:
-                    v = bottom + (v - first) / (last - first) * (top - bottom)
-                if many >= T(1):
-                    v = bottom + np.floor((v - bottom) / grid) * grid
-                out[k] = bottom + top - v if v > limit else v
-
-
-# each channel stretched to (low, high) where STRETCH is above 0.5; rounded down to POSTERIZE levels where that is at least 1; turned round
-# above the share SOLARIZE of the range
-LEVELS = register(
-    Kernel(
-        name="augment_levels", operands=parse("x, drawn:full:f8, channels:const:i8, low:const, high:const -> y"),
-        extent=first_rows, reference=_levels_reference, native=_levels_native, cuda=cuda_kernel("augment_tone.cu", "augment_levels"),
-        geometry="rows", cost=lambda x, *a: 2.0 * columns_of(x), family="augment",
     )
 )
 

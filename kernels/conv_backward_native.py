@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numba import carray, njit
 
+from gpunn.kernels.conv_narrow_native import is_narrow, narrow_dw, narrow_dx
 from gpunn.kernels.conv_places import image_at, image_without, panel, prepared, products, take
 from gpunn.kernels.gemm_native import _transpose
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, tile
@@ -43,8 +44,11 @@ def _turned(w, g, at):
 
 @njit(**_fast)
 def conv_dx(dz, w, g, dx, lo, hi, scratch):
+    if is_narrow(g):
+        narrow_dx(dz, w, g, dx, lo, hi, scratch)
+        return
     size, cin, cout, groups = dx.itemsize, g[2, 0], g[5, 0], g[14, 0]
-    bordered, tall, wide, places, taps, starts, area, at = prepared(g, dx, scratch)
+    copied, tall, wide, plane, places, taps, starts, area, at = prepared(g, dx, scratch)
     turned, at = _turned(w, g, at)
     each, own, depth, count = cin // groups, cout // groups, taps.size, places.size
     identity, at = take(at, own, np.int32(0))
@@ -52,9 +56,9 @@ def conv_dx(dz, w, g, dx, lo, hi, scratch):
         identity[k] = k
     columns, at = take(at, ROWS_N * depth, dx)
     most = VECTORS_N * (VECTOR // size)
-    run = g[7, 0] * each if g[11, 0] == 1 and groups == 1 else each
+    run = g[7, 0] * each if g[11, 0] == 1 else each
     for i in range(lo, hi):
-        target = area if bordered else dx[i]
+        target = area if copied else dx[i]
         target[: tall * wide * cin] = dx.dtype.type(0)
         for group in range(groups):
             b = address(turned) + group * own * depth * size
@@ -66,28 +70,28 @@ def conv_dx(dz, w, g, dx, lo, hi, scratch):
                     n = min(most, depth - j)
                     products(dx, starts, m, address(identity), own, b + j * size, depth, n, address(columns) + j * size, depth, 0, 0)
                 for q in range(m):
-                    first = places[p + q] + group * each
+                    first = places[p + q] + group * plane
                     for k in range(0, depth, run):
                         to = target[first + taps[k] : first + taps[k] + run]
                         more = columns[q * depth + k : q * depth + k + run]
                         for r in range(run):
                             to[r] += more[r]
-        if bordered:
+        if copied:
             image_without(area, g, tall, wide, dx, i)
 
 
 @njit(**_fast)
 def conv_pool_dx(dy, winners, w, g, dx, lo, hi, scratch):
     size, cin, cout, groups, pools = dx.itemsize, g[2, 0], g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
-    bordered, tall, wide, places, taps, _, area, at = prepared(g, dx, scratch)
+    copied, tall, wide, plane, places, taps, _, area, at = prepared(g, dx, scratch)
     turned, at = _turned(w, g, at)
     each, own, depth, count = cin // groups, cout // groups, taps.size, places.size // pools
     values, at = take(at, pools * own, dx)
     filters, at = take(at, pools * own, np.int32(0))
     found, at = take(at, pools, np.int64(0))
-    run = g[7, 0] * each if g[11, 0] == 1 and groups == 1 else each
+    run = g[7, 0] * each if g[11, 0] == 1 else each
     for i in range(lo, hi):
-        target = area if bordered else dx[i]
+        target = area if copied else dx[i]
         target[: tall * wide * cin] = dx.dtype.type(0)
         for group in range(groups):
             for p in range(count):
@@ -101,20 +105,20 @@ def conv_pool_dx(dy, winners, w, g, dx, lo, hi, scratch):
                     found[q] += d != 0
                 for q in range(pools):
                     if found[q] > 0:
-                        place = places[p * pools + q] + group * each
+                        place = places[p * pools + q] + group * plane
                         v, f = address(values) + q * own * size, address(filters) + q * own * 4
                         for k in range(0, depth, run):
                             b, c = address(turned) + (group * own * depth + k) * size, address(target) + (place + taps[k]) * size
                             _axpys(dx, v, f, found[q], b, depth, c, run, 1)
-        if bordered:
+        if copied:
             image_without(area, g, tall, wide, dx, i)
 
 
 @njit(**_fast)
-def _dense_dw(source, dz, places, taps, starts, g, parts, part, more):
-    """parts[part] (+)= what one image gives: dz at its places."""
+def _dense_dw(source, plane, dz, places, taps, starts, g, parts, part, more):
+    """parts[part] (+)= what one image gives: dz at its places. `plane`: numbers from a group's image to the next."""
     size, cout, groups = parts.itemsize, g[5, 0], g[14, 0]
-    each, own, depth, count = g[2, 0] // groups, cout // groups, taps.size, places.size
+    own, depth, count = cout // groups, taps.size, places.size
     step = panel(own, size)
     total = address(parts) + part * parts.shape[1] * size
     for group in range(groups):
@@ -123,7 +127,7 @@ def _dense_dw(source, dz, places, taps, starts, g, parts, part, more):
             for k in range(0, depth, ROWS_N):
                 m = min(ROWS_N, depth - k)
                 for q in range(m):
-                    starts[q] = source + (taps[k + q] + group * each) * size
+                    starts[q] = source + (taps[k + q] + group * plane) * size
                 c = total + (k * cout + column) * size
                 products(parts, starts, m, address(places), count, dz + column * size, cout, n, c, cout, c if more else 0, cout)
     bias = carray(pointer(total + depth * cout * size, parts), (cout,))
@@ -138,20 +142,23 @@ def _dense_dw(source, dz, places, taps, starts, g, parts, part, more):
 
 @njit(**_fast)
 def conv_dw(x, dz, g, group, parts, lo, hi, scratch):
-    bordered, tall, wide, places, taps, starts, area, _ = prepared(g, parts, scratch)
+    if is_narrow(g):
+        narrow_dw(x, dz, g, group, parts, lo, hi, scratch)
+        return
+    copied, tall, wide, plane, places, taps, starts, area, _ = prepared(g, parts, scratch)
     for i in range(lo, hi):
-        source = image_at(x, i, g, bordered, tall, wide, area)
-        part = i // group[0]
-        _dense_dw(source, address(dz) + i * dz.shape[1] * parts.itemsize, places, taps, starts, g, parts, part, i % group[0] != 0)
+        source = image_at(x, i, g, copied, tall, wide, area)
+        part, more = i // group[0], i % group[0] != 0
+        _dense_dw(source, plane, address(dz) + i * dz.shape[1] * parts.itemsize, places, taps, starts, g, parts, part, more)
 
 
 @njit(**_fast)
 def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
     size, cin, cout, groups, pools = parts.itemsize, g[2, 0], g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
-    bordered, tall, wide, places, taps, starts, area, at = prepared(g, parts, scratch)
+    copied, tall, wide, plane, places, taps, starts, area, at = prepared(g, parts, scratch)
     depth = taps.size
     windows = places.size // pools
-    run = g[7, 0] * cin // groups if g[11, 0] == 1 and groups == 1 else cin // groups
+    run = g[7, 0] * (cin // groups) if g[11, 0] == 1 else cin // groups
     sparse = depth >= SPARSE
     if sparse:
         total, at = take(at, (depth + 1) * cout, parts)
@@ -164,7 +171,7 @@ def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
         offsets, at = take(at, 1, np.int32(0))
         found, at = take(at, 1, np.int64(0))
     for i in range(lo, hi):
-        source = image_at(x, i, g, bordered, tall, wide, area)
+        source = image_at(x, i, g, copied, tall, wide, area)
         part, more = i // group[0], i % group[0] != 0
         if not sparse:
             for p in range(windows):
@@ -173,7 +180,7 @@ def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
                     row = total[(p * pools + q) * cout : (p * pools + q + 1) * cout]
                     for c in range(cout):
                         row[c] = up[c] if which[c] == q else parts.dtype.type(0)
-            _dense_dw(source, address(total), places, taps, starts, g, parts, part, more)
+            _dense_dw(source, plane, address(total), places, taps, starts, g, parts, part, more)
             continue
         if not more:
             total[:] = parts.dtype.type(0)
@@ -188,7 +195,7 @@ def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
         for c in range(cout):
             if found[c] == 0:
                 continue
-            shift = c // (cout // groups) * (cin // groups)
+            shift = c // (cout // groups) * plane
             v, o = address(values) + c * windows * size, address(offsets) + c * windows * 4
             for k in range(0, depth, run):
                 _axpys(parts, v, o, found[c], source + (taps[k] + shift) * size, 1, address(total) + (c * depth + k) * size, run, 1)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from gpunn.kernels.conv_narrow_native import is_narrow, narrow
 from gpunn.kernels.conv_places import image_at, panel, prepared, products, take
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N
 from gpunn.kernels.native import PLAIN, address
@@ -14,19 +15,22 @@ _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
 @njit(**_fast)
 def conv(x, w, b, g, y, lo, hi, scratch):
-    size, cin, cout, groups = y.itemsize, g[2, 0], g[5, 0], g[14, 0]
-    bordered, tall, wide, places, taps, starts, area, _ = prepared(g, y, scratch)
-    each, own, count = cin // groups, cout // groups, places.size
+    if is_narrow(g):
+        narrow(x, w, b, g, y, lo, hi, scratch)
+        return
+    size, cout, groups = y.itemsize, g[5, 0], g[14, 0]
+    copied, tall, wide, plane, places, taps, starts, area, _ = prepared(g, y, scratch)
+    own, count = cout // groups, places.size
     step = panel(own, size)
     for i in range(lo, hi):
-        source = image_at(x, i, g, bordered, tall, wide, area)
+        source = image_at(x, i, g, copied, tall, wide, area)
         for group in range(groups):
             for j in range(0, own, step):
                 n, column = min(step, own - j), group * own + j
                 for p in range(0, count, ROWS_N):
                     m = min(ROWS_N, count - p)
                     for q in range(m):
-                        starts[q] = source + (places[p + q] + group * each) * size
+                        starts[q] = source + (places[p + q] + group * plane) * size
                     c = address(y) + (i * y.shape[1] + p * cout + column) * size
                     first = address(b) + column * size
                     products(y, starts, m, address(taps), taps.size, address(w) + column * size, cout, n, c, cout, first, 0)
@@ -34,13 +38,13 @@ def conv(x, w, b, g, y, lo, hi, scratch):
 
 @njit(**_fast)
 def conv_pool(x, w, b, g, y, winners, lo, hi, scratch):
-    size, cin, cout, groups, pools = y.itemsize, g[2, 0], g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
-    bordered, tall, wide, places, taps, starts, area, at = prepared(g, y, scratch)
-    each, own, count = cin // groups, cout // groups, places.size // pools
+    size, cout, groups, pools = y.itemsize, g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
+    copied, tall, wide, plane, places, taps, starts, area, at = prepared(g, y, scratch)
+    own, count = cout // groups, places.size // pools
     step, most = panel(own, size), VECTORS_N * (VECTOR // size)
     now, at = take(at, ROWS_N * most, y)
     for i in range(lo, hi):
-        source = image_at(x, i, g, bordered, tall, wide, area)
+        source = image_at(x, i, g, copied, tall, wide, area)
         for group in range(groups):
             for j in range(0, own, step):
                 n, column = min(step, own - j), group * own + j
@@ -48,7 +52,7 @@ def conv_pool(x, w, b, g, y, winners, lo, hi, scratch):
                     m = min(ROWS_N, count - p)
                     for q in range(pools):
                         for r in range(m):
-                            starts[r] = source + (places[(p + r) * pools + q] + group * each) * size
+                            starts[r] = source + (places[(p + r) * pools + q] + group * plane) * size
                         products(
                             y, starts, m, address(taps), taps.size, address(w) + column * size, cout, n, address(now), most,
                             address(b) + column * size, 0,

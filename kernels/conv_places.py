@@ -6,7 +6,7 @@ import numpy as np
 from numba import carray, njit
 
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, gather_tile
-from gpunn.kernels.native import PLAIN, address, pointer
+from gpunn.kernels.native import PLAIN, address, move, pointer
 
 _ARGUMENTS = "places, table, count, b, ldb, c, ldc, begin, step, rest"
 _narrow, _single = ([gather_tile(r, min(v, VECTORS_N), True) for v in (1, 2, 3)] for r in (ROWS_N, 1))
@@ -23,18 +23,18 @@ def take(at, count, like):
 
 @njit(**_fast)
 def border(g):
-    """-> (whether images are copied with a border, height and width of what windows are read from)."""
+    """-> (whether images are copied, group by group and with a border; height and width of what windows are read from)."""
     tall = (g[3, 0] - 1) * g[8, 0] + (g[6, 0] - 1) * g[10, 0] + 1
     wide = (g[4, 0] - 1) * g[9, 0] + (g[7, 0] - 1) * g[11, 0] + 1
-    if g[12, 0] == 0 and g[13, 0] == 0 and tall <= g[0, 0] and wide <= g[1, 0]:
+    if g[14, 0] == 1 and g[12, 0] == 0 and g[13, 0] == 0 and tall <= g[0, 0] and wide <= g[1, 0]:
         return False, g[0, 0], g[1, 0]
     return True, tall, wide
 
 
 @njit(**_fast)
 def tables(g, pitch, at):
-    """-> (places by window, taps of a group, the end): how many numbers behind an image's first each lies."""
-    cin, pools = g[2, 0], g[15, 0] * g[16, 0]
+    """-> (places by window, taps, the end): how many numbers behind the first of a group's image each lies."""
+    each, pools = g[2, 0] // g[14, 0], g[15, 0] * g[16, 0]
     tall, wide = g[3, 0] // g[15, 0], g[4, 0] // g[16, 0]
     places, at = take(at, tall * wide * pools, np.int32(0))
     n = 0
@@ -42,57 +42,65 @@ def tables(g, pitch, at):
         for j in range(wide):
             for a in range(g[15, 0]):
                 for b in range(g[16, 0]):
-                    places[n] = ((i * g[15, 0] + a) * g[8, 0] * pitch + (j * g[16, 0] + b) * g[9, 0]) * cin
+                    places[n] = ((i * g[15, 0] + a) * g[8, 0] * pitch + (j * g[16, 0] + b) * g[9, 0]) * each
                     n += 1
-    each = cin // g[14, 0]
     taps, at = take(at, g[6, 0] * g[7, 0] * each, np.int32(0))
     k = 0
     for i in range(g[6, 0]):
         for j in range(g[7, 0]):
             for c in range(each):
-                taps[k] = (i * g[10, 0] * pitch + j * g[11, 0]) * cin + c
+                taps[k] = (i * g[10, 0] * pitch + j * g[11, 0]) * each + c
                 k += 1
     return places, taps, at
 
 
 @njit(**_fast)
 def bordered_image(x, i, g, tall, wide, area):
-    """Image i with its border, in `area`."""
-    height, width, cin, top, left = g[0, 0], g[1, 0], g[2, 0], g[12, 0], g[13, 0]
+    """Image i with its border, in `area`: (groups, tall, wide, a group's channels), so that a group is close together in the cache."""
+    height, width, cin, top, left, each = g[0, 0], g[1, 0], g[2, 0], g[12, 0], g[13, 0], g[2, 0] // g[14, 0]
     area[: tall * wide * cin] = area.dtype.type(0)
-    n = min(width, wide - left) * cin
-    for r in range(min(height, tall - top)):
-        to, start = ((top + r) * wide + left) * cin, r * width * cin
-        for j in range(n):
-            area[to + j] = x[i, start + j]
+    rows, n = min(height, tall - top), min(width, wide - left)
+    for group in range(g[14, 0]):
+        for r in range(rows):
+            to, start = ((group * tall + top + r) * wide + left) * each, r * width * cin + group * each
+            target, source = address(area) + to * x.itemsize, address(x) + (i * x.shape[1] + start) * x.itemsize
+            if each == cin:
+                move(source, target, n * cin * x.itemsize)
+                continue
+            for p in range(n):
+                move(source + p * cin * x.itemsize, target + p * each * x.itemsize, each * x.itemsize)
 
 
 @njit(**_fast)
 def image_without(area, g, tall, wide, x, i):
     """What `bordered_image` does, backwards."""
-    height, width, cin, top, left = g[0, 0], g[1, 0], g[2, 0], g[12, 0], g[13, 0]
-    rows, n = min(height, tall - top), min(width, wide - left) * cin
-    for r in range(height):
-        start, at = r * width * cin, ((top + r) * wide + left) * cin
-        for j in range(width * cin):
-            x[i, start + j] = area[at + j] if r < rows and j < n else area.dtype.type(0)
+    height, width, cin, top, left, each = g[0, 0], g[1, 0], g[2, 0], g[12, 0], g[13, 0], g[2, 0] // g[14, 0]
+    rows, n = min(height, tall - top), min(width, wide - left)
+    for group in range(g[14, 0]):
+        for r in range(height):
+            for p in range(width):
+                start, at = (r * width + p) * cin + group * each, ((group * tall + top + r) * wide + left + p) * each
+                if r < rows and p < n:
+                    move(address(area) + at * x.itemsize, address(x) + (i * x.shape[1] + start) * x.itemsize, each * x.itemsize)
+                else:
+                    x[i, start : start + each] = area.dtype.type(0)
 
 
 @njit(**_fast)
 def prepared(g, like, scratch):
-    """-> (whether images are copied with a border, height and width of what windows are read from, places, taps, room for the addresses of
-    a tile's rows and for a bordered image, the end)."""
-    bordered, tall, wide = border(g)
+    """-> (whether images are copied, height, width and numbers of what a group's windows are read from, places, taps, room for the
+    addresses of a tile's rows and for a copied image, the end)."""
+    copied, tall, wide = border(g)
     places, taps, at = tables(g, wide, scratch)
     starts, at = take(at, ROWS_N, np.int64(0))
-    area, at = take(at, tall * wide * g[2, 0] if bordered else 1, like)
-    return bordered, tall, wide, places, taps, starts, area, at
+    area, at = take(at, tall * wide * g[2, 0] if copied else 1, like)
+    return copied, tall, wide, tall * wide * (g[2, 0] // g[14, 0]), places, taps, starts, area, at
 
 
 @njit(**_fast)
-def image_at(x, i, g, bordered, tall, wide, area):
-    """The address of image i: of the copy with a border in `area`, where it needs one."""
-    if bordered:
+def image_at(x, i, g, copied, tall, wide, area):
+    """The address of image i: of the copy in `area`, made now, where it is copied."""
+    if copied:
         bordered_image(x, i, g, tall, wide, area)
         return address(area)
     return address(x) + i * x.shape[1] * x.itemsize

@@ -60,16 +60,20 @@ def instances(dtypes: Iterable[Any] = FLOATS, kernels: Iterable[Kernel] | None =
 def module_text(dtypes: Iterable[Any] = FLOATS, kernels: Iterable[Kernel] | None = None) -> ModuleText:
     """One module of all registered kernels (or of `kernels`): prelude, device functions, kernels, in a namespace of their own."""
     chosen = instances(dtypes, kernels)
-    functions: dict[str, None] = {}  # in order, each once
-    for kernel, dtype in chosen:
-        for formula in kernel.formulas:
-            functions[typed(formula.cuda(), dtype)] = None
-    texts = [prelude(), *functions, *(_bounded(kernel, dtype) for kernel, dtype in chosen)]
-    source = "namespace gpunn {\n" + "\n".join(texts) + "}\n"
-    return ModuleText(source, tuple(function_name(kernel, dtype) for kernel, dtype in chosen))
+    return module_of(functions_of(chosen), [bounded(*one) for one in chosen], [function_name(*one) for one in chosen])
 
 
-def _bounded(kernel: Kernel, dtype: str) -> str:
+def functions_of(chosen: Iterable[tuple[Kernel, str]]) -> list[str]:
+    """The texts of the device functions that these kernels call, in order, each once."""
+    return list(dict.fromkeys(typed(formula.cuda(), dtype) for kernel, dtype in chosen for formula in kernel.formulas))
+
+
+def module_of(functions: Iterable[str], kernels: Iterable[str], names: Iterable[str]) -> ModuleText:
+    """Texts as one module."""
+    return ModuleText("namespace gpunn {\n" + "\n".join([prelude(), *functions, *kernels]) + "}\n", tuple(names))
+
+
+def bounded(kernel: Kernel, dtype: str) -> str:
     """A kernel's text with the largest block it is launched with: what the compiler shares out the registers by."""
     text = kernel.cuda(dtype)  # type: ignore[misc]
     # kernels that do much for a row, and numbers that take two registers: no spills for the sake of a second block beside them

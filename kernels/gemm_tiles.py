@@ -53,8 +53,10 @@ def tile(rows: int, vectors: int, masked: bool) -> Any:
     return product
 
 
-def gather_tile(rows: int, vectors: int, masked: bool) -> Any:
+def gather_tile(rows: int, vectors: int, masked: bool, along: bool = False) -> Any:
     """An intrinsic: c[rows, vectors] = begin[rows, vectors] + sum over t of places[row][table[t]] * b[t, vectors].
+
+    With `along` the left side is vectors too, number times number: places[row][table[t] + column] * b[t, column].
 
     The left matrix is never laid out: `places` are addresses, one a row, and `table` says how many numbers behind each lies term t. That is
     a convolution, where places are pixels and the table the taps, or the other way round. `begin` 0 is nothing to begin with; its rows are
@@ -85,7 +87,8 @@ def gather_tile(rows: int, vectors: int, masked: bool) -> Any:
                 return builder.gep(matrix, [builder.mul(t, ldb)])
 
             begun = builder.icmp_signed("!=", begin, I64(0))
-            _TileBuilder(builder, scalar, lanes, rows, vectors, masked).loop(left, row, count, (first, step), begun, (out, ldc), rest)
+            tile_builder = _TileBuilder(builder, scalar, lanes, rows, vectors, masked)
+            tile_builder.loop(left, row, count, (first, step), begun, (out, ldc), rest, along)
             return context.get_dummy_value()
 
         return signature, codegen
@@ -140,8 +143,10 @@ class _TileBuilder:
 
         self.loop(left, row, count, (c, ldc), bd.icmp_signed("!=", accumulate, I64(0)), (c, ldc), rest)
 
-    def loop(self, left, row, count, begin, begun, out, rest):
+    def loop(self, left, row, count, begin, begun, out, rest, along=False):
         """out = begin (where `begun`; else 0) + sum over t of left(t)(i), a pointer to a number, times the vectors at row(t).
+
+        With `along` that pointer is to as many numbers as the vectors hold.
 
         `begin` and `out` are (pointer, numbers from row to row).
         """
@@ -175,9 +180,10 @@ class _TileBuilder:
         right = [self.load(bd.gep(place, [k(v * self.lanes)]), v == self.vectors - 1) for v in range(self.vectors)]
         new = {}
         for i in range(self.rows):
-            factor = self.splat(bd.load(number(i)), self.vector)
+            factor = None if along else self.splat(bd.load(number(i)), self.vector)
             for v in range(self.vectors):
-                new[i, v] = bd.call(self.fma, [factor, right[v], sums[i, v]])
+                each = self.load(bd.gep(number(i), [k(v * self.lanes)]), v == self.vectors - 1) if along else factor
+                new[i, v] = bd.call(self.fma, [each, right[v], sums[i, v]])
         following = bd.add(t, k(1))
         t.add_incoming(k(0), start)
         t.add_incoming(following, loop)

@@ -62,6 +62,18 @@ def pointer(typingctx, at, like):
 
 
 @intrinsic
+def move(typingctx, source, target, size):
+    """Copies `size` bytes from one address to another; the two do not overlap."""
+
+    def codegen(context, builder, signature, args):
+        byte = ir.IntType(8).as_pointer()
+        cgutils.raw_memcpy(builder, builder.inttoptr(args[1], byte), builder.inttoptr(args[0], byte), args[2], 1)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, types.int64), codegen
+
+
+@intrinsic
 def prefetch(typingctx, array, index):
     """Ask for the cache line of element `index` of a flat array, into the second-level cache."""
 

@@ -141,33 +141,16 @@ def shares_of(g: Windows, average: bool, dtype) -> np.ndarray:
 
 
 def _mean_reference(x, shares, geometry, y):
-    y[...] = (_flat(x, windows_of(geometry), 0.0).sum(axis=2) * shares.reshape(-1, 1)).reshape(y.shape)
+    y[...] = (_flat(x, windows_of(geometry), 0.0).sum(axis=2, dtype=np.float64) * shares.reshape(-1, 1)).reshape(y.shape)
 
 
-def _mean_native(x, shares, g, y, lo, hi, scratch):
-    height, width, channels = g[0, 0], g[1, 0], g[2, 0]
-    for i in range(lo, hi):
-        for r in range(g[3, 0]):
-            for s in range(g[4, 0]):
-                place = r * g[4, 0] + s
-                total = y[i, place * channels : (place + 1) * channels]
-                total[:] = y.dtype.type(0)
-                for a in range(g[6, 0]):
-                    down = r * g[8, 0] + a - g[12, 0]
-                    for b in range(g[7, 0]):
-                        along = s * g[9, 0] + b - g[13, 0]
-                        if 0 <= down and down < height and 0 <= along and along < width:
-                            start = (down * width + along) * channels
-                            more = x[i, start : start + channels]
-                            for c in range(channels):
-                                total[c] += more[c]
-                share = shares[place, 0]
-                for c in range(channels):
-                    total[c] *= share
-
-
-AVERAGE_POOL = _kernel(
-    "average_pool", "x, shares:whole, geometry:whole:i8 -> y", _mean_reference, _mean_native, lambda x, s, g, y: 0.15 * _values(g)
+# summed in float64, on a device in blocks: a window may be a whole image
+AVERAGE_POOL = register(
+    Kernel(
+        name="average_pool", operands=parse("x, shares:whole, geometry:whole:i8 -> y"), extent=first_rows, reference=_mean_reference,
+        native_text="from gpunn.kernels.pool_native import average_pool as body", cuda=cuda_kernel("pool.cu", "average_pool"),
+        scratch=lambda x, s, g, y: 8 * windows_of(g).channels + 128, cost=lambda x, s, g, y: 0.15 * _values(g), family="images",
+    )
 )
 
 

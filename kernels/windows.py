@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+NARROW = 4  # filters of a group up to which a CPU's vectors reach over groups
+
 
 class Windows(NamedTuple):
     """Sizes of an image and of its output, the window's taps, their strides and dilations, zeros above and left of the image.
@@ -38,6 +40,11 @@ class Windows(NamedTuple):
     def taps(self) -> int:
         """Terms of a sum: of a window, a group's channels."""
         return self.kernel_rows * self.kernel_columns * self.channels // self.groups
+
+    @property
+    def narrow(self) -> bool:
+        """Whether groups (of a depthwise convolution, channels) have too few filters to fill a CPU's vectors."""
+        return self.groups > 1 and self.filters // self.groups <= NARROW
 
     @property
     def places(self) -> int:

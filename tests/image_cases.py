@@ -4,6 +4,7 @@ CASES = {
     "conv2d": ("Conv2D", (5, 3), {}, (3, 7, 8, 3)),
     "conv2d_same_strided": ("Conv2D", (5, 3), {"padding": "same", "strides": 2, "activation": "relu"}, (2, 7, 8, 3)),
     "conv2d_groups": ("Conv2D", (6, (3, 2)), {"padding": "same", "groups": 2, "activation": "relu"}, (2, 7, 8, 4)),
+    "conv2d_small_groups": ("Conv2D", (8, 3), {"padding": "same", "groups": 4, "strides": 2}, (2, 7, 6, 8)),
     "conv2d_dilated": ("Conv2D", (6, 3), {"dilation_rate": 2, "use_bias": False}, (2, 9, 8, 4)),
     "conv2d_strides_apart": ("Conv2D", (4, (2, 3)), {"padding": "same", "strides": (1, 3)}, (2, 5, 8, 2)),
     "conv2d_wide": ("Conv2D", (33, 3), {}, (9, 6, 6, 8)),

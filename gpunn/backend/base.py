@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from gpunn.backend.foreign import elsewhere, gpu_of
+from gpunn.backend.together import Stack
 from gpunn.kernels import Kernel, gemm
 
 
@@ -119,6 +120,10 @@ class Backend:
         """``with backend.record() as program:`` launches are recorded and not run."""
         raise NotImplementedError
         yield
+
+    def stack(self, count: int) -> Stack:
+        """Where `count` replicas of a model lie, and how their steps run together; see `together`."""
+        return Stack(self, count)
 
     def set_precision(self, tf32: bool) -> None:
         """Whether products of float32 may be done in TF32, where the device has it."""

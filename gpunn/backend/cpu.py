@@ -14,6 +14,7 @@ from gpunn.backend.base import Backend
 from gpunn.backend.flat import cut_flat
 from gpunn.backend.schedule import Node, Schedule, schedule
 from gpunn.backend.split import split_first
+from gpunn.backend.together import CpuStack, Stack
 from gpunn.kernels import Kernel
 
 ONE_THREAD = 40_000.0  # nanoseconds: a step shorter than this gains nothing from a second thread
@@ -42,12 +43,24 @@ class CpuProgram:
         self._threads, self._compiled = threads, compiled
         self._plan: Schedule | None = None
         self._runs: Any = None
+        self._replays: dict[int, Any] = {}
 
     @property
     def plan(self) -> Schedule:
         if self._plan is None:
-            self._plan = schedule(cut_flat(split_first(self.nodes)), self._threads)
+            self._plan = self._schedule(self._threads)
         return self._plan
+
+    def _schedule(self, threads: int) -> Schedule:
+        return schedule(cut_flat(split_first(self.nodes)), threads)
+
+    def replay(self, threads: int) -> Any:
+        """The compiled step for so many threads, for whoever runs several programs at once. The same bits as `run`'s."""
+        if threads not in self._replays:
+            from gpunn.backend.native import Replay
+
+            self._replays[threads] = Replay(self._schedule(threads), threads)
+        return self._replays[threads]
 
     def run(self, steps: int = 1) -> None:
         if not self.nodes or steps <= 0:
@@ -116,6 +129,9 @@ class CpuBackend(Backend):
     def to_numpy(self, array: np.ndarray) -> np.ndarray:
         self.reads += 1
         return np.array(array)
+
+    def stack(self, count: int) -> Stack:
+        return CpuStack(self, count, ONE_THREAD)
 
     def launch(self, kernel: Kernel, *arguments: Any) -> None:
         kernel.check(arguments)

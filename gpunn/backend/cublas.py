@@ -56,8 +56,11 @@ class Blas:
         if status:
             raise BlasError(f"{name} failed with cuBLAS status {status}.")
 
-    def gemm(self, a: Any, b: Any, out: Any, ta: bool, tb: bool, add: bool) -> None:
-        """out (+)= op(a) @ op(b) for matrices of one type. Raises ValueError for shapes that do not fit, BlasError from the library."""
+    def gemm(
+        self, a: Any, b: Any, out: Any, ta: bool, tb: bool, add: bool, count: int = 1, steps: tuple[int, int, int] = (0, 0, 0)
+    ) -> None:
+        """out (+)= op(a) @ op(b) for matrices of one type; of a batch of `count` such products these are the first one's, and `steps` the
+        elements between two of each. Raises ValueError for shapes that do not fit, BlasError from the library."""
         m, k = a.shape[::-1] if ta else a.shape
         k2, n = b.shape[::-1] if tb else b.shape
         if k != k2 or out.shape != (m, n):
@@ -73,8 +76,9 @@ class Blas:
         alpha, beta = number(1.0), number(1.0 if add else 0.0)  # host numbers: read at the call, frozen in a graph
         p = [c.c_void_p(self._pointer(x)) for x in (b, a, out)]
         ld = [c.c_int(max(1, x.shape[1])) for x in (b, a, out)]
+        apart = [[c.c_longlong(step)] if count > 1 else [] for step in (steps[1], steps[0], steps[2])]
         self._call(
-            "cublasGemmEx", self._handle, c.c_int(tb), c.c_int(ta), c.c_int(n), c.c_int(m), c.c_int(k), c.byref(alpha),
-            p[0], c.c_int(data), ld[0], p[1], c.c_int(data), ld[1], c.byref(beta), p[2], c.c_int(data), ld[2],
-            c.c_int(compute), c.c_int(DEFAULT_ALGORITHM),
+            "cublasGemmStridedBatchedEx" if count > 1 else "cublasGemmEx", self._handle, c.c_int(tb), c.c_int(ta), c.c_int(n), c.c_int(m),
+            c.c_int(k), c.byref(alpha), p[0], c.c_int(data), ld[0], *apart[0], p[1], c.c_int(data), ld[1], *apart[1], c.byref(beta),
+            p[2], c.c_int(data), ld[2], *apart[2], *([c.c_int(count)] if count > 1 else []), c.c_int(compute), c.c_int(DEFAULT_ALGORITHM),
         )

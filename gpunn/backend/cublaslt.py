@@ -17,6 +17,8 @@ from gpunn.backend.cublas import TF32, BlasError
 EPILOGUES = {"none": 1, "bias": 4, "relu_bias": 6, "relu_aux_bias": 134, "drelu_bgrad": 152, "bgrad": 256}
 _FLOAT, _FULL = 0, 68  # CUDA_R_32F, CUBLAS_COMPUTE_32F
 _TRANSPOSE_A, _TRANSPOSE_B, _EPILOGUE, _BIAS, _MASK, _MASK_STRIDE = 3, 4, 7, 8, 11, 12  # cublasLtMatmulDescAttributes_t
+_BIAS_STEP, _MASK_STEP = 10, 13  # of the same: between two products of a batch, in elements and in bits
+_BATCH_COUNT, _BATCH_STEP = 5, 6  # cublasLtMatrixLayoutAttribute_t
 _MAX_WORKSPACE = 1  # cublasLtMatmulPreferenceAttributes_t
 CANDIDATES = 8
 MASK_BITS = 128
@@ -65,13 +67,15 @@ class Light:
 class Plan:
     """out (+)= op(a) @ op(b) with an epilogue. Raises `BlasError` where the library has no algorithm for it.
 
+    With a `batch` (``batch.count``, ``batch.pitch(array)`` in bytes) a product of each replica, of which these arrays are the first one's.
+
     ``key`` names what the choice of an algorithm depends on; ``candidates``: the algorithms to choose from, as bytes, the library's
     favourite first; ``algorithm``: the one taken.
     """
 
     def __init__(
         self, light: Light, a: Any, b: Any, out: Any, ta: bool = False, tb: bool = False, epilogue: str = "none", bias: Any = None,
-        mask: Any = None, add: bool = False,
+        mask: Any = None, add: bool = False, batch: Any = None,
     ):
         m, k = a.shape[::-1] if ta else a.shape
         k2, n = b.shape[::-1] if tb else b.shape
@@ -82,6 +86,8 @@ class Plan:
             raise BlasError("Plans are for float32 matrices with rows and columns.")
         self._light, self._arrays = light, (a, b, out, bias, mask)
         self.key = f"{m}x{n}x{k} {'nt'[ta]}{'nt'[tb]} {epilogue} add={int(add)} tf32={int(light.tf32)}"
+        if batch is not None:
+            self.key += f" x{batch.count}"
         self._alpha, self._beta = c.c_float(1.0), c.c_float(1.0 if add else 0.0)
         self._description = self._made("cublasLtMatmulDesc", c.c_int(TF32 if light.tf32 else _FULL), c.c_int(_FLOAT))
         self._set(_TRANSPOSE_A, c.c_int32(tb))
@@ -98,8 +104,21 @@ class Plan:
             self._made("cublasLtMatrixLayout", c.c_int(_FLOAT), c.c_uint64(x.shape[1]), c.c_uint64(x.shape[0]), c.c_int64(x.shape[1]))
             for x in (b, a, out)
         ]
+        if batch is not None:
+            self._spread(batch, bias, mask, (b, a, out))
         self.candidates = self._ask()
         self.algorithm = self.candidates[0]
+
+    def _spread(self, batch: Any, bias: Any, mask: Any, matrices: tuple[Any, Any, Any]) -> None:
+        """A batch of products, their operands the same distances apart."""
+        if bias is not None:
+            self._set(_BIAS_STEP, c.c_int64(batch.pitch(bias) // bias.itemsize))
+        if mask is not None:
+            self._set(_MASK_STEP, c.c_int64(batch.pitch(mask) * 8))
+        for layout, matrix in zip(self._layouts, matrices, strict=True):
+            for what, value in ((_BATCH_COUNT, c.c_int32(batch.count)), (_BATCH_STEP, c.c_int64(batch.pitch(matrix) // matrix.itemsize))):
+                size = c.c_size_t(c.sizeof(value))
+                self._light.call("cublasLtMatrixLayoutSetAttribute", layout, c.c_int(what), c.byref(value), size)
 
     def _made(self, kind: str, *arguments: Any) -> c.c_void_p:
         """An object of the library's, which goes when the plan goes."""

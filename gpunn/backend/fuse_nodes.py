@@ -23,6 +23,7 @@ class Program:
 
     def __init__(self, nodes: Sequence[Node], ops: Any):
         self.nodes, self.ops = list(nodes), ops
+        self.batch: Any = None  # where these launches stand for those of several replicas: the stack they lie in
         self.touched: list[tuple[Touch, ...]] = [touches(n, ops.address) for n in nodes]
 
     def find(self, *kernels: Any) -> Iterator[tuple[int, Node]]:

@@ -50,7 +50,7 @@ class GpuBackend(DeviceBackend):
             yield
 
     # ------------------------------------------------------------------ arrays
-    def empty(self, shape: tuple[int, ...], dtype: Any = "float32") -> Any:
+    def allocate(self, shape: tuple[int, ...], dtype: Any) -> Any:
         self._check_allocation(shape)
         with self.here():
             try:

@@ -1,8 +1,9 @@
 """What the GPU and its stand-in `sim` have in common: kernels of one compiled module, cuBLAS, and steps captured as graphs."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from gpunn.backend import algorithms, fuse_nodes, lanes, products
 from gpunn.backend.base import Backend
 from gpunn.backend.schedule import Node
+from gpunn.backend.together import Stack
 from gpunn.kernels import REGISTRY, Kernel
 from gpunn.kernels.device import (
     ModuleText,
@@ -20,6 +22,7 @@ from gpunn.kernels.device import (
     launch_geometry,
     module_text,
 )
+from gpunn.kernels.many import many_module, many_name
 
 STEPS_PER_GRAPH = 16  # steps captured together: the gaps between graphs vanish
 
@@ -95,7 +98,30 @@ class DeviceBackend(Backend):
     def _recording(self, program: DeviceProgram | None) -> None:
         self._threads_own.program = program
 
+    # ------------------------------------------------------------------ arrays
+    def empty(self, shape: tuple[int, ...], dtype: Any = "float32") -> Any:
+        slices = getattr(self._threads_own, "slices", None)
+        return self.allocate(shape, dtype) if slices is None else slices.take(shape, dtype)
+
+    @contextmanager
+    def allocating(self, slices: Any) -> Iterator[None]:
+        """What this thread allocates meanwhile, ``slices.take(shape, dtype)`` gives."""
+        before, self._threads_own.slices = getattr(self._threads_own, "slices", None), slices
+        try:
+            yield
+        finally:
+            self._threads_own.slices = before
+
+    def stack(self, count: int) -> Stack:
+        from gpunn.backend.stacked import DeviceStack
+
+        return DeviceStack(self, count)
+
     # ------------------------------------------------------------------ what a subclass gives
+    def allocate(self, shape: tuple[int, ...], dtype: Any) -> Any:
+        """A new array. Raises `DeviceMemoryError`."""
+        raise NotImplementedError
+
     def address(self, array: Any) -> int:
         """Where an array lies."""
         raise NotImplementedError
@@ -132,17 +158,24 @@ class DeviceBackend(Backend):
     def run_node(self, node: Node, lane: int = lanes.MAIN) -> None:
         """One launch, now or into the graph that is being captured."""
         kernel, arguments = node.kernel, node.arguments
+        count = getattr(node, "count", 1)  # of replicas; see `stacked.Many`
         if isinstance(node, products.Planned):
             self.run_plan(node.plan, lane)
             return
         if kernel.name in products.TRANSPOSES:
             a, b, add, out = arguments
             ta, tb = products.TRANSPOSES[kernel.name]
-            self.blas[lane].gemm(_matrix(a), _matrix(b), _matrix(out), ta, tb, bool(add))
+            steps = (node.steps[0], node.steps[1], node.steps[3]) if count > 1 else (0, 0, 0)  # type: ignore[attr-defined]
+            self.blas[lane].gemm(_matrix(a), _matrix(b), _matrix(out), ta, tb, bool(add), count, steps)
             return
         geometry = launch_geometry(kernel, arguments, self.properties)
-        if geometry is not None:
-            grid, block = geometry
+        if geometry is None:
+            return
+        grid, block = geometry
+        if count > 1:
+            arguments = node.device_arguments  # type: ignore[attr-defined]
+            self.call(self.many([node])[0], (grid[0], 1, count), block, arguments, lane)
+        else:
             self.call(self.function(kernel, kernel.dtype(arguments)), grid, block, launch_arguments(kernel, arguments), lane)
 
     def function(self, kernel: Kernel, dtype: Any) -> Any:
@@ -154,6 +187,14 @@ class DeviceBackend(Backend):
             fresh = [k for k in family if any(function_name(k, d) not in have for _, d in instances(kernels=[k]))]
             self._functions |= self.compile(module_text(kernels=fresh))
         return self._functions[name]
+
+    def many(self, nodes: Sequence[Any]) -> list[Any]:
+        """The compiled kernels of launches over replicas; what is not there yet is compiled together."""
+        names = [many_name(*n.entry) for n in nodes]
+        fresh = {name: n.entry for name, n in zip(names, nodes, strict=True) if name not in self._functions}
+        if fresh:
+            self._functions |= self.compile(many_module(fresh.values()))
+        return [self._functions[name] for name in names]
 
     # ------------------------------------------------------------------ planned products
     def run_plan(self, plan: Any, lane: int, algorithm: bytes | None = None) -> None:
@@ -177,15 +218,21 @@ class DeviceBackend(Backend):
     # ------------------------------------------------------------------ programs
     def prepare(self, plan: "list[lanes.Placed]") -> None:
         """Before a capture: compile what the nodes need, and let cuBLAS see every product once, on memory nobody reads."""
+        own = []
         for placed in plan:
-            node = placed.node
+            node, count = placed.node, getattr(placed.node, "count", 1)
             if isinstance(node, products.Planned):
                 self.run_plan(node.plan, placed.lane)  # what it writes, a step writes again before it reads it
             elif node.kernel.name in products.TRANSPOSES:
                 a, b, _, out = node.arguments
-                self.run_node(Node(node.kernel, [a, b, 0.0, self.empty(out.shape, out.dtype)], node.extent), placed.lane)
+                room = max(out.size, getattr(node, "steps", (0,))[-1]) * count
+                scratch = self.empty((room,), out.dtype)[: out.size].reshape(out.shape)
+                self.run_node(replace(node, arguments=[a, b, 0.0, scratch]), placed.lane)
+            elif count > 1:
+                own.append(node)
             else:
                 self.function(node.kernel, node.kernel.dtype(node.arguments))
+        self.many(own)
 
     def capture_steps(self, plan: "list[lanes.Placed]", steps: int) -> Any:
         self.synchronize()  # steps still under way must not meet what `prepare` writes on the other stream

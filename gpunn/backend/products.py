@@ -42,7 +42,7 @@ def planned(program: Program, node: Node, epilogue: str = "none", bias: Any = No
     out = matrix(target if out is None else out)
     ta, tb = TRANSPOSES[node.kernel.name]
     try:
-        plan = Plan(program.ops.light, matrix(a), matrix(b), out, ta, tb, epilogue, bias, mask, bool(add))
+        plan = Plan(program.ops.light, matrix(a), matrix(b), out, ta, tb, epilogue, bias, mask, bool(add), program.batch)
     except BlasError:
         return None
     program.ops.tune(plan)

@@ -15,14 +15,23 @@ from gpunn.backend.probe import State, error_line, probe
 
 Level = Literal["ok", "gap", "bad"]  # bad: training cannot run; gap: it can, something optional is missing
 
-# Distribution, what it is for, the command that installs it.
+# Distribution, what it is for, gpunn's extra that installs it.
 EXTRAS = (
-    ("click", "command line", 'pip install "gpunn[cli]"'),
-    ("rich", "progress and tables", 'pip install "gpunn[cli]"'),
-    ("matplotlib", "training curves", 'pip install "gpunn[cli]"'),
-    ("threadpoolctl", "what BLAS does", 'pip install "gpunn[cli]"'),
-    ("scikit-learn", "the digits data set", 'pip install "gpunn[digits]"'),
-    ("h5py", "Keras's HDF5 files", "pip install h5py"),
+    ("click", "command line", "cli"),
+    ("rich", "progress and tables", "cli"),
+    ("matplotlib", "training curves and pictures", "cli"),
+    ("threadpoolctl", "what BLAS does", "cli"),
+    ("scikit-learn", "the digits data set, estimators", "sklearn"),
+    ("scipy", "L-BFGS, sounds", "scipy"),
+    ("pillow", "folders of images", "images"),
+    ("soxr", "sounds", "audio"),
+    ("nltk", "synonyms and sentences", "text"),
+    ("h5py", "files of Keras, HDF5 data", "hdf5"),
+    ("safetensors", "weights in .safetensors", "safetensors"),
+    ("onnx", "model.export", "onnx"),
+    ("joblib", "studies over several processes", "study"),
+    ("plotly", "reports of studies", "study"),
+    ("tensorboard", "the TensorBoard callback", "tensorboard"),
 )
 
 
@@ -188,11 +197,11 @@ def _data() -> Iterator[Check]:
 def _extras() -> Iterator[Check]:
     versions: dict[str, str] = {}
     missing = []
-    for name, purpose, mend in EXTRAS:
+    for name, purpose, extra in EXTRAS:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            missing.append(Check(name, "gap", f"not installed ({purpose})", mend, facts={"version": None}))
+            missing.append(Check(name, "gap", f"not installed ({purpose})", f'pip install "gpunn[{extra}]"', facts={"version": None}))
     yield Check("extras", "ok", ", ".join(f"{name} {version}" for name, version in versions.items()), facts=versions)
     yield from missing
 

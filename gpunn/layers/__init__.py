@@ -2,6 +2,7 @@
 
 from gpunn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from gpunn.layers.attention import MultiHeadAttention
+from gpunn.layers.augmentation_augmix import AugMix
 from gpunn.layers.augmentation_colour import (
     RandomBrightness,
     RandomChannelShift,
@@ -13,7 +14,7 @@ from gpunn.layers.augmentation_colour import (
 from gpunn.layers.augmentation_crop import CenterCrop, RandomCrop, Resizing
 from gpunn.layers.augmentation_geometry import RandomAffine, RandomFlip, RandomRotation, RandomShear, RandomTranslation, RandomZoom
 from gpunn.layers.augmentation_mix import CutMix, MixUp
-from gpunn.layers.augmentation_parts import AugMix, Cutout, RandomElasticTransform, RandomErasing
+from gpunn.layers.augmentation_parts import Cutout, RandomElasticTransform, RandomErasing
 from gpunn.layers.augmentation_scaling import Normalization, Rescaling
 from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.conv import Conv1D, Conv2D

@@ -1,13 +1,12 @@
-"""Layers that take something away from images or bend and mix them: erasing, Cutout, elastic distortion, AugMix."""
+"""Layers that take something away from images or bend them: erasing, Cutout, elastic distortion."""
 
 from typing import Any
 
 import numpy as np
 
-from gpunn.kernels import augment_geometry as geometry
 from gpunn.kernels.augment_blur import BLUR, LARGEST
-from gpunn.kernels.augment_draw import BOXES, CHOOSE, MIXING, PLACES
-from gpunn.kernels.augment_tone import ABOUT_MEAN, LEVELS, MIX, PASTE, TONE
+from gpunn.kernels.augment_draw import BOXES
+from gpunn.kernels.augment_tone import PASTE
 from gpunn.kernels.noise import GAUSSIAN
 from gpunn.layers.augmentation import NOISE, Augmentation, number
 from gpunn.layers.augmentation_geometry import Moving
@@ -131,81 +130,3 @@ class RandomElasticTransform(Moving, _Boxed):
 
     def config(self) -> dict[str, Any]:
         return {"factor": self.factor, "scale": self.scale, "value_range": self.limits, **super().config()}
-
-
-class AugMix(Moving):
-    """Mixes an image with `num_chains` chains of `chain_depth` random operations (Hendrycks et al. 2020): weights of the chains from a
-    Dirichlet distribution, the share of the image itself from a Beta distribution, both of parameter `alpha`.
-
-    Every image draws its own operation for each link: none, rotation, shear, shift (each along both axes), auto-contrast, posterizing,
-    solarizing, and with `all_ops` brightness and contrast. factor, from 0 to 1, is their strength. Equalization, and Keras's sharpness and
-    colour, are not among them. The result is clipped to `value_range`.
-    """
-
-    recordable = True
-    OPERATIONS = (
-        "none", "rotation", "shear_x", "shear_y", "shift_x", "shift_y", "stretch", "posterize", "solarize", "brightness", "contrast",
-    )  # fmt: skip
-
-    def __init__(
-        self, value_range: Any = (0, 255), num_chains: int = 3, chain_depth: int = 3, factor: float = 0.3, alpha: float = 1.0,
-        all_ops: bool = True, interpolation: str = "bilinear", seed: int | None = None, data_format: str | None = None, **common: Any,
-    ):
-        super().__init__("reflect", interpolation, seed, 0.0, data_format, **common)
-        self.limits, self.factor = self.value_range(value_range), self.between("factor", factor, 0.0, 1.0, mirrored=False)
-        self.num_chains, self.chain_depth = positive("num_chains", num_chains, self.name), positive("chain_depth", chain_depth, self.name)
-        if not number(alpha) or alpha <= 0:
-            raise ValueError(f"Layer {self.name!r}: alpha must be a positive number. Received: alpha={alpha!r}.")
-        self.alpha, self.all_ops = float(alpha), bool(all_ops)
-
-    def link_ranges(self, height: int, width: int) -> dict[int, tuple[float, float]]:
-        """What a link may do, at its strongest."""
-        f = self.factor[1]
-        wide = self.limits[1] - self.limits[0]
-        return {
-            geometry.ANGLE: (-2 * np.pi * f * 0.25, 2 * np.pi * f * 0.25), geometry.SLANT_X: (-f, f), geometry.SLANT_Y: (-f, f),
-            geometry.SHIFT_X: (-f * width, f * width), geometry.SHIFT_Y: (-f * height, f * height), geometry.STRETCH: (1.0, 1.0),
-            geometry.POSTERIZE: (2.0, 2.0 + 2.0 ** (8 * (1 - f))), geometry.SOLARIZE: (1 - f, 1.0),
-            geometry.SHIFT: (-f * wide, f * wide), geometry.GAIN: (1 - f, 1 + f), geometry.CHOICE: (0.0, 1.0),
-        }  # fmt: skip
-
-    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
-        if not training:
-            return x, lambda dy, need_dx=True: dy
-        ops, rows = self.backend, x.shape[0]
-        step, seed, stream = self.source()
-        weights, mixed = ops.empty((rows, self.num_chains + 1), "float64"), ops.empty(x.shape, x.dtype)
-        ops.launch(MIXING, step, seed, stream + NOISE, self.alpha, weights)
-        ops.launch(MIX, x, weights, self.num_chains + 1, 0, 0, mixed)
-        for chain in range(self.num_chains):
-            image = x
-            for depth in range(self.chain_depth):
-                image = self._link(image, chain * self.chain_depth + depth)
-            ops.launch(MIX, image, weights, self.num_chains + 1, chain + 1, 1, mixed)
-        y = ops.empty(x.shape, x.dtype)
-        ops.launch(TONE, mixed, weights, self.image(x.shape)[2], -1, -1, 0, *self.limits, y)
-        return y, self.no_gradient
-
-    def _link(self, x: Any, table: int) -> Any:
-        """One operation on each image, of its own choice."""
-        ops, (height, width, channels) = self.backend, self.image(x.shape)
-        owner = np.full(PLACES, -1.0)
-        places = (
-            geometry.ANGLE, geometry.SLANT_X, geometry.SLANT_Y, geometry.SHIFT_X, geometry.SHIFT_Y, geometry.STRETCH, geometry.POSTERIZE,
-            geometry.SOLARIZE, geometry.SHIFT, geometry.GAIN,
-        )  # fmt: skip
-        owner[list(places)] = np.arange(1, len(places) + 1)
-        drawn, one = self.draw(x.shape[0], self.link_ranges(height, width), table), ops.empty((x.shape[0], PLACES), "float64")
-        choices = len(self.OPERATIONS) - (0 if self.all_ops else 2)
-        ops.launch(CHOOSE, drawn, ops.asarray(np.array(geometry.NEUTRAL)), ops.asarray(owner), geometry.CHOICE, choices, one)
-        moved = self.moved(x, one)
-        a, b = ops.empty(x.shape, x.dtype), ops.empty(x.shape, x.dtype)
-        ops.launch(TONE, moved, one, channels, geometry.GAIN, geometry.SHIFT, ABOUT_MEAN, *self.limits, a)
-        ops.launch(LEVELS, a, one, channels, *self.limits, b)
-        return b
-
-    def config(self) -> dict[str, Any]:
-        return {
-            "value_range": self.limits, "num_chains": self.num_chains, "chain_depth": self.chain_depth, "factor": self.factor,
-            "alpha": self.alpha, "all_ops": self.all_ops, "interpolation": self.interpolation, "seed": self.seed,
-        }

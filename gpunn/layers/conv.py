@@ -70,7 +70,9 @@ class Convolving(Layer):
     def forward(self, x: Any, training: bool = False, activation: Any = None, pool: Any = None) -> tuple[Any, Pullback]:
         """`pool`: a max pooling that follows, done here too."""
         self._check(x.shape)
-        g = self.windows(x.shape, None if pool is None else pool.pool_size)
+        g = self.windows(x.shape)
+        if pool is not None and not g.narrow:
+            g = self.windows(x.shape, pool.pool_size)
         return convolve(self, x, g, self.kernel, self.bias, activation or self.activation, pool)
 
     def config(self) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def convolve(layer: Layer, x: Any, g: Windows, kernel: Any, bias: Any, activatio
     ops, rows = layer.backend, x.shape[0]
     run, value = Convolution(ops, g), None if bias is None else bias.value
     rank = len(x.shape) - 2
-    if pool is not None and ops.chains:
+    if pool is not None and ops.chains and not g.narrow:
         z, at = run.pooled(x, kernel.value, value)
         shape = (rows, *g.pooled[2 - rank :], g.filters)
         y, activation_pullback = _activated(ops, activation, z, None, shape)

@@ -4,10 +4,11 @@ from gpunn.layers import BatchNormalization, Input
 from gpunn.models.clone import clone_model
 from gpunn.models.functional import Functional
 from gpunn.models.model import Model
+from gpunn.models.replicas import Replicas
 from gpunn.models.saving import load_model, save_model
 from gpunn.models.sequential import Sequential
 
 __all__ = [
-    "BatchNormalization", "Functional", "Input", "Model", "Sequential", "clone_model", "load_model",
+    "BatchNormalization", "Functional", "Input", "Model", "Replicas", "Sequential", "clone_model", "load_model",
     "save_model",
 ]

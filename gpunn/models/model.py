@@ -128,9 +128,15 @@ class Model(Graph, Trainer, Layer):
 
         Raises `GpuUnavailable` for a GPU that cannot be used, `DeviceMemoryError` for one that is full; the model then stays where it is.
         """
-        ops, before = get_backend(device), self.backend
-        if ops is before:
-            return self
+        ops = get_backend(device)
+        if ops is not self.backend:
+            self.settle(ops)
+        return self
+
+    def settle(self, ops: Any) -> None:
+        """All that the model, its optimizer and its random state keep, in new arrays of a backend (perhaps its own). Raises what allocating
+        raises; the model then stays where it is."""
+        before = self.backend
         optimizer = self._setup.optimizer if self._setup else None
         owned = [self, self.rng, *self.inner_models, *self.leaves, *self.parameters, *([] if optimizer is None else [optimizer])]
         kept = [dict(vars(o)) for o in owned]
@@ -154,7 +160,6 @@ class Model(Graph, Trainer, Layer):
                 vars(o).clear()
                 vars(o).update(attributes)
             raise
-        return self
 
     @property
     def inner_models(self) -> list["Model"]:

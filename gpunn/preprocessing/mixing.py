@@ -6,8 +6,9 @@ import numpy as np
 
 from gpunn import random
 from gpunn.backend import get_backend
+from gpunn.layers.augmentation_augmix import AugMix
 from gpunn.layers.augmentation_mix import Mixing
-from gpunn.layers.augmentation_parts import AugMix, Cutout
+from gpunn.layers.augmentation_parts import Cutout
 from gpunn.training.changes import InStep
 from gpunn.utils import Sequence, to_categorical
 

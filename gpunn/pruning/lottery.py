@@ -3,8 +3,9 @@ weights, against the same mask with new weights and a random mask with the first
 
 import argparse
 import json
+import statistics
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from gpunn import datasets, layers, optimizers, pruning
@@ -16,7 +17,8 @@ LAST = {"output": 0.1}  # of the last layer's weights a tenth goes in each round
 
 @dataclass(frozen=True)
 class Line:
-    """A trained network: `kind`, "ticket" (round 0 is the dense one), "new weights" or "random mask"; `left`, the share of weights left."""
+    """A trained network: `kind`, "ticket" (round 0 is the dense one), "new weights" or "random mask"; `left`, the share of weights left;
+    `accuracy` on the test images, of several seeds the mean."""
 
     kind: str
     round: int
@@ -32,10 +34,11 @@ def network() -> Sequential:
     return model
 
 
-def experiment(rounds: int = 16, epochs: int = 3, controls: tuple[int, ...] = (11, 16), seed: int = 7) -> Iterator[Line]:
+def experiment(rounds: int = 16, epochs: int = 4, controls: tuple[int, ...] = (11, 16), seed: int = 7) -> Iterator[Line]:
     """The accuracies on the test images, as they come. `controls`: the rounds at whose masks the two controls are trained too.
 
-    16 rounds leave 2.9 % of the weights, 11 leave 8.7 %. Needs MNIST (see `gpunn.datasets`).
+    16 rounds leave 2.9 % of the weights, 11 leave 8.7 %. Needs MNIST (see `gpunn.datasets`). A dense network of three epochs reaches
+    0.970 to 0.977, by its seed, one of four 0.974 to 0.979.
     """
     (x, y), (test_x, test_y) = datasets.mnist.load_data()
     x, test_x = (a.reshape(-1, 784).astype("float32") / 255 for a in (x, test_x))
@@ -64,22 +67,30 @@ def experiment(rounds: int = 16, epochs: int = 3, controls: tuple[int, ...] = (1
             yield Line(kind, number, pruning.sparsity(fresh).left, accuracy)
 
 
+def mean(runs: list[list[Line]]) -> list[Line]:
+    """One line for each network, from experiments with different seeds."""
+    return [replace(lines[0], accuracy=statistics.mean(line.accuracy for line in lines)) for lines in zip(*runs, strict=True)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="The lottery-ticket experiment on MNIST.")
     parser.add_argument("--rounds", type=int, default=16, help="of pruning, each by a fifth of what is left")
-    parser.add_argument("--epochs", type=int, default=3, help="of training in each round")
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--epochs", type=int, default=4, help="of training in each round")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[7], help="an experiment each; their mean is printed")
     parser.add_argument("--json", help="a file to write the figures to")
     given = parser.parse_args()
-    controls = tuple(n for n in (11, given.rounds) if n <= given.rounds)
-    lines = []
+    controls = tuple(dict.fromkeys(n for n in (11, given.rounds) if n <= given.rounds))
+    runs = []
+    for seed in given.seeds:
+        runs.append(list(experiment(given.rounds, given.epochs, controls, seed)))
+        print(f"seed {seed}: dense {runs[-1][0].accuracy:.4f}", flush=True)
     print(f"{'network':<12} {'round':>5} {'weights left':>13} {'test accuracy':>14}")
-    for line in experiment(given.rounds, given.epochs, tuple(dict.fromkeys(controls)), given.seed):
-        lines.append(line)
+    for line in mean(runs):
         print(f"{line.kind:<12} {line.round:>5} {line.left:>13.1%} {line.accuracy:>14.4f}", flush=True)
     if given.json:
         with open(given.json, "w") as file:
-            json.dump([asdict(line) for line in lines], file, indent=1)
+            seeds = [{"seed": seed, "lines": [asdict(line) for line in run]} for seed, run in zip(given.seeds, runs, strict=True)]
+            json.dump({"epochs": given.epochs, "mean": [asdict(line) for line in mean(runs)], "seeds": seeds}, file, indent=1)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What augmentation does to few images: claims CL-41 (it reduces overfitting; flips hurt digits) and CL-42 (it makes a network tolerate
-images of other quality), with a picture of every operation. ``python -m gpunn.studies.augmentation [FOLDER]``, or `main`.
+images of other quality), with a picture of every operation. ``gpunn study augmentation`` runs all of it by `main`; of ``gpunn study run``
+each claim trains the kinds it speaks of, through `claims.images`.
 
 A small convolutional network is trained on a few MNIST digits (or scikit-learn's, where MNIST is not here) without changes and with several
 kinds of them, from several seeds, and tested on clean, noisy and blurred images it has not seen.
@@ -7,9 +8,8 @@ kinds of them, from several seeds, and tested on clean, noisy and blurred images
 
 import json
 import statistics
-import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,8 @@ from gpunn import layers
 from gpunn.models import Sequential
 from gpunn.optimizers import Adam
 from gpunn.preprocessing.image import cutmix, mixup
-from gpunn.random import set_random_seed
+from gpunn.random import Scope, set_random_seed
 from gpunn.studies.charts import BARS, Chart, Series
-from gpunn.tuning.trial import seeded
 
 KINDS: dict[str, Callable[[], list[Any]]] = {
     "none": list,
@@ -30,6 +29,7 @@ KINDS: dict[str, Callable[[], list[Any]]] = {
     "flips": lambda: [layers.RandomFlip("horizontal_and_vertical")],
     "noise and blur": lambda: [layers.RandomGaussianBlur((0.5, 0.5), 5, (0.5, 1.5), (0, 1)), layers.GaussianNoise(0.3)],
 }
+OVERFITTING, QUALITY = ("none", "shifts and turns", "flips"), ("none", "noise and blur")  # the kinds that CL-41 and CL-42 are about
 DRAWS = 8  # of which the picture shows one
 # every operation, for square images of values from 0 to 1
 OPERATIONS: dict[str, Callable[[int], Any]] = {
@@ -102,14 +102,14 @@ def qualities(x: np.ndarray) -> dict[str, np.ndarray]:
     return {"clean": x, "noisy": np.clip(np.asarray(_changed(noise, x)), 0, 1), "blurred": np.asarray(_changed(blur, x))}
 
 
-def run(given: Setup, tell: Callable[[str], None] = print) -> list[dict[str, Any]]:
-    """Train every kind from every seed; -> a row each."""
+def run(given: Setup, tell: Callable[[str], None] = print, kinds: Iterable[str] = tuple(KINDS)) -> list[dict[str, Any]]:
+    """Train these kinds from every seed; -> a row each."""
     rows, tests = [], qualities(given.test[0])
-    for kind, front in KINDS.items():
+    for kind in kinds:
         for seed in range(given.seeds):
-            with seeded(seed), warnings.catch_warnings():
+            with Scope(seed), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Flips change handwritten digits")  # that they do is what is to be shown
-                model = network(given.train[0].shape[1:], front())
+                model = network(given.train[0].shape[1:], KINDS[kind]())
                 model.fit(*given.train, batch_size=32, epochs=given.epochs, verbose=0)
             row = {"kind": kind, "seed": seed, "training": model.evaluate(*given.train, verbose=0)[1]}
             rows.append(row | {name: model.evaluate(x, given.test[1], verbose=0)[1] for name, x in tests.items()})
@@ -120,7 +120,7 @@ def run(given: Setup, tell: Callable[[str], None] = print) -> list[dict[str, Any
 def measure(given: Setup, rows: list[dict[str, Any]]) -> Findings:
     """Means over the seeds, with their standard deviations."""
     table = []
-    for kind in KINDS:
+    for kind in dict.fromkeys(row["kind"] for row in rows):
         own = [row for row in rows if row["kind"] == kind]
         out: dict[str, Any] = {"kind": kind}
         for name in ("training", "clean", "noisy", "blurred"):
@@ -133,27 +133,39 @@ def measure(given: Setup, rows: list[dict[str, Any]]) -> Findings:
                [row[name] + row[f"{name} sd"] for row in table], BARS)
         for name in ("training", "clean", "noisy", "blurred")
     ]  # fmt: skip
-    found = Findings(given.data, table)
-    found.charts = [Chart("accuracy", given.data, "", "accuracy", bars, percent=True), pictures(given)]
-    return found
+    return Findings(given.data, table, charts=[Chart("accuracy", given.data, "", "accuracy", bars, percent=True)])
+
+
+def overfitting(found: Findings) -> tuple[bool, str]:
+    """CL-41: whether small shifts and turns raise test accuracy and close the gap, and flips do not; and the figures."""
+    none, small, flips = _rows(found, OVERFITTING)
+    helps = small["clean"] > none["clean"] and small["gap"] < none["gap"]
+    hurts = flips["clean"] < small["clean"] and flips["clean"] < none["clean"] + none["clean sd"]
+    return helps and hurts, (
+        f"test accuracy {none['clean']:.1%} without changes, {small['clean']:.1%} with shifts and turns, {flips['clean']:.1%} with flips; "
+        f"gap to the training images {none['gap']:.1%}, {small['gap']:.1%}, {flips['gap']:.1%}"
+    )
+
+
+def quality(found: Findings) -> tuple[list[str], str]:
+    """CL-42: the qualities, of "noisy" and "blurred", for which training with noise and blur loses less; and the figures."""
+    none, noisy = _rows(found, QUALITY)
+    drops = {q: (none["clean"] - none[q], noisy["clean"] - noisy[q]) for q in ("noisy", "blurred")}
+    return [q for q, (a, b) in drops.items() if b < a], "loss of accuracy " + ", ".join(
+        f"on {q} images {a:.1%} without changes and {b:.1%} with noise and blur" for q, (a, b) in drops.items()
+    )
 
 
 def verdict(found: Findings) -> Findings:
-    """CL-41: small shifts and turns raise test accuracy and close the gap, and flips do not; CL-42: training with noise and blur loses less
-    on noisy and blurred images."""
-    by = {row["kind"]: row for row in found.table}
-    none, small, flips, noisy = (by[kind] for kind in KINDS)
-    helps = small["clean"] > none["clean"] and small["gap"] < none["gap"]
-    hurts = flips["clean"] < small["clean"] and flips["clean"] < none["clean"] + none["clean sd"]
-    found.verdicts["CL-41"] = (
-        f"{_word(helps and hurts)}: test accuracy {none['clean']:.1%} without changes, {small['clean']:.1%} with shifts and turns, "
-        f"{flips['clean']:.1%} with flips; gap to the training images {none['gap']:.1%}, {small['gap']:.1%}, {flips['gap']:.1%}"
-    )
-    drops = {q: (none["clean"] - none[q], noisy["clean"] - noisy[q]) for q in ("noisy", "blurred")}
-    found.verdicts["CL-42"] = _word(all(b < a for a, b in drops.values())) + ": loss of accuracy " + ", ".join(
-        f"on {q} images {a:.1%} without changes and {b:.1%} with noise and blur" for q, (a, b) in drops.items()
-    )
+    """Both claims in words."""
+    (less, gaps), (borne, drops) = overfitting(found), quality(found)
+    for name, holds, words in (("CL-41", less, gaps), ("CL-42", len(borne) == 2, drops)):
+        found.verdicts[name] = f"{'holds' if holds else 'does not hold here'}: {words}"
     return found
+
+
+def _rows(found: Findings, kinds: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [next(row for row in found.table if row["kind"] == kind) for kind in kinds]
 
 
 def pictures(given: Setup) -> Chart:
@@ -161,7 +173,7 @@ def pictures(given: Setup) -> Chart:
     pair = given.train[0][:2]
     x = np.repeat(pair[:1], DRAWS, axis=0)
     images, titles = [pair[0, ..., 0]], ["the image"]
-    with seeded(3):
+    with Scope(3):
         for name, make in OPERATIONS.items():
             images.append(_farthest(np.clip(_changed(make(x.shape[1]), x), 0, 1), pair[0])[..., 0])
             titles.append(name)
@@ -188,10 +200,6 @@ def _changed(layer: Any, x: np.ndarray) -> np.ndarray:
     return np.asarray(layer(x, training=True))
 
 
-def _word(holds: bool) -> str:
-    return "holds" if holds else "does not hold here"
-
-
 def draw(found: Findings, folder: Path) -> list[Path]:
     """A PNG for each chart, and the figures as JSON."""
     from gpunn.studies import pictures as png
@@ -210,13 +218,10 @@ def main(folder: Any = "runs/study-augmentation", full: bool = False, tell: Call
     set_random_seed(0)
     given = setup(full)
     found = verdict(measure(given, run(given, tell)))
+    found.charts.append(pictures(given))
     for path in draw(found, Path(folder)):
         tell(f"saved {path}")
     for name, words in found.verdicts.items():
         tell(f"{name} {words}")
     return found
 
-
-if __name__ == "__main__":
-    folders = [word for word in sys.argv[1:] if word != "--full"]
-    main(folders[0] if folders else "runs/study-augmentation", "--full" in sys.argv)

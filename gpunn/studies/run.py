@@ -11,6 +11,7 @@ import numpy as np
 import gpunn
 from gpunn import optimizers
 from gpunn.backend.errors import DeviceMemoryError
+from gpunn.random import Scope
 from gpunn.studies.gradients import Gradients
 from gpunn.studies.memory import Peak
 from gpunn.studies.noise import NoiseMeter
@@ -19,7 +20,6 @@ from gpunn.studies.sharpness import directions, keskar_sharpness, top_eigenvalue
 from gpunn.studies.timing import bytes_of_step, step_parts
 from gpunn.studies.watch import Limits, Trace, Watch
 from gpunn.training.loop import Training
-from gpunn.tuning.trial import seeded
 
 OK, DIVERGED, SKIPPED = "ok", "diverged", "skipped"
 PROBED = 1024  # training rows on which sharpness is measured
@@ -65,14 +65,14 @@ def base_rate(build: Build, data: Data, settings: Settings) -> float:
     """The learning rate of `base_batch` rows: what was asked for, else the optimizer's own."""
     if settings.learning_rate is not None:
         return settings.learning_rate
-    with seeded(settings.first_seed):
+    with Scope(settings.first_seed):
         return float(make(build, data, settings, None).optimizer.learning_rate)
 
 
 def do(job: Job, build: Build, data: Data, settings: Settings, backend: str) -> dict[str, Any]:
     """Do it. A job that does not fit the device is skipped, and says so."""
     about = asdict(job) | {"backend": backend}
-    with gpunn.device(backend), seeded(job.seed), warnings.catch_warnings(), np.errstate(all="ignore"):  # runs may diverge
+    with gpunn.device(backend), Scope(job.seed), warnings.catch_warnings(), np.errstate(all="ignore"):  # runs may diverge
         warnings.filterwarnings("ignore", "The loss became NaN", RuntimeWarning)
         try:
             return about | {"run": _run, "tune": _tune, "law": _law}[job.kind](job, build, data, settings)
@@ -154,7 +154,7 @@ def _tune(job: Job, build: Build, data: Data, settings: Settings) -> dict[str, A
 
     def score(power: int) -> tuple[float, float]:
         if power not in tried:
-            with seeded(job.seed):
+            with Scope(job.seed):
                 model = make(build, data, settings, job.learning_rate * FACTOR**power)
                 trace, _ = _train(model, data, settings, job.size, TUNE_SHARE, False)
             losses = [p.loss for p in trace.points if math.isfinite(p.loss)]

@@ -7,23 +7,9 @@ from typing import Any
 import numpy as np
 
 from gpunn.training.loop import Training
+from gpunn.training.resting import Resting
 
 PARTS = ("gather", "forward", "backward", "update")
-
-
-class _Nothing:
-    """In the place of an optimizer: no update."""
-
-    loss_scale_factor = None
-
-    def __init__(self, optimizer: Any):
-        self._optimizer = optimizer
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._optimizer, name)
-
-    def record(self, ops: Any, parameters: Any, gradients: Any) -> None:
-        """Leave the parameters alone."""
 
 
 def step_parts(model: Any, x: Any, y: Any, batch: int, seconds: float = 0.15) -> dict[str, float] | None:
@@ -48,7 +34,7 @@ def step_parts(model: Any, x: Any, y: Any, batch: int, seconds: float = 0.15) ->
         training.feed.gather_target(ops, 0, rows_of)
         setup.plan.run(given, True)
     whole, resting = training.record(rows_of), Training(model, rows, rows_of, True)
-    model._setup = replace(setup, optimizer=_Nothing(setup.optimizer))
+    model._setup = replace(setup, optimizer=Resting(setup.optimizer))
     try:
         backward = resting.record(rows_of)
     finally:

@@ -7,6 +7,7 @@ import numpy as np
 
 from gpunn.kernels.reductions import COLUMN_SUM
 from gpunn.training.data import Rows
+from gpunn.training.resting import Resting
 
 RELU = ("relu", "relu6")
 
@@ -71,7 +72,7 @@ def gradient_norms(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dic
         model._arrange()
     storage, step = model.storage, ops.to_numpy(model.rng.step)
     values = ops.to_numpy(storage.values)  # running statistics follow a train step, constraints settle weights behind it
-    model._setup = replace(setup, optimizer=_Resting(setup.optimizer))
+    model._setup = replace(setup, optimizer=Resting(setup.optimizer))
     try:
         Training(model, rows, len(rows), False).step(len(rows), 1)
         return last_gradient_norms(model)
@@ -79,24 +80,3 @@ def gradient_norms(model: Any, x: Any, y: Any, sample_weight: Any = None) -> dic
         model._setup = setup
         ops.write(model.rng.step, step)
         ops.write(storage.values, values)
-
-
-class _Resting:
-    """In place of an optimizer for one step: updates nothing, counts nothing."""
-
-    loss_scale_factor = None
-
-    def __init__(self, optimizer: Any):
-        self._optimizer = optimizer
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._optimizer, name)
-
-    def record(self, ops: Any, parameters: Any, gradients: Any) -> None:
-        """Leave the parameters alone."""
-
-    def scale_loss(self, loss: Any) -> Any:
-        return loss
-
-    def portions(self, steps: int) -> Any:
-        yield steps

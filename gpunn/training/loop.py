@@ -29,9 +29,9 @@ class _Pass:
 
     training = False
 
-    def __init__(self, model: Any, rows: Any, batch_size: int):
+    def __init__(self, model: Any, rows: Any, batch_size: int, feed: Any = None):
         self.model, self.ops = model, model.backend
-        self.feed = make(self.ops, rows, batch_size)
+        self.feed = make(self.ops, rows, batch_size) if feed is None else feed
         check_batches(model, self.feed)
         self.batch, self.rest, self.count = self.feed.batch, self.feed.rest, self.feed.count
         self.heads, self.measured, self._names = list(model._setup.heads), list(model._setup.measured), model._setup.names[1:]
@@ -52,13 +52,15 @@ class _Pass:
         for portion in self.model.optimizer.portions(steps) if self.training else (steps,):
             self._run(rows, portion)
 
-    def _forget(self) -> None:
-        """Let go of recorded steps that no longer hold."""
+    def _forget(self) -> bool:
+        """Let go of recorded steps that no longer hold. -> whether there was something to let go of."""
         self.model._follow_flags()  # a callback may have frozen a layer, or trained another model that shares one
         held = (self.model.storage, self.feed.position, self.model.optimizer.form)
-        if any(a is not b for a, b in zip(self._held, held, strict=True)):
-            self._programs.clear()  # moved by another pass or a callback; or other arrays of the feed, or another schedule
-            self._held = held
+        if all(a is b for a, b in zip(self._held, held, strict=True)):
+            return False
+        self._programs.clear()  # moved by another pass or a callback; or other arrays of the feed, or another schedule
+        self._held = held
+        return True
 
     def _run(self, rows: int, steps: int) -> None:
         if not (self.model.recordable and self.model._setup.recordable):
@@ -127,9 +129,9 @@ class _Pass:
             if metric.on_host:
                 metric.reset_state()
 
-    def logs(self) -> Logs:
-        """Means over rows since the last reset, as Keras's trackers reckon them: one read."""
-        losses, count, penalties, own = self._parts(self.ops.to_numpy(self.sums))
+    def logs(self, sums: Any = None) -> Logs:
+        """Means over rows since the last reset, as Keras's trackers reckon them: one read, or none where the `sums` are on the host."""
+        losses, count, penalties, own = self._parts(self.ops.to_numpy(self.sums) if sums is None else sums)
         means = []
         for k, (head, (whole, short)) in enumerate(zip(self.heads, losses, strict=True)):
             total, weight = whole[0], whole[1]
@@ -161,8 +163,8 @@ class Training(_Pass):
 
     training = True
 
-    def __init__(self, model: Any, rows: Any, batch_size: int, shuffle: Any, steps: int | None = None):
-        super().__init__(model, rows, batch_size)
+    def __init__(self, model: Any, rows: Any, batch_size: int, shuffle: Any, steps: int | None = None, feed: Any = None):
+        super().__init__(model, rows, batch_size, feed)
         self.shuffle, self.steps = shuffle, steps or self.count
         self._given = [self.feed.rows, self.batch, self.steps, shuffle]  # what `fit` was told; the batch may change epoch by epoch
         self._next = 0  # batch of the data set with which the epoch begins
@@ -246,8 +248,8 @@ class Training(_Pass):
 class Evaluation(_Pass):
     """Loss and metrics over a data set, without training; over the first `steps` batches where given."""
 
-    def __init__(self, model: Any, rows: Any, batch_size: int, steps: int | None = None):
-        super().__init__(model, rows, batch_size)
+    def __init__(self, model: Any, rows: Any, batch_size: int, steps: int | None = None, feed: Any = None):
+        super().__init__(model, rows, batch_size, feed)
         self.steps = steps if self.count is None else min(steps or self.count, self.count)
 
     def run(self, chain: Any = None) -> Logs:

@@ -2,14 +2,11 @@
 
 import inspect
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from gpunn import random
+from gpunn.random import Scope
 
 FIT = ("batch_size", "epochs", "shuffle", "class_weight")  # of `fit`, what a search may vary
 
@@ -24,18 +21,6 @@ class Outcome:
     epoch: int
     history: dict[str, list[Any]]
     model: Any
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Everything drawn within follows from `seed`; what was in force before goes on afterwards."""
-    ours, numpys = (random._seed, random._streams), np.random.get_state()
-    random.set_random_seed(seed)
-    try:
-        yield
-    finally:
-        random._seed, random._streams = ours
-        np.random.set_state(numpys)
 
 
 def check_monitor(monitor: str, fit: dict[str, Any], where: str) -> None:
@@ -54,7 +39,7 @@ def train(
     given = fit.pop("callbacks", None)
     chain = list(given) if isinstance(given, (list, tuple)) else [] if given is None else [given]
     best = EarlyStopping(monitor=monitor, mode=mode, patience=10**9, restore_best_weights=True)
-    with seeded(seed), warnings.catch_warnings():
+    with Scope(seed), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The loss became NaN", RuntimeWarning)
         model = build(**arguments)
         if not hasattr(model, "fit"):

@@ -31,30 +31,6 @@ KERNEL(augment_tone)(const T* __restrict__ x, const double* __restrict__ drawn, 
   }
 }
 
-KERNEL(augment_levels)(const T* __restrict__ x, const double* __restrict__ drawn, long long channels, T low, T high, T* __restrict__ y,
-                       long long rows, long long columns) {
-  __shared__ T part[32];
-  const long long row = blockIdx.x, at = row * columns;
-  const double* __restrict__ d = drawn + row * 20;
-  const T limit = low + (T)d[16] * (high - low), many = (T)d[17], grid = (high - low) / floor(maximum(many, T(1)));
-  for (long long c = 0; c < channels; ++c) {
-    T first = x[at + c], last = first;
-    for (long long k = c + threadIdx.x * channels; k < columns; k += blockDim.x * channels) {
-      first = minimum(first, x[at + k]);
-      last = maximum(last, x[at + k]);
-    }
-    last = block_max(last, part);
-    first = -block_max(-first, part);
-    const bool stretch = (T)d[18] > T(0.5) && last > first;
-    for (long long k = c + threadIdx.x * channels; k < columns; k += blockDim.x * channels) {
-      T v = x[at + k];
-      if (stretch) v = low + (v - first) / (last - first) * (high - low);
-      if (many >= T(1)) v = low + floor((v - low) / grid) * grid;
-      y[at + k] = v > limit ? low + high - v : v;
-    }
-  }
-}
-
 KERNEL(augment_saturate)(const T* __restrict__ x, const double* __restrict__ drawn, long long at, T* __restrict__ y, long long rows,
                          long long columns) {
   const long long row = blockIdx.x;

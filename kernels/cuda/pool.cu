@@ -68,15 +68,24 @@ KERNEL(average_pool)(const T* __restrict__ x, const T* __restrict__ shares, cons
     const int place = e / channels, r = place / wide, kr = (int)g[6], kc = (int)g[7];
     const int top = r * (int)g[8] - (int)g[12], left = (place - r * wide) * (int)g[9] - (int)g[13];
     const T* __restrict__ image = x + i * columns + (e - place * channels);
-    T sum = T(0);
+    T sum = T(0), block = T(0), blocks = T(0);  // sums of 64 and of 64 x 64: a window may be a whole image
+    int terms = 0;
     #pragma unroll 1
     for (int a = top < 0 ? 0 : top; a < top + kr && a < height; ++a) {
       #pragma unroll 1
       for (int b = left < 0 ? 0 : left; b < left + kc && b < width; ++b) {
-        sum += image[(a * width + b) * channels];
+        block += image[(a * width + b) * channels];
+        if ((++terms & 63) == 0) {
+          blocks += block;
+          block = T(0);
+          if ((terms & 4095) == 0) {
+            sum += blocks;
+            blocks = T(0);
+          }
+        }
       }
     }
-    y[i * (long long)size + e] = sum * shares[place];
+    y[i * (long long)size + e] = (sum + (blocks + block)) * shares[place];
   }
 }
 

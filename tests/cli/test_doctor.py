@@ -147,7 +147,7 @@ def test_extras_missing(look, monkeypatch):
 
     monkeypatch.setattr(importlib.metadata, "version", version)
     found = look()
-    assert (found["h5py"]["mend"], found["scikit-learn"]["mend"]) == ("pip install h5py", 'pip install "gpunn[digits]"')
+    assert (found["h5py"]["mend"], found["scikit-learn"]["mend"]) == ('pip install "gpunn[hdf5]"', 'pip install "gpunn[sklearn]"')
     assert "h5py" not in found["extras"]["found"]
 
 

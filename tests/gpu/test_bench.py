@@ -11,7 +11,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
-SECTIONS = ("facts", "capture", "steps", "parity", "accuracy", "bandwidth", "cnn", "lstm", "augment")
+SECTIONS = ("facts", "capture", "steps", "parity", "accuracy", "bandwidth", "cnn", "lstm", "augment", "replicas")
 
 
 def errors(value, path=""):
@@ -28,7 +28,7 @@ def results(out):
 
 def run(out, *sections, **variables):
     environment = os.environ | {"OUT": str(out), "PYTHON": sys.executable, "GPUNN_BENCH_BACKEND": "sim"} | variables
-    return subprocess.run([ROOT / "bench/gpu/run.sh", *sections], env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run([ROOT / "bench/gpu/run.sh", *sections], env=environment, capture_output=True, text=True, timeout=3000)
 
 
 needs_tools = pytest.mark.skipif(

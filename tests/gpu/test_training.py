@@ -15,8 +15,12 @@ Y = X.astype(int).sum(axis=1) % 10
 
 
 def network(name, normalized=True):
+    gpunn.utils.set_random_seed(11)
+    return network_of(name, normalized)
+
+
+def network_of(name, normalized=True):
     with gpunn.device(name):
-        gpunn.utils.set_random_seed(11)
         model = models.Sequential([layers.Input((40,))])
         for layer in (
             layers.Dense(64, activation="relu"), *([layers.BatchNormalization()] if normalized else []), layers.Dropout(0.25),
@@ -100,6 +104,19 @@ def test_data_that_is_uploaded_beside_the_steps(device, monkeypatch, block):
         weights.append(model.get_weights())
     for a, b in zip(*weights, strict=True):
         assert np.array_equal(a, b)
+
+
+def test_replicas_together_end_as_one_by_one(device):
+    x = X.astype(np.float32) / 255
+    joint = models.Replicas(lambda: network_of(device.name), seeds=[11, 12, 13])
+    histories = joint.fit(x, Y, batch_size=64, epochs=2, validation_data=(x, Y))
+    for seed, model, history in zip(joint.seeds, joint.models, histories, strict=True):
+        gpunn.utils.set_random_seed(seed)
+        alone = network_of(device.name)
+        expected = alone.fit(x, Y, batch_size=64, epochs=2, validation_data=(x, Y), verbose=0).history
+        np.testing.assert_allclose(history.history["loss"], expected["loss"], rtol=1e-4)
+        np.testing.assert_allclose(history.history["val_loss"], expected["val_loss"], rtol=1e-3)
+        np.testing.assert_allclose(model.predict(x, verbose=0), alone.predict(x, verbose=0), rtol=1e-2, atol=1e-3)
 
 
 def test_another_thread_trains_too(device):

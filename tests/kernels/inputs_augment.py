@@ -70,12 +70,27 @@ def _tone(m, rows, columns):
 def _levels(m, rows, columns):
     """Values in the middle of steps, so that rounding does not decide."""
     x = m._as((m.rng.integers(0, 16, (rows, columns)) + 0.37) / 16)
-    table_ = table(m, rows)
-    table_[:, 16], table_[:, 17], table_[:, 18] = m.rng.choice([0.26, 0.51, 2.0], rows), m.rng.choice([0, 2, 4], rows), 0
+    shades = np.zeros((rows, 20))
+    shades[:, 1] = 2
     if columns % 2:
-        table_[:, 17], table_[:, 18] = 0, m.rng.uniform(0, 1, rows)
-        table_[:, 16] = 2
-    return [x, table_, _image(columns)[2], m.number(0.0), m.number(1.0), m.blank(rows, columns)]
+        shades[:, 3] = m.rng.uniform(0, 1, rows)
+    else:
+        shades[:, 2] = m.rng.choice([0, 1.5, 3.2], rows)
+        turned = shades[:, 2] == 0
+        shades[turned, 0], shades[turned, 1] = m.rng.choice([0, 0.26], turned.sum()), m.rng.choice([0.26, 0.51, 2.0], turned.sum())
+    return [x, shades, _image(columns)[2], m.number(0.0), m.number(1.0), m.blank(rows, columns)]
+
+
+def _equalize(m, rows, columns):
+    """Values in the middle of levels, some beyond the range."""
+    x = m._as((m.rng.integers(-9, 265, (rows, columns)) + 0.5) / 255)
+    x[: rows // 4] = x[: rows // 4, :1]
+    return [x, m.rng.uniform(0, 1.5, (rows, 20)), _image(columns)[2], m.number(0.0), m.number(1.0), m.blank(rows, columns)]
+
+
+def _shade(m, rows, columns):
+    shades = m.rng.uniform(-0.6, 1, (rows, 20)) * m.rng.integers(0, 2, (rows, 20))
+    return [m.small(rows, columns), shades, *_image(columns), m.number(-1.0), m.number(1.5), m.blank(rows, columns)]
 
 
 def _saturate(m, rows, columns):
@@ -107,6 +122,8 @@ MAKERS = {
     "augment_blur": _blur,
     "augment_tone": _tone,
     "augment_levels": _levels,
+    "augment_equalize": _equalize,
+    "augment_shade": _shade,
     "augment_saturate": _saturate,
     "augment_salt": lambda m, r, c: [
         m.small(r, c), whole(2**33 + 5), SEED, STREAM, 2**30, 2**31, m.number(-1.5), m.number(2.0), m.blank(r, c)

@@ -10,7 +10,7 @@ from gpunn import layers, random
 from gpunn.backend import get_backend
 from gpunn.backend.cpu import CpuBackend
 from gpunn.kernels import augment_geometry as geometry
-from gpunn.kernels.augment_draw import DRAW, MIXING, PLACES
+from gpunn.kernels.augment_draw import DRAW, PLACES
 from gpunn.layers.augmentation import bounds
 from gpunn.layers.base import Rng
 from gpunn.models import Sequential, load_model
@@ -198,23 +198,6 @@ def test_elastic_moves_smoothly(cpu, float64):
     x = np.repeat(np.stack([i, j], axis=-1)[None], 3, axis=0)
     y = trained(layers.RandomElasticTransform((1.0, 1.0), scale=1.0), x, cpu)[:, 8:-8, 8:-8] - x[:, 8:-8, 8:-8]
     assert 0.3 < np.abs(y).mean() < 4 and np.abs(np.diff(y, axis=1)).max() < 2 < np.ptp(y)
-
-
-def test_augmix_mixes(cpu, float64):
-    x = np.repeat(COLOUR[:1], 200, axis=0)
-    y = trained(layers.AugMix(), x, cpu)
-    assert y.min() >= 0 and y.max() <= 255 and len({image.tobytes() for image in y}) == 200
-    near = trained(layers.AugMix(factor=1e-6, all_ops=False, alpha=0.3), COLOUR, cpu)
-    assert np.abs(near - COLOUR).mean() < 40
-    ops, weights = cpu, np.empty((4000, 4))
-    for alpha in (0.2, 1.0, 3.0):
-        ops.launch(MIXING, np.array([3]), 1, 2, alpha, weights)
-        np.testing.assert_allclose(weights.sum(axis=1), 1)
-        kept, others = weights[:, 0], weights[:, 1:] / (1 - weights[:, :1])
-        assert abs(kept.mean() - 0.5) < 0.03 and kept.var() == pytest.approx(1 / (4 * (2 * alpha + 1)), rel=0.1)
-        others = others[kept < 1 - 1e-9]
-        np.testing.assert_allclose(others.mean(axis=0), 1 / 3, atol=0.03)
-        np.testing.assert_allclose(others.var(axis=0), (2 / 9) / (3 * alpha + 1), rtol=0.12)
 
 
 # ------------------------------------------------------------------ the same on every device, in training alone

@@ -13,6 +13,7 @@ POOLED = {
     "conv2d_pool": (lambda: (Conv2D(5, 3, activation="relu"), {"pool": MaxPooling2D()}), (3, 7, 8, 3)),
     "conv2d_pool_many_taps": (lambda: (Conv2D(20, 3), {"pool": MaxPooling2D((3, 2))}), (9, 8, 7, 8)),
     "conv2d_pool_same_groups": (lambda: (Conv2D(4, 2, padding="same", groups=2), {"pool": MaxPooling2D()}), (2, 5, 6, 4)),
+    "conv2d_pool_wide_groups": (lambda: (Conv2D(12, 3, padding="same", groups=2), {"pool": MaxPooling2D()}), (3, 5, 6, 16)),
     "conv2d_pool_dilated": (lambda: (Conv2D(3, 3, dilation_rate=2, use_bias=False), {"pool": MaxPooling2D()}), (2, 9, 9, 9)),
     "conv1d_pool": (lambda: (Conv1D(5, 3), {"pool": MaxPooling1D(3), "activation": activations.relu}), (2, 12, 3)),
 }

@@ -7,6 +7,8 @@ import pytest
 
 from gpunn.datasets import digits
 from gpunn.studies import augmentation
+from gpunn.studies.claims import CLAIMS, try_claim
+from gpunn.studies.claims.base import HOLDS
 
 pytest.importorskip("matplotlib")
 Image = pytest.importorskip("PIL.Image")
@@ -23,6 +25,7 @@ def test_from_setup_to_pictures(given, cpu, tmp_path):
     told = []
     rows = augmentation.run(given, told.append)
     found = augmentation.verdict(augmentation.measure(given, rows))
+    found.charts.append(augmentation.pictures(given))
     assert len(told) == len(rows) == len(augmentation.KINDS) and set(found.verdicts) == {"CL-41", "CL-42"}
     for path in augmentation.draw(found, tmp_path):
         assert np.asarray(Image.open(path).convert("L")).std() > 10
@@ -44,6 +47,18 @@ def test_verdicts_follow_the_figures():
 
     assert all(words.startswith("holds") for words in judged([0.8, 0.9, 0.6, 0.8], [0.2, 0.1, 0.2, 0.2], [0.3, 0.4, 0.3, 0.7]))
     assert all(words.startswith("does not hold here") for words in judged([0.8, 0.7, 0.9, 0.8], [0.2, 0.1, 0.2, 0.2], [0.3, 0.4, 0.3, 0.2]))
+
+
+def test_claims_are_of_the_study(given, cpu, monkeypatch):
+    """``gpunn study run CL-41`` trains the study's own kinds, and comes to its figures and verdicts."""
+    monkeypatch.setattr(augmentation, "setup", lambda full: given)
+    found = augmentation.verdict(augmentation.measure(given, augmentation.run(given, lambda line: None)))
+    for key, kinds in (("CL-41", augmentation.OVERFITTING), ("CL-42", augmentation.QUALITY)):
+        record = try_claim(CLAIMS[key], backend="cpu")
+        assert record.error is None and record.data == [given.data], record.error
+        assert record.outcome.table == [row for row in found.table if row["kind"] in kinds]
+        assert found.verdicts[key].split(": ", 1)[1] == record.outcome.found[0].lower() + record.outcome.found[1:-1]
+        assert found.verdicts[key].startswith("holds") == (record.outcome.verdict == HOLDS)
 
 
 def test_the_command(given, cpu, tmp_path, monkeypatch):

@@ -46,7 +46,7 @@ class SimBackend(DeviceBackend):
         self.light = cublaslt.Light(library, self.address, 1 << 16)
 
     # ------------------------------------------------------------------ arrays
-    def empty(self, shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
+    def allocate(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         self._check_allocation(shape)
         asked = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
         if asked > self.free_memory():

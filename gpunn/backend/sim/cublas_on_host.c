@@ -27,4 +27,17 @@ int cublasGemmEx(void* h, int ta, int tb, int m, int n, int k, const void* alpha
   else return 15;
   return 0;
 }
+
+/* the same for `count` products, each operand so many elements behind that of the product before */
+int cublasGemmStridedBatchedEx(void* h, int ta, int tb, int m, int n, int k, const void* alpha, const void* a, int at, int lda, long long as,
+                               const void* b, int bt, int ldb, long long bs, const void* beta, void* c, int ct, int ldc, long long cs,
+                               int count, int compute, int algorithm) {
+  const int64_t size = at == 0 ? 4 : 8;
+  for (int r = 0; r < count; ++r) {
+    const char *ar = (const char*)a + r * as * size, *br = (const char*)b + r * bs * size;
+    int status = cublasGemmEx(h, ta, tb, m, n, k, alpha, ar, at, lda, br, bt, ldb, beta, (char*)c + r * cs * size, ct, ldc, compute, algorithm);
+    if (status) return status;
+  }
+  return 0;
+}
 #include "cublaslt_on_host.h"

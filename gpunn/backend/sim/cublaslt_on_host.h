@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct { int ta, tb; uint32_t epilogue; float* bias; unsigned char* mask; int64_t stride; int compute; } description;
-typedef struct { uint64_t rows, columns; int64_t ld; } layout;
+typedef struct { int ta, tb; uint32_t epilogue; float* bias; unsigned char* mask; int64_t stride, bias_step, mask_step; int compute; } description;
+typedef struct { uint64_t rows, columns; int64_t ld, step; int32_t count; } layout;
 typedef struct { uint64_t data[8]; } algorithm;
 typedef struct { algorithm algo; size_t workspace; int state; float waves; int reserved[4]; } heuristic;
 enum { BAD = 7, UNSUPPORTED = 15 };
@@ -21,15 +21,23 @@ int cublasLtMatmulDescDestroy(void* d) { free(d); return 0; }
 int cublasLtMatmulDescSetAttribute(void* d, int what, const void* value, size_t bytes) {
   description* x = d;
   void* to = what == 3 ? (void*)&x->ta : what == 4 ? (void*)&x->tb : what == 7 ? (void*)&x->epilogue : what == 8 ? (void*)&x->bias
-           : what == 11 ? (void*)&x->mask : what == 12 ? (void*)&x->stride : 0;
+           : what == 11 ? (void*)&x->mask : what == 12 ? (void*)&x->stride
+           : what == 10 ? (void*)&x->bias_step : what == 13 ? (void*)&x->mask_step : 0;
   if (!to || bytes != ((what == 3 || what == 4 || what == 7) ? 4 : 8)) return BAD;
   memcpy(to, value, bytes);
   return 0;
 }
 int cublasLtMatrixLayoutCreate(void** l, int type, uint64_t rows, uint64_t columns, int64_t ld) {
-  layout* x = malloc(sizeof *x);
-  x->rows = rows; x->columns = columns; x->ld = ld; *l = x;
+  layout* x = calloc(1, sizeof *x);
+  x->rows = rows; x->columns = columns; x->ld = ld; x->count = 1; *l = x;
   return type == 0 && ld >= (int64_t)rows ? 0 : BAD;
+}
+int cublasLtMatrixLayoutSetAttribute(void* l, int what, const void* value, size_t bytes) {
+  layout* x = l;
+  void* to = what == 5 ? (void*)&x->count : what == 6 ? (void*)&x->step : 0;
+  if (!to || bytes != (what == 5 ? 4 : 8)) return BAD;
+  memcpy(to, value, bytes);
+  return 0;
 }
 int cublasLtMatrixLayoutDestroy(void* l) { free(l); return 0; }
 int cublasLtMatmulPreferenceCreate(void** p) { *p = calloc(1, 8); return 0; }
@@ -46,9 +54,8 @@ int cublasLtMatmulAlgoGetHeuristic(void* h, void* d, void* a, void* b, void* c, 
   return 0;
 }
 
-int cublasLtMatmul(void* h, void* d, const void* alpha, const void* a, void* la, const void* b, void* lb, const void* beta, const void* c,
-                   void* lc, void* out, void* lo, const algorithm* algo, void* workspace, size_t bytes, void* stream) {
-  const description* x = d;
+static int one_product(void* h, const description* x, const void* alpha, const void* a, void* la, const void* b, void* lb, const void* beta,
+                       const void* c, void* lc, void* out, void* lo, const algorithm* algo, void* workspace, size_t bytes) {
   const layout *A = la, *B = lb, *O = lo;
   const int m = (int)O->rows, n = (int)O->columns, k = (int)(x->ta ? A->rows : A->columns);
   if (h != &handle || c != out || lc != lo || algo->data[0] < 77 || algo->data[0] > 78 || !workspace || !bytes) return BAD;
@@ -72,4 +79,19 @@ int cublasLtMatmul(void* h, void* d, const void* alpha, const void* a, void* la,
     x->bias[i] = (float)t;
   }
   return e == 1 || e == 4 || e == 6 || e == 134 || e == 152 || e == 256 ? 0 : UNSUPPORTED;
+}
+
+int cublasLtMatmul(void* h, void* d, const void* alpha, const void* a, void* la, const void* b, void* lb, const void* beta, const void* c,
+                   void* lc, void* out, void* lo, const algorithm* algo, void* workspace, size_t bytes, void* stream) {
+  const layout *A = la, *B = lb, *O = lo;
+  description x = *(const description*)d;
+  if (A->count != O->count || B->count != O->count || x.mask_step % 128) return BAD;
+  for (int r = 0; r < O->count; ++r) {
+    int status = one_product(h, &x, alpha, (const float*)a + r * A->step, la, (const float*)b + r * B->step, lb, beta,
+                             (const float*)c + r * O->step, lc, (float*)out + r * O->step, lo, algo, workspace, bytes);
+    if (status) return status;
+    if (x.bias) x.bias += x.bias_step;
+    if (x.mask) x.mask += x.mask_step / 8;
+  }
+  return 0;
 }

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 import gpunn
+from gpunn.random import Scope
 from gpunn.studies.charts import Chart
-from gpunn.tuning.trial import seeded
 
 HOLDS, ONLY_IF, NOT_HERE = "holds", "holds only if", "does not hold here"
 UNTESTED, FAILED = "cannot be tested here", "failed"
@@ -125,7 +125,7 @@ def claim(number: int, statement: str, *decks: int) -> Callable[[Callable[[Scale
 def try_claim(it: Claim, full: bool = False, seed: int = 0, backend: str = "auto") -> Record:
     """Run an experiment from a seed. An error of it is kept in the record: the others go on."""
     scale, began, error = Scale(full), time.perf_counter(), None
-    with gpunn.device(backend), seeded(seed), np.errstate(all="ignore"):  # trainings may diverge: some are meant to
+    with gpunn.device(backend), Scope(seed), np.errstate(all="ignore"):  # trainings may diverge: some are meant to
         try:
             outcome = it.experiment(scale)
         except Exception as raised:

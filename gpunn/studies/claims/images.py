@@ -1,6 +1,5 @@
 """Claims about images: convolution, pooling, augmentation."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -14,15 +13,12 @@ from gpunn.layers import (
     Dense,
     Dropout,
     Flatten,
-    GaussianNoise,
     Input,
     MaxPooling2D,
-    RandomFlip,
-    RandomRotation,
-    RandomTranslation,
 )
 from gpunn.models import Sequential
-from gpunn.studies.charts import BARS, Chart, Series
+from gpunn.studies import augmentation
+from gpunn.studies.charts import Chart, Series
 from gpunn.studies.claims.base import Outcome, Scale, Table, claim, column, judged, listed
 from gpunn.studies.claims.nets import compiled, first_above, fitted, score
 
@@ -46,11 +42,6 @@ def moved(x: np.ndarray, down: int, right: int) -> np.ndarray:
     source = [slice(max(-d, 0), n + min(-d, 0)) for d, n in ((down, rows), (right, columns))]
     out[:, to[0], to[1]] = x[:, source[0], source[1]]
     return out
-
-
-def blurred(x: np.ndarray) -> np.ndarray:
-    """Means over 3 x 3 pixels."""
-    return np.asarray(np.mean([moved(x, i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)], axis=0), np.float32)
 
 
 @claim(60, "Convolutional networks suit images.", 2, 3)
@@ -140,70 +131,23 @@ def replaced(scale: Scale) -> Outcome:
 
 
 @claim(41, "Data augmentation reduces overfitting.", 0, 2)
-def augmentation(scale: Scale) -> Outcome:
-    data, test = scale.images("mnist", scale.pick(500, 1000), scale.pick(1000, 10000), flat=False)
-    kinds: dict[str, tuple[Any, ...]] = {
-        "none": (),
-        "shifts and turns": (RandomTranslation(0.1, 0.1, fill_mode="constant"), RandomRotation(0.03, fill_mode="constant")),
-        "flips": (RandomFlip("horizontal_and_vertical"),),
-    }
-    table = Table()
-    for name, layers in kinds.items():
-        gpunn.utils.set_random_seed(0)
-        model = cnn(data[0].shape[1:], layers)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Flips change handwritten digits")  # which is what is to be seen
-            fitted(model, data, scale.pick(30, 80), 32)
-        train, held = score(model, data)["accuracy"], score(model, test)["accuracy"]
-        table.append({"augmented by": name, "training accuracy": train, "test accuracy": held, "gap": train - held})
-    none, small, flips = table
-    return judged(
-        small["test accuracy"] > none["test accuracy"] and small["gap"] < none["gap"],
-        f"Test accuracy {listed(table, 'augmented by', 'test accuracy', '.1%')}; gap to the training images "
-        f"{listed(table, 'augmented by', 'gap', '.1%')}. Flips change what a digit is"
-        f"{': they hurt' if flips['test accuracy'] < none['test accuracy'] else ', yet did not hurt here'}.",
-        table,
-        Chart(
-            "accuracy",
-            f"{len(data[0])} training images",
-            "",
-            "accuracy",
-            [Series(k, column(table, "augmented by"), column(table, k), kind=BARS) for k in ("training accuracy", "test accuracy")],
-            percent=True,
-        ),
-    )
+def overfitting(scale: Scale) -> Outcome:
+    found = _studied(scale, augmentation.OVERFITTING)
+    holds, words = augmentation.overfitting(found)
+    return judged(holds, f"{words[0].upper()}{words[1:]}.", found.table, *found.charts)
 
 
 @claim(42, "Training on augmented or noisy images tolerates changes of the input's quality.", 2)
 def quality(scale: Scale) -> Outcome:
-    data, test = scale.images("mnist", scale.pick(1200, 20000), scale.pick(1000, 10000), flat=False)
-    rng = np.random.default_rng(0)
-    noisy = np.clip(test[0] + 0.4 * rng.standard_normal(test[0].shape), 0, 1).astype(np.float32)
-    tests = {"clean": test, "noisy": (noisy, test[1]), "blurred": (blurred(test[0]), test[1])}
-    table = Table()
-    for name, layers in (("clean images", ()), ("noise and small turns", (GaussianNoise(0.4), RandomRotation(0.02, fill_mode="constant")))):
-        gpunn.utils.set_random_seed(0)
-        model = cnn(data[0].shape[1:], layers)
-        fitted(model, data, scale.pick(10, 20), 32)
-        row: dict[str, Any] = {"trained on": name}
-        table.append(row | {k: score(model, images)["accuracy"] for k, images in tests.items()})
-    plain, hard = table
-    drops = {k: (plain["clean"] - plain[k], hard["clean"] - hard[k]) for k in ("noisy", "blurred")}
-    noise, blur = (b < a for a, b in drops.values())
-    return judged(
-        noise and blur,
-        "Loss of accuracy on noisy images: "
-        + f"{drops['noisy'][0]:.1%} trained on clean ones, {drops['noisy'][1]:.1%} trained on noisy ones; on blurred "
-        f"images {drops['blurred'][0]:.1%} and {drops['blurred'][1]:.1%}.",
-        table,
-        Chart(
-            "quality",
-            "Accuracy by the quality of the test images",
-            "",
-            "accuracy",
-            [Series(row["trained on"], list(tests), [row[k] for k in tests], kind=BARS) for row in table],
-            percent=True,
-        ),
-        only_if="the change is of the kind trained on",
-        otherwise=noise or blur,
-    )
+    found = _studied(scale, augmentation.QUALITY)
+    borne, words = augmentation.quality(found)
+    only_if = "they are " + " or ".join(borne)
+    words = f"{words[0].upper()}{words[1:]}."
+    return judged(len(borne) == 2, words, found.table, *found.charts, only_if=only_if, otherwise=len(borne) == 1)
+
+
+def _studied(scale: Scale, kinds: tuple[str, ...]) -> augmentation.Findings:
+    """These kinds of ``gpunn study augmentation``."""
+    given = augmentation.setup(scale.full)
+    scale.data.append(given.data)
+    return augmentation.measure(given, augmentation.run(given, lambda line: None, kinds))

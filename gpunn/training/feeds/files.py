@@ -1,7 +1,8 @@
 """Rows of a mapped file, read by their place in it rather than through the map.
 
-A page of a map that was touched counts as memory of this process, and touching what a file no longer has kills it. Rows from everywhere in
-a file that memory cannot hold are asked for by several threads at once, so that a disk has more than one request to work on.
+A page of a map that was touched counts as memory of this process, and touching what a file no longer has kills it. Small rows from
+everywhere in a file that memory cannot hold are kept from sweeps over the file (see `sweep`); large ones, and those of a file that is very
+much larger than memory, are asked for by several threads at once, so that a disk has more than one request to work on.
 """
 
 import functools
@@ -14,8 +15,10 @@ import numpy as np
 
 from gpunn.backend.cpu import has_numba
 from gpunn.backend.memory import available_memory
+from gpunn.training.feeds.sweep import SHARE, Following, Sweep, pays
 
 AT_ONCE = 32  # requests that a disk is given at a time
+ASKED = 128 << 10  # bytes that Linux fetches at one request to do so, at least
 
 
 class FileRows:
@@ -24,16 +27,38 @@ class FileRows:
     def __init__(self, path: str, start: int, stride: int, width: int):
         self.file = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         weakref.finalize(self, os.close, self.file)
-        self._start, self._stride, self._width = start, stride, width
+        self._path, self._start, self._stride, self._width = path, start, stride, width
         self._pool: ThreadPoolExecutor | None = None
+        self._sweep: Sweep | None = None
+        self._fetched = False
 
-    def expect(self, scattered: bool) -> None:
-        """Rows will be read from everywhere, or nearly one after another."""
+    def expect(self, order: np.ndarray | None, following: Following | None, sources: int) -> None:
+        """Rows will be read in this order, or nearly one after another (None), and then in the order that `following` gives; of so many
+        files at once."""
+        if self._sweep is not None and order is not None:
+            self._sweep.expect(order, following)
+            return
         free = available_memory()
-        cold = scattered and free is not None and os.fstat(self.file).st_size > free // 2
-        self._pool = None if not cold else self._pool or ThreadPoolExecutor(AT_ONCE, "gpunn read")
+        cold = order is not None and free is not None and os.fstat(self.file).st_size > free // 2
+        self._pool = self._sweep = None
+        if order is not None and not cold and not self._fetched:
+            self._fetch()
+        if order is not None and free is not None and cold:
+            memory = int(SHARE * free) // sources
+            if self._stride >= self._width and pays(self._stride, len(order), memory):
+                self._sweep = Sweep(self._path, self._start, self._stride, self._width, len(order), memory)
+                self._sweep.expect(order, following)
+            else:
+                self._pool = ThreadPoolExecutor(AT_ONCE, "gpunn read")
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(self.file, 0, 0, os.POSIX_FADV_RANDOM if cold else os.POSIX_FADV_NORMAL)
+
+    def _fetch(self) -> None:
+        """Ask the system to have the file in its cache: it is read from one end to the other, not page by page where rows happen to be."""
+        self._fetched = True
+        if hasattr(os, "posix_fadvise"):
+            for at in range(0, os.fstat(self.file).st_size, ASKED):
+                os.posix_fadvise(self.file, at, ASKED, os.POSIX_FADV_WILLNEED)
 
     def read(self, rows: Any, out: np.ndarray) -> None:
         """Rows, a slice or int32 numbers, into an array of so many times `width` bytes. Raises OSError for what is not there."""
@@ -41,6 +66,8 @@ class FileRows:
             self._piece(_bytes(out), self._start + (rows.start or 0) * self._width)
             return
         numbers = np.arange(rows.start or 0, rows.stop, dtype=np.int32) if isinstance(rows, slice) else np.ascontiguousarray(rows, np.int32)
+        if self._sweep is not None and self._sweep.take(numbers, out):
+            return
         if self._pool is None:
             self._rows(numbers, out)
             return

@@ -1,5 +1,6 @@
 """All of a data set on the device: the fast path. An epoch is one write of its order."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -29,14 +30,29 @@ class Resident(Feed):
         self.whole, self.rest = divmod(self.rows, self.batch)
         self.count = self.whole + bool(self.rest)
 
+    def twin(self) -> "Resident":
+        """The same rows in an order, and at a position, of its own."""
+        other = copy.copy(self)
+        other.order, other.position = self.ops.asarray(np.arange(self.rows, dtype=np.int32)), self.ops.zeros((1,), "int64")
+        return other
+
+    @property
+    def ordered_on_host(self) -> bool:
+        """Whether `order_of` asks the device for nothing."""
+        return self._labels is None or isinstance(self._labels, np.ndarray)
+
+    def order_of(self, seed: int, epoch: int, shuffle: Any) -> Any:
+        """The order of an epoch's rows."""
+        order = shuffled(self.rows, self.batch, seed, epoch, shuffle)
+        if self._labels is None:
+            return order
+        there = order if isinstance(self._labels, np.ndarray) else self.ops.asarray(order)
+        with self.ops.here():
+            return grouped(there, self._labels, self.batch, self._classes)
+
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
         if shuffle:
-            order = shuffled(self.rows, self.batch, seed, epoch, shuffle)
-            if self._labels is not None:
-                there = order if isinstance(self._labels, np.ndarray) else self.ops.asarray(order)
-                with self.ops.here():
-                    order = grouped(there, self._labels, self.batch, self._classes)
-            self.ops.write(self.order, order)
+            self.ops.write(self.order, self.order_of(seed, epoch, shuffle))
 
     def pieces(self, first: int, steps: int | None) -> Handout:
         self.ops.write(self.position, first * self.batch)

@@ -10,6 +10,7 @@ import numpy as np
 from gpunn.backend.memory import available_memory
 from gpunn.training.feeds.errors import DataError
 from gpunn.training.feeds.files import file_rows
+from gpunn.training.feeds.sweep import Following, gather
 from gpunn.training.finite import first_not_finite, not_finite
 
 SMALL = 0.25  # of the free memory: as much of a file may be mapped into this process
@@ -74,8 +75,9 @@ class Source:
     def in_file(self) -> bool:
         return True
 
-    def expect(self, scattered: bool) -> None:
-        """Rows are going to be read from everywhere, or nearly one after another."""
+    def expect(self, order: np.ndarray | None, following: Following | None, sources: int) -> None:
+        """Rows are going to be read in this order, from everywhere, or nearly one after another (None); after that in the order that
+        `following` gives. ``sources``: so many are read side by side."""
 
     def block(self, rows: slice) -> np.ndarray:
         """These rows in memory."""
@@ -103,9 +105,9 @@ class ArraySource(Source):
     def in_file(self) -> bool:
         return self._map is not None
 
-    def expect(self, scattered: bool) -> None:
+    def expect(self, order: np.ndarray | None, following: Following | None, sources: int) -> None:
         if self._file is not None:
-            self._file.expect(scattered)
+            self._file.expect(order, following, sources)
 
     def copy_rows(self, rows: Any, out: np.ndarray) -> None:
         if self._file is not None and (isinstance(rows, slice) or not self._small):
@@ -162,10 +164,14 @@ class Hdf5Source(Source):
 def _take(array: np.ndarray, rows: Any, out: np.ndarray) -> None:
     if isinstance(rows, slice):
         out[...] = array[rows]
-    elif array.dtype == out.dtype and array.flags.c_contiguous:
-        np.take(array, rows, axis=0, out=out, mode="clip")  # "raise" would go through a buffer
+    elif array.dtype == out.dtype and array.flags.c_contiguous and out.flags.c_contiguous:
+        gather(_as_bytes(array), np.ascontiguousarray(rows, np.int32), _as_bytes(out))
     else:
         out[...] = array[rows]
+
+
+def _as_bytes(array: np.ndarray) -> np.ndarray:
+    return array.reshape(len(array), -1).view(np.uint8)
 
 
 def _map_of(array: Any) -> mmap.mmap | None:

@@ -1,6 +1,8 @@
 """Rows that stay in a file, or in memory of the host, and come to the device block by block, in the very order of a resident data set."""
 
+import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,23 @@ from gpunn.training.feeds.ring import Half, Ring
 from gpunn.training.feeds.sources import ArraySource, Source
 
 GRAPH = 16  # steps that a device runs at once: blocks hold a multiple of them where they hold as many
+
+
+class Orders:
+    """Orders of epochs by their number, each drawn once; may be asked by several threads. ``what``: (rows a batch, seed, shuffle)."""
+
+    def __init__(self, rows: int, labels: Any, what: tuple[int, int, Any]):
+        self._rows, self._labels, self.what = rows, labels, what
+        self._lock, self._drawn = threading.Lock(), dict[int, np.ndarray]()
+
+    def of(self, epoch: int) -> np.ndarray:
+        with self._lock:
+            if epoch not in self._drawn:
+                batch, seed, shuffle = self.what
+                order = shuffled(self._rows, batch, seed, epoch, shuffle)
+                order = order if self._labels is None else grouped(order, self._labels, batch)
+                self._drawn = {k: v for k, v in self._drawn.items() if k == epoch - 1} | {epoch: order}
+            return self._drawn[epoch]
 
 
 class Streamed(Feed):
@@ -27,6 +46,7 @@ class Streamed(Feed):
             labels = rows.labels
         self._labels = None if labels is None else _on_host(ops, labels)
         self._order: np.ndarray | None = None
+        self._orders: Orders | None = None
         self._by_batches = False
         self.resize(batch)
 
@@ -45,10 +65,13 @@ class Streamed(Feed):
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
         self._order, self._by_batches = None, shuffle == "batch"
         if shuffle:
-            order = shuffled(self.rows, self.batch, seed, epoch, shuffle)
-            self._order = order if self._labels is None else grouped(order, self._labels, self.batch)
+            drawn = self._orders
+            if drawn is None or drawn.what != (self.batch, seed, shuffle):
+                self._orders = drawn = Orders(self.rows, self._labels, (self.batch, seed, shuffle))
+            self._order = drawn.of(epoch)
+            scattered, after = (None, None) if self._by_batches else (self._order, partial(drawn.of, epoch + 1))
             for x in self._xs:
-                x.expect(not self._by_batches)
+                x.expect(scattered, after, len(self._xs))
 
     def pieces(self, first: int, steps: int | None) -> Handout:
         end = self.count if steps is None else min(self.count, first + steps)

@@ -1,0 +1,192 @@
+"""The CPU's convolutions of many small groups (depthwise ones among them): vectors reach over the groups' filters. Needs Numba.
+
+Each filter sees but its group's channels, so tiles of the ordinary kind would use a lane or two of a vector. Here the image is laid out
+with a channel for every filter, once for each of a group's channels ("planes"); then filter f of every sum needs number f only. Backward
+the upstream gradient is laid out with zeros between and around, so that the image's gradient is a convolution of it with the window turned.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import carray, njit
+
+from gpunn.kernels.conv_places import border, take
+from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, gather_tile
+from gpunn.kernels.native import PLAIN, address, move, pointer
+from gpunn.kernels.windows import NARROW
+
+FEW = 3  # rows of the middle tile: the taps of a 3 x 3 window are three of them
+_ARGUMENTS = "starts, table, count, b, ldb, c, ldc, begin, step, rest"
+_narrow = [[gather_tile(r, min(v, VECTORS_N), True, True) for v in (1, 2, 3)] for r in (ROWS_N, FEW, 1)]
+_many, _few, _one = (by_width(gather_tile(ROWS_N, VECTORS_N, False, True) if n is _narrow[0] else n[-1], n, _ARGUMENTS) for n in _narrow)
+_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
+
+
+@njit(**_fast)
+def is_narrow(g):
+    return g[14, 0] > 1 and g[5, 0] // g[14, 0] <= NARROW
+
+
+@njit(**_fast)
+def _tile(like, rows, vectors, rest, starts, table, count, b, ldb, c, ldc, begin, step):
+    if rows == ROWS_N:
+        whole = vectors == VECTORS_N and rest == VECTOR // like.itemsize
+        _many(like, whole, vectors, starts, table, count, b, ldb, c, ldc, begin, step, rest)
+    elif rows == FEW:
+        _few(like, False, vectors, starts, table, count, b, ldb, c, ldc, begin, step, rest)
+    else:
+        _one(like, False, vectors, starts, table, count, b, ldb, c, ldc, begin, step, rest)
+
+
+@njit(**_fast)
+def _sums(like, source, rows, starts, table, b, ldb, n, c, ldc, begin, step):
+    """c[r, :n] = begin[r, :n] + sum over t of source[rows[r] + table[t] + column] * b[t, column], for all rows."""
+    size = like.itemsize
+    lanes = VECTOR // size
+    most = VECTORS_N * lanes
+    panels = (n + most - 1) // most
+    panel = ((n + panels - 1) // panels + lanes - 1) // lanes * lanes
+    for j in range(0, n, panel):
+        w = min(panel, n - j)
+        vectors = (w + lanes - 1) // lanes
+        rest = w - (vectors - 1) * lanes
+        r, left = 0, rows.size
+        while left > 0:
+            m = ROWS_N if left >= ROWS_N and left != 3 * FEW else FEW if left >= FEW else 1
+            for q in range(m):
+                starts[q] = source + (rows[r + q] + j) * size
+            first = begin + (r * step + j) * size if begin != 0 else begin
+            by, out = b + j * size, c + (r * ldc + j) * size
+            _tile(like, m, vectors, rest, address(starts), address(table), table.size, by, ldb, out, ldc, first, step)
+            r += m
+            left -= m
+
+
+@njit(**_fast)
+def _windows(g, wide, plane, at):
+    """-> (places, taps plane by plane, the end): how many numbers behind the first of a laid out image each lies."""
+    cout, each = g[5, 0], g[2, 0] // g[14, 0]
+    places, at = take(at, g[3, 0] * g[4, 0], np.int32(0))
+    for i in range(g[3, 0]):
+        for j in range(g[4, 0]):
+            places[i * g[4, 0] + j] = (i * g[8, 0] * wide + j * g[9, 0]) * cout
+    taps, at = take(at, g[6, 0] * g[7, 0] * each, np.int32(0))
+    for i in range(g[6, 0]):
+        for j in range(g[7, 0]):
+            for k in range(each):
+                taps[(i * g[7, 0] + j) * each + k] = (i * g[10, 0] * wide + j * g[11, 0]) * cout + k * plane
+    return places, taps, at
+
+
+@njit(**_fast)
+def _lay_out(x, i, g, tall, wide, area):
+    """Image i with its border: planes of (tall, wide, filters), each filter's place taken by the channel it sees."""
+    height, width, cin, cout, top, left = g[0, 0], g[1, 0], g[2, 0], g[5, 0], g[12, 0], g[13, 0]
+    each, own = cin // g[14, 0], cout // g[14, 0]
+    plane = tall * wide * cout
+    area[: each * plane] = area.dtype.type(0)
+    rows, n = min(height, tall - top), min(width, wide - left)
+    for r in range(rows):
+        to, start = ((top + r) * wide + left) * cout, r * width * cin
+        if own == 1 and each == 1:
+            move(address(x) + (i * x.shape[1] + start) * x.itemsize, address(area) + to * x.itemsize, n * cout * x.itemsize)
+            continue
+        for k in range(each):
+            for p in range(n):
+                first = k * plane + to + p * cout
+                target, source = area[first : first + cout], x[i, start + p * cin : start + (p + 1) * cin]
+                for group in range(g[14, 0]):
+                    value = source[group * each + k]
+                    for f in range(group * own, (group + 1) * own):
+                        target[f] = value
+
+
+@njit(**_fast)
+def _as_it_is(g, bordered):
+    return not bordered and g[2, 0] == g[14, 0] and g[5, 0] == g[14, 0]
+
+
+@njit(**_fast)
+def narrow(x, w, b, g, y, lo, hi, scratch):
+    cout = g[5, 0]
+    bordered, tall, wide = border(g)
+    plane = tall * wide * cout
+    places, taps, at = _windows(g, wide, plane, scratch)
+    starts, at = take(at, ROWS_N, np.int64(0))
+    direct = _as_it_is(g, bordered)
+    area, at = take(at, 1 if direct else plane * (g[2, 0] // g[14, 0]), y)
+    for i in range(lo, hi):
+        source = address(x) + i * x.shape[1] * x.itemsize
+        if not direct:
+            _lay_out(x, i, g, tall, wide, area)
+            source = address(area)
+        _sums(y, source, places, starts, taps, address(w), cout, cout, address(y) + i * y.shape[1] * y.itemsize, cout, address(b), 0)
+
+
+@njit(**_fast)
+def narrow_dx(dz, w, g, dx, lo, hi, scratch):
+    size, height, width, cin, cout = dx.itemsize, g[0, 0], g[1, 0], g[2, 0], g[5, 0]
+    each, own, kr, kc = cin // g[14, 0], cout // g[14, 0], g[6, 0], g[7, 0]
+    above, before = (kr - 1) * g[10, 0], (kc - 1) * g[11, 0]
+    tall, wide = height + g[12, 0] + above, width + g[13, 0] + before
+    places, at = take(scratch, height * width, np.int32(0))
+    for h in range(height):
+        for v in range(width):
+            places[h * width + v] = ((h + g[12, 0]) * wide + v + g[13, 0]) * cout
+    taps, at = take(at, kr * kc, np.int32(0))
+    for i in range(kr):
+        for j in range(kc):
+            taps[i * kc + j] = ((kr - 1 - i) * g[10, 0] * wide + (kc - 1 - j) * g[11, 0]) * cout
+    starts, at = take(at, ROWS_N, np.int64(0))
+    area, at = take(at, tall * wide * cout, dx)
+    direct = each == 1 and own == 1
+    plane, at = take(at, 1 if direct else ROWS_N * cout, dx)
+    area[:] = dx.dtype.type(0)
+    for i in range(lo, hi):
+        for r in range(g[3, 0]):
+            row = r * g[8, 0] + above
+            for s in range(g[4, 0]):
+                column = s * g[9, 0] + before
+                if row < tall and column < wide:
+                    source = address(dz) + (i * dz.shape[1] + (r * g[4, 0] + s) * cout) * size
+                    move(source, address(area) + (row * wide + column) * cout * size, cout * size)
+        if direct:
+            _sums(dx, address(area), places, starts, taps, address(w), cout, cout, address(dx) + i * dx.shape[1] * size, cin, 0, 0)
+            continue
+        for k in range(each):
+            for p in range(0, places.size, ROWS_N):
+                m = min(ROWS_N, places.size - p)
+                by = address(w) + k * cout * size
+                _sums(dx, address(area), places[p : p + m], starts, taps, by, each * cout, cout, address(plane), cout, 0, 0)
+                for q in range(m):
+                    for group in range(g[14, 0]):
+                        total = dx.dtype.type(0)
+                        for f in range(group * own, (group + 1) * own):
+                            total += plane[q * cout + f]
+                        dx[i, (p + q) * cin + group * each + k] = total
+
+
+@njit(**_fast)
+def narrow_dw(x, dz, g, group, parts, lo, hi, scratch):
+    size, cout = parts.itemsize, g[5, 0]
+    bordered, tall, wide = border(g)
+    plane = tall * wide * cout
+    places, taps, at = _windows(g, wide, plane, scratch)
+    starts, at = take(at, ROWS_N, np.int64(0))
+    direct = _as_it_is(g, bordered)
+    area, at = take(at, 1 if direct else plane * (g[2, 0] // g[14, 0]), parts)
+    for i in range(lo, hi):
+        source, more = address(x) + i * x.shape[1] * size, i % group[0] != 0
+        if not direct:
+            _lay_out(x, i, g, tall, wide, area)
+            source = address(area)
+        total = address(parts) + i // group[0] * parts.shape[1] * size
+        upstream = address(dz) + i * dz.shape[1] * size
+        _sums(parts, source, taps, starts, places, upstream, cout, cout, total, cout, total if more else 0, cout)
+        bias = carray(pointer(total + taps.size * cout * size, parts), (cout,))
+        if not more:
+            bias[:] = parts.dtype.type(0)
+        for p in range(places.size):
+            row = dz[i, p * cout : (p + 1) * cout]
+            for f in range(cout):
+                bias[f] += row[f]

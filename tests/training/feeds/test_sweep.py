@@ -1,0 +1,226 @@
+"""Files larger than memory, in a random order: rows kept from sweeps over the file are those of memory, and memory stays bounded."""
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from fed import RNG, X, Y, network, outcome, same
+
+from gpunn import layers, models
+from gpunn.backend.cpu import has_numba
+from gpunn.callbacks import LambdaCallback
+from gpunn.training.feeds import files, sources, sweep
+from gpunn.training.feeds.errors import DataError
+
+pytestmark = [
+    pytest.mark.usefixtures("cpu"),
+    pytest.mark.skipif(not hasattr(os, "preadv"), reason="rows are read through the map on this system"),
+]
+LARGE = RNG.integers(0, 256, (3000, 12)).astype(np.uint8)
+LABELS = (LARGE.astype(int).sum(axis=1) % 5).astype(np.int64)
+
+
+@pytest.fixture(autouse=True)
+def little_memory(monkeypatch):
+    """Memory for 800 rows of 12 bytes, pieces of a page."""
+    monkeypatch.setattr(sources, "SMALL", 0)
+    monkeypatch.setattr(sweep, "PIECE", sweep.PAGE)
+    memory(monkeypatch, 2 * 800 * 12)
+
+
+def memory(monkeypatch, free):
+    monkeypatch.setattr(files, "available_memory", lambda: free)
+
+
+def mapped(tmp_path, array, offset=0, name="x.bin"):
+    with open(tmp_path / name, "wb") as file:
+        file.write(bytes(offset) + array.tobytes())
+    return np.memmap(tmp_path / name, array.dtype, "r", offset, array.shape)
+
+
+@pytest.fixture
+def windows(monkeypatch):
+    """The windows that were made: (first, last) places of the order."""
+    made, honest = [], sweep.Window.__init__
+
+    def watched(self, order, inverse, first, end):
+        made.append((first, end))
+        honest(self, order, inverse, first, end)
+
+    monkeypatch.setattr(sweep.Window, "__init__", watched)
+    return made
+
+
+KINDS = {
+    "bytes": lambda p: mapped(p, LARGE),
+    "an offset": lambda p: mapped(p, LARGE, 4999),
+    "every second row": lambda p: mapped(p, np.repeat(LARGE, 2, axis=0))[::2],
+    "columns of more": lambda p: mapped(p, np.concatenate([LARGE, LARGE], axis=1))[:, 12:],
+    "float64": lambda p: mapped(p, LARGE.astype(float)),
+    "big endian": lambda p: mapped(p, LARGE.astype(">f4")),
+}
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["Numba", "NumPy"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_bits_of_memory(tmp_path, monkeypatch, windows, kind, compiled):
+    monkeypatch.setattr(sweep, "has_numba", lambda: compiled and has_numba())
+    x = KINDS[kind](tmp_path)
+    memory(monkeypatch, 2 * 800 * x.itemsize * 12)
+    fit = {"y": LABELS, "batch_size": 16, "epochs": 3, "validation_split": 0.1, "verbose": 0}
+    small = lambda given: outcome(small_blocks(), lambda m: m.fit(given, **fit), given, LABELS)  # noqa: E731
+    same(small(LARGE), small(x))
+    assert windows[:4] == [(0, 675), (675, 1350), (1350, 2025), (2025, 2700)], "windows are alike, and memory holds each"
+
+
+def small_blocks():
+    model = network()
+    model.backend.block = 4000
+    return model
+
+
+def test_goes_on_across_epochs(tmp_path, windows):
+    """One sweep for each window: nothing is read twice when an epoch ends, nor when it is cut into parts."""
+    for steps in (None, 47):
+        windows.clear()
+        x, y = np.concatenate([LARGE, LARGE[:8]]), np.resize(LABELS, 3008)
+        fit = {"y": y, "batch_size": 16, "epochs": 8, "steps_per_epoch": steps, "verbose": 0}
+        results = [outcome(small_blocks(), lambda m, g=g, fit=fit: m.fit(g, **fit), x, y) for g in (x, mapped(tmp_path, x))]
+        same(*results)
+        passes = 8 if steps is None else 2
+        assert passes * 4 <= len(windows) <= (passes + 1) * 4, "at most those of the pass after are made ahead"
+
+
+def test_a_place_in_the_middle_and_another_order(tmp_path):
+    """What is not next in the order is read by itself, and a new order begins anew."""
+    rows = files.file_rows(mapped(tmp_path, LARGE))
+    one, other = (np.random.default_rng(s).permutation(3000).astype(np.int32) for s in (0, 1))
+    for order, lots in ((one, [(100, 500), (500, 2000), (700, 720)]), (other, [(0, 10), (10, 3000)]), (one, [(0, 10), (2990, 3000)])):
+        rows.expect(order, lambda: other, 1)
+        for begin, end in lots:
+            out = np.zeros((end - begin, 12), np.uint8)
+            rows.read(order[begin:end], out)
+            np.testing.assert_array_equal(out, LARGE[order[begin:end]])
+
+
+def test_two_inputs_from_files(tmp_path, windows):
+    wide = np.concatenate([LARGE, LARGE[::-1]], axis=1)
+
+    def trained(a, b):
+        from gpunn.random import set_random_seed
+
+        set_random_seed(2)
+        inputs = layers.Input((12,)), layers.Input((24,))
+        model = models.Model(list(inputs), layers.Dense(5, "softmax")(layers.Concatenate()(list(inputs))))
+        model.compile("adam", "sparse_categorical_crossentropy")
+        model.fit([a, b], LABELS, batch_size=16, epochs=2, verbose=0)
+        return model.get_weights()
+
+    given = mapped(tmp_path, LARGE), mapped(tmp_path, wide, name="wide.bin")
+    same(trained(LARGE, wide), trained(*given))
+    assert windows
+
+
+def reading():
+    gc.collect()
+    return [t for t in threading.enumerate() if t.name == "gpunn read"]
+
+
+def test_readers_end_with_the_training(tmp_path):
+    x = mapped(tmp_path, LARGE)
+    model, seen = small_blocks(), []
+    model.fit(x, LABELS, batch_size=16, verbose=0, callbacks=[LambdaCallback(on_epoch_end=lambda e, logs: seen.append(len(reading())))])
+    assert seen[0] == sweep.READERS
+    for thread in reading():
+        thread.join(5)
+    assert not reading()
+
+
+def test_a_file_that_becomes_shorter(tmp_path):
+    x = mapped(tmp_path, LARGE)
+    model = small_blocks()
+    before = model.get_weights()
+
+    def cut(epoch, logs):
+        os.truncate(tmp_path / "x.bin", 20000)
+
+    message = r"x of fit of model 'net': \d+ rows from \d+ to \d+ could not be read. OSError: the file ends at byte 20000, byte \d+ is"
+    with pytest.raises(DataError, match=message):
+        model.fit(x, LABELS, batch_size=16, epochs=30, verbose=0, callbacks=[LambdaCallback(on_epoch_begin=cut)])
+    assert all(np.isfinite(w).all() for w in model.get_weights()) and len(before) == len(model.get_weights())
+    assert np.isfinite(model.fit(X, Y, verbose=0).history["loss"][0])
+
+
+def test_a_file_system_that_reads_only_through_its_cache(tmp_path, monkeypatch):
+    """Some refuse to open a file for reading past it, some to read it."""
+    honest, refused = os.preadv, []
+
+    def refusing(file, views, at):
+        if not refused:
+            refused.append(file)
+            raise OSError(22, "Invalid argument")
+        return honest(file, views, at)
+
+    fit = lambda given: outcome(small_blocks(), lambda m: m.fit(given, LABELS, batch_size=16, verbose=0), LARGE, LABELS)  # noqa: E731
+    wanted = fit(LARGE)
+    monkeypatch.delattr(os, "O_DIRECT", raising=False)
+    same(wanted, fit(mapped(tmp_path, LARGE)))
+    monkeypatch.undo()
+    if hasattr(os, "O_DIRECT"):
+        monkeypatch.setattr(files, "available_memory", lambda: 2 * 800 * 12)
+        monkeypatch.setattr(sources, "SMALL", 0)
+        state = sweep._State(str(tmp_path / "x.bin"), 0, 12, 12, 100)
+        if state.direct:
+            monkeypatch.setattr(os, "preadv", refusing)
+            buffer = np.frombuffer(sweep._memory(8192), np.uint8)
+            state._fill(buffer, 0, 8000)
+            assert refused and not state.direct and buffer[:8000].tobytes() == LARGE.tobytes()[:8000]
+        os.close(state.file)
+
+
+@pytest.mark.parametrize(("width", "rows", "memory", "wanted"), [
+    (784, 10**6, 10**8, True), (784, 10**7, 10**8, False), (150_000, 10**5, 10**9, False), (784, 1000, 100, False),
+])  # fmt: skip
+def test_when_it_pays(width, rows, memory, wanted):
+    """Not for rows as large as what a disk reads in the time of a request, nor where memory holds next to nothing of the file."""
+    assert sweep.pays(width, rows, memory) == wanted
+
+
+MEASURED = '''
+import sys
+import numpy as np
+import gpunn
+from gpunn import layers, models
+from gpunn.training.feeds import files, sources
+
+def most():
+    """The largest resident memory so far, in MB. (getrusage would know that of the process which this one was forked from.)"""
+    return next(int(line.split()[1]) // 1024 for line in open("/proc/self/status") if line.startswith("VmHWM"))
+
+files.available_memory = sources.available_memory = lambda: 64 << 20
+x, y = np.load(sys.argv[1], mmap_mode="r"), np.zeros(240_000, np.int64)
+gpunn.set_backend("cpu")
+model = models.Sequential([layers.Input((784,)), layers.Dense(4), layers.Dense(10, "softmax")])
+model.compile("sgd", "sparse_categorical_crossentropy")
+model.fit(np.zeros((64, 784), np.uint8), y[:64], batch_size=32, verbose=0)
+before = most()
+x = np.array(x) if sys.argv[2] == "in memory" else x
+model.fit(x, y, batch_size=1024, verbose=0)
+print(most() - before)
+'''
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="resident memory is told elsewhere on this system")
+@pytest.mark.parametrize("how", ["mapped", "in memory"])
+def test_resident_memory_is_bounded(tmp_path, how):
+    """180 MB of rows where 64 MB are said to be free: half of these hold rows, and little more is taken. An array in memory is seen."""
+    rows = np.lib.format.open_memmap(tmp_path / "x.npy", "w+", np.uint8, (240_000, 784))
+    rows[:, 0] = 1
+    rows.flush()
+    done = subprocess.run([sys.executable, "-c", MEASURED, str(tmp_path / "x.npy"), how], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (int(done.stdout) < 90) == (how == "mapped"), done.stdout
