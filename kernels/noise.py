@@ -10,7 +10,6 @@ from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.philox import MASK, philox_block, words
 from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
 
-
 AT_ONCE = 64  # blocks of four numbers that the CPU makes together
 
 
