@@ -84,7 +84,17 @@ def _load() -> list[float] | None:
     return [round(n, 1) for n in os.getloadavg()] if hasattr(os, "getloadavg") else None
 
 
+def _file(name: str) -> pathlib.Path:
+    return HERE / "results" / f"{name}-{date.today().isoformat()}.json"
+
+
+def saved(name: str) -> dict:
+    """What `save` wrote today, by the same commit; else nothing."""
+    text = json.loads(_file(name).read_text()) if _file(name).exists() else {}
+    return text if text.get("machine", {}).get("commit") == machine()["commit"] else {}
+
+
 def save(name: str, result: dict) -> pathlib.Path:
-    file = HERE / "results" / f"{name}-{date.today().isoformat()}.json"
+    file = _file(name)
     file.write_text(json.dumps({"machine": machine(), **result}, indent=1) + "\n")
     return file

@@ -2,13 +2,14 @@
 
 Each contestant has a process of its own; they take turns, some steps each, so that a noisy moment hits them all. PyTorch's time is that of
 its fastest way there (fused, foreach, one tensor after another). Ratios are PyTorch's time over ours: by the rounds' medians, and by the
-best rounds. Prints a table and writes bench/results/optimizers-cpu-DATE.json.
+best rounds. Prints a table and writes bench/results/optimizers-cpu-DATE.json; with ``--add`` what that file has of other optimizers stays:
+a quiet machine is then needed for a minute at a time only.
 """
 
 import argparse
 import statistics
 
-from contest import Contestant, save
+from contest import Contestant, save, saved
 from optimizer_worker import OPTIONS, WAYS
 
 STEPS = 20
@@ -43,9 +44,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--only", nargs="+", default=list(OPTIONS), choices=list(OPTIONS))
+    parser.add_argument("--add", action="store_true", help="keep what today's file has of other optimizers")
     parser.add_argument("--dry", action="store_true", help="print, write no file")
     given = parser.parse_args()
-    results = {}
+    results = saved("optimizers-cpu").get("results", {}) if given.add else {}
     for name in given.only:
         results[name] = r = contest(name, given.rounds)
         mine = r["seconds"]["gpunn"]

@@ -6,16 +6,17 @@ import numpy as np
 from numba import carray, njit
 
 from gpunn.kernels.conv_narrow_native import is_narrow, narrow_dw, narrow_dx
-from gpunn.kernels.conv_places import border, bordered_image, image_without, products, tables, take
+from gpunn.kernels.conv_places import image_at, image_without, panel, prepared, products, take
 from gpunn.kernels.gemm_native import _transpose
-from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, tile
-from gpunn.kernels.native import address, pointer
+from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, tile
+from gpunn.kernels.native import PLAIN, address, pointer
 
 LONG = 6  # vectors of a tile of one row
 SPARSE = 64  # taps: fewer, and a winner's sum is too short to be worth its list
-_long = tile(1, LONG, False)
-_l1, _l2, _l3, _l4, _l5, _l6 = (tile(1, v, True) for v in range(1, LONG + 1))
-_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_row = by_width(
+    tile(1, LONG, False), [tile(1, v, True) for v in range(1, LONG + 1)], "values, ks, count, b, ldb, c, ldc, accumulate, rest"
+)
+_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
 
 @njit(**_fast)
@@ -28,21 +29,7 @@ def _axpys(like, values, ks, count, b, ldb, c, n, accumulate):
         w = min(n - j, LONG * lanes)
         vectors = (w + lanes - 1) // lanes
         rest = w - (vectors - 1) * lanes
-        at, to = b + j * size, c + j * size
-        if w == LONG * lanes:
-            _long(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        elif vectors == 1:
-            _l1(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        elif vectors == 2:
-            _l2(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        elif vectors == 3:
-            _l3(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        elif vectors == 4:
-            _l4(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        elif vectors == 5:
-            _l5(like, values, ks, count, at, ldb, to, w, accumulate, rest)
-        else:
-            _l6(like, values, ks, count, at, ldb, to, w, accumulate, rest)
+        _row(like, w == LONG * lanes, vectors, values, ks, count, b + j * size, ldb, c + j * size, w, accumulate, rest)
         j += w
 
 
@@ -61,13 +48,9 @@ def conv_dx(dz, w, g, dx, lo, hi, scratch):
         narrow_dx(dz, w, g, dx, lo, hi, scratch)
         return
     size, cin, cout, groups = dx.itemsize, g[2, 0], g[5, 0], g[14, 0]
-    bordered, tall, wide = border(g)
-    places, count, taps, at = tables(g, wide, scratch)
-    starts, at = take(at, ROWS_N, np.int64(0))
-    area, at = take(at, tall * wide * cin if bordered else 1, dx)
+    copied, tall, wide, plane, places, taps, starts, area, at = prepared(g, dx, scratch)
     turned, at = _turned(w, g, at)
-    each, own, depth = cin // groups, cout // groups, taps.size
-    plane = tall * wide * each
+    each, own, depth, count = cin // groups, cout // groups, taps.size, places.size
     identity, at = take(at, own, np.int32(0))
     for k in range(own):
         identity[k] = k
@@ -75,7 +58,7 @@ def conv_dx(dz, w, g, dx, lo, hi, scratch):
     most = VECTORS_N * (VECTOR // size)
     run = g[7, 0] * each if g[11, 0] == 1 else each
     for i in range(lo, hi):
-        target = area if bordered else dx[i]
+        target = area if copied else dx[i]
         target[: tall * wide * cin] = dx.dtype.type(0)
         for group in range(groups):
             b = address(turned) + group * own * depth * size
@@ -93,26 +76,22 @@ def conv_dx(dz, w, g, dx, lo, hi, scratch):
                         more = columns[q * depth + k : q * depth + k + run]
                         for r in range(run):
                             to[r] += more[r]
-        if bordered:
+        if copied:
             image_without(area, g, tall, wide, dx, i)
 
 
 @njit(**_fast)
 def conv_pool_dx(dy, winners, w, g, dx, lo, hi, scratch):
     size, cin, cout, groups, pools = dx.itemsize, g[2, 0], g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
-    bordered, tall, wide = border(g)
-    places, count, taps, at = tables(g, wide, scratch)
-    count //= pools
-    area, at = take(at, tall * wide * cin if bordered else 1, dx)
+    copied, tall, wide, plane, places, taps, _, area, at = prepared(g, dx, scratch)
     turned, at = _turned(w, g, at)
-    each, own, depth = cin // groups, cout // groups, taps.size
-    plane = tall * wide * each
+    each, own, depth, count = cin // groups, cout // groups, taps.size, places.size // pools
     values, at = take(at, pools * own, dx)
     filters, at = take(at, pools * own, np.int32(0))
     found, at = take(at, pools, np.int64(0))
     run = g[7, 0] * each if g[11, 0] == 1 else each
     for i in range(lo, hi):
-        target = area if bordered else dx[i]
+        target = area if copied else dx[i]
         target[: tall * wide * cin] = dx.dtype.type(0)
         for group in range(groups):
             for p in range(count):
@@ -131,19 +110,16 @@ def conv_pool_dx(dy, winners, w, g, dx, lo, hi, scratch):
                         for k in range(0, depth, run):
                             b, c = address(turned) + (group * own * depth + k) * size, address(target) + (place + taps[k]) * size
                             _axpys(dx, v, f, found[q], b, depth, c, run, 1)
-        if bordered:
+        if copied:
             image_without(area, g, tall, wide, dx, i)
 
 
 @njit(**_fast)
-def _dense_dw(source, plane, dz, count, places, taps, starts, g, parts, part, more):
-    """parts[part] (+)= what one image gives: dz at its `count` places. `plane`: numbers from a group's image to the next."""
+def _dense_dw(source, plane, dz, places, taps, starts, g, parts, part, more):
+    """parts[part] (+)= what one image gives: dz at its places. `plane`: numbers from a group's image to the next."""
     size, cout, groups = parts.itemsize, g[5, 0], g[14, 0]
-    own, depth = cout // groups, taps.size
-    lanes = VECTOR // size
-    most = VECTORS_N * lanes
-    panels = (own + most - 1) // most
-    step = ((own + panels - 1) // panels + lanes - 1) // lanes * lanes
+    own, depth, count = cout // groups, taps.size, places.size
+    step = panel(own, size)
     total = address(parts) + part * parts.shape[1] * size
     for group in range(groups):
         for j in range(0, own, step):
@@ -169,31 +145,19 @@ def conv_dw(x, dz, g, group, parts, lo, hi, scratch):
     if is_narrow(g):
         narrow_dw(x, dz, g, group, parts, lo, hi, scratch)
         return
-    size, cin = parts.itemsize, g[2, 0]
-    bordered, tall, wide = border(g)
-    places, count, taps, at = tables(g, wide, scratch)
-    starts, at = take(at, ROWS_N, np.int64(0))
-    area, at = take(at, tall * wide * cin if bordered else 1, parts)
-    plane = tall * wide * (cin // g[14, 0])
+    copied, tall, wide, plane, places, taps, starts, area, _ = prepared(g, parts, scratch)
     for i in range(lo, hi):
-        source = address(x) + i * x.shape[1] * size
-        if bordered:
-            bordered_image(x, i, g, tall, wide, area)
-            source = address(area)
+        source = image_at(x, i, g, copied, tall, wide, area)
         part, more = i // group[0], i % group[0] != 0
-        _dense_dw(source, plane, address(dz) + i * dz.shape[1] * size, count, places, taps, starts, g, parts, part, more)
+        _dense_dw(source, plane, address(dz) + i * dz.shape[1] * parts.itemsize, places, taps, starts, g, parts, part, more)
 
 
 @njit(**_fast)
 def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
     size, cin, cout, groups, pools = parts.itemsize, g[2, 0], g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
-    bordered, tall, wide = border(g)
-    places, count, taps, at = tables(g, wide, scratch)
-    starts, at = take(at, ROWS_N, np.int64(0))
-    area, at = take(at, tall * wide * cin if bordered else 1, parts)
-    plane = tall * wide * (cin // g[14, 0])
+    copied, tall, wide, plane, places, taps, starts, area, at = prepared(g, parts, scratch)
     depth = taps.size
-    windows = count // pools
+    windows = places.size // pools
     run = g[7, 0] * (cin // groups) if g[11, 0] == 1 else cin // groups
     sparse = depth >= SPARSE
     if sparse:
@@ -202,15 +166,12 @@ def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
         offsets, at = take(at, windows * cout, np.int32(0))
         found, at = take(at, cout, np.int64(0))
     else:
-        total, at = take(at, count * cout, parts)
+        total, at = take(at, places.size * cout, parts)
         values, at = take(at, 1, parts)
         offsets, at = take(at, 1, np.int32(0))
         found, at = take(at, 1, np.int64(0))
     for i in range(lo, hi):
-        source = address(x) + i * x.shape[1] * size
-        if bordered:
-            bordered_image(x, i, g, tall, wide, area)
-            source = address(area)
+        source = image_at(x, i, g, copied, tall, wide, area)
         part, more = i // group[0], i % group[0] != 0
         if not sparse:
             for p in range(windows):
@@ -219,7 +180,7 @@ def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
                     row = total[(p * pools + q) * cout : (p * pools + q + 1) * cout]
                     for c in range(cout):
                         row[c] = up[c] if which[c] == q else parts.dtype.type(0)
-            _dense_dw(source, plane, address(total), count, places, taps, starts, g, parts, part, more)
+            _dense_dw(source, plane, address(total), places, taps, starts, g, parts, part, more)
             continue
         if not more:
             total[:] = parts.dtype.type(0)

@@ -11,16 +11,15 @@ import numpy as np
 from numba import carray, njit
 
 from gpunn.kernels.conv_places import border, take
-from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, gather_tile
-from gpunn.kernels.native import address, move, pointer
+from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, gather_tile
+from gpunn.kernels.native import PLAIN, address, move, pointer
 from gpunn.kernels.windows import NARROW
 
 FEW = 3  # rows of the middle tile: the taps of a 3 x 3 window are three of them
-_full = gather_tile(ROWS_N, VECTORS_N, False, True)
-_g1, _g2, _g3 = (gather_tile(ROWS_N, min(v, VECTORS_N), True, True) for v in (1, 2, 3))
-_f1, _f2, _f3 = (gather_tile(FEW, min(v, VECTORS_N), True, True) for v in (1, 2, 3))
-_o1, _o2, _o3 = (gather_tile(1, min(v, VECTORS_N), True, True) for v in (1, 2, 3))
-_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_ARGUMENTS = "starts, table, count, b, ldb, c, ldc, begin, step, rest"
+_narrow = [[gather_tile(r, min(v, VECTORS_N), True, True) for v in (1, 2, 3)] for r in (ROWS_N, FEW, 1)]
+_many, _few, _one = (by_width(gather_tile(ROWS_N, VECTORS_N, False, True) if n is _narrow[0] else n[-1], n, _ARGUMENTS) for n in _narrow)
+_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
 
 @njit(**_fast)
@@ -31,27 +30,12 @@ def is_narrow(g):
 @njit(**_fast)
 def _tile(like, rows, vectors, rest, starts, table, count, b, ldb, c, ldc, begin, step):
     if rows == ROWS_N:
-        if vectors == VECTORS_N and rest == VECTOR // like.itemsize:
-            _full(like, starts, table, count, b, ldb, c, ldc, begin, step, rest)
-        elif vectors == 1:
-            _g1(like, starts, table, count, b, ldb, c, ldc, begin, step, rest)
-        elif vectors == 2:
-            _g2(like, starts, table, count, b, ldb, c, ldc, begin, step, rest)
-        else:
-            _g3(like, starts, table, count, b, ldb, c, ldc, begin, step, rest)
+        whole = vectors == VECTORS_N and rest == VECTOR // like.itemsize
+        _many(like, whole, vectors, starts, table, count, b, ldb, c, ldc, begin, step, rest)
     elif rows == FEW:
-        if vectors == 1:
-            _f1(like, starts, table, count, b, ldb, c, ldc, begin, step, rest)
-        elif vectors == 2:
-            _f2(like, starts, table, count, b, ldb, c, ldc, begin, step, rest)
-        else:
-            _f3(like, starts, table, count, b, ldb, c, ldc, begin, step, rest)
-    elif vectors == 1:
-        _o1(like, starts, table, count, b, ldb, c, ldc, begin, step, rest)
-    elif vectors == 2:
-        _o2(like, starts, table, count, b, ldb, c, ldc, begin, step, rest)
+        _few(like, False, vectors, starts, table, count, b, ldb, c, ldc, begin, step, rest)
     else:
-        _o3(like, starts, table, count, b, ldb, c, ldc, begin, step, rest)
+        _one(like, False, vectors, starts, table, count, b, ldb, c, ldc, begin, step, rest)
 
 
 @njit(**_fast)

@@ -6,11 +6,11 @@ import numpy as np
 from numba import njit
 
 from gpunn.kernels.conv_narrow_native import is_narrow, narrow
-from gpunn.kernels.conv_places import border, bordered_image, products, tables, take
+from gpunn.kernels.conv_places import image_at, panel, prepared, products, take
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N
-from gpunn.kernels.native import address
+from gpunn.kernels.native import PLAIN, address
 
-_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
 
 @njit(**_fast)
@@ -18,20 +18,12 @@ def conv(x, w, b, g, y, lo, hi, scratch):
     if is_narrow(g):
         narrow(x, w, b, g, y, lo, hi, scratch)
         return
-    size, cin, cout, groups = y.itemsize, g[2, 0], g[5, 0], g[14, 0]
-    bordered, tall, wide = border(g)
-    places, count, taps, at = tables(g, wide, scratch)
-    starts, at = take(at, ROWS_N, np.int64(0))
-    area, at = take(at, tall * wide * cin if bordered else 1, y)
-    own, plane = cout // groups, tall * wide * (cin // groups)
-    most = VECTORS_N * (VECTOR // size)
-    panels = (own + most - 1) // most
-    step = ((own + panels - 1) // panels + VECTOR // size - 1) // (VECTOR // size) * (VECTOR // size)
+    size, cout, groups = y.itemsize, g[5, 0], g[14, 0]
+    copied, tall, wide, plane, places, taps, starts, area, _ = prepared(g, y, scratch)
+    own, count = cout // groups, places.size
+    step = panel(own, size)
     for i in range(lo, hi):
-        source = address(x) + i * x.shape[1] * size
-        if bordered:
-            bordered_image(x, i, g, tall, wide, area)
-            source = address(area)
+        source = image_at(x, i, g, copied, tall, wide, area)
         for group in range(groups):
             for j in range(0, own, step):
                 n, column = min(step, own - j), group * own + j
@@ -46,23 +38,13 @@ def conv(x, w, b, g, y, lo, hi, scratch):
 
 @njit(**_fast)
 def conv_pool(x, w, b, g, y, winners, lo, hi, scratch):
-    size, cin, cout, groups, pools = y.itemsize, g[2, 0], g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
-    bordered, tall, wide = border(g)
-    places, count, taps, at = tables(g, wide, scratch)
-    count //= pools
-    starts, at = take(at, ROWS_N, np.int64(0))
-    area, at = take(at, tall * wide * cin if bordered else 1, y)
-    own, plane = cout // groups, tall * wide * (cin // groups)
-    lanes = VECTOR // size
-    most = VECTORS_N * lanes
-    panels = (own + most - 1) // most
-    step = ((own + panels - 1) // panels + lanes - 1) // lanes * lanes
+    size, cout, groups, pools = y.itemsize, g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
+    copied, tall, wide, plane, places, taps, starts, area, at = prepared(g, y, scratch)
+    own, count = cout // groups, places.size // pools
+    step, most = panel(own, size), VECTORS_N * (VECTOR // size)
     now, at = take(at, ROWS_N * most, y)
     for i in range(lo, hi):
-        source = address(x) + i * x.shape[1] * size
-        if bordered:
-            bordered_image(x, i, g, tall, wide, area)
-            source = address(area)
+        source = image_at(x, i, g, copied, tall, wide, area)
         for group in range(groups):
             for j in range(0, own, step):
                 n, column = min(step, own - j), group * own + j

@@ -5,35 +5,13 @@ from typing import Any
 import numpy as np
 from numba import carray, njit
 
-from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, gather_tile
-from gpunn.kernels.native import address, move, pointer
+from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, gather_tile
+from gpunn.kernels.native import PLAIN, address, move, pointer
 
-_full = gather_tile(ROWS_N, VECTORS_N, False)
-_g1, _g2, _g3 = (gather_tile(ROWS_N, min(v, VECTORS_N), True) for v in (1, 2, 3))
-_o1, _o2, _o3 = (gather_tile(1, min(v, VECTORS_N), True) for v in (1, 2, 3))
-_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-
-
-@njit(**_fast)
-def _rows(like, whole, vectors, places, table, count, b, ldb, c, ldc, begin, step, rest):
-    if whole:
-        _full(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
-    elif vectors == 1:
-        _g1(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
-    elif vectors == 2:
-        _g2(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
-    else:
-        _g3(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
-
-
-@njit(**_fast)
-def _row(like, vectors, places, table, count, b, ldb, c, ldc, begin, step, rest):
-    if vectors == 1:
-        _o1(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
-    elif vectors == 2:
-        _o2(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
-    else:
-        _o3(like, places, table, count, b, ldb, c, ldc, begin, step, rest)
+_ARGUMENTS = "places, table, count, b, ldb, c, ldc, begin, step, rest"
+_narrow, _single = ([gather_tile(r, min(v, VECTORS_N), True) for v in (1, 2, 3)] for r in (ROWS_N, 1))
+_rows, _row = by_width(gather_tile(ROWS_N, VECTORS_N, False), _narrow, _ARGUMENTS), by_width(_single[-1], _single, _ARGUMENTS)
+_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
 
 @njit(**_fast)
@@ -55,7 +33,7 @@ def border(g):
 
 @njit(**_fast)
 def tables(g, pitch, at):
-    """-> (places by window, how many, taps, the end): how many numbers behind the first of a group's image each lies."""
+    """-> (places by window, taps, the end): how many numbers behind the first of a group's image each lies."""
     each, pools = g[2, 0] // g[14, 0], g[15, 0] * g[16, 0]
     tall, wide = g[3, 0] // g[15, 0], g[4, 0] // g[16, 0]
     places, at = take(at, tall * wide * pools, np.int32(0))
@@ -73,7 +51,7 @@ def tables(g, pitch, at):
             for c in range(each):
                 taps[k] = (i * g[10, 0] * pitch + j * g[11, 0]) * each + c
                 k += 1
-    return places, n, taps, at
+    return places, taps, at
 
 
 @njit(**_fast)
@@ -109,6 +87,34 @@ def image_without(area, g, tall, wide, x, i):
 
 
 @njit(**_fast)
+def prepared(g, like, scratch):
+    """-> (whether images are copied, height, width and numbers of what a group's windows are read from, places, taps, room for the
+    addresses of a tile's rows and for a copied image, the end)."""
+    copied, tall, wide = border(g)
+    places, taps, at = tables(g, wide, scratch)
+    starts, at = take(at, ROWS_N, np.int64(0))
+    area, at = take(at, tall * wide * g[2, 0] if copied else 1, like)
+    return copied, tall, wide, tall * wide * (g[2, 0] // g[14, 0]), places, taps, starts, area, at
+
+
+@njit(**_fast)
+def image_at(x, i, g, copied, tall, wide, area):
+    """The address of image i: of the copy in `area`, made now, where it is copied."""
+    if copied:
+        bordered_image(x, i, g, tall, wide, area)
+        return address(area)
+    return address(x) + i * x.shape[1] * x.itemsize
+
+
+@njit(**_fast)
+def panel(columns, size):
+    """How many columns a panel takes, whole vectors: panels are of nearly equal width."""
+    lanes = VECTOR // size
+    panels = (columns + VECTORS_N * lanes - 1) // (VECTORS_N * lanes)
+    return ((columns + panels - 1) // panels + lanes - 1) // lanes * lanes
+
+
+@njit(**_fast)
 def products(like, starts, m, table, count, b, ldb, w, c, ldc, begin, step):
     """m <= ROWS_N rows of up to VECTORS_N vectors; fewer than a whole tile's one by one."""
     lanes = VECTOR // like.itemsize
@@ -119,4 +125,4 @@ def products(like, starts, m, table, count, b, ldb, w, c, ldc, begin, step):
     else:
         for q in range(m):
             first = begin + q * step * like.itemsize if begin != 0 else begin
-            _row(like, vectors, address(starts) + q * 8, table, count, b, ldb, c + q * ldc * like.itemsize, ldc, first, step, rest)
+            _row(like, False, vectors, address(starts) + q * 8, table, count, b, ldb, c + q * ldc * like.itemsize, ldc, first, step, rest)

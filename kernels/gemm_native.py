@@ -6,44 +6,14 @@ import numpy as np
 from numba import carray, njit
 
 from gpunn.kernels.gemm import BLOCK_K, BLOCK_K_TN, BLOCK_N_NT, BLOCK_ROWS
-from gpunn.kernels.gemm_tiles import ROWS_N, ROWS_T, VECTOR, VECTORS_N, VECTORS_T, flip, keep, tile
-from gpunn.kernels.native import address, pointer
+from gpunn.kernels.gemm_tiles import ROWS_N, ROWS_T, VECTOR, VECTORS_N, VECTORS_T, by_width, flip, keep, tile
+from gpunn.kernels.native import PLAIN, address, pointer
 
-_n_full, _n1, _n2, _n3 = (tile(ROWS_N, VECTORS_N, False), *(tile(ROWS_N, min(v, VECTORS_N), True) for v in (1, 2, 3)))
-_t_full = tile(ROWS_T, VECTORS_T, False)
-_t1, _t2, _t3, _t4, _t5, _t6 = (tile(ROWS_T, min(v, VECTORS_T), True) for v in (1, 2, 3, 4, 5, 6))
+_ARGUMENTS = "a, ks, count, b, ldb, c, ldc, accumulate, rest"
+_tile_n = by_width(tile(ROWS_N, VECTORS_N, False), [tile(ROWS_N, min(v, VECTORS_N), True) for v in (1, 2, 3)], _ARGUMENTS)
+_tile_t = by_width(tile(ROWS_T, VECTORS_T, False), [tile(ROWS_T, min(v, VECTORS_T), True) for v in range(1, 7)], _ARGUMENTS)
 _keep_n, _keep_t, _flip_n = keep(ROWS_N), keep(ROWS_T), flip(ROWS_N)
-_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-
-
-@njit(**_fast)
-def _tile_n(like, whole, vectors, a, ks, count, b, ldb, c, ldc, accumulate, rest):
-    if whole:
-        _n_full(like, a, ks, count, b, ldb, c, ldc, accumulate, rest)
-    elif vectors == 1:
-        _n1(like, a, ks, count, b, ldb, c, ldc, accumulate, rest)
-    elif vectors == 2:
-        _n2(like, a, ks, count, b, ldb, c, ldc, accumulate, rest)
-    else:
-        _n3(like, a, ks, count, b, ldb, c, ldc, accumulate, rest)
-
-
-@njit(**_fast)
-def _tile_t(like, whole, vectors, a, ks, count, b, ldb, c, ldc, accumulate, rest):
-    if whole:
-        _t_full(like, a, ks, count, b, ldb, c, ldc, accumulate, rest)
-    elif vectors == 1:
-        _t1(like, a, ks, count, b, ldb, c, ldc, accumulate, rest)
-    elif vectors == 2:
-        _t2(like, a, ks, count, b, ldb, c, ldc, accumulate, rest)
-    elif vectors == 3:
-        _t3(like, a, ks, count, b, ldb, c, ldc, accumulate, rest)
-    elif vectors == 4:
-        _t4(like, a, ks, count, b, ldb, c, ldc, accumulate, rest)
-    elif vectors == 5:
-        _t5(like, a, ks, count, b, ldb, c, ldc, accumulate, rest)
-    else:
-        _t6(like, a, ks, count, b, ldb, c, ldc, accumulate, rest)
+_fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
 
 @njit(**_fast)

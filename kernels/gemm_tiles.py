@@ -1,11 +1,14 @@
 """Register tiles and small transposes, written in LLVM's vector types: the inner loops of `gemm_native`. Imported only with Numba."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from llvmlite import binding, ir
-from numba import types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+
+from gpunn.kernels.native import PLAIN
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
 
@@ -196,6 +199,17 @@ class _TileBuilder:
             held[i, v] = total
         for i, v in cells:
             self.store(held[i, v], cell(out, i, v), v == self.vectors - 1)
+
+
+def by_width(full: Any, narrow: Sequence[Any], arguments: str) -> Any:
+    """One compiled function of many tiles: ``f(like, whole, vectors, <arguments>)`` runs `full` where whole, else the tile of so many
+    vectors, and the last of `narrow` where there are more."""
+    lines = [f"def chosen(like, whole, vectors, {arguments}):", "    if whole:", f"        full(like, {arguments})"]
+    for v in range(1, len(narrow) + 1):
+        lines += [f"    elif vectors == {v}:" if v < len(narrow) else "    else:", f"        narrow_{v}(like, {arguments})"]
+    space = {"full": full, **{f"narrow_{v}": tile for v, tile in enumerate(narrow, 1)}}
+    exec("\n".join(lines), space)
+    return njit(nogil=True, error_model="numpy", **PLAIN)(space["chosen"])
 
 
 def keep(lanes: int) -> Any:

@@ -11,11 +11,12 @@ from gpunn.kernels.record import Kernel, columns_of, first_rows, matrix, parse, 
 from gpunn.kernels.windows import Windows, add_back, padded, taps_of, windows_of
 
 
-def _kernel(name: str, signature: str, reference, native, cost) -> Kernel:
+def _kernel(name: str, signature: str, reference, native, cost, section: str | None = None, **words: str) -> Kernel:
+    """`section` of the CUDA file is by default the kernel's own."""
     return register(
         Kernel(
-            name=name, operands=parse(signature), extent=first_rows, reference=reference, native=native, cuda=cuda_kernel("pool.cu", name),
-            cost=cost, family="images",
+            name=name, operands=parse(signature), extent=first_rows, reference=reference, native=native,
+            cuda=cuda_kernel("pool.cu", section or name, name, **words), cost=cost, family="images",
         )
     )
 
@@ -101,7 +102,8 @@ def _max_bwd_native(dy, at, g, dx, lo, hi, scratch):
 
 
 MAX_POOL_BWD = _kernel(
-    "max_pool_bwd", "dy, at:full:i4, geometry:whole:i8 -> dx", _max_bwd_reference, _max_bwd_native, lambda dy, at, g, dx: 0.2 * _values(g)
+    "max_pool_bwd", "dy, at:full:i4, geometry:whole:i8 -> dx", _max_bwd_reference, _max_bwd_native, lambda dy, at, g, dx: 0.2 * _values(g),
+    "pool_bwd", OPERAND="int* __restrict__ at", PART="at[k] == (h - r * sr) * kc + w - s * sc ? dy[k] : T(0)",
 )
 
 
@@ -177,7 +179,7 @@ def _mean_bwd_native(dy, shares, g, dx, lo, hi, scratch):
 
 AVERAGE_POOL_BWD = _kernel(
     "average_pool_bwd", "dy, shares:whole, geometry:whole:i8 -> dx", _mean_bwd_reference, _mean_bwd_native,
-    lambda dy, s, g, dx: 0.15 * _values(g),
+    lambda dy, s, g, dx: 0.15 * _values(g), "pool_bwd", OPERAND="T* __restrict__ shares", PART="dy[k] * shares[r * wide + s]",
 )
 
 

@@ -13,6 +13,7 @@ Arrays that the options do not ask for have no columns; without KEEP q and r hav
 from collections.abc import Callable
 from typing import Any
 
+from gpunn.kernels import recurrent_cuda as fills
 from gpunn.kernels import recurrent_formulas as formulas
 from gpunn.kernels import recurrent_reference as references
 from gpunn.kernels import recurrent_text as texts
@@ -86,7 +87,9 @@ def _pair(kind: str, cell: formulas.Cell) -> Pair:
         out.append(register(Kernel(
             name=name, operands=operands, extent=first_rows, reference=reference, native_text=natives[i], family=cell.name,
             formulas=tuple(dict.fromkeys(f for formula in parts for f in formula.closure())), geometry="rows",
-            cuda=cuda_kernel("recurrent.cu", kind + ("_bwd" if i else ""), name, **words, **calls),
+            cuda=cuda_kernel(
+                "recurrent.cu", ("recurrent", "recurrent_bwd")[i], name, **fills.parts(kind, i > 0, operands), **words, **calls
+            ),
             cost=_cost(operands), scratch=_scratch(operands), grain=16,
         )))
     return out[0], out[1]

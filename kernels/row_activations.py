@@ -151,7 +151,9 @@ GLU_BWD = register(
         formulas=tuple(_GATED_BWD.closure()),
         native_text=_native(
             _GATED_BWD, "def body(dy, x, dx, lo, hi, scratch):", "    half = dy.shape[1]", "    for i in range(lo, hi):",
-            "        for j in range(half):", "            dx[i, j], dx[i, j + half] = gated_bwd(dy[i, j], x[i, j], x[i, j + half])",
+            # slices, so that LLVM sees that the halves are apart and makes vectors
+            "        d, a, b, da, db = dy[i], x[i, :half], x[i, half:], dx[i, :half], dx[i, half:]",
+            "        for j in range(half):", "            da[j], db[j] = gated_bwd(d[j], a[j], b[j])",
         ),
         cuda=cuda_kernel("row_activations.cu", "glu_bwd"), geometry="rows", cost=lambda dy, x, dx: 0.8 * columns_of(dy),
     )

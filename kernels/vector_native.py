@@ -14,8 +14,10 @@ from numba import types
 from numba.extending import intrinsic, overload, register_jitable
 
 from gpunn.kernels import coefficients, vector_math
+from gpunn.kernels.native import PLAIN
 
-_OPTIONS: Any = {"fastmath": {"contract"}, "error_model": "numpy", "forceinline": True}  # not reassoc: it would undo the two-part reduction
+# not reassoc: it would undo the two-part reduction
+_OPTIONS: Any = {"fastmath": {"contract"}, "error_model": "numpy", "forceinline": True, **PLAIN}
 
 
 class Kind(NamedTuple):

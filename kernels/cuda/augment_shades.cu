@@ -6,7 +6,7 @@ KERNEL(augment_levels)(const T* __restrict__ x, const double* __restrict__ drawn
   const long long row = blockIdx.x, at = row * columns;
   const double* __restrict__ d = drawn + row * 20;
   const T limit = low + (T)d[1] * (high - low), plus = (T)d[0] * (high - low), bits = (T)d[2];
-  const T grid = (high - low) * (T)(256.0 / 255.0) / (T)exp2(floor(bits));
+  const T grid = (high - low) * T(1.003921568627451) / (T)exp2(floor(bits));
   for (long long c = 0; c < channels; ++c) {
     T first = x[at + c], last = first;
     for (long long k = c + threadIdx.x * channels; k < columns; k += blockDim.x * channels) {
@@ -33,7 +33,7 @@ KERNEL(augment_equalize)(const T* __restrict__ x, const double* __restrict__ dra
   __shared__ int first;
   const long long row = blockIdx.x, at = row * columns;
   const T wide = high - low, most = T(255);
-  if (drawn[row * 20 + 4] <= 0.5) {
+  if (drawn[row * 20 + 4] <= T(0.5)) {
     for (long long k = threadIdx.x; k < columns; k += blockDim.x) y[at + k] = x[at + k];
     return;
   }
@@ -62,7 +62,9 @@ KERNEL(augment_equalize)(const T* __restrict__ x, const double* __restrict__ dra
       T out = x[at + k];
       if (v - v == T(0) && whole > 0) {
         const int b = (int)minimum(maximum(v, T(0)), most);
-        out = low + (T)rint((double)((long long)(below[b] - first) * 255) / (double)whole) / most * wide;
+        const long long twice = (long long)(below[b] - first) * 510 + whole, level = quotient(twice, 2LL * whole);
+        const bool down = (level & 1) != 0 && level * 2 * whole == twice;  // a half goes to the even one, as NumPy rounds
+        out = low + (T)(level - down) / most * wide;
       }
       y[at + k] = out;
     }
@@ -75,12 +77,12 @@ KERNEL(augment_shade)(const T* __restrict__ x, const double* __restrict__ drawn,
   const T* __restrict__ image = x + blockIdx.x * columns;
   T* __restrict__ out = y + blockIdx.x * columns;
   const T grey = (T)drawn[blockIdx.x * 20 + 7], sharp = (T)drawn[blockIdx.x * 20 + 8];
-  const T around_weight = (T)(1.0 / 13.0), middle = (T)(5.0 / 13.0);
+  const T around_weight = T(0.07692307692307693), middle = T(0.38461538461538464);
   for (long long k = threadIdx.x; k < columns; k += blockDim.x) {
     const long long pixel = quotient(k, channels), i = quotient(pixel, width), j = pixel - i * width, at = pixel * channels;
     T v = image[k];
     if (channels == 3 && grey != T(0)) {
-      v += grey * ((T)0.2989 * image[at] + (T)0.587 * image[at + 1] + (T)0.114 * image[at + 2] - v);
+      v += grey * (T(0.2989) * image[at] + T(0.587) * image[at + 1] + T(0.114) * image[at + 2] - v);
     }
     if (sharp != T(0)) {
       T around = T(0);

@@ -120,16 +120,7 @@ KERNEL(hits_by_column)(const T* __restrict__ choice, const T* __restrict__ targe
       all += w * t;
     }
   }
-  both = strip_sum(both, part);
-  wrong = strip_sum(wrong, part);
-  missed = strip_sum(missed, part);
-  all = strip_sum(all, part);
-  if (threadIdx.y == 0 && column < columns) {
-    sums[column] += both;
-    sums[columns + column] += wrong;
-    sums[2 * columns + column] += missed;
-    sums[3 * columns + column] += all;
-  }
+  add_four(both, wrong, missed, all, part, sums + column, columns, column < columns);
 }
 
 KERNEL(squares_by_column)(const T* __restrict__ p, const T* __restrict__ target, const T* __restrict__ weight, double* __restrict__ sums,
@@ -146,14 +137,5 @@ KERNEL(squares_by_column)(const T* __restrict__ p, const T* __restrict__ target,
       all += w;
     }
   }
-  first = strip_sum(first, part);
-  second = strip_sum(second, part);
-  off = strip_sum(off, part);
-  all = strip_sum(all, part);
-  if (threadIdx.y == 0 && column < columns) {
-    sums[column] += first;
-    sums[columns + column] += second;
-    sums[2 * columns + column] += off;
-    sums[3 * columns + column] += all;
-  }
+  add_four(first, second, off, all, part, sums + column, columns, column < columns);
 }

@@ -27,8 +27,9 @@ KERNEL(max_pool)(const T* __restrict__ x, const long long* __restrict__ g, T* __
   }
 }
 
-KERNEL(max_pool_bwd)(const T* __restrict__ dy, const int* __restrict__ at, const long long* __restrict__ g, T* __restrict__ dx,
-                     long long elements, long long columns) {
+// PART is what output k, in window (r, s), gives the pixel: of dy and of OPERAND
+KERNEL(pool_bwd)(const T* __restrict__ dy, const OPERAND, const long long* __restrict__ g, T* __restrict__ dx, long long elements,
+                 long long columns) {
   const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], tall = (int)g[3], wide = (int)g[4], kr = (int)g[6];
   const int kc = (int)g[7], sr = (int)g[8], sc = (int)g[9], size = height * width * channels;
   EACH_ELEMENT(i, e, size, elements, columns) {
@@ -40,7 +41,7 @@ KERNEL(max_pool_bwd)(const T* __restrict__ dy, const int* __restrict__ at, const
       #pragma unroll 1
       for (int s = w < kc ? 0 : (w - kc) / sc + 1; s < wide && s * sc <= w; ++s) {
         const long long k = first + (r * wide + s) * channels;
-        if (at[k] == (h - r * sr) * kc + w - s * sc) sum += dy[k];
+        sum += PART;
       }
     }
     dx[i * (long long)size + e] = sum;
@@ -85,25 +86,6 @@ KERNEL(average_pool)(const T* __restrict__ x, const T* __restrict__ shares, cons
       }
     }
     y[i * (long long)size + e] = (sum + (blocks + block)) * shares[place];
-  }
-}
-
-KERNEL(average_pool_bwd)(const T* __restrict__ dy, const T* __restrict__ shares, const long long* __restrict__ g, T* __restrict__ dx,
-                         long long elements, long long columns) {
-  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], tall = (int)g[3], wide = (int)g[4], kr = (int)g[6];
-  const int kc = (int)g[7], sr = (int)g[8], sc = (int)g[9], size = height * width * channels;
-  EACH_ELEMENT(i, e, size, elements, columns) {
-    const int place = e / channels, row = place / width, h = row + (int)g[12], w = place - row * width + (int)g[13];
-    const long long first = i * columns + (e - place * channels);
-    T sum = T(0);
-    #pragma unroll 1
-    for (int r = h < kr ? 0 : (h - kr) / sr + 1; r < tall && r * sr <= h; ++r) {
-      #pragma unroll 1
-      for (int s = w < kc ? 0 : (w - kc) / sc + 1; s < wide && s * sc <= w; ++s) {
-        sum += dy[first + (r * wide + s) * channels] * shares[r * wide + s];
-      }
-    }
-    dx[i * (long long)size + e] = sum;
   }
 }
 

@@ -152,6 +152,20 @@ template <class V> __device__ __forceinline__ V strip_sum(V v, V* __restrict__ p
   __syncthreads();  // part may be used again
   return v;
 }
+// Four numbers of every thread added up over threadIdx.y and to sums[0], sums[apart], sums[2 apart] and sums[3 apart]; `part` as above.
+__device__ __forceinline__ void add_four(double a, double b, double c, double d, double* __restrict__ part, double* __restrict__ sums,
+                                         long long apart, bool inside) {
+  a = strip_sum(a, part);
+  b = strip_sum(b, part);
+  c = strip_sum(c, part);
+  d = strip_sum(d, part);
+  if (threadIdx.y == 0 && inside) {
+    sums[0] += a;
+    sums[apart] += b;
+    sums[2 * apart] += c;
+    sums[3 * apart] += d;
+  }
+}
 // Add weighted values to sums = (weighted total, weight, first step that was not finite or -1): in double, in a fixed order. One block.
 template <class V> __device__ __forceinline__ void add_up(const V* __restrict__ values, const V* __restrict__ weights, long long step,
                                                           double* __restrict__ sums, long long rows, double* __restrict__ part) {
