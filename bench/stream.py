@@ -134,12 +134,12 @@ def work(path: str, mapped: bool, shuffle: str, batch: int, steps: int, hidden: 
 
 class Contestant:
     def __init__(self, name: str, path: str, options: argparse.Namespace, group: pathlib.Path | None):
-        mapped, shuffle, limited = CONTESTANTS[name]
+        mapped, shuffle, _ = CONTESTANTS[name]
         self.name, self.seconds, self.busy, self.peak = name, [], [], []
         command = [sys.executable, __file__, "--work", path, "--mapped", str(int(mapped)), "--shuffle", shuffle, "--batch",
                    str(options.batch), "--steps", str(options.steps), "--hidden", *map(str, options.hidden)]
         command += ["--memory-rows", str(options.memory_rows)] if options.memory_rows else []
-        enter = lambda: (group / "cgroup.procs").write_text(str(os.getpid())) if limited and group else None  # noqa: E731
+        enter = lambda: (group / "cgroup.procs").write_text(str(os.getpid())) if group else None  # noqa: E731
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=enter)
         if self.process.stdout.readline().strip() != "ready":
             raise RuntimeError(f"{name} did not start")
@@ -160,10 +160,10 @@ class Contestant:
         self.process.wait()
 
 
-def limited_group(megabytes: int) -> pathlib.Path | None:
-    """A control group with that much memory (version 1 or 2), or None where we may not make one."""
+def limited_group(megabytes: int, number: int) -> pathlib.Path | None:
+    """A control group with that much memory (version 1 or 2), or None where we may not make one; its number among ours."""
     for root, name in (("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")):
-        group = pathlib.Path(root) / f"gpunn-stream-{os.getpid()}"
+        group = pathlib.Path(root) / f"gpunn-stream-{os.getpid()}-{number}"
         try:
             group.mkdir()
             (group / name).write_text(str(megabytes << 20))
@@ -195,8 +195,9 @@ def main() -> None:
         shape = options.batch, options.steps, options.hidden, options.memory_rows
         work(options.work, bool(options.mapped), options.shuffle, *shape)
         return
-    group = limited_group(options.limit_mb) if options.limit_mb else None
-    names = [n for n in options.only if group or not options.limit_mb or not CONTESTANTS[n][2]]
+    limited = [n for n in options.only if CONTESTANTS[n][2] and options.limit_mb]
+    groups = {n: limited_group(options.limit_mb, k) for k, n in enumerate(limited)}  # one each: what they take together is nobody's matter
+    names = [n for n in options.only if groups.get(n, True)]
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         path = pathlib.Path(options.data or folder) / f"rows-{options.rows}.npy"
         if not path.exists():
@@ -211,7 +212,7 @@ def main() -> None:
                 target.hardlink_to(file)
             forget(target)
         disk = disk_rate(copy)
-        contestants = [Contestant(name, str(copy if CONTESTANTS[name][2] else path), options, group) for name in names]
+        contestants = [Contestant(name, str(copy if CONTESTANTS[name][2] else path), options, groups.get(name)) for name in names]
         for c in contestants:
             c.turn()  # compiles; the limited ones start with a cold cache
             c.seconds.clear()
@@ -221,12 +222,15 @@ def main() -> None:
                 c.turn()
         for c in contestants:
             c.close()
-    if group:
-        group.rmdir()
+    for group in groups.values():
+        if group:
+            group.rmdir()
     rows = options.batch * options.steps
-    result = {"file_mb": options.rows * WIDTH >> 20, "limit_mb": options.limit_mb if group else None, "memory_rows": options.memory_rows,
-              "disk_mb_per_second": disk, "batch": options.batch, "hidden": options.hidden, "turns": options.turns, "steps": options.steps,
-              "contestants": {}}
+    result = {
+        "file_mb": options.rows * WIDTH >> 20, "limit_mb": options.limit_mb if any(groups.values()) else None,
+        "memory_rows": options.memory_rows, "disk_mb_per_second": disk, "batch": options.batch, "hidden": options.hidden,
+        "turns": options.turns, "steps": options.steps, "contestants": {},
+    }  # fmt: skip
     base = {CONTESTANTS[c.name][1]: c for c in contestants if c.name.startswith("memory")}
     for c in contestants:
         against = base.get(CONTESTANTS[c.name][1])

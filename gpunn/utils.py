@@ -14,6 +14,7 @@ _ELSEWHERE = {
     **dict.fromkeys(("array_to_img", "img_to_array", "load_img", "save_img"), "gpunn.preprocessing.files"),
     "class_weights": "gpunn.preprocessing.labels",
     "pad_sequences": "gpunn.preprocessing.sequence",
+    "unpack_x_y_sample_weight": "gpunn.training.own_step",
 }
 __all__ += [*_ELSEWHERE]
 

@@ -149,6 +149,11 @@ def _bring(s, n):
     return s - (n - 1) * np.floor(s / (n - 1)) if n > 1 else s * 0
 
 
+def _within(sy, top, sx, side):
+    """Whether the pixel at these coordinates and those below and beside it lie in the image."""
+    return sy >= 0 and sy < top and sx >= 0 and sx < side
+
+
 def _gather_native(x, maps, field, height, width, channels, out_height, out_width, mode, order, strength, cval, y, lo, hi, scratch):
     T = x.dtype.type
     h, w, ch, oh, ow, how, lin = height[0], width[0], channels[0], out_height[0], out_width[0], mode[0], order[0]
@@ -160,7 +165,24 @@ def _gather_native(x, maps, field, height, width, channels, out_height, out_widt
         image, out = x[r], y[r]
         for i in range(oh):
             row_y, row_x = m0 * T(i) + m2, m3 * T(i) + m5
+            begin, end = ow, ow
+            if lin != 0 and power == 0 and ch == 1:
+                begin = 0
+                while begin < ow and not _within(row_y + m1 * T(begin), top, row_x + m4 * T(begin), side):
+                    begin += 1
+                while end > begin and not _within(row_y + m1 * T(end - 1), top, row_x + m4 * T(end - 1), side):
+                    end -= 1
+                # all four pixels of these lie in the image, but for rounding; a loop of vectors
+                for j in range(begin, end):
+                    sy, sx = row_y + m1 * T(j), row_x + m4 * T(j)
+                    y0, x0 = min(max(np.int64(sy), 0), h - 2), min(max(np.int64(sx), 0), w - 2)
+                    fy, fx, first = sy - T(y0), sx - T(x0), y0 * w + x0
+                    left, low = image[first], image[first + w]
+                    upper = left + fx * (image[first + 1] - left)
+                    out[i * ow + j] = upper + fy * (low + fx * (image[first + w + 1] - low) - upper)
             for j in range(ow):
+                if j >= begin and j < end:
+                    continue
                 sy, sx, at = row_y + m1 * T(j), row_x + m4 * T(j), (i * ow + j) * ch
                 if power != 0:
                     sy += power * field[r, 2 * (i * ow + j)]

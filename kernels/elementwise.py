@@ -20,6 +20,9 @@ def elementwise(signature: str, name: str | None = None, family: str = "") -> Ca
     Raises `FormulaError` when the function is not in the formula language, ValueError when signature and function disagree, or the name is
     another kernel's.
     """
+    if not isinstance(signature, str):
+        what = f"the function {signature.__name__!r}" if callable(signature) else repr(signature)
+        raise TypeError(f'elementwise: expected a signature of the operands, as in @gpunn.elementwise("x -> y"). Received: {what}.')
 
     def wrap(function: Callable) -> Kernel:
         return from_formula(Formula(function, name), signature, family)

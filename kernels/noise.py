@@ -10,6 +10,8 @@ from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.philox import MASK, philox_block, words
 from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
 
+AT_ONCE = 64  # blocks of four numbers that the CPU makes together
+
 
 def normals(n: int, seed: int, stream: int, step: int) -> np.ndarray:
     """Standard normals, float64."""
@@ -70,29 +72,25 @@ def _noisy(x, v, n, stddev, relative):
 def _gaussian_native(x, step, seed, stream, stddev, relative, y, lo, hi, scratch):
     columns = x.shape[1]
     x, y = x.reshape(x.size), y.reshape(y.size)
+    T = x.dtype.type
     t = np.uint64(step[0])
     s0, s1 = t & np.uint64(MASK), t >> np.uint64(32)
     key = np.uint64(seed[0])
     k0, k1 = key & np.uint64(MASK), key >> np.uint64(32)
     st = np.uint64(stream[0])
-    f, own = x.dtype.type(stddev[0]), relative[0]
+    f, own = T(stddev[0]), relative[0]
     start, stop = lo * columns, hi * columns
-    q0, q1 = (start + 3) // 4, stop // 4
-    for q in range(q0, q1):  # whole blocks
-        a, b, c, d = philox_block(np.uint64(q), st, s0, s1, k0, k1)
-        first, second = _radius(x, a), _radius(x, c)
-        (c0, n0), (c1, n1) = _turn(x, b), _turn(x, d)
-        y[4 * q] = _noisy(x, x[4 * q], first * c0, f, own)
-        y[4 * q + 1] = _noisy(x, x[4 * q + 1], first * n0, f, own)
-        y[4 * q + 2] = _noisy(x, x[4 * q + 2], second * c1, f, own)
-        y[4 * q + 3] = _noisy(x, x[4 * q + 3], second * n1, f, own)
-    for e in range(start, stop):  # the ragged ends
-        if e >= 4 * q0 and e < 4 * q1:
-            continue
-        a, b, c, d = philox_block(np.uint64(e // 4), st, s0, s1, k0, k1)
-        u, v = (a, b) if e % 4 < 2 else (c, d)
-        cosine, sine = _turn(x, v)
-        y[e] = _noisy(x, x[e], _radius(x, u) * (cosine if e % 2 == 0 else sine), f, own)
+    word, n = np.empty((4, AT_ONCE), np.uint64), np.empty((4, AT_ONCE), T)
+    for first in range(start // 4, (stop + 3) // 4, AT_ONCE):  # so many blocks, a step at a time: each of these loops is one of vectors
+        for q in range(AT_ONCE):
+            word[0, q], word[1, q], word[2, q], word[3, q] = philox_block(np.uint64(first + q), st, s0, s1, k0, k1)
+        for pair in range(2):
+            for q in range(AT_ONCE):
+                radius = _radius(x, word[2 * pair, q])
+                cosine, sine = _turn(x, word[2 * pair + 1, q])
+                n[2 * pair, q], n[2 * pair + 1, q] = radius * cosine, radius * sine
+        for e in range(max(start, 4 * first), min(stop, 4 * (first + AT_ONCE))):
+            y[e] = _noisy(x, x[e], n[e & 3, (e >> 2) - first], f, own)
 
 
 # y = x + stddev * n, or x + stddev * n * x where `relative` is 1; n standard normal

@@ -88,10 +88,19 @@ def check(architecture: str, text: ModuleText) -> tuple[str, list[str]]:
     return line, [f"sm_{architecture}: {name} spills {u.spilled} bytes a thread" for name, u in used.items() if u.spilled]
 
 
+def every_many() -> ModuleText:
+    """Every kernel over replicas, each of which has its own seed."""
+    from gpunn.kernels.device import instances
+    from gpunn.kernels.many import many_module
+
+    return many_module((k, d, tuple(o.name for o in k.operands if o.name == "seed" and o.kind == "const")) for k, d in instances())
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m gpunn.kernels.offline", description=__doc__)
     parser.add_argument("--arch", default=",".join(ARCHITECTURES), help="comma-separated, without sm_ (default: %(default)s)")
     parser.add_argument("--threads", type=int, default=2, help="compilations at a time (default: %(default)s)")
+    parser.add_argument("--replicas", action="store_true", help="compile the forms for several replicas in one launch instead; see `many`")
     options = parser.parse_args(arguments)
     try:
         from cupy_backends.cuda.libs import nvrtc
@@ -100,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ImportError, RuntimeError) as error:
         print(f"NVRTC cannot be used: {error}\nIt comes with CuPy: pip install 'gpunn[cuda13]'", file=sys.stderr)
         return 1
-    text = module_text()
+    text = every_many() if options.replicas else module_text()
     print(f"NVRTC {version}, {len(text.names)} kernels, {len(text.source.splitlines())} lines")
     print(f"{'arch':7} kernels registers  (of)                           spilled  seconds")
     wrong = []

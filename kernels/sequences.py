@@ -95,9 +95,37 @@ def mask_rows(x, m):
     return x * m
 
 
+@elementwise("y, m:col -> y", family="sequences")
+def divide_rows(y, m):
+    return y / m
+
+
 @elementwise("x, value:const -> y", family="sequences")
 def unequal(x, value):
     return 1.0 if x != value else 0.0
+
+
+@elementwise("a, b, m:col -> y", family="sequences")
+def choose_rows(a, b, m):
+    """Rows of a where the mask is 1, of b where it is 0."""
+    return a if m != 0.0 else b
+
+
+@elementwise("dy, m:col -> da, db", family="sequences")
+def choose_rows_bwd(dy, m):
+    share = 1.0 if m != 0.0 else 0.0
+    return dy * share, dy * (1.0 - share)
+
+
+@elementwise("z, m -> z", family="sequences")
+def bar(z, m):
+    """Scores of places that are masked, lowered as Keras does it."""
+    return z if m != 0.0 else z - 1e9
+
+
+@elementwise("x, scale:row -> y", family="sequences")
+def times_columns(x, scale):
+    return x * scale
 
 
 # ---------------------------------------------------------------------- two arrays of a shape, merged and parted

@@ -51,15 +51,17 @@ class CpuProgram:
             self._plan = self._schedule(self._threads)
         return self._plan
 
-    def _schedule(self, threads: int) -> Schedule:
-        return schedule(cut_flat(split_first(self.nodes)), threads)
+    def _schedule(self, threads: int, like: Schedule | None = None) -> Schedule:
+        nodes = cut_flat(split_first(self.nodes))
+        return (None if like is None else like.of(nodes)) or schedule(nodes, threads)
 
-    def replay(self, threads: int) -> Any:
-        """The compiled step for so many threads, for whoever runs several programs at once. The same bits as `run`'s."""
+    def replay(self, threads: int, like: Any = None) -> Any:
+        """The compiled step for so many threads, for whoever runs several programs at once. The same bits as `run`'s. `like`: that of
+        another model of the same architecture, whose schedule it can have."""
         if threads not in self._replays:
             from gpunn.backend.native import Replay
 
-            self._replays[threads] = Replay(self._schedule(threads), threads)
+            self._replays[threads] = Replay(self._schedule(threads, None if like is None else like.plan), threads)
         return self._replays[threads]
 
     def run(self, steps: int = 1) -> None:

@@ -22,7 +22,7 @@ class Replay:
     """A schedule with its argument blocks; calling it runs steps."""
 
     def __init__(self, plan: Schedule, threads: int):
-        self.threads, self.cost = threads, plan.cost
+        self.threads, self.plan = threads, plan
         self._keep: list[Any] = [plan]
         blocks = []
         self._functions = np.empty(len(plan.order), np.int64)

@@ -102,12 +102,22 @@ class Schedule:
     """``order``: nodes as they are laid out; ``tasks``: (first, end, lo, hi) over that order.
 
     ``queues[p, q]:queues[p, q + 1]`` are the tasks of phase p that thread q takes first: the same part of each axis in every phase.
+    ``places``: where the nodes of the order stood among those that were given.
     """
 
     order: list[Node]
     tasks: np.ndarray
     queues: np.ndarray
     cost: float  # nanoseconds of one run on one core, estimated
+    places: tuple[int, ...] = ()
+
+    def of(self, nodes: Sequence[Node]) -> "Schedule | None":
+        """The same for the launches of another model of the same architecture; None where they are not the same kernels on as many rows."""
+        if len(nodes) != len(self.order):
+            return None
+        order = [nodes[i] for i in self.places]
+        same = all(a.kernel is b.kernel and a.extent == b.extent for a, b in zip(order, self.order, strict=True))
+        return Schedule(order, self.tasks, self.queues, self.cost, self.places) if same else None
 
 
 def schedule(nodes: Sequence[Node], threads: int) -> Schedule:
@@ -132,7 +142,9 @@ def schedule(nodes: Sequence[Node], threads: int) -> Schedule:
                 tasks += [task for _, task in sorted(share, key=lambda piece: -piece[0])]  # the longest first: threads end together
                 offsets.append(len(tasks))
             queues.append(offsets)
-    return Schedule(order, np.array(tasks, np.int64).reshape(-1, 4), np.array(queues, np.int64).reshape(-1, threads + 1), total)
+    places = {id(node): i for i, node in enumerate(nodes)}
+    tables = np.array(tasks, np.int64).reshape(-1, 4), np.array(queues, np.int64).reshape(-1, threads + 1)
+    return Schedule(order, *tables, total, tuple(places[id(node)] for node in order))
 
 
 def alone(node: Node) -> Schedule:

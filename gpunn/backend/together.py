@@ -90,8 +90,9 @@ class SideBySide(Together):
     def run(self, steps: int = 1) -> None:
         if steps <= 0:
             return
-        runs = [p.replay(self.each) for p in self.programs if p.nodes]
-        worth = self.crew > 1 and steps * sum(r.cost for r in runs) > self.least
+        first = self.programs[0].replay(self.each)
+        runs = [p.replay(self.each, first) for p in self.programs]
+        worth = self.crew > 1 and steps * first.plan.cost * len(runs) > self.least
         pieces = 1 if len(runs) % self.crew == 0 else min(PIECES, steps)
         cuts = [steps * i // pieces for i in range(pieces + 1)]
 
@@ -111,6 +112,7 @@ def share_out(jobs: Sequence[tuple[Any, ...]], threads: int) -> None:
     job's next piece, behind those that wait. Raises what the first call that failed has raised, after all have ended."""
     failed: list[BaseException] = []
     waiting: queue.SimpleQueue[Callable[[], Any]] = queue.SimpleQueue()
+    ended: queue.SimpleQueue[None] = queue.SimpleQueue()
     for function, *arguments in jobs:
         waiting.put(lambda f=function, a=arguments: f(*a))  # type: ignore[misc]
 
@@ -123,17 +125,18 @@ def share_out(jobs: Sequence[tuple[Any, ...]], threads: int) -> None:
             try:
                 if callable(rest := job()):
                     waiting.put(rest)
+                    continue
             except BaseException as error:  # in a thread of the crew nobody would hear of it
                 failed.append(error)
+            ended.put(None)
 
     if threads > 1:
         from gpunn.backend.native import _crew
 
-        others = [_crew().submit(work) for _ in range(threads - 1)]
-        work()
-        for done in others:
-            done.wait()
-    else:
-        work()
+        for _ in range(threads - 1):
+            _crew().submit(work)
+    work()
+    for _ in jobs:  # not for a thread that woke when nothing was left to do
+        ended.get()
     if failed:
         raise failed[0]

@@ -2,6 +2,7 @@
 
 from gpunn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from gpunn.layers.attention import MultiHeadAttention
+from gpunn.layers.attention_scores import AdditiveAttention, Attention
 from gpunn.layers.augmentation_augmix import AugMix
 from gpunn.layers.augmentation_colour import (
     RandomBrightness,
@@ -17,6 +18,7 @@ from gpunn.layers.augmentation_mix import CutMix, MixUp
 from gpunn.layers.augmentation_parts import Cutout, RandomElasticTransform, RandomErasing
 from gpunn.layers.augmentation_scaling import Normalization, Rescaling
 from gpunn.layers.base import Layer, Parameter
+from gpunn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from gpunn.layers.conv import Conv1D, Conv2D
 from gpunn.layers.conv_separable import DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D
 from gpunn.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
@@ -57,6 +59,7 @@ from gpunn.layers.prelu import PReLU
 from gpunn.layers.regularization import ActivityRegularization
 from gpunn.layers.resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
 from gpunn.layers.rnn import GRU, LSTM, SimpleRNN
+from gpunn.layers.rnn_of_cells import RNN
 from gpunn.layers.row_norms import GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization
 from gpunn.layers.shape import Flatten, Identity, Permute, RepeatVector, Reshape
 from gpunn.layers.text_vectorization import TextVectorization

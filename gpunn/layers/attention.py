@@ -13,7 +13,7 @@ from gpunn.layers.base import Pullback, positive
 from gpunn.layers.dropout import Drawing, threshold
 
 
-class _Attending(Drawing):
+class Attending(Drawing):
     """Queries, values and perhaps keys -> values mixed by how well each query's product with the keys does, softmax over the places."""
 
     takes_mask = True
@@ -84,7 +84,7 @@ class _Attending(Drawing):
         return out
 
 
-class MultiHeadAttention(_Attending):
+class MultiHeadAttention(Attending):
     """Attention of several heads (Vaswani et al. 2017), called on [query, value] or [query, value, key]; alone, an input attends to itself.
 
     Weights as Keras 3's: kernels (features, num_heads, key_dim) and biases (num_heads, key_dim) of query and key, the same with `value_dim`

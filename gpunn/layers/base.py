@@ -34,7 +34,7 @@ class Parameter:
     def __init__(self, name: str, value: np.ndarray, trainable: bool, backend: Backend):
         self.name, self.shape, self.trainable = name, value.shape, trainable
         self.backend = backend
-        self.value = backend.asarray(value)
+        self.value = backend.asarray(value).reshape(self.shape)  # a backend may give a number of no axes one
         self.gradient: Any = None
         self.regularizer: regularizers.Regularizer | None = None
         self.constraint: constraints.Constraint | None = None

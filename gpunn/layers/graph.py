@@ -128,10 +128,15 @@ class Connected:
                 raise TypeError(f"Layer {self.name!r}: expected symbolic tensors only. Received: {type(tensor).__name__} among them.")
         many = isinstance(x, (list, tuple, dict)) or len(inputs) > 1
         shapes = self._shapes_out([t.shape for t in inputs] if many else inputs[0].shape, inputs)
+        shapes = self.outputs_of_call(shapes, [t.shape for t in inputs] if many else inputs[0].shape, options)
         many_out = isinstance(shapes, list)
         outputs = [KerasTensor(s, self.dtype) for s in (shapes if many_out else [shapes])]
         Node(self, inputs, outputs, many, many_out, training, arguments, options)
         return self._output_of(outputs if many_out else outputs[0])
+
+    def outputs_of_call(self, shapes: Any, input_shapes: Any, options: dict[str, Any]) -> Any:
+        """Shapes of what a call with these options gives, where that is not what `compute_output_shape` says."""
+        return shapes
 
     def _shapes_out(self, shapes: Any, inputs: list[KerasTensor]) -> Any:
         if not isinstance(shapes, list):

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gpunn.backend.convolution import Pooling
+from gpunn.kernels.sequences import divide_rows, mask_rows
 from gpunn.kernels.windows import Windows
 from gpunn.layers.base import Layer, Pullback
 from gpunn.layers.sliding import Shape, channels_last, image_of, padding_of, sizes, windows
@@ -141,8 +142,34 @@ class GlobalMaxPooling1D(_Global):
 
 
 class GlobalAveragePooling1D(_Global):
-    """The mean of each channel over all steps: (rows, steps, channels) -> (rows, channels)."""
+    """The mean of each channel over all steps, or over those that a mask leaves: (rows, steps, channels) -> (rows, channels).
+
+    A row without any step left is 0 / 0, not a number, as in Keras.
+    """
 
     recordable = True
+    takes_mask = True
     rank = 1
     largest = False
+
+    def forward(self, x: Any, training: bool = False, mask: Any = None) -> tuple[Any, Pullback]:
+        if mask is None:
+            return super().forward(x, training)
+        ops, (steps, channels) = self.backend, image_of(x.shape, self.rank, self.name)
+        lines, column = (x.shape[0] * steps, channels), mask.reshape(x.shape[0] * steps)
+        kept = ops.empty(x.shape, x.dtype)
+        ops.launch(mask_rows, x.reshape(lines), column, kept.reshape(lines))
+        y, back = super().forward(kept, training)
+        share = Pooling(ops, Windows(1, steps, 1, 1, 1, 1, 1, steps)).mean(mask).reshape(x.shape[0])
+        ops.launch(divide_rows, y.reshape(x.shape[0], channels), share)
+
+        def pullback(dy: Any, need_dx: bool = True) -> Any:
+            if not need_dx:
+                return None
+            dy = dy.reshape(x.shape[0], channels)
+            ops.launch(divide_rows, dy, share)
+            dx = ops.empty(x.shape, x.dtype)
+            ops.launch(mask_rows, back(dy).reshape(lines), column, dx.reshape(lines))
+            return dx
+
+        return y, pullback

@@ -1,6 +1,5 @@
 """What the recurrent layers have in common: the inputs' products beside one kernel that takes every row through all steps."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,11 @@ from gpunn.kernels.activations import linear
 from gpunn.kernels.noise import MASKED
 from gpunn.kernels.record import REGISTRY, Kernel
 from gpunn.layers.base import Pullback, positive
-from gpunn.layers.dropout import Drawing, threshold
+from gpunn.layers.dropout import threshold
+from gpunn.layers.held_state import Stateful
 
 
-class Recurrent(Drawing):
+class Recurrent(Stateful):
     """A layer over the steps of (rows, steps, features). Keras's arguments; what each means stands with the subclasses.
 
     In training `dropout` drops features of the inputs and `recurrent_dropout` units of the state, by one mask for all gates and all steps.
@@ -39,7 +39,6 @@ class Recurrent(Drawing):
         self.go_backwards, self.stateful, self.unroll = bool(go_backwards), bool(stateful), bool(unroll)
         self.zero_output_for_mask = bool(zero_output_for_mask)
         self.in_time = False  # backwards, but each output at its input's place
-        self._held: tuple[Any, list[Any]] | None = None  # of a stateful layer: a backend, the state there
         self.kernel: Any = None
         self.recurrent_kernel: Any = None
         self.bias: Any = None
@@ -100,45 +99,9 @@ class Recurrent(Drawing):
         out = mask if self.return_sequences else None
         return [out, *[None] * self.states] if self.return_state else out
 
-    # ------------------------------------------------------------------ a stateful layer's state
-    def _initial(self, given: Sequence[Any], rows: int, dtype: Any) -> list[Any]:
-        ops = self.backend
-        if given or not self.stateful:
-            return list(given) or [ops.zeros((rows, self.units), dtype) for _ in range(self.states)]
-        return self._state(rows, dtype)
-
-    def _state(self, rows: int, dtype: Any) -> list[Any]:
-        """The arrays that hold the state from batch to batch, made at the first."""
-        ops = self.backend
-        if self._held is None:
-            self._held = ops, [ops.zeros((rows, self.units), dtype) for _ in range(self.states)]
-        elif self._held[0] is not ops:
-            self._held = ops, [ops.asarray(self._held[0].to_numpy(s)) for s in self._held[1]]
-        self.check_batches([rows])
-        return self._held[1]
-
-    def check_batches(self, sizes: Sequence[int]) -> None:
-        """Raises ValueError where a stateful layer's batches would not all have as many rows as the state."""
-        if not self.stateful:
-            return
-        wanted = sizes[0] if self._held is None else self._held[1][0].shape[0]
-        for rows in sizes:
-            if rows != wanted:
-                raise ValueError(
-                    f"Layer {self.name!r} is stateful: expected batches of {wanted} rows, as the first. Received: {rows} rows. "
-                    "reset_state(rows=None) lets it begin with batches of another size."
-                )
-
-    def reset_state(self, rows: Any = 0) -> None:
-        """Begin the next batch of a stateful layer with a state of zeros; with ``rows=None`` its number of rows may change, too."""
-        if rows is None:
-            self._held = None
-        elif self._held is not None:
-            for s in self._held[1]:
-                self._held[0].write(s, 0)
-
-    def reset_states(self) -> None:
-        self.reset_state()
+    @property
+    def state_sizes(self) -> list[int]:
+        return [self.units] * self.states
 
     # ------------------------------------------------------------------ forward
     def forward(self, x: Any, training: bool = False, mask: Any = None) -> tuple[Any, Pullback]:

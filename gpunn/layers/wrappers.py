@@ -28,7 +28,9 @@ class Wrapper(Drawing):
 
     @property
     def all_recordable(self) -> bool:
-        return all(type(layer).__dict__.get("recordable", False) for layer in self.within)
+        return all(
+            type(layer).__dict__.get("recordable", False) and getattr(layer, "all_recordable", True) for layer in self.within
+        )
 
     def lend(self) -> None:
         for i, layer in enumerate(self.within):
@@ -50,11 +52,11 @@ class Wrapper(Drawing):
             layer.unbuild()
 
 
-def _described(layer: Layer) -> dict[str, Any]:
+def described(layer: Layer) -> dict[str, Any]:
     return {"class_name": type(layer).__name__, "config": layer.get_config()}
 
 
-def _layer(given: Any) -> Any:
+def layer_of(given: Any) -> Any:
     """A layer from itself or from its description. Raises ValueError for an unknown class."""
     if not isinstance(given, dict):
         return given
@@ -69,7 +71,7 @@ class TimeDistributed(Wrapper):
     recordable = True
 
     def __init__(self, layer: Any, **common: Any):
-        self.layer = _layer(layer)
+        self.layer = layer_of(layer)
         super().__init__([self.layer], **common)
 
     def _inner(self, input_shape: Any) -> tuple[int | None, ...]:
@@ -96,7 +98,7 @@ class TimeDistributed(Wrapper):
         return y.reshape(*x.shape[:2], *y.shape[1:]), pullback
 
     def config(self) -> dict[str, Any]:
-        return {"layer": _described(self.layer)}
+        return {"layer": described(self.layer)}
 
 
 class Bidirectional(Wrapper):
@@ -111,7 +113,7 @@ class Bidirectional(Wrapper):
     takes_mask = supports_masking = True
 
     def __init__(self, layer: Any, merge_mode: str | None = "concat", weights: Any = None, backward_layer: Any = None, **common: Any):
-        layer, backward_layer = _layer(layer), _layer(backward_layer)
+        layer, backward_layer = layer_of(layer), layer_of(backward_layer)
         for given in (layer, backward_layer):
             if given is not None and not isinstance(given, Recurrent):
                 raise ValueError(f"Bidirectional wraps recurrent layers. Received: {given!r} (of type {type(given).__name__}).")
@@ -233,4 +235,4 @@ class Bidirectional(Wrapper):
         return 0.5 if self.merge_mode == "ave" else 1.0
 
     def config(self) -> dict[str, Any]:
-        return {"layer": _described(self.forward_layer), "backward_layer": _described(self.backward_layer), "merge_mode": self.merge_mode}
+        return {"layer": described(self.forward_layer), "backward_layer": described(self.backward_layer), "merge_mode": self.merge_mode}

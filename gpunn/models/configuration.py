@@ -13,7 +13,7 @@ from gpunn.layers.input import InputLayer
 Places = dict[Any, list[Node]]  # of each layer the calls that belong to a model, in their order
 
 
-MASKING = ("NotEqual", "Any")  # operations that Keras writes where a mask comes from: here layers make theirs themselves
+MASKING = ("NotEqual", "Any", "ConvertToTensor")  # operations that Keras writes where a mask comes from: here layers make theirs themselves
 _sharing: ContextVar[dict[Any, Any] | None] = ContextVar("layers written or made so far, for those that are there twice", default=None)
 
 

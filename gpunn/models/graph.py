@@ -39,6 +39,11 @@ class Graph:
     _input: Any = None
     _output: Any = None
 
+    @property
+    def is_graph(self) -> bool:
+        """Whether its configuration is a graph (or a stack) of layers; False of a class of the user's, which makes them itself."""
+        return any(kind.__name__ in ("Sequential", "Functional") for kind in type(self).__mro__)
+
     # ------------------------------------------------------------------ making it
     def connect_graph(self, inputs: Any, outputs: Any) -> None:
         """Become the model between these tensors.

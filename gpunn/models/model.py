@@ -1,5 +1,6 @@
 """What every model is: layers in a graph, their parameters packed flat, a random state, weights in and out, a summary."""
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from gpunn.layers.dropout import Drawing
 from gpunn.layers.graph import Node, symbolic
 from gpunn.layers.names import fresh_name
 from gpunn.lookup import snake
+from gpunn.models import own_classes
 from gpunn.models.graph import Graph
 from gpunn.models.storage import Storage
 from gpunn.training import data
@@ -23,18 +25,24 @@ class Model(Graph, Trainer, Layer):
 
     A class of the user's makes its layers in ``__init__``, as attributes, and gives ``call(self, x)`` or ``call(self, x, training)``, which
     calls them: on symbolic tensors, once for training and once for anything else, when the inputs' shapes are known. Layers that several
-    models hold share their weights. A model may be called like a layer, and be part of another.
+    models hold share their weights. A model may be called like a layer, and be part of another. `save` writes such a class whole where its
+    constructor's arguments are plain values, or it gives ``get_config()``; ``load_model(path, {"Name": TheClass})`` reads it. It may train
+    in its own way: see `train_step`.
 
     Attributes: ``layers``; ``leaves``, with those of models within; ``parameters`` (all, in layer order); ``inputs``, ``outputs``,
     ``input_names``, ``output_names``; ``backend``; ``built``; ``rng`` and ``epochs_seen``, the random state; ``storage``, the flat vectors.
     """
+
+    _given: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})  # what the constructor was given
 
     def __new__(cls, *arguments: Any, **named: Any) -> Any:
         if cls is Model and (arguments or "inputs" in named or "outputs" in named):
             from gpunn.models.functional import Functional
 
             return object.__new__(Functional)
-        return object.__new__(cls)
+        model = object.__new__(cls)
+        model._given = (arguments, named)
+        return model
 
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True):
         self.name = name or fresh_name(snake(type(self).__name__))
@@ -239,8 +247,21 @@ class Model(Graph, Trainer, Layer):
         return text
 
     def get_config(self) -> dict[str, Any]:
-        """The architecture. A class of the user's gives its own: the constructor's arguments."""
-        raise NotImplementedError(f"Model {self.name!r}: {type(self).__name__} gives no get_config(). Save its weights: save_weights.")
+        """The architecture: of a class of the user's the constructor's arguments, of which ``from_config(config)`` makes the model again.
+
+        A class's own get_config may begin with this one's, which is then name and trainable. Raises NotImplementedError where the arguments
+        are not plain values and the class gives no get_config.
+        """
+        if type(self).get_config is not Model.get_config:
+            return {"name": self.name, "trainable": self.trainable}
+        return own_classes.given(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A fresh model of what `get_config` said."""
+        known = inspect.signature(cls.__init__).parameters
+        more = any(p.kind is p.VAR_KEYWORD for p in known.values())
+        return cls(**{k: v for k, v in config.items() if k in known or (more and k != "dtype")})
 
     def save(self, path: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
         """Write architecture, weights and optimizer state to one file; `gpunn.models.load_model` reads it.

@@ -6,6 +6,7 @@ from typing import Any
 
 from gpunn import losses, metrics, optimizers
 from gpunn.layers import room
+from gpunn.models import own_classes
 from gpunn.models.files import READERS, WEIGHT_WRITERS, WRITERS, kinds
 from gpunn.models.files.errors import told
 
@@ -17,6 +18,9 @@ def save(model: Any, path: Any, overwrite: bool = True, include_optimizer: bool 
     """
     model._need_built("save")
     path = writable(path, overwrite)
+    if format_of(path) == kinds.H5 and not model.is_graph:
+        kind = type(model).__name__
+        raise ValueError(f"{path}: the .h5 format holds Sequential and functional models. Save {kind} to a .keras or .npz file.")
     WRITERS[format_of(path)](model, path, describe(model, include_optimizer))
 
 
@@ -48,6 +52,8 @@ def writable(path: Any, overwrite: bool) -> pathlib.Path:
 def describe(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
     """Everything but arrays: architecture, random state, and what compile was given."""
     config: dict[str, Any] = {"class_name": type(model).__name__, "config": model.get_config(), "dtype": model.dtype}
+    if not model.is_graph:
+        config["build"], config["names"] = own_classes.built_for(model), [p.name for p in model.parameters]
     config["rng"] = {"seed": model.rng.seed, "step": int(model.backend.to_numpy(model.rng.step)[0]), "epochs": model.epochs_seen}
     setup = model._setup
     if setup is not None and include_optimizer:
@@ -92,9 +98,16 @@ def rebuild(config: dict[str, Any], own: dict[str, Any] | None) -> Any:
     from gpunn import models
 
     kinds_of_model: dict[str, Any] = {"Sequential": models.Sequential, "Functional": models.Functional}
-    if config["class_name"] not in kinds_of_model:
-        raise ValueError(f"expected a model of the class {' or '.join(kinds_of_model)}. Received: {config['class_name']!r}.")
-    model = kinds_of_model[config["class_name"]].from_config(config["config"], own)
+    name, kind = config["class_name"], (own or {}).get(config["class_name"])
+    if isinstance(kind, type) and issubclass(kind, models.Model) and not issubclass(kind, tuple(kinds_of_model.values())):
+        model = own_classes.made(kind, config, own)
+    elif name not in kinds_of_model:
+        raise ValueError(
+            f"expected a model of the class {' or '.join(kinds_of_model)}, or of a class of yours: custom_objects={{{name!r}: the_class}}. "
+            f"Received: {name!r}."
+        )
+    else:
+        model = kinds_of_model[name].from_config(config["config"], own)
     if not model.built:
         raise ValueError(f"the model {model.name!r} has no weights: its file does not say the shape of its input.")
     return model

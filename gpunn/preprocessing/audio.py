@@ -143,6 +143,9 @@ def _waves(x: Any) -> np.ndarray:
     wave = np.asarray(x)
     if wave.ndim == 0 or wave.dtype.kind not in "iuf":
         raise ValueError(f"Expected a waveform, an array of numbers (..., samples). Received: dtype {wave.dtype} and shape {wave.shape}.")
+    if wave.dtype.kind == "f" and not np.isfinite(wave).all():
+        place = np.argwhere(~np.isfinite(wave))[0].tolist()
+        raise ValueError(f"Expected a waveform of finite numbers. Received: NaN or infinity at {place}.")
     return wave if wave.dtype.kind == "f" else wave.astype(np.float32)
 
 

@@ -8,6 +8,8 @@ negations, further clauses, comes back as it was: there is no parser behind this
 
 import re
 
+from gpunn.preprocessing.words import of_text
+
 # past -> participle, of verbs that take an object
 IRREGULAR = {
     "ate": "eaten", "beat": "beaten", "bit": "bitten", "blew": "blown", "bought": "bought", "broke": "broken", "brought": "brought",
@@ -30,6 +32,7 @@ _WORD = re.compile(r"[A-Za-z]+(?:['’-][A-Za-z]+)*")
 
 def paraphrase(sentence: str) -> str:
     """The sentence in the passive, or in the active where it was passive; as it was where the rules above do not fit."""
+    of_text(sentence, "sentence")
     match = re.fullmatch(r"\s*([^.!?,;:]+?)\s*([.!]?)\s*", sentence)
     words = match.group(1).split() if match else []
     if match is None or len(words) < 3 or not all(_WORD.fullmatch(w) for w in words):

@@ -29,7 +29,7 @@ Synonyms = Mapping[str, Sequence[str]] | Callable[[str], Sequence[str]] | None
 
 def shuffle_words(text: str, p: float = 1.0, seed: int | None = None) -> str:
     """The words of a text in another order: each takes part with probability p, those that do change places among themselves."""
-    _share(p)
+    _checked(text, p)
     rng, places = _generator(seed), [m.span() for m in _WORD.finditer(text)]
     moving = [i for i in range(len(places)) if rng.random() < p]
     words = [text[a:b] for a, b in places]
@@ -40,6 +40,7 @@ def shuffle_words(text: str, p: float = 1.0, seed: int | None = None) -> str:
 
 def shuffle_sentences(text: str, seed: int | None = None) -> str:
     """The sentences of a text (up to . ! or ?) in another order."""
+    of_text(text)
     sentences = [m.group(0) for m in _SENTENCE.finditer(text)]
     return " ".join(sentences[i] for i in _generator(seed).permutation(len(sentences)))
 
@@ -50,7 +51,7 @@ def replace_synonyms(text: str, p: float = 0.3, synonyms: Synonyms = None, seed:
     synonyms: a table ``{word: [synonym, ...]}``, a function of a word such as `wordnet_synonyms`, or None for a small table of 40 English
     words. A synonym fits the word, not always the sentence.
     """
-    _share(p)
+    _checked(text, p)
     rng, find = _generator(seed), _finder(synonyms)
     places = [m.span() for m in _WORD.finditer(text)]
     words = []
@@ -67,7 +68,7 @@ def insert_words(
 ) -> str:
     """Behind each word, with probability p, one more: one of `words`, or (Wei & Zou 2019) a synonym of a word of the text, or where there
     is none a word of the text itself."""
-    _share(p)
+    _checked(text, p)
     rng, places = _generator(seed), [m.span() for m in _WORD.finditer(text)]
     own = [text[a:b] for a, b in places]
     find = _finder(synonyms)
@@ -79,7 +80,7 @@ def insert_words(
 
 def delete_words(text: str, p: float = 0.1, seed: int | None = None) -> str:
     """Each word is left out with probability p; one at least stays."""
-    _share(p)
+    _checked(text, p)
     rng, places = _generator(seed), [m.span() for m in _WORD.finditer(text)]
     kept = rng.random(len(places)) >= p
     if places and not kept.any():
@@ -118,7 +119,14 @@ def _replaced(text: str, places: list[tuple[int, int]], words: list[str]) -> str
     return "".join([*out, text[at:]])
 
 
-def _share(p: Any) -> None:
+def of_text(value: Any, name: str = "text") -> None:
+    """Raises ValueError for what is no text."""
+    if not isinstance(value, str):
+        raise ValueError(f"Argument {name}: expected a text, a str. Received: {value!r} of type {type(value).__name__}.")
+
+
+def _checked(text: Any, p: Any) -> None:
+    of_text(text)
     if isinstance(p, bool) or not isinstance(p, (int, float)) or not 0 <= p <= 1:
         raise ValueError(f"Argument p: expected a probability from 0 to 1. Received: {p!r}.")
 

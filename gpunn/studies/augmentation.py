@@ -22,6 +22,7 @@ from gpunn.optimizers import Adam
 from gpunn.preprocessing.image import cutmix, mixup
 from gpunn.random import Scope, set_random_seed
 from gpunn.studies.charts import BARS, Chart, Series
+from gpunn.studies.environment import facts
 
 KINDS: dict[str, Callable[[], list[Any]]] = {
     "none": list,
@@ -201,14 +202,14 @@ def _changed(layer: Any, x: np.ndarray) -> np.ndarray:
 
 
 def draw(found: Findings, folder: Path) -> list[Path]:
-    """A PNG for each chart, and the figures as JSON."""
+    """A PNG for each chart, and the figures as JSON, with the machine they are from."""
     from gpunn.studies import pictures as png
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"augmentation-{chart.key}.png" for chart in found.charts]
     for chart, path in zip(found.charts, paths, strict=True):
         png.draw([chart], path, *((8.0, 4.2) if chart.images is None else (8.0, 8.2)))
-    figures = {name: value for name, value in asdict(found).items() if name != "charts"}
+    figures = {"machine": facts()} | {name: value for name, value in asdict(found).items() if name != "charts"}
     (folder / "augmentation.json").write_text(json.dumps(figures, indent=1) + "\n")
     return paths
 

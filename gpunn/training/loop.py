@@ -12,6 +12,7 @@ import numpy as np
 
 from gpunn.backend.errors import DeviceMemoryError
 from gpunn.logs import LazyLogs, Logs
+from gpunn.training import own_step
 from gpunn.training.data import Rows
 from gpunn.training.door import check_batches
 from gpunn.training.feeds.choice import make
@@ -41,6 +42,8 @@ class _Pass:
         own = OWN * len(self.heads) + 2
         self._fresh = np.concatenate([*[[0.0, 0.0, -1.0]] * own, *(m.fresh() for _, _, m in self.measured)])
         self.sums = self.ops.zeros(self._fresh.shape, "float64")
+        self.own, self._own_logs = own_step.own(model, self.training), Logs()
+        self._own_bad: int | None = None
         self.reset()
         self._ends = np.cumsum([SUMS] * own + [m.size for _, _, m in self.measured])[:-1]
         self._programs: dict[int, Any] = {}
@@ -63,6 +66,13 @@ class _Pass:
         return True
 
     def _run(self, rows: int, steps: int) -> None:
+        if self.own is not None:
+            for _ in range(steps):
+                number = int(self.ops.to_numpy(self.model.rng.step)[0])
+                self._own_logs = own_step.run(self.model, self.own, self.feed, rows, self.training)
+                if self._own_bad is None and own_step.is_bad(self._own_logs):
+                    self._own_bad = number
+            return
         if not (self.model.recordable and self.model._setup.recordable):
             for _ in range(steps):
                 run_step_eagerly(self.model, self.feed, rows, self.training, self._places(rows))
@@ -125,12 +135,18 @@ class _Pass:
 
     def reset(self) -> None:
         self.ops.write(self.sums, self._fresh)
+        if self.own is not None:
+            own_step.reset(self.model)
+            self._own_logs, self._own_bad = Logs(), None
         for _, _, metric in self.measured:
             if metric.on_host:
                 metric.reset_state()
 
     def logs(self, sums: Any = None) -> Logs:
         """Means over rows since the last reset, as Keras's trackers reckon them: one read, or none where the `sums` are on the host."""
+        if self.own is not None:
+            self.bad_step = self._own_bad
+            return Logs(self._own_logs)
         losses, count, penalties, own = self._parts(self.ops.to_numpy(self.sums) if sums is None else sums)
         means = []
         for k, (head, (whole, short)) in enumerate(zip(self.heads, losses, strict=True)):

@@ -26,11 +26,12 @@ class Together:
             with section(r):
                 self.passes.append(make_pass(model, feed.twin()))
         self._programs: dict[int, Any] = {}
+        self._chunk = 1  # steps until the host looks again: what it was in the epoch before
 
     def chosen(self, stack: Any, kept: Sequence[int]) -> Any:
         """The same with some of the replicas, where these may stay where they are."""
         other = object.__new__(type(self))
-        other.stack, other.passes, other._programs = stack, [self.passes[r] for r in kept], {}
+        other.stack, other.passes, other._programs, other._chunk = stack, [self.passes[r] for r in kept], {}, self._chunk
         return other
 
     def _run(self, steps: int | None = None) -> None:
@@ -38,16 +39,16 @@ class Together:
         moved = [p._forget() for p in self.passes]  # of every one
         if any(moved):
             self._programs.clear()
-        chunk = 1
         for pieces in zip(*[p.feed.pieces(0, steps) for p in self.passes], strict=True):
             rows, left = pieces[0]
             while left:
-                n = min(left, chunk)
+                n = min(left, self._chunk)
                 began = time.perf_counter()
                 self._step(rows, n)
                 took = time.perf_counter() - began
                 left -= n
-                chunk = max(1, min(4 * chunk, int(n * CHUNK * len(self.passes) / max(took, 1e-6))))
+                if n == self._chunk or left:  # else it was as long as there was something to do
+                    self._chunk = max(1, min(4 * self._chunk, int(n * CHUNK / max(took, 1e-6))))
 
     def _step(self, rows: int, steps: int) -> None:
         program = self.record(rows)

@@ -40,6 +40,7 @@ KERNEL(augment_equalize)(const T* __restrict__ x, const double* __restrict__ dra
   for (long long c = 0; c < channels; ++c) {
     for (int b = threadIdx.x; b < 256; b += blockDim.x) {
       int count = 0;
+      #pragma unroll 1  // unrolled it takes 146 registers
       for (long long k = c; k < columns; k += channels) {
         const T v = (x[at + k] - low) / wide * most;
         count += v - v == T(0) && (int)minimum(maximum(v, T(0)), most) == b;
@@ -48,8 +49,10 @@ KERNEL(augment_equalize)(const T* __restrict__ x, const double* __restrict__ dra
     }
     __syncthreads();
     if (threadIdx.x == 0) {
+      #pragma unroll 1
       for (int b = 1; b < 256; ++b) below[b] += below[b - 1];
       first = 0;
+      #pragma unroll 1
       for (int b = 0; b < 256 && first == 0; ++b) first = below[b];
     }
     __syncthreads();

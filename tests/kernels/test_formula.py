@@ -151,6 +151,14 @@ def test_names_of_functions_are_taken():
     assert "square" not in RESERVED | set(FUNCTIONS)
 
 
+def test_a_decorator_without_a_signature():
+    with pytest.raises(TypeError, match=r"as in @gpunn.elementwise\(\"x -> y\"\)\. Received: the function 'bare'"):
+
+        @elementwise
+        def bare(x):
+            return x
+
+
 def test_signature_and_function_must_agree():
     with pytest.raises(ValueError, match=r"'x, b -> y' and the function disagree\. Expected 2 arguments and 1 results\. Received: 1 and 1"):
 

@@ -26,6 +26,7 @@ SILENT = {
     **{(n, o): "a mask is a comparison" for n in ("attend", "attend_bwd") for o in ("queries", "keys", "whole")},
     **{(n, "mask"): "the same" for n in NAMES if n.startswith(RECURRENT) and "mask" in [o.name for o in REGISTRY[n].operands]},
     **{(n, "x"): "the same" for n in ("step_mask", "unequal")}, ("choose_columns", "choose"): "the same",
+    **{(n, "m"): "the same" for n in ("choose_rows", "choose_rows_bwd", "bar")},
     **{("larger_of_two_bwd", n): "the same; the output itself shows it" for n in ("a", "b")},
     **{("global_max_bwd", n): "the same" for n in ("x", "y")},
     ("augment_gather", "field"): "coordinates: what is no number lies outside",
@@ -35,7 +36,7 @@ SILENT = {
 WHOLE = {
     ("augment_salt", "x"), ("augment_paste", "fill"), ("put_columns", "y"), ("pad", "x"), ("embed", "table"),
     ("embed_bwd", "table"), ("choose_columns", "b"), ("choose_columns", "g"), ("average_pool", "shares"), ("average_pool_bwd", "shares"),
-    ("moment_join", "parts"), ("conv_sum", "parts"), ("conv_sum", "out"),
+    ("choose_rows", "a"), ("choose_rows", "b"), ("moment_join", "parts"), ("conv_sum", "parts"), ("conv_sum", "out"),
     *((n, o) for n in NAMES if n.startswith(RECURRENT) and n.endswith("_bwd") for o in ("z", "cs", "hs", "r")),
 }
 OPEN = {  # a second operand with which the gradient is not 0

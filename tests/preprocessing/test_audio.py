@@ -84,6 +84,7 @@ def test_random_ones_draw_for_each_row():
         (lambda: audio.change_speed(x, 0), "rate: expected a number above 0"),
         (lambda: audio.add_noise(x, kind="pink"), "kind: expected 'gaussian' or 'uniform'"),
         (lambda: audio.add_noise("sound"), "Expected a waveform"),
+        (lambda: audio.change_pitch(np.array([[0.0, 1.0, np.nan]]), 2), r"finite numbers. Received: NaN or infinity at \[0, 2\]"),
         (lambda: audio.add_noise(x, amount=-1), "amount: expected a number of at least 0"),
     ):
         with pytest.raises(ValueError, match=message):

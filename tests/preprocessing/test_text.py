@@ -167,6 +167,9 @@ def test_insertion_and_deletion():
     for function in (text.shuffle_words, text.replace_synonyms, text.insert_words, text.delete_words):
         with pytest.raises(ValueError, match=r"p: expected a probability from 0 to 1\. Received: 1\.5"):
             function(LONG, 1.5)
+    for name in ("shuffle_words", "shuffle_sentences", "replace_synonyms", "insert_words", "delete_words", "paraphrase"):
+        with pytest.raises(ValueError, match=r"expected a text, a str\. Received: \['a b'\] of type list"):
+            getattr(text, name)(["a b"])
 
 
 def test_wordnet(monkeypatch):

@@ -14,11 +14,13 @@ from gpunn.models.files.atomic import replacing
 from gpunn.models.files.keras_tree import Tree, fill
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-BEYOND = ("rng", "no_weight_decay")  # what Keras's configuration has no place for
+BEYOND = ("rng", "no_weight_decay", "dtype")  # what Keras's configuration has no place for
 
 
 def save_model(model: Any, path: pathlib.Path, config: dict[str, Any]) -> None:
     text = keras_json.to_keras({k: config[k] for k in ("class_name", "config")}, shapes=built_shapes(model))
+    if "build" in config:
+        text["build_config"] = {"input_shape": config["build"]}
     if text["class_name"] == "Sequential":
         text["config"]["dtype"] = keras_json.policy(model.dtype)
     if "compile" in config:
@@ -76,5 +78,7 @@ class Source(Tree):
         out = keras_json.from_keras(self.config, own)
         if (given := self.config.get("compile_config")):
             out["compile"] = keras_json.compile_from_keras(given, own)
+        if isinstance(built := self.config.get("build_config"), dict) and "input_shape" in built:
+            out["build"] = built["input_shape"]
         beyond = self.metadata.get("gpunn")
         return out | ({k: v for k, v in beyond.items() if k in BEYOND} if isinstance(beyond, dict) else {})

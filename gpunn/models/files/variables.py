@@ -26,14 +26,13 @@ def groups(model: Any) -> Iterator[Group]:
 
 
 def _of_model(model: Any, path: str, seen: set[int]) -> Iterator[Group]:
-    if not any(kind.__name__ in ("Sequential", "Functional") for kind in type(model).__mro__):
-        for name in sorted(n for n in vars(model) if not n.startswith("_")):  # a class of the user's: by its attributes
-            value = getattr(model, name)
-            if isinstance(value, Layer):
-                yield from _of_layer(value, f"{path}{name}", seen)
-            elif isinstance(value, (list, tuple, dict)):
-                yield from _numbered(value.values() if isinstance(value, dict) else value, f"{path}{name}", seen)
-    yield from _numbered(model.layers, f"{path}layers", seen)
+    names = () if model.is_graph else (n for n in vars(model) if not n.startswith("_"))  # a class of the user's: by its attributes
+    for name in sorted({*names, "layers"}):  # "layers" has its turn among them
+        value = model.layers if name == "layers" else getattr(model, name)
+        if isinstance(value, Layer):
+            yield from _of_layer(value, f"{path}{name}", seen)
+        elif isinstance(value, (list, tuple, dict)):
+            yield from _numbered(value.values() if isinstance(value, dict) else value, f"{path}{name}", seen)
 
 
 def _numbered(layers: Any, path: str, seen: set[int]) -> Iterator[Group]:
@@ -52,7 +51,8 @@ def _of_layer(layer: Any, path: str, seen: set[int]) -> Iterator[Group]:
     seen.add(id(layer))
     children = {name: child for name in _CHILDREN if isinstance(getattr(getattr(layer, name, None), "parameters", None), list)
                 for child in [getattr(layer, name)]}
-    inner = {id(p) for child in children.values() for p in child.parameters}
+    cells = getattr(layer, "cells", None) if type(layer).__name__ == "StackedRNNCells" else None
+    inner = {id(p) for child in (*children.values(), *(cells or ())) for p in child.parameters}
     own = [p for p in layer.parameters if id(p) not in inner] if not hasattr(layer, "layers") else []
     own = [*(p for p in own if p.trainable), *(p for p in own if not p.trainable)]
     if type(layer).__name__ in _CELLS:
@@ -66,6 +66,8 @@ def _of_layer(layer: Any, path: str, seen: set[int]) -> Iterator[Group]:
         yield Group(path, layer.name, own)
     for name, child in children.items():
         yield from _of_layer(child, f"{path}/{name}", seen)
+    if cells:
+        yield from _numbered(cells, f"{path}/cells", seen)
     if hasattr(layer, "layers"):
         yield from _of_model(layer, f"{path}/", seen)
 

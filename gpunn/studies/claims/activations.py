@@ -12,7 +12,7 @@ from gpunn.models import Sequential
 from gpunn.studies.charts import BARS, Chart, Series
 from gpunn.studies.claims.base import Outcome, Scale, Table, claim, column, judged, listed, names
 from gpunn.studies.claims.data import XOR
-from gpunn.studies.claims.nets import compiled, first_above, fitted, net, score
+from gpunn.studies.claims.nets import compiled, first_above, fitted, fitted_by_seed, net, score
 
 
 @claim(14, "Without a non-linearity a network collapses to one linear function.", 2, 4)
@@ -25,13 +25,14 @@ def collapses(scale: Scale) -> Outcome:
     apart = float(np.abs(model.predict(x, verbose=0) - x @ product).max())
     table = Table()
     for activation in ("linear", "tanh"):
-        best = 0.0
-        for seed in range(scale.pick(4, 20)):
-            gpunn.utils.set_random_seed(seed)
+
+        def make(activation: str = activation) -> Any:
             xor = Sequential([Input((2,)), Dense(4, activation), Dense(4, activation), Dense(1, "sigmoid")])
             xor.compile(gpunn.optimizers.Adam(0.05), "binary_crossentropy", ["binary_accuracy"])
-            fitted(xor, (XOR[0], XOR[1][:, None]), 300, 4)
-            best = max(best, score(xor, (XOR[0], XOR[1][:, None]))["binary_accuracy"])
+            return xor
+
+        rows = (XOR[0], XOR[1][:, None])
+        best = max(score(xor, rows)["binary_accuracy"] for xor, _ in fitted_by_seed(make, scale.pick(4, 20), rows, 300, 4))
         table.append({"hidden activation": activation, "best accuracy on XOR": best})
     scale.data.append("random rows; XOR")
     linear, tanh = column(table, "best accuracy on XOR")

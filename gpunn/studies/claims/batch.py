@@ -10,7 +10,7 @@ import gpunn
 from gpunn.studies.charts import DASH, Chart, Series
 from gpunn.studies.claims.base import UNTESTED, Outcome, Scale, Table, claim, column, judged, listed
 from gpunn.studies.claims.data import line
-from gpunn.studies.claims.nets import compiled, fitted, net, score
+from gpunn.studies.claims.nets import compiled, fitted, fitted_by_seed, net, score
 from gpunn.studies.gradients import Gradients
 from gpunn.studies.sharpness import directions, slope_of_law
 from gpunn.studies.timing import bytes_of_step, step_parts
@@ -77,12 +77,12 @@ def generalise(scale: Scale) -> Outcome:
     sizes, seeds, limit, widths = (32, 256, 1024), scale.pick(3, 5), 0.4, scale.pick((100,), HIDDEN)
     table, ends = Table(), []
     for size in sizes:
-        early, late = [], []
+        def make() -> Any:
+            return compiled(net(data[0].shape[1], widths), "sgd", 0.1)
+
+        early = [(score(m, data)["accuracy"], score(m, test)["accuracy"]) for m, _ in fitted_by_seed(make, seeds, data, 4, size)]
+        late = []
         for seed in range(seeds):
-            gpunn.utils.set_random_seed(seed)
-            model = compiled(net(data[0].shape[1], widths), "sgd", 0.1)
-            fitted(model, data, 4, size)
-            early.append((score(model, data)["accuracy"], score(model, test)["accuracy"]))
             gpunn.utils.set_random_seed(seed)
             model = compiled(net(data[0].shape[1], widths), "sgd", 0.03 * math.sqrt(size / 32))
             late.append((*_to_loss(model, data, size, limit, scale.pick(250, 400)), score(model, test)["accuracy"]))

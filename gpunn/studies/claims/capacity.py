@@ -10,7 +10,7 @@ from gpunn.layers import Dense, Input
 from gpunn.models import Sequential
 from gpunn.studies.charts import Chart, Series
 from gpunn.studies.claims.base import Outcome, Scale, Table, claim, column, judged, listed
-from gpunn.studies.claims.nets import compiled, fitted, net, score
+from gpunn.studies.claims.nets import compiled, fitted, fitted_by_seed, net, score
 from gpunn.tuning import capacity_search, training_score
 
 
@@ -22,12 +22,13 @@ def deeper(scale: Scale) -> Outcome:
         # width w with inputs w + (depth - 1) w^2 + 10 w = budget
         a, b = depth - 1, inputs + 10
         width = round(budget / b) if a == 0 else round((-b + math.sqrt(b * b + 4 * a * budget)) / (2 * a))
-        accuracy = []
-        for seed in range(scale.pick(2, 5)):
-            gpunn.utils.set_random_seed(seed)
-            model = compiled(net(inputs, (width,) * depth), "adam")
-            fitted(model, data, scale.pick(10, 15), 64)
-            accuracy.append(score(model, test)["accuracy"])
+
+        def make(width: int = width, depth: int = depth) -> Any:
+            return compiled(net(inputs, (width,) * depth), "adam")
+
+        trained = fitted_by_seed(make, scale.pick(2, 5), data, scale.pick(10, 15), 64)
+        accuracy = [score(model, test)["accuracy"] for model, _ in trained]
+        model = trained[0][0]
         table.append(
             {
                 "hidden layers": depth,

@@ -2,14 +2,14 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from gpunn import optimizers
 from gpunn.layers import BatchNormalization, Dense, Dropout, Input
-from gpunn.models import Sequential
+from gpunn.models import Replicas, Sequential
 
 CROSS_ENTROPY = "sparse_categorical_crossentropy"
 
@@ -53,6 +53,20 @@ def fitted(
         warnings.filterwarnings("ignore", "The loss became NaN", RuntimeWarning)
         history = model.fit(*data, batch_size=batch, epochs=epochs, validation_data=held, callbacks=callbacks, verbose=0, **fit)
     return {k: [float(v) for v in values] for k, values in history.history.items()}
+
+
+def fitted_by_seed(
+    make: Callable[[], Any], seeds: int, data: tuple[Any, Any], epochs: int, batch: int = 64, held: Any = None,
+    callbacks: Callable[[int], Any] | None = None,
+) -> list[tuple[Any, dict[str, Any]]]:
+    """`make()`, a compiled model, trained from the seeds 0, 1, ... together: what `fitted` gives under each. -> (model, history) of each.
+    `callbacks`: a function of the seed."""
+    replicas = Replicas(make, seeds=range(seeds))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The loss of replica", RuntimeWarning)
+        histories = replicas.fit(*data, batch_size=batch, epochs=epochs, validation_data=held, callbacks=callbacks)
+    plain = [{k: [float(v) for v in values] for k, values in h.history.items()} for h in histories]
+    return list(zip(replicas.models, plain, strict=True))
 
 
 def score(model: Any, data: tuple[Any, Any]) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Claims about the learning rate."""
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -8,7 +9,7 @@ from gpunn import optimizers
 from gpunn.callbacks import LambdaCallback, LearningRateScheduler, ReduceLROnPlateau
 from gpunn.studies.charts import Chart, Mark, Series
 from gpunn.studies.claims.base import Outcome, Scale, Table, claim, column, judged, listed, names
-from gpunn.studies.claims.nets import compiled, descend, first_below, fitted, net, score
+from gpunn.studies.claims.nets import compiled, descend, first_below, fitted, fitted_by_seed, net, score
 from gpunn.tuning import LRFinder
 
 WIDTHS = (100, 100)
@@ -96,8 +97,6 @@ def range_test(scale: Scale) -> Outcome:
 
 def _decay(scale: Scale, kinds: tuple[str, ...]) -> tuple[Table, Chart]:
     """Final losses under constant and decayed rates, over seeds."""
-    import gpunn
-
     data, test = scale.images("fashion-mnist", scale.pick(4000, 30000))
     epochs, rate, table, curves = scale.pick(16, 40), 0.3, Table(), []
     chains = {
@@ -108,10 +107,14 @@ def _decay(scale: Scale, kinds: tuple[str, ...]) -> tuple[Table, Chart]:
     }
     for kind in kinds:
         found, losses = [], np.zeros(epochs)
-        for seed in range(scale.pick(2, 5)):
-            gpunn.utils.set_random_seed(seed)
-            model = compiled(net(data[0].shape[1], (100,)), "sgd", rate)
-            history = fitted(model, data, epochs, 32, held=test, callbacks=chains[kind]())
+
+        def make() -> Any:
+            return compiled(net(data[0].shape[1], (100,)), "sgd", rate)
+
+        def chain(seed: int, kind: str = kind) -> Any:
+            return chains[kind]()
+
+        for _, history in fitted_by_seed(make, scale.pick(2, 5), data, epochs, 32, held=test, callbacks=chain):
             found.append((history["loss"][-1], history["val_loss"][-1]))
             losses += np.array(history["val_loss"]) / scale.pick(2, 5)
         train, held = np.mean(found, axis=0)

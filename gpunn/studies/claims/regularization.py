@@ -11,7 +11,7 @@ from gpunn.layers import Dense, Input
 from gpunn.models import Sequential
 from gpunn.studies.charts import BARS, Chart, Mark, Series
 from gpunn.studies.claims.base import Outcome, Scale, Table, claim, column, judged, listed
-from gpunn.studies.claims.nets import compiled, fitted, net, score
+from gpunn.studies.claims.nets import compiled, fitted, fitted_by_seed, net, score
 
 
 @claim(19, "Training error near zero means overfitting; early stopping prevents it and saves time.", 0, 2)
@@ -50,13 +50,16 @@ def patience(scale: Scale) -> Outcome:
     data, test = scale.images("fashion-mnist", 1500)
     table = Table()
     for wait in (0, 1, 2, 5, 10, 50):
-        epochs, losses = [], []
-        for seed in range(scale.pick(3, 10)):
-            gpunn.utils.set_random_seed(seed)
-            model = compiled(net(data[0].shape[1], (100,)), "adam", 0.003)
-            history = fitted(model, data, scale.pick(60, 150), 32, held=test, callbacks=[EarlyStopping(patience=wait)])
-            epochs.append(len(history["loss"]))
-            losses.append(history["val_loss"][-1])
+
+        def stop(seed: int, wait: int = wait) -> Any:
+            return [EarlyStopping(patience=wait)]
+
+        def make() -> Any:
+            return compiled(net(data[0].shape[1], (100,)), "adam", 0.003)
+
+        trained = fitted_by_seed(make, scale.pick(3, 10), data, scale.pick(60, 150), 32, held=test, callbacks=stop)
+        epochs = [len(history["loss"]) for _, history in trained]
+        losses = [history["val_loss"][-1] for _, history in trained]
         table.append({"patience": wait, "epochs": float(np.mean(epochs)), "held-out loss": float(np.mean(losses))})
     losses, epochs = column(table, "held-out loss"), column(table, "epochs")
     best = int(np.argmin(losses))

@@ -9,6 +9,7 @@ from gpunn import random
 from gpunn.kernels import data as feeding
 
 Pieces = list[tuple[int, int]]  # (rows a batch, how many such batches), in order
+MANY = 16  # classes a row: counting them would take longer than sorting
 Handout = Generator[tuple[int, int], None, None]
 
 
@@ -104,6 +105,20 @@ def shuffled(rows: int, batch: int, seed: int, epoch: int, shuffle: Any) -> np.n
     if shuffle == "batch":
         return whole_batches(random.permutation(-(-rows // batch), seed, random.ORDER, epoch), batch, rows)
     return random.permutation(rows, seed, random.ORDER, epoch) if shuffle else np.arange(rows, dtype=np.int32)
+
+
+def ordered_fast(rows: int, batch: int, seed: int, epoch: int, labels: Any, classes: int) -> np.ndarray:
+    """`shuffled` and then `grouped` by labels of the host (None: as shuffled), in compiled code: the same order. Needs Numba."""
+    from gpunn.kernels import orders_native
+
+    order = np.empty(rows, np.int32)
+    orders_native.shuffle(rows, np.uint64(seed), random.ORDER, epoch, order)
+    if labels is None:
+        return order
+    if classes > MANY * rows:
+        return grouped(order, labels, batch, classes)
+    orders_native.group(order, np.ascontiguousarray(labels), batch, classes)
+    return order
 
 
 def whole_batches(order: np.ndarray, batch: int, rows: int) -> np.ndarray:

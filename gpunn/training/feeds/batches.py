@@ -14,6 +14,7 @@ from gpunn.training.feeds.iterables import Batched, order_of
 from gpunn.training.feeds.ring import Half, Ring
 
 END = object()
+PATIENCE = 0.2  # seconds in which a process that has died is known to have
 
 
 class GivenBatches:
@@ -54,8 +55,9 @@ class GivenBatches:
         try:
             item = END if self.passing is None else next(self.passing, END)
         except Exception as error:
+            dead = _dead_workers(self.passing)
             self.leave()
-            raise DataError(f"{name} could not be made. {type(error).__name__}: {error}") from error
+            raise DataError(f"{name} could not be made. {dead}{type(error).__name__}: {error}") from error
         if item is END:
             self.leave()
             return None
@@ -74,6 +76,16 @@ class GivenBatches:
         ends = getattr(passing, "_shutdown_workers", None)  # PyTorch watches its workers until they are told to go
         if ends is not None:
             ends()
+
+
+def _dead_workers(passing: Any) -> str:
+    """In words, which processes of a PyTorch loader have died: what the loader itself raises may only be that nobody answers."""
+    dead = []
+    for worker in getattr(passing, "_workers", ()):
+        worker.join(PATIENCE)
+        if worker.exitcode:
+            dead.append(f"worker process {worker.pid} has ended with exit code {worker.exitcode}")
+    return f"The loader's {' and '.join(dead)}. " if dead else ""
 
 
 def _apart(call: Callable[[], Any]) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.training.data import Rows, present
-from gpunn.training.feeds.base import Feed, Handout, grouped, shuffled
+from gpunn.training.feeds.base import Feed, Handout, grouped, ordered_fast, shuffled
 from gpunn.training.feeds.sources import Source
 
 BLOCK = 32 << 20  # bytes of a file that are in host memory at a time, on their way to the device
@@ -24,6 +24,10 @@ class Resident(Feed):
         with ops.here():
             self._labels = rows.labels
             self._classes = 0 if self._labels is None else int(self._labels.max()) + 1
+
+    @property
+    def _compiled(self) -> bool:
+        return getattr(self.ops, "compiled", False)
 
     def resize(self, batch: int) -> None:
         self.batch = min(batch, self.rows)
@@ -43,6 +47,8 @@ class Resident(Feed):
 
     def order_of(self, seed: int, epoch: int, shuffle: Any) -> Any:
         """The order of an epoch's rows."""
+        if self._compiled and shuffle != "batch":
+            return ordered_fast(self.rows, self.batch, seed, epoch, self._labels, self._classes)
         order = shuffled(self.rows, self.batch, seed, epoch, shuffle)
         if self._labels is None:
             return order

@@ -393,7 +393,10 @@ LATE = {
     "an exception": (lambda: after(4, OSError("no disk")), DataError, "batch 5 of epoch 1 from a generator could.*OSError: no disk"),
     "an end": (lambda: generator(), DataError, "a generator ended before batch 14 of epoch 1; 20 batches were asked for"),
     "an unreadable file": (unreadable, DataError, "batch 7 of epoch 1 from a Files could not be made. FileNotFoundError: .*image-96.png"),
-    "a worker that dies": (lambda: dying(num_workers=1), DataError, r"batch \d of epoch 1 from a DataLoader could not be made"),
+    "a worker that dies": (
+        lambda: dying(num_workers=1), DataError,
+        r"batch \d of epoch 1 from a DataLoader could not be made. The loader's worker process \d+ has ended with exit code 3. ",
+    ),
 }
 
 

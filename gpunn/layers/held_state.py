@@ -1,0 +1,56 @@
+"""The state that a stateful layer keeps from batch to batch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from gpunn.layers.dropout import Drawing
+
+
+class Stateful(Drawing):
+    """A layer with a state of arrays (rows, size), which `stateful` carries on to the next batch."""
+
+    stateful = False
+    _held: tuple[Any, list[Any]] | None = None  # a backend, the state there
+
+    @property
+    def state_sizes(self) -> list[int]:
+        raise NotImplementedError
+
+    def _initial(self, given: Sequence[Any], rows: int, dtype: Any) -> list[Any]:
+        ops = self.backend
+        if given or not self.stateful:
+            return list(given) or [ops.zeros((rows, n), dtype) for n in self.state_sizes]
+        return self._state(rows, dtype)
+
+    def _state(self, rows: int, dtype: Any) -> list[Any]:
+        """The arrays that hold the state from batch to batch, made at the first."""
+        ops = self.backend
+        if self._held is None:
+            self._held = ops, [ops.zeros((rows, n), dtype) for n in self.state_sizes]
+        elif self._held[0] is not ops:
+            self._held = ops, [ops.asarray(self._held[0].to_numpy(s)) for s in self._held[1]]
+        self.check_batches([rows])
+        return self._held[1]
+
+    def check_batches(self, sizes: Sequence[int]) -> None:
+        """Raises ValueError where a stateful layer's batches would not all have as many rows as the state."""
+        if not self.stateful:
+            return
+        wanted = sizes[0] if self._held is None else self._held[1][0].shape[0]
+        for rows in sizes:
+            if rows != wanted:
+                raise ValueError(
+                    f"Layer {self.name!r} is stateful: expected batches of {wanted} rows, as the first. Received: {rows} rows. "
+                    "reset_state(rows=None) lets it begin with batches of another size."
+                )
+
+    def reset_state(self, rows: Any = 0) -> None:
+        """Begin the next batch of a stateful layer with a state of zeros; with ``rows=None`` its number of rows may change, too."""
+        if rows is None:
+            self._held = None
+        elif self._held is not None:
+            for s in self._held[1]:
+                self._held[0].write(s, 0)
+
+    def reset_states(self) -> None:
+        self.reset_state()

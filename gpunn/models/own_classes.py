@@ -1,0 +1,72 @@
+"""Configurations of models that are classes of the user's: their constructor's arguments, and the shape they were built for."""
+
+import inspect
+from typing import Any
+
+from gpunn import config as settings
+from gpunn import lookup
+
+PLAIN = (str, int, float, bool, type(None))
+
+
+def given(model: Any) -> dict[str, Any]:
+    """What the constructor was given, by name. Raises NotImplementedError, saying what to do, where that is not plain values."""
+    arguments, named = model._given
+    bound = inspect.signature(type(model).__init__).bind(model, *arguments, **named)
+    out: dict[str, Any] = {}
+    for name, value in list(bound.arguments.items())[1:]:
+        kind = bound.signature.parameters[name].kind
+        out |= value if kind is inspect.Parameter.VAR_KEYWORD else {name: value}
+    odd = [name for name, value in out.items() if not _plain(value)]
+    if odd:
+        raise NotImplementedError(
+            f"Model {model.name!r}: {type(model).__name__} gives no get_config(), and its argument {odd[0]!r} is no plain value "
+            f"({type(out[odd[0]]).__name__}). Give get_config(), the constructor's arguments as numbers, strings, lists and dicts, and "
+            "perhaps the class method from_config(config); or save its weights alone: save_weights."
+        )
+    return out
+
+
+def _plain(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(_plain(v) for v in value)
+    if isinstance(value, dict):
+        return all(isinstance(k, str) and _plain(v) for k, v in value.items())
+    return isinstance(value, PLAIN)
+
+
+def built_for(model: Any) -> Any:
+    """What `build` needs to be told: the shape of the inputs, a list of them, or a dict by name."""
+    shapes = [[None, *t.shape[1:]] for t in model.inputs]
+    if isinstance(model._input, dict):
+        return dict(zip(model.input_names, shapes, strict=True))
+    return shapes if isinstance(model._input, (list, tuple)) else shapes[0]
+
+
+def made(kind: Any, entry: dict[str, Any], own: dict[str, Any] | None) -> Any:
+    """A model of a class of the user's, from what a file says, built. Raises ValueError where its constructor does not take that.
+
+    Its layers may get other names than they had: weights get those that the file knows, by which it knows the optimizer's state."""
+    config, shape = entry["config"], entry.get("build")
+    before = settings.floatx()
+    settings.set_floatx(entry.get("dtype", before))
+    try:
+        with lookup.custom_objects(own):
+            model = kind.from_config(dict(config))
+        if shape is not None and not model.built:
+            if isinstance(shape, dict):
+                model._like = sorted(shape)
+                shape = [shape[name] for name in model._like]
+            several = isinstance(shape[0], (list, tuple))
+            model.build([tuple(s) for s in shape] if several else tuple(shape))
+    except TypeError as error:
+        raise ValueError(
+            f"{kind.__name__}.from_config does not take the configuration in the file ({error}). Received: {config}."
+        ) from error
+    finally:
+        settings.set_floatx(before)
+    names, parameters = entry.get("names", []), model.parameters
+    if len(names) == len(parameters):
+        for p, name in zip(parameters, names, strict=True):
+            p.name = name
+    return model

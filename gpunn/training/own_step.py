@@ -1,0 +1,161 @@
+"""A user's own ``train_step`` and ``test_step``: the parts they are made of, and how an epoch runs them."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gpunn.kernels import data as feeding
+from gpunn.layers.graph import flat
+from gpunn.logs import Logs
+from gpunn.metrics import Mean, Metric
+from gpunn.training.step import spread
+
+
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight) of what `train_step` is given, None for what is not there."""
+    given = tuple(data) if isinstance(data, (tuple, list)) else (data,)
+    if not 1 <= len(given) <= 3:
+        raise ValueError(f"Expected data as (x, y) or (x, y, sample_weight). Received: {len(given)} parts.")
+    return (*given, None, None)[:3]
+
+
+class OwnSteps:
+    """What a class of the user's writes its steps with."""
+
+    name: str
+    backend: Any
+    optimizer: Any
+    parameters: Any
+    storage: Any
+    forward: Any
+    _setup: Any
+    _input: Any
+    _tracker: Any = None
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One step on a batch, (x, y) or (x, y, sample_weight) of arrays on the model's device. -> numbers for the logs.
+
+        A class derived from Model may give its own, which `fit` and `train_on_batch` then call for every batch (nothing is recorded); the
+        logs of an epoch are those of its last batch, as in Keras. Gradients are written by hand: by pullbacks, and by ``p.gradient``::
+
+            def train_step(self, data):
+                x, y, weight = gpunn.utils.unpack_x_y_sample_weight(data)
+                y_pred, backward = self.forward(x, training=True)
+                loss, gradient = self.compute_loss(x, y, y_pred, weight)
+                backward(gradient)          # writes the parameters' gradients; a second call adds to them
+                self.apply_gradients()
+                return {**self.compute_metrics(x, y, y_pred, weight), "loss": loss}
+
+        This one does the same, with the mean loss so far. Metrics kept as attributes begin anew in every epoch.
+        """
+        x, y, weight = unpack_x_y_sample_weight(data)
+        y_pred, backward = self.forward(x, training=True)
+        _, gradient = self.compute_loss(x, y, y_pred, weight)
+        backward(gradient)
+        self.apply_gradients()
+        return self.compute_metrics(x, y, y_pred, weight)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Loss and metrics of a batch, for `evaluate` and validation; see `train_step`."""
+        x, y, weight = unpack_x_y_sample_weight(data)
+        y_pred, _ = self.forward(x, training=False)
+        self.compute_loss(x, y, y_pred, weight)
+        return self.compute_metrics(x, y, y_pred, weight)
+
+    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> tuple[float, Any]:
+        """-> (the loss that compile was given, penalties of the weights in it; its gradient with respect to `y_pred`, for the pullback).
+
+        Several outputs: lists, in their order, of targets and weights those with a loss. Masks of outputs do not count here.
+        """
+        heads, ops = self._setup.heads, self.backend
+        outputs = flat(y_pred)
+        targets, weights = (list(v) if isinstance(v, (list, tuple)) else [v] * len(heads) for v in (y, sample_weight))
+        total, gradients = 0.0, [None] * len(outputs)
+        for head, target, weight in zip(self._setup.heads, targets, weights, strict=True):
+            z, loss = outputs[head.index], head.loss
+            rows = z.shape[0]
+            each = loss.weigh(ops, target, spread(ops, weight, rows, rows * loss.positions(z.shape), z.dtype))
+            scale = head.weight * loss.scale(loss.count(z.shape))
+            values, gradients[head.index] = loss.record(ops, target, z, each, scale)
+            total += scale * float(np.dot(*(ops.to_numpy(a).reshape(-1).astype(np.float64) for a in (values, each))))
+        total += sum(self.losses)  # type: ignore[attr-defined]  # a property of models
+        self._tracker.update_state(np.full(outputs[0].shape[0], total))
+        return total, gradients if len(outputs) > 1 else gradients[0]
+
+    def apply_gradients(self) -> None:
+        """The optimizer's update by the gradients that this step has written, with those of the weights' penalties; then constraints."""
+        setup, size = self._setup, self.storage.trainable_size
+        for p in self.parameters:
+            p.end_step()
+        setup.penalties.weights(True)
+        setup.optimizer.record(self.backend, self.storage.values[:size], self.storage.gradients[:size])
+        setup.penalties.settle(setup.optimizer.rate)
+
+    def compute_metrics(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> dict[str, float]:
+        """The mean of what `compute_loss` gave since the epoch began, and the metrics of compile with this batch added."""
+        setup, ops = self._setup, self.backend
+        outputs = flat(y_pred)
+        targets, weights = (list(v) if isinstance(v, (list, tuple)) else [v] * len(setup.heads) for v in (y, sample_weight))
+        out = {"loss": self._tracker.result()}
+        for name, (k, weighted, metric) in zip(setup.names[-len(setup.measured) :] if setup.measured else [], setup.measured, strict=True):
+            weight = weights[k] if weighted else None
+            given = [targets[k], outputs[setup.heads[k].index], weight]
+            metric.update_state(*(None if a is None else ops.to_numpy(a) for a in given))
+            out[name] = metric.result()
+        return out
+
+
+def own(model: Any, training: bool) -> Any:
+    """The model's own step, or None where it is this module's. Raises ValueError for what such a step cannot do."""
+    name = "train_step" if training else "test_step"
+    if getattr(type(model), name) is getattr(OwnSteps, name):
+        return None
+    optimizer = model._setup.optimizer
+    if training and getattr(optimizer, "whole_data", False):
+        raise ValueError(f"Model {model.name!r}: its own train_step needs an optimizer that goes by batches. Received: {optimizer!r}.")
+    if training and optimizer.scale_loss(1.0) != 1.0:
+        raise ValueError(f"Model {model.name!r}: with an own train_step losses are not scaled. Received: loss_scale_factor, {optimizer!r}.")
+    if odd := [layer.name for layer in model.leaves if layer.activity_regularizer is not None]:
+        raise ValueError(
+            f"Model {model.name!r}: an own {name} gets no penalties of outputs. Expected no activity_regularizer. "
+            f"Received: {', '.join(odd)}."
+        )
+    return getattr(model, name)
+
+
+def reset(model: Any) -> None:
+    """Begin all that is tracked anew: the loss, the metrics of compile, and those that the model keeps as attributes or lists."""
+    model._tracker = model._tracker or Mean("loss")
+    listed = getattr(model, "metrics", None)
+    kept = [*vars(model).values(), *(listed if isinstance(listed, (list, tuple)) else ())]
+    for metric in {id(m): m for m in (*kept, *model._setup.metrics) if isinstance(m, Metric)}.values():
+        metric.reset_state()
+
+
+def run(model: Any, step: Any, feed: Any, rows: int, training: bool) -> Logs:
+    """One call of the step on the feed's next batch. -> what it returned. Raises ValueError for what are no numbers by name."""
+    ops, setup, dtype = model.backend, model._setup, np.dtype(model.dtype)
+    model.lend()
+    for p in model.parameters:
+        p.begin_step()
+    setup.penalties.begin(rows)
+    xs = feed.gather_inputs(ops, rows, dtype)
+    x: Any = dict(zip(model.input_names, xs, strict=True)) if isinstance(model._input, dict) else xs if len(xs) > 1 else xs[0]
+    ys = [feed.gather_target(ops, place, rows) for place in feed.loss_targets]
+    weights = [None if feed.row_weights[k] is None else feed.gather_weights(ops, rows, k) for k in range(len(setup.heads))]
+    data: tuple[Any, ...] = (x, ys if len(ys) > 1 else ys[0])
+    if any(w is not None for w in weights):
+        data = (*data, weights if len(weights) > 1 else weights[0])
+    found = step(data)
+    ops.launch(feeding.ADVANCE, feed.position, model.rng.step, rows, int(training))
+    try:
+        return Logs({str(name): float(value) for name, value in found.items()})
+    except (AttributeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"Model {model.name!r}: {step.__name__} must return a dict of numbers by name, {{'loss': ...}}. Received: {found!r}."
+        ) from error
+
+
+def is_bad(logs: Logs) -> bool:
+    return not math.isfinite(logs.get("loss", 0.0))
