@@ -123,11 +123,11 @@ def scratch_of(*arguments) -> int:
     g, size = windows_of(geometry), arguments[0].dtype.itemsize
     tall = max(g.height, (g.out_height - 1) * g.stride_rows + (g.kernel_rows - 1) * g.dilation_rows + 1) + g.top
     wide = max(g.width, (g.out_width - 1) * g.stride_columns + (g.kernel_columns - 1) * g.dilation_columns + 1) + g.left
-    if g.narrow:  # the image laid out for each filter; backward the upstream gradient, with zeros between and around
-        tall = max(tall, g.height + g.top + (g.kernel_rows - 1) * g.dilation_rows)
-        wide = max(wide, g.width + g.left + (g.kernel_columns - 1) * g.dilation_columns)
-        numbers = tall * wide * g.filters * (g.channels // g.groups) + BLOCK_K * g.filters
-        return numbers * size + 4 * (g.places + g.height * g.width + g.taps) + 65536
+    if g.narrow:  # the image laid out for each filter; backward the upstream gradient with zeros around, and the weights
+        tall = max(tall, g.height + g.top + (g.kernel_rows - 1) * g.dilation_rows + 1)
+        wide = max(wide, g.width + g.left + (g.kernel_columns - 1) * g.dilation_columns + 1)
+        numbers = tall * wide * g.filters * (g.channels // g.groups) + (g.taps + 32) * g.filters
+        return numbers * size + 8 * (g.places + g.height * g.width + g.taps + g.stride_rows * g.stride_columns) + 65536
     numbers = tall * wide * g.channels + 2 * (g.taps + 1) * g.filters + 2 * g.places * g.filters + 32 * g.taps + BLOCK_K * 8
     return numbers * size + (2 * g.places + g.taps + g.filters + g.pool_rows * g.pool_columns + 4096) * 8 + 4 * g.places * g.filters + 65536
 

@@ -2,7 +2,8 @@
 
 Each filter sees but its group's channels, so tiles of the ordinary kind would use a lane or two of a vector. Here the image is laid out
 with a channel for every filter, once for each of a group's channels ("planes"); then filter f of every sum needs number f only. Backward
-the upstream gradient is laid out with zeros between and around, so that the image's gradient is a convolution of it with the window turned.
+the upstream gradient is laid out with zeros around, so that the image's gradient is a convolution of it with the window turned (with
+strides one for each kind of place).
 """
 
 from typing import Any
@@ -80,11 +81,10 @@ def _windows(g, wide, plane, at):
 
 @njit(**_fast)
 def _lay_out(x, i, g, tall, wide, area):
-    """Image i with its border: planes of (tall, wide, filters), each filter's place taken by the channel it sees."""
+    """Image i in planes of (tall, wide, filters), each filter's place taken by the channel it sees; the border stays as it is."""
     height, width, cin, cout, top, left = g[0, 0], g[1, 0], g[2, 0], g[5, 0], g[12, 0], g[13, 0]
     each, own = cin // g[14, 0], cout // g[14, 0]
     plane = tall * wide * cout
-    area[: each * plane] = area.dtype.type(0)
     rows, n = min(height, tall - top), min(width, wide - left)
     for r in range(rows):
         to, start = ((top + r) * wide + left) * cout, r * width * cin
@@ -115,6 +115,7 @@ def narrow(x, w, b, g, y, lo, hi, scratch):
     starts, at = take(at, ROWS_N, np.int64(0))
     direct = _as_it_is(g, bordered)
     area, at = take(at, 1 if direct else plane * (g[2, 0] // g[14, 0]), y)
+    area[:] = y.dtype.type(0)
     for i in range(lo, hi):
         source = address(x) + i * x.shape[1] * x.itemsize
         if not direct:
@@ -124,46 +125,73 @@ def narrow(x, w, b, g, y, lo, hi, scratch):
 
 
 @njit(**_fast)
-def narrow_dx(dz, w, g, dx, lo, hi, scratch):
-    size, height, width, cin, cout = dx.itemsize, g[0, 0], g[1, 0], g[2, 0], g[5, 0]
-    each, own, kr, kc = cin // g[14, 0], cout // g[14, 0], g[6, 0], g[7, 0]
-    above, before = (kr - 1) * g[10, 0], (kc - 1) * g[11, 0]
-    tall, wide = height + g[12, 0] + above, width + g[13, 0] + before
-    places, at = take(scratch, height * width, np.int32(0))
-    for h in range(height):
-        for v in range(width):
-            places[h * width + v] = ((h + g[12, 0]) * wide + v + g[13, 0]) * cout
+def _phases(w, g, above, before, wide, at):
+    """Places of an image whose numbers are sums over the same taps: with strides every `stride`-th, `phases` kinds of them in all.
+
+    -> (taps, weights in their order, where those of each phase begin, the end)."""
+    cout, each, kr, kc, sr, sc = g[5, 0], g[2, 0] // g[14, 0], g[6, 0], g[7, 0], g[8, 0], g[9, 0]
     taps, at = take(at, kr * kc, np.int32(0))
-    for i in range(kr):
-        for j in range(kc):
-            taps[i * kc + j] = ((kr - 1 - i) * g[10, 0] * wide + (kc - 1 - j) * g[11, 0]) * cout
+    begins, at = take(at, sr * sc + 1, np.int64(0))
+    weights, at = take(at, kr * kc * each * cout, w)
+    n = 0
+    for phase in range(sr * sc):
+        begins[phase] = n
+        for i in range(kr):
+            for j in range(kc):
+                down, along = phase // sc + g[12, 0] - i * g[10, 0], phase % sc + g[13, 0] - j * g[11, 0]
+                if down % sr == 0 and along % sc == 0:
+                    taps[n] = ((down // sr + above) * wide + along // sc + before) * cout
+                    first = (i * kc + j) * each
+                    for k in range(each):
+                        for f in range(cout):
+                            weights[(n * each + k) * cout + f] = w[first + k, f]
+                    n += 1
+    begins[sr * sc] = n
+    return taps, weights, begins, at
+
+
+@njit(**_fast)
+def narrow_dx(dz, w, g, dx, lo, hi, scratch):
+    size, height, width, cin, cout, sr, sc = dx.itemsize, g[0, 0], g[1, 0], g[2, 0], g[5, 0], g[8, 0], g[9, 0]
+    each, own = cin // g[14, 0], cout // g[14, 0]
+    above, before = (g[6, 0] - 1) * g[10, 0] // sr + 1, (g[7, 0] - 1) * g[11, 0] // sc + 1
+    tall, wide = (height - 1 + g[12, 0]) // sr + 1 + above, (width - 1 + g[13, 0]) // sc + 1 + before
+    whole = sr == 1 and sc == 1  # all places at once, else line by line
+    places, at = take(scratch, height * width if whole else width, np.int32(0))
+    for p in range(places.size):
+        places[p] = (p // width * wide + p % width) * cout
+    taps, weights, begins, at = _phases(w, g, above, before, wide, at)
     starts, at = take(at, ROWS_N, np.int64(0))
     area, at = take(at, tall * wide * cout, dx)
     direct = each == 1 and own == 1
     plane, at = take(at, 1 if direct else ROWS_N * cout, dx)
     area[:] = dx.dtype.type(0)
+    rows, columns = min(g[3, 0], tall - above), min(g[4, 0], wide - before)
     for i in range(lo, hi):
-        for r in range(g[3, 0]):
-            row = r * g[8, 0] + above
-            for s in range(g[4, 0]):
-                column = s * g[9, 0] + before
-                if row < tall and column < wide:
-                    source = address(dz) + (i * dz.shape[1] + (r * g[4, 0] + s) * cout) * size
-                    move(source, address(area) + (row * wide + column) * cout * size, cout * size)
-        if direct:
-            _sums(dx, address(area), places, starts, taps, address(w), cout, cout, address(dx) + i * dx.shape[1] * size, cin, 0, 0)
-            continue
-        for k in range(each):
-            for p in range(0, places.size, ROWS_N):
-                m = min(ROWS_N, places.size - p)
-                by = address(w) + k * cout * size
-                _sums(dx, address(area), places[p : p + m], starts, taps, by, each * cout, cout, address(plane), cout, 0, 0)
-                for q in range(m):
-                    for group in range(g[14, 0]):
-                        total = dx.dtype.type(0)
-                        for f in range(group * own, (group + 1) * own):
-                            total += plane[q * cout + f]
-                        dx[i, (p + q) * cin + group * each + k] = total
+        for r in range(rows):
+            source, target = address(dz) + (i * dz.shape[1] + r * g[4, 0] * cout) * size, ((r + above) * wide + before) * cout * size
+            move(source, address(area) + target, columns * cout * size)
+        for phase in range(sr * sc):
+            begin, end = begins[phase], begins[phase + 1]
+            some, first = taps[begin:end], address(weights) + begin * each * cout * size
+            n = height * width if whole else (width - phase % sc + sc - 1) // sc
+            for u in range(1 if whole else (height - phase // sc + sr - 1) // sr):
+                source = address(area) + u * wide * cout * size
+                to = ((phase // sc + u * sr) * width + phase % sc) * cin
+                if direct:
+                    _sums(dx, source, places[:n], starts, some, first, cout, cout, address(dx[i]) + to * size, sc * cin, 0, 0)
+                    continue
+                for k in range(each):
+                    for p in range(0, n, ROWS_N):
+                        m = min(ROWS_N, n - p)
+                        by = first + k * cout * size
+                        _sums(dx, source, places[p : p + m], starts, some, by, each * cout, cout, address(plane), cout, 0, 0)
+                        for q in range(m):
+                            for group in range(g[14, 0]):
+                                total = dx.dtype.type(0)
+                                for f in range(group * own, (group + 1) * own):
+                                    total += plane[q * cout + f]
+                                dx[i, to + (p + q) * sc * cin + group * each + k] = total
 
 
 @njit(**_fast)
@@ -175,6 +203,7 @@ def narrow_dw(x, dz, g, group, parts, lo, hi, scratch):
     starts, at = take(at, ROWS_N, np.int64(0))
     direct = _as_it_is(g, bordered)
     area, at = take(at, 1 if direct else plane * (g[2, 0] // g[14, 0]), parts)
+    area[:] = parts.dtype.type(0)
     for i in range(lo, hi):
         source, more = address(x) + i * x.shape[1] * size, i % group[0] != 0
         if not direct:

@@ -56,9 +56,9 @@ def tables(g, pitch, at):
 
 @njit(**_fast)
 def bordered_image(x, i, g, tall, wide, area):
-    """Image i with its border, in `area`: (groups, tall, wide, a group's channels), so that a group is close together in the cache."""
+    """Image i in `area`, (groups, tall, wide, a group's channels), so that a group is close together in the cache. The border stays as it
+    is: zeros from the beginning."""
     height, width, cin, top, left, each = g[0, 0], g[1, 0], g[2, 0], g[12, 0], g[13, 0], g[2, 0] // g[14, 0]
-    area[: tall * wide * cin] = area.dtype.type(0)
     rows, n = min(height, tall - top), min(width, wide - left)
     for group in range(g[14, 0]):
         for r in range(rows):
@@ -89,11 +89,12 @@ def image_without(area, g, tall, wide, x, i):
 @njit(**_fast)
 def prepared(g, like, scratch):
     """-> (whether images are copied, height, width and numbers of what a group's windows are read from, places, taps, room for the
-    addresses of a tile's rows and for a copied image, the end)."""
+    addresses of a tile's rows and for a copied image (zeros), the end)."""
     copied, tall, wide = border(g)
     places, taps, at = tables(g, wide, scratch)
     starts, at = take(at, ROWS_N, np.int64(0))
     area, at = take(at, tall * wide * g[2, 0] if copied else 1, like)
+    area[:] = like.dtype.type(0)
     return copied, tall, wide, tall * wide * (g[2, 0] // g[14, 0]), places, taps, starts, area, at
 
 

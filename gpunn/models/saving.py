@@ -10,6 +10,7 @@ from gpunn.models import own_classes
 from gpunn.models.files import READERS, WEIGHT_WRITERS, WRITERS, kinds
 from gpunn.models.files.errors import told
 
+MODEST = 1 << 18  # numbers that a model may have whatever its file holds: shapes that differ are then told as such
 
 def save(model: Any, path: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
     """Write atomically: a file of that name is either the old one or the whole new one. The suffix says the format; see `Model.save`.
@@ -79,7 +80,7 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
     kind = kinds.of_file(path, "model")
     with told(path), READERS[kind](path) as source:
         config = source.model_config(custom_objects)
-        with room.limited(source.numbers()):
+        with room.limited(max(source.numbers(), MODEST)):
             model = rebuild(config, custom_objects)
         model.set_weights(source.weights(model))
         if "rng" in config:

@@ -152,6 +152,9 @@ WHOLE = {
     "a huge layer": (
         layer_of(1, config={"units": 10**12}), r"weight hidden/kernel of shape \(6, 1000000000000\) is more than the file holds"
     ),
+    "a layer that has become wider": (
+        layer_of(1, config={"units": 6}), r"weight hidden/kernel has shape \(6, 6\). Received: \(6, \d\)"
+    ),
     "an unknown initializer": (
         layer_of(1, config={"kernel_initializer": {"class_name": "Mystery", "config": {}}}), "Unknown initializer: 'Mystery'"
     ),
