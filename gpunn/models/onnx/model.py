@@ -8,7 +8,7 @@ import numpy as np
 import gpunn
 from gpunn.models.files.atomic import replacing
 from gpunn.models.graph import Graph as Graphed
-from gpunn.models.onnx import attention, images, joining, sequences, windows  # noqa: F401  whose layers they enter
+from gpunn.models.onnx import attention, attention_scores, images, joining, sequences, windows  # noqa: F401  whose layers they enter
 from gpunn.models.onnx.graph import IR, OPSET, Graph, Value
 from gpunn.models.onnx.layers import write
 
