@@ -15,12 +15,13 @@ from gpunn.layers.names import fresh_name
 from gpunn.lookup import snake
 from gpunn.models import own_classes
 from gpunn.models.graph import Graph
+from gpunn.models.kept import Kept
 from gpunn.models.storage import Storage
 from gpunn.training import data
 from gpunn.training.trainer import Trainer
 
 
-class Model(Graph, Trainer, Layer):
+class Model(Graph, Trainer, Kept, Layer):
     """A model: ``Model(inputs=..., outputs=...)``, of symbolic tensors, each alone or in a list or a dict, or a class of the user's.
 
     A class of the user's makes its layers in ``__init__``, as attributes, and gives ``call(self, x)`` or ``call(self, x, training)``, which
@@ -262,48 +263,6 @@ class Model(Graph, Trainer, Layer):
         known = inspect.signature(cls.__init__).parameters
         more = any(p.kind is p.VAR_KEYWORD for p in known.values())
         return cls(**{k: v for k, v in config.items() if k in known or (more and k != "dtype")})
-
-    def save(self, path: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
-        """Write architecture, weights and optimizer state to one file; `gpunn.models.load_model` reads it.
-
-        The suffix says the format: ``.keras`` and ``.h5`` are Keras 3's, which it loads (they need h5py: ``pip install "gpunn[hdf5]"``);
-        any other is gpunn's own, an .npz archive. Raises ValueError for a file that is there where `overwrite` is False.
-        """
-        from gpunn.models.saving import save
-
-        save(self, path, overwrite, include_optimizer)
-
-    def save_weights(self, path: Any, overwrite: bool = True) -> None:
-        """Write the weights, and the state of the optimizer where the model is compiled, to one file; `load_weights` reads it.
-
-        The suffix says the format: ``.weights.h5`` is Keras 3's; ``.h5``, Keras 2's, and ``.safetensors`` hold weights alone; any other is
-        gpunn's own.
-        """
-        from gpunn.models.state import save_weights
-
-        save_weights(self, path, overwrite)
-
-    def load_weights(self, path: Any) -> None:
-        """Read the weights (and the optimizer's state) that `save_weights` or Keras 3 wrote, or those of a whole .keras file; of another
-        whole model's file the weights alone.
-
-        Raises FileNotFoundError for no file; ValueError, changing nothing, for one that is not whole or has weights of other shapes. Warns
-        where the file holds the state of another kind of optimizer, which stays out.
-        """
-        from gpunn.models.state import load_weights
-
-        load_weights(self, path)
-
-    def export(self, path: Any, format: str = "onnx") -> None:
-        """Write the model as ONNX, for inference elsewhere, with any number of rows (``pip install "gpunn[onnx]"``).
-
-        Raises ValueError for a layer that has no ONNX form, naming it, and for another `format`.
-        """
-        from gpunn.models.onnx import export
-
-        if format != "onnx":
-            raise ValueError(f"Model {self.name!r}: models are exported as 'onnx'. Received: format={format!r}.")
-        export(self, path)
 
     def __call__(self, x: Any, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
         """The outputs for these rows, in one batch; with `training`, dropout and batch normalization act as in a train step. On symbolic

@@ -1,5 +1,6 @@
 """compile, and the checks of data against what was compiled: what a model that trains inherits first."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ FIRST = 4096  # rows of targets in a file that are looked at before training
 IGNORED = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")  # a step is recorded whenever it can be
 
 
-class Compiled:
+class Compiled(ABC):
     """What a model must give is declared here."""
 
     backend: Any
@@ -34,33 +35,38 @@ class Compiled:
     _like: list[str] | None = None  # names of inputs in the dict that a class of the user's is called with
 
     @property
+    @abstractmethod
     def input_names(self) -> list[str] | None:
         """None as long as nobody knows how many inputs there are."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def output_names(self) -> list[str]:
-        raise NotImplementedError
+        """One for each output, in order."""
 
+    @abstractmethod
     def build(self, input_shape: Any) -> None:
-        raise NotImplementedError
+        """Make the weights for inputs of this shape."""
 
+    @abstractmethod
     def output_shapes(self, row_shape: Any) -> list[Shape]:
         """Of each output, for inputs of such rows. Raises ValueError where they do not fit."""
-        raise NotImplementedError
 
+    @abstractmethod
     def first_layers(self) -> list[Any]:
         """The layer that each input goes to first."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pack(self) -> None:
-        raise NotImplementedError
+        """Lay the weights into flat vectors."""
 
+    @abstractmethod
     def set_flags(self) -> tuple[bool, ...]:
-        raise NotImplementedError
+        """Tell the layers which weights learn; -> what was told."""
 
+    @abstractmethod
     def storage_fits(self) -> bool:
-        raise NotImplementedError
+        """Whether the flat vectors still are what the layers ask for."""
 
     # ------------------------------------------------------------------ compile
     def compile(

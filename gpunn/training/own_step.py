@@ -1,6 +1,7 @@
 """A user's own ``train_step`` and ``test_step``: the parts they are made of, and how an epoch runs them."""
 
 import math
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     return (*given, None, None)[:3]
 
 
-class OwnSteps:
+class OwnSteps(ABC):
     """What a class of the user's writes its steps with."""
 
     name: str
@@ -32,6 +33,11 @@ class OwnSteps:
     _setup: Any
     _input: Any
     _tracker: Any = None
+
+    @property
+    @abstractmethod
+    def losses(self) -> list[float]:
+        """What penalties of the weights add to the loss now."""
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step on a batch, (x, y) or (x, y, sample_weight) of arrays on the model's device. -> numbers for the logs.
@@ -79,7 +85,7 @@ class OwnSteps:
             scale = head.weight * loss.scale(loss.count(z.shape))
             values, gradients[head.index] = loss.record(ops, target, z, each, scale)
             total += scale * float(np.dot(*(ops.to_numpy(a).reshape(-1).astype(np.float64) for a in (values, each))))
-        total += sum(self.losses)  # type: ignore[attr-defined]  # a property of models
+        total += sum(self.losses)
         self._tracker.update_state(np.full(outputs[0].shape[0], total))
         return total, gradients if len(outputs) > 1 else gradients[0]
 

@@ -35,11 +35,12 @@ def split(
     cut = int(np.floor(rows * (1.0 - share)))
     if cut == 0 or cut == rows:
         raise ValueError(f"Argument validation_split of fit: {share} of {rows} rows leaves a part empty.")
-    first, last = (
-        tuple(mapped(partial(part, first=lo, end=hi), value) for value in given.values())
-        for lo, hi in ((0, cut), (cut, rows))
-    )
-    return first, last  # type: ignore[return-value]
+
+    def between(first: int, end: int) -> tuple[Any, Any, Any]:
+        cut_out = partial(part, first=first, end=end)
+        return mapped(cut_out, given["x"]), mapped(cut_out, given["y"]), mapped(cut_out, given["sample_weight"])
+
+    return between(0, cut), between(cut, rows)
 
 
 def _nested(value: Any) -> bool:
@@ -80,7 +81,8 @@ def unpack(item: Any, ops: Any) -> tuple[Any, Any, Any]:
     if not 1 <= len(parts) <= 3:
         raise ValueError(f"A batch is (x, y) or (x, y, sample_weight). Received: {len(parts)} of them.")
     found = [mapped(lambda v: _to_host(v, ops), v) if _nested(v) else _to_host(v, ops) for v in parts]
-    return tuple([*found, None, None][:3])  # type: ignore[return-value]
+    x, y, weight = [*found, None, None][:3]
+    return x, y, weight
 
 
 def _to_host(value: Any, ops: Any) -> Any:

@@ -1,6 +1,7 @@
 """fit, evaluate, predict and the batch-wise calls: what a model inherits."""
 
 import warnings
+from abc import abstractmethod
 from typing import Any, cast
 
 import numpy as np
@@ -27,13 +28,13 @@ class Trainer(OwnSteps, Compiled):
     epochs_seen: int
 
     @property
+    @abstractmethod
     def leaves(self) -> list[Any]:
         """The layers, with those of models within, each once."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pack_outputs(self, outputs: list[Any]) -> Any:
         """One value for each output, as the model gives them: alone, in a list or in a dict."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------------ fit
     def fit(

@@ -1,5 +1,6 @@
 """What a step gathers from, and how a feed hands out an epoch."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator
 from typing import Any
 
@@ -13,7 +14,7 @@ MANY = 16  # classes a row: counting them would take longer than sorting
 Handout = Generator[tuple[int, int], None, None]
 
 
-class Feed:
+class Feed(ABC):
     """Arrays on the device that steps gather from: rows of each input, targets and which of them each loss and each metric takes, weights
     (of each loss, or None), an order, and the position in it.
 
@@ -81,15 +82,15 @@ class Feed:
         return out.reshape(-1)
 
     # ------------------------------------------------------------------ what an epoch asks
+    @abstractmethod
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
         """A new pass, in the order of this epoch; `shuffle` is True, False or "batch"."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pieces(self, first: int, steps: int | None) -> Handout:
         """Batches `first` to `first + steps` of the pass (all that are left, for None), a piece at a time: when a piece is handed out its
         rows are where the next steps will gather them. To be closed by whoever stops early. Batches that somebody else makes are taken and
         thrown away up to the `first`."""
-        raise NotImplementedError
 
     def resize(self, batch: int) -> None:
         """Batches of another size from the next pass on. Raises ValueError for a feed whose batches somebody else makes."""

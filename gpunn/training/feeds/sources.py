@@ -3,6 +3,7 @@
 import itertools
 import mmap
 import sys
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from gpunn.backend.memory import available_memory
 from gpunn.training.feeds.errors import DataError
 from gpunn.training.feeds.files import file_rows
-from gpunn.training.feeds.sweep import Following, gather
+from gpunn.training.feeds.sifting import gather
+from gpunn.training.feeds.sweep import Following
 from gpunn.training.finite import first_not_finite, not_finite
 
 SMALL = 0.25  # of the free memory: as much of a file may be mapped into this process
@@ -19,7 +21,7 @@ SPAN = 64 << 20  # of a chunked file: bytes that are read at a time, at most
 AHEAD = 1 << 20  # bytes worth reading to save another read
 
 
-class Source:
+class Source(ABC):
     """Rows of a data set: ``shape``; ``dtype``, that in which they reach a step (uint8, or the model's); ``name`` and ``where`` for errors.
 
     Raises ValueError when it is read and a row holds NaN or infinity, naming the row; `DataError` for rows that cannot be read.
@@ -45,9 +47,9 @@ class Source:
     def nbytes(self) -> int:
         return len(self) * self.row_bytes
 
+    @abstractmethod
     def copy_rows(self, rows: Any, out: np.ndarray) -> None:
         """Copy rows, a slice or an array of numbers, in that order, converted."""
-        raise NotImplementedError
 
     def read(self, rows: Any, out: np.ndarray) -> None:
         """The same, and look whether they are finite."""
@@ -75,7 +77,7 @@ class Source:
     def in_file(self) -> bool:
         return True
 
-    def expect(self, order: np.ndarray | None, following: Following | None, sources: int) -> None:
+    def expect(self, order: np.ndarray | None, following: Following | None, sources: int) -> None:  # noqa: B027  of use to some
         """Rows are going to be read in this order, from everywhere, or nearly one after another (None); after that in the order that
         `following` gives. ``sources``: so many are read side by side."""
 

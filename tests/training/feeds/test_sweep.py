@@ -13,7 +13,7 @@ from fed import RNG, X, Y, network, outcome, same
 from gpunn import layers, models
 from gpunn.backend.cpu import has_numba
 from gpunn.callbacks import LambdaCallback
-from gpunn.training.feeds import files, sources, sweep
+from gpunn.training.feeds import files, sifting, sources, sweep
 from gpunn.training.feeds.errors import DataError
 
 pytestmark = [
@@ -68,7 +68,7 @@ KINDS = {
 @pytest.mark.parametrize("compiled", [True, False], ids=["Numba", "NumPy"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_bits_of_memory(tmp_path, monkeypatch, windows, kind, compiled):
-    monkeypatch.setattr(sweep, "has_numba", lambda: compiled and has_numba())
+    monkeypatch.setattr(sifting, "has_numba", lambda: compiled and has_numba())
     x = KINDS[kind](tmp_path)
     memory(monkeypatch, 2 * 800 * x.itemsize * 12)
     fit = {"y": LABELS, "batch_size": 16, "epochs": 3, "validation_split": 0.1, "verbose": 0}
