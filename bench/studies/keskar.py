@@ -7,6 +7,7 @@
 
 import time
 
+import numpy as np
 from common import arguments, images, mean_and_spread, write
 
 import gpunn
@@ -37,18 +38,16 @@ def in_words(ours, seeds):
     )
     under = (
         f"The large batch, with {large['updates']} updates against {small['updates']}, has not learned its rows as well as there: most of "
-        "the "
-        "difference on test rows is under-training, not the paper's generalisation gap."
+        "the difference on test rows is under-training, not the paper's generalisation gap."
     )
     return [
-        f"Test accuracy {held[0]:.2f} % with batch 256 after {small['epochs']} epochs, {held[1]:.2f} % with batch 6000 after "
-        f"{large['epochs']}: {held[0] - held[1]:+.2f} points (the paper: +0.22).",
+        f"Test accuracy {held[0]:.2f} % with batch 256 after {small['epochs']['mean']:g} epochs, {held[1]:.2f} % with batch 6000 after "
+        f"{large['epochs']['mean']:g}: {held[0] - held[1]:+.2f} points (the paper: +0.22).",
         f"Training accuracy {learned[0]:.2f} % and {learned[1]:.2f} % (the paper: 99.66 and 99.92). "
         f"{under if learned[1] < learned[0] else ''}",
         f"Sharpness (epsilon 1e-3, full space, first 2000 training rows) {sharp[0]:.3g} % and {sharp[1]:.3g} % (the paper's larger batch "
-        "sits "
-        "sharper, too); off a minimum this measures the slope as well.",
-        f"{seeds} runs a size; the paper's difference of a fifth of a point is no larger than the spread between so few.",
+        "sits sharper, too); off a minimum this measures the slope as well.",
+        f"{seeds} runs a size; the paper's difference is a fifth of a point, and its spread between runs 0.07.",
     ]
 
 
@@ -56,23 +55,27 @@ def main():
     options, began = arguments(__doc__), time.perf_counter()
     train, test = images("mnist")
     seeds = 5 if options.full else 2
-    epochs = {256: 40, 6000: 150} if options.full else {256: 5, 6000: 15}
+    epochs = {256: 60, 6000: 150} if options.full else {256: 5, 6000: 15}  # at most: a run ends when its loss has ceased to improve
     ours, curves = {}, []
     for size, count in epochs.items():
-        held, learned, sharp = [], [], []
+        held, learned, sharp, ran = [], [], [], []
         for seed in range(seeds):
             gpunn.utils.set_random_seed(seed)
             model = network()
-            history = model.fit(*train, batch_size=size, epochs=count, validation_data=test, verbose=0).history
+            ceased = gpunn.callbacks.EarlyStopping("loss", min_delta=1e-3, patience=10, mode="min")
+            history = model.fit(
+                *train, batch_size=size, epochs=count, validation_data=test, callbacks=[ceased], verbose=0
+            ).history
+            ran.append(len(history["loss"]))
             held.append(100 * history["val_accuracy"][-1])
             learned.append(100 * model.evaluate(*train, batch_size=1000, verbose=0)[1])
             gradients = Gradients(model, train[0][:2000], train[1][:2000], 2000)
             sharp.append({f"{e:g}": keskar_sharpness(gradients, e) for e in (1e-3, 5e-4)})
             if seed == 0:
-                curves.append(Series(f"batch {size}", list(range(1, count + 1)), history["val_accuracy"]))
-            print(size, seed, held[-1], learned[-1], sharp[-1], round(time.perf_counter() - began), flush=True)
+                curves.append(Series(f"batch {size}", list(range(1, ran[0] + 1)), history["val_accuracy"]))
+            print(size, seed, ran[-1], held[-1], learned[-1], sharp[-1], round(time.perf_counter() - began), flush=True)
         ours[str(size)] = {
-            "epochs": count, "updates": count * -(-60000 // size), "test accuracy %": mean_and_spread(held),
+            "epochs": mean_and_spread(ran), "updates": round(np.mean(ran) * -(-60000 // size)), "test accuracy %": mean_and_spread(held),
             "training accuracy %": mean_and_spread(learned), "sharpness, epsilon 1e-3": mean_and_spread([s["0.001"] for s in sharp]),
             "sharpness, epsilon 5e-4": mean_and_spread([s["0.0005"] for s in sharp]),
         }
