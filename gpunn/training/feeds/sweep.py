@@ -19,7 +19,7 @@ import numpy as np
 from gpunn.training.feeds.direct import PAGE, DirectFile, memory
 from gpunn.training.feeds.sifting import Order, gather, sift, within
 
-PIECE = 4 << 20  # bytes that are read at a time: the system makes many requests of one, and a disk has them all at once
+PIECE = 8 << 20  # bytes that are read at a time: the system makes many requests of one, and a disk has them all at once
 READERS = 2  # one reads while the other sorts; more would be in the way of the steps
 SHARE = 0.5  # of the free memory may hold rows to come
 LEAD = 1 / 16  # of a sweep: how far the readers may be ahead of the steps
@@ -31,12 +31,13 @@ Following = Callable[[], np.ndarray]
 
 
 class _Visit(NamedTuple):
-    """What a reader is to do: bring rows that begin in a piece, `parts`: (their order, rows, where their free slots begin). After that all
+    """What a reader is to do: bring rows that begin in a piece, `parts`: (their order, rows), to free slots from `at` on. After that all
     rows of the piece before place `high` are in memory."""
 
     piece: int
     high: int
-    parts: list[tuple[Order, np.ndarray, int]]
+    parts: list[tuple[Order, np.ndarray]]
+    at: int = 0
 
 
 class _State:
@@ -58,6 +59,7 @@ class _State:
         self.freed = self.taken = self.ready = 0  # places: rows before them are used up, with the steps, in memory
         self.asked, self.reach = (np.zeros(self.pieces, np.int64) for _ in (0, 1))  # the same of each piece's rows: are being read, are in
         self.visits = self.flights = 0  # of pieces, one after another; how many are being read
+        self.found: _Visit | None = None  # the next one, if it waits for memory
         self.busy, self.readers = False, 0
         self.stopped = False
         self.error: BaseException | None = None
@@ -68,11 +70,12 @@ class _State:
         buffer = memory(PIECE + 2 * PAGE + -(-self.width // PAGE) * PAGE)
         try:
             while (visit := self._visit()) is not None:
-                begin = self.begin + visit.piece * PIECE
-                last = max(int(rows[-1]) for _, rows, _ in visit.parts)
+                begin, at = self.begin + visit.piece * PIECE, visit.at
+                last = max(int(rows[-1]) for _, rows in visit.parts)
                 self.file.read(buffer, begin, self.start + last * self.stride + self.width)
-                for order, rows, at in visit.parts:
+                for order, rows in visit.parts:
                     sift(buffer, self.start - begin, self.stride, order, rows, self.free, at, self.store, self.slots)
+                    at = (at + len(rows)) % len(self.free)
                 with self.change:
                     self.flights -= 1
                     self._reached(visit.piece, visit.high)
@@ -114,26 +117,32 @@ class _State:
             idle = self.taken == self.ready and not self.flights  # steps wait for this one
             if self.reach[piece] != low or (high > most and not idle) or self.ready == self.end:
                 return None
-            high = min(high, most)
-            begin = self.begin + piece * PIECE
-            lo, hi = (min(max(0, -(-(at - self.start) // self.stride)), self.rows) for at in (begin, begin + PIECE))
-            parts, at = [], self.first
-            for order in self.orders:
-                first, places = max(low, order.base), min(high, order.end) - max(low, order.base)
-                if places > 0 and len(found := within(order, lo, hi, first, places)):
-                    parts.append((order, found, at % len(self.free)))
-                    at += len(found)
-            if at - self.first > self.left:
+            high = max(low, min(high, most))
+            if self.found is None or self.found.high != high:
+                self.found = self._find(piece, low, high)
+            visit, count = self.found, sum(len(rows) for _, rows in self.found.parts)
+            if count > self.left:
                 if idle:  # an order that is not like a random one
                     self.stop()
                 return None
+            self.found = None
             self.visits += 1
-            self.asked[piece] = max(low, high)
-            self.first, self.left = at % len(self.free), self.left - (at - self.first)
-            if parts:
+            self.asked[piece] = high
+            at, self.first, self.left = self.first, (self.first + count) % len(self.free), self.left - count
+            if count:
                 self.flights += 1
-                return _Visit(piece, max(low, high), parts)
-            self._reached(piece, max(low, high))
+                return visit._replace(at=at)
+            self._reached(piece, high)
+
+    def _find(self, piece: int, low: int, high: int) -> _Visit:
+        """The visit that brings the rows of a piece from place `low` to `high`."""
+        begin, parts = self.begin + piece * PIECE, []
+        lo, hi = (min(max(0, -(-(at - self.start) // self.stride)), self.rows) for at in (begin, begin + PIECE))
+        for order in self.orders:
+            first, end = max(low, order.base), min(high, order.end)
+            if first < end and len(rows := within(order, lo, hi, first, end - first)):
+                parts.append((order, rows))
+        return _Visit(piece, high, parts)
 
     def _prepare(self) -> bool:
         """Make the order that follows, without the lock, a sweep before it is needed. -> whether it was made."""
