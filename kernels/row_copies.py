@@ -45,14 +45,15 @@ def count(inverse, lo, hi, first, size):
     return n
 
 
-@njit("void(u1[::1],i8,i8,i8,i4[::1],i8,i8,i8,i4[::1],i8,u1[::1],i4[::1])", nogil=True, cache=True)
-def sift(piece, shift, stride, width, inverse, lo, hi, first, free, at, store, slots):
-    """Of the rows lo to hi, row r at byte ``shift + r * stride`` of the piece, those that `count` counts go to the slots free[at:] (a ring)
-    of the store; slots[place - first] becomes the slot of each."""
+@njit("void(u1[::1],i8,i8,i8,i4[::1],i8,i8,i8,i8,i4[::1],i8,u1[::1],i4[::1],i8)", nogil=True, cache=True)
+def sift(piece, shift, stride, width, inverse, lo, hi, first, size, free, at, store, slots, begin):
+    """Of the rows lo to hi, row r at byte ``shift + r * stride`` of the piece, those that `count` counts go to the slots free[at:] of the
+    store; slots[begin + place - first] becomes the slot of each. Both are rings."""
     for r in range(lo, hi):
-        place = inverse[r] - first
-        if place >= 0 and place < slots.size:
+        k = inverse[r] - first
+        if k >= 0 and k < size:
             slot = free[at]
             at = at + 1 if at + 1 < free.size else 0
             copy(store, slot * width, piece, shift + r * stride, width)
-            slots[place] = slot
+            k += begin
+            slots[k if k < slots.size else k - slots.size] = slot

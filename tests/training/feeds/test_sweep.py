@@ -13,7 +13,7 @@ from fed import RNG, X, Y, network, outcome, same
 from gpunn import layers, models
 from gpunn.backend.cpu import has_numba
 from gpunn.callbacks import LambdaCallback
-from gpunn.training.feeds import files, sifting, sources, sweep
+from gpunn.training.feeds import direct, files, sifting, sources, sweep
 from gpunn.training.feeds.errors import DataError
 
 pytestmark = [
@@ -28,7 +28,7 @@ LABELS = (LARGE.astype(int).sum(axis=1) % 5).astype(np.int64)
 def little_memory(monkeypatch):
     """Memory for 800 rows of 12 bytes, pieces of a page."""
     monkeypatch.setattr(sources, "SMALL", 0)
-    monkeypatch.setattr(sweep, "PIECE", sweep.PAGE)
+    monkeypatch.setattr(sweep, "PIECE", direct.PAGE)
     memory(monkeypatch, 2 * 800 * 12)
 
 
@@ -43,16 +43,16 @@ def mapped(tmp_path, array, offset=0, name="x.bin"):
 
 
 @pytest.fixture
-def windows(monkeypatch):
-    """The windows that were made: (first, last) places of the order."""
-    made, honest = [], sweep.Window.__init__
+def reads(monkeypatch):
+    """Where each piece that was read began."""
+    begun, honest = [], direct.DirectFile.read
 
-    def watched(self, order, inverse, first, end):
-        made.append((first, end))
-        honest(self, order, inverse, first, end)
+    def watched(self, buffer, begin, end):
+        begun.append(begin)
+        honest(self, buffer, begin, end)
 
-    monkeypatch.setattr(sweep.Window, "__init__", watched)
-    return made
+    monkeypatch.setattr(direct.DirectFile, "read", watched)
+    return begun
 
 
 KINDS = {
@@ -67,14 +67,14 @@ KINDS = {
 
 @pytest.mark.parametrize("compiled", [True, False], ids=["Numba", "NumPy"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_bits_of_memory(tmp_path, monkeypatch, windows, kind, compiled):
+def test_the_bits_of_memory(tmp_path, monkeypatch, reads, kind, compiled):
     monkeypatch.setattr(sifting, "has_numba", lambda: compiled and has_numba())
     x = KINDS[kind](tmp_path)
     memory(monkeypatch, 2 * 800 * x.itemsize * 12)
     fit = {"y": LABELS, "batch_size": 16, "epochs": 3, "validation_split": 0.1, "verbose": 0}
     small = lambda given: outcome(small_blocks(), lambda m: m.fit(given, **fit), given, LABELS)  # noqa: E731
     same(small(LARGE), small(x))
-    assert windows[:4] == [(0, 675), (675, 1350), (1350, 2025), (2025, 2700)], "windows are alike, and memory holds each"
+    assert len(set(reads)) >= 2700 * x.strides[0] // direct.PAGE, "the file is swept over"
 
 
 def small_blocks():
@@ -83,16 +83,30 @@ def small_blocks():
     return model
 
 
-def test_goes_on_across_epochs(tmp_path, windows):
-    """One sweep for each window: nothing is read twice when an epoch ends, nor when it is cut into parts."""
+def test_goes_on_across_epochs(tmp_path, reads):
+    """Nothing is read twice when an epoch ends, nor when it is cut into parts; and memory for 800 rows serves more than 1000 a sweep."""
+    served = sweep.rows_a_sweep(800, 9, 3008)
+    assert served > 1000
     for steps in (None, 47):
-        windows.clear()
+        reads.clear()
         x, y = np.concatenate([LARGE, LARGE[:8]]), np.resize(LABELS, 3008)
         fit = {"y": y, "batch_size": 16, "epochs": 8, "steps_per_epoch": steps, "verbose": 0}
         results = [outcome(small_blocks(), lambda m, g=g, fit=fit: m.fit(g, **fit), x, y) for g in (x, mapped(tmp_path, x))]
         same(*results)
-        passes = 8 if steps is None else 2
-        assert passes * 4 <= len(windows) <= (passes + 1) * 4, "at most those of the pass after are made ahead"
+        sweeps, rows = len(reads) / len(set(reads)), 3008 * (8 if steps is None else 2)
+        assert len(set(reads)) == 9
+        assert rows / served <= sweeps <= rows / served + 1 + 2 * sweep.LEAD, "one to begin with"
+
+
+def test_an_order_that_is_not_like_a_random_one(tmp_path):
+    """Rows of the file's end first: memory cannot hold what a sweep brings. What does not fit is read by itself, in the right order."""
+    for order in (np.arange(3000)[::-1], np.roll(np.arange(3000), 1500), np.arange(3000)):
+        rows, order = files.file_rows(mapped(tmp_path, LARGE)), order.astype(np.int32)
+        rows.expect(order, None, 1)
+        out = np.zeros((3000, 12), np.uint8)
+        for at in range(0, 3000, 500):
+            rows.read(order[at : at + 500], out[at : at + 500])
+        np.testing.assert_array_equal(out, LARGE[order])
 
 
 def test_a_place_in_the_middle_and_another_order(tmp_path):
@@ -107,7 +121,7 @@ def test_a_place_in_the_middle_and_another_order(tmp_path):
             np.testing.assert_array_equal(out, LARGE[order[begin:end]])
 
 
-def test_two_inputs_from_files(tmp_path, windows):
+def test_two_inputs_from_files(tmp_path, reads):
     wide = np.concatenate([LARGE, LARGE[::-1]], axis=1)
 
     def trained(a, b):
@@ -122,7 +136,7 @@ def test_two_inputs_from_files(tmp_path, windows):
 
     given = mapped(tmp_path, LARGE), mapped(tmp_path, wide, name="wide.bin")
     same(trained(LARGE, wide), trained(*given))
-    assert windows
+    assert reads
 
 
 def reading():
@@ -173,13 +187,13 @@ def test_a_file_system_that_reads_only_through_its_cache(tmp_path, monkeypatch):
     if hasattr(os, "O_DIRECT"):
         monkeypatch.setattr(files, "available_memory", lambda: 2 * 800 * 12)
         monkeypatch.setattr(sources, "SMALL", 0)
-        state = sweep._State(str(tmp_path / "x.bin"), 0, 12, 12, 100)
-        if state.direct:
+        file = direct.DirectFile(str(tmp_path / "x.bin"))
+        if file.direct:
             monkeypatch.setattr(os, "preadv", refusing)
-            buffer = np.frombuffer(sweep._memory(8192), np.uint8)
-            state._fill(buffer, 0, 8000)
-            assert refused and not state.direct and buffer[:8000].tobytes() == LARGE.tobytes()[:8000]
-        os.close(state.file)
+            buffer = direct.memory(8192)
+            file.read(buffer, 0, 8000)
+            assert refused and not file.direct and buffer[:8000].tobytes() == LARGE.tobytes()[:8000]
+        file.close()
 
 
 @pytest.mark.parametrize(("width", "rows", "memory", "wanted"), [
