@@ -11,6 +11,11 @@ def _columns(*arguments):
     return columns_of(arguments[0])
 
 
+def wide_columns(x, *rest):
+    """The least columns of a CPU task: of a matrix that no near cache holds, pieces of rows that memory gives at full speed."""
+    return 32 if x.nbytes < 1 << 20 else 128
+
+
 def _column_sum_reference(x, add, out):
     total = matrix(x).sum(axis=0)
     out[...] = (out + total if add else total).reshape(out.shape)
@@ -20,7 +25,12 @@ def _column_sum_native(x, add, out, lo, hi, scratch):
     out = out[lo:hi]
     if add[0] == 0.0:
         out[:] = x.dtype.type(0)
-    for r in range(x.shape[0]):
+    four = x.shape[0] // 4 * 4
+    for r in range(0, four, 4):  # four streams of memory at a time
+        a, b, c, d = x[r, lo:hi], x[r + 1, lo:hi], x[r + 2, lo:hi], x[r + 3, lo:hi]
+        for j in range(out.size):
+            out[j] += (a[j] + b[j]) + (c[j] + d[j])
+    for r in range(four, x.shape[0]):
         row = x[r, lo:hi]
         for j in range(out.size):
             out[j] += row[j]
@@ -30,7 +40,7 @@ COLUMN_SUM = register(
     Kernel(
         name="column_sum", operands=parse("x:whole, add:const, out:row -> out:row"), extent=_columns,
         reference=_column_sum_reference, native=_column_sum_native,
-        cuda=cuda_kernel("reductions.cu", "column_sum"), geometry="columns", cost=lambda x, *a: 0.1 * rows_of(x), grain=32,
+        cuda=cuda_kernel("reductions.cu", "column_sum"), geometry="columns", cost=lambda x, *a: 0.1 * rows_of(x), grain=wide_columns,
     )
 )
 

@@ -29,6 +29,9 @@ def slack(kernel, args, name, value):
         a, b = (np.abs(x.astype(np.float64)) for x in args[:2])
         a, b = (a.T if kernel.name == "gemm_tn" else a), (b.T if kernel.name == "gemm_nt" else b)
         return EPS[kind] * (8 + b.shape[0] ** 0.5) * (a @ b + np.abs(args[3])) if a.size and b.size else 0.0
+    if kernel.name == "gemm_symmetric":
+        a, b = (np.abs(x.astype(np.float64)) for x in args[:2])
+        return EPS[kind] * (8 + b.shape[0] ** 0.5) * (a @ b)
     if kernel.name == "gemm_parts":
         a, b, terms = (np.abs(args[0]).astype(np.float64), np.abs(args[1]).astype(np.float64), np.zeros(value.shape))
         kernel.reference(a, b, args[2], terms)
