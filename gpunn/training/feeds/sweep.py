@@ -19,8 +19,8 @@ import numpy as np
 from gpunn.training.feeds.direct import PAGE, DirectFile, memory
 from gpunn.training.feeds.sifting import Order, gather, sift, within
 
-PIECE = 8 << 20  # bytes that are read at a time: the system makes many requests of one, and a disk has them all at once
-READERS = 2  # one reads while the other sorts; more would be in the way of the steps
+PIECE = 16 << 20  # bytes that are read at a time: the system makes many requests of one, and a disk has them all at once
+READERS = 2  # each takes its part of a piece
 SHARE = 0.5  # of the free memory may hold rows to come
 LEAD = 1 / 16  # of a sweep: how far the readers may be ahead of the steps
 SPREAD = 4  # standard deviations that the number of kept rows may be above its mean
@@ -57,52 +57,87 @@ class _State:
         self.end = 0  # of the last order that is known
         self.following: Following | None = None
         self.freed = self.taken = self.ready = 0  # places: rows before them are used up, with the steps, in memory
-        self.asked, self.reach = (np.zeros(self.pieces, np.int64) for _ in (0, 1))  # the same of each piece's rows: are being read, are in
-        self.visits = self.flights = 0  # of pieces, one after another; how many are being read
+        self.reach = np.zeros(self.pieces, np.int64)  # of each piece: its rows before this place are or were in memory
+        self.visits = 0  # of pieces, one after another
+        self.visit: _Visit | None = None  # the one that readers are at
         self.found: _Visit | None = None  # the next one, if it waits for memory
-        self.busy, self.readers = False, 0
+        self.meet = threading.Barrier(READERS)
+        self.busy, self.readers = False, READERS
         self.stopped = False
         self.error: BaseException | None = None
 
     # ------------------------------------------------------------------ readers
-    def read(self) -> None:
+    def read(self, number: int) -> None:
         """A reader's life."""
-        buffer = memory(PIECE + 2 * PAGE + -(-self.width // PAGE) * PAGE)
         try:
-            while (visit := self._visit()) is not None:
-                begin, at = self.begin + visit.piece * PIECE, visit.at
-                last = max(int(rows[-1]) for _, rows in visit.parts)
-                self.file.read(buffer, begin, self.start + last * self.stride + self.width)
-                for order, rows in visit.parts:
-                    sift(buffer, self.start - begin, self.stride, order, rows, self.free, at, self.store, self.slots)
-                    at = (at + len(rows)) % len(self.free)
-                with self.change:
-                    self.flights -= 1
-                    self._reached(visit.piece, visit.high)
+            buffer = memory(PIECE // READERS + 2 * PAGE + -(-self.width // PAGE) * PAGE)
+            while self._turn(number, buffer):
+                pass
+        except threading.BrokenBarrierError:  # another one has failed
+            pass
         except BaseException as error:
-            with self.change:
-                self.error = error
-                self.change.notify_all()
+            self._fail(error)
+            self.meet.abort()
         finally:
             with self.change:
                 self.readers -= 1
                 if not self.readers:
                     self.file.close()
 
-    def _reached(self, piece: int, high: int) -> None:
-        self.reach[piece] = high
+    def _turn(self, number: int, buffer: np.ndarray) -> bool:
+        """A reader's part of a visit. -> whether there was one.
+
+        Readers sort at the same time, each on a core: a step's threads wait for one another, and would all wait for a core that sorts."""
+        if number == 0:
+            self.visit = self._choose()
+        self.meet.wait()
+        visit = self.visit
+        if visit is None:
+            return False
+        begin = self.begin + visit.piece * PIECE + number * (PIECE // READERS)
+        lo, hi = self._rows_between(begin, begin + PIECE // READERS)
+        mine, at = [], visit.at
+        for order, rows in visit.parts:
+            first, end = np.searchsorted(rows, (lo, hi)).tolist()
+            if first < end:
+                mine.append((order, rows[first:end], (at + first) % len(self.free)))
+            at += len(rows)
+        if mine:
+            last = max(int(rows[-1]) for _, rows, _ in mine)
+            self.file.read(buffer, begin, self.start + last * self.stride + self.width)
+        self.meet.wait()
+        for order, rows, at in mine:
+            sift(buffer, self.start - begin, self.stride, order, rows, self.free, at, self.store, self.slots)
+        self.meet.wait()
+        if number == 0:
+            with self.change:
+                self._reached(visit)
+        return True
+
+    def _rows_between(self, begin: int, end: int) -> tuple[int, int]:
+        """The rows that begin in a range of bytes: from, to."""
+        lo, hi = (min(max(0, -(-(at - self.start) // self.stride)), self.rows) for at in (begin, end))
+        return lo, hi
+
+    def _reached(self, visit: _Visit) -> None:
+        self.reach[visit.piece] = visit.high
         self.ready = int(self.reach.min())
         self.change.notify_all()
 
-    def _visit(self) -> _Visit | None:
+    def _fail(self, error: BaseException) -> None:
+        with self.change:
+            self.error = error
+            self.change.notify_all()
+
+    def _choose(self) -> _Visit | None:
         """What to read next; None at the end."""
         with self.change:
             while not self.stopped and self.error is None:
-                if not self._prepare():
-                    if (visit := self._next()) is not None:
-                        return visit
-                    if not self.stopped:
-                        self.change.wait()
+                self._prepare()
+                if (visit := self._next()) is not None:
+                    return visit
+                if not self.stopped:
+                    self.change.wait()
         return None
 
     def _aim(self) -> int:
@@ -113,9 +148,9 @@ class _State:
         """The next visit, if there is memory for it."""
         while True:
             piece, high = self.visits % self.pieces, self._aim()
-            low, most = int(self.asked[piece]), min(self.end, self.freed + len(self.slots))
-            idle = self.taken == self.ready and not self.flights  # steps wait for this one
-            if self.reach[piece] != low or (high > most and not idle) or self.ready == self.end:
+            low, most = int(self.reach[piece]), min(self.end, self.freed + len(self.slots))
+            idle = self.taken == self.ready  # steps wait for this one
+            if (high > most and not idle) or self.ready == self.end:
                 return None
             high = max(low, min(high, most))
             if self.found is None or self.found.high != high:
@@ -127,40 +162,38 @@ class _State:
                 return None
             self.found = None
             self.visits += 1
-            self.asked[piece] = high
             at, self.first, self.left = self.first, (self.first + count) % len(self.free), self.left - count
             if count:
-                self.flights += 1
                 return visit._replace(at=at)
-            self._reached(piece, high)
+            self._reached(visit)
 
     def _find(self, piece: int, low: int, high: int) -> _Visit:
         """The visit that brings the rows of a piece from place `low` to `high`."""
         begin, parts = self.begin + piece * PIECE, []
-        lo, hi = (min(max(0, -(-(at - self.start) // self.stride)), self.rows) for at in (begin, begin + PIECE))
+        lo, hi = self._rows_between(begin, begin + PIECE)
         for order in self.orders:
             first, end = max(low, order.base), min(high, order.end)
             if first < end and len(rows := within(order, lo, hi, first, end - first)):
                 parts.append((order, rows))
         return _Visit(piece, high, parts)
 
-    def _prepare(self) -> bool:
-        """Make the order that follows, without the lock, a sweep before it is needed. -> whether it was made."""
-        following = self.following
-        if self.busy or following is None or self._aim() + self.sweep <= self.end:
-            return False
-        self.busy = True
-        self.change.release()
+    def _prepare(self) -> None:
+        """Have the order that follows made, a sweep before it is needed."""
+        if not self.busy and self.following is not None and self._aim() + self.sweep > self.end:
+            self.busy = True
+            threading.Thread(target=self._make, args=(self.following,), daemon=True, name="gpunn order").start()
+
+    def _make(self, following: Following) -> None:
         try:
             order = Order(following(), self.end)
-        finally:
-            self.change.acquire()
-            self.busy = False
-        self.following = None
-        self.orders.append(order)
-        self.end = order.end
-        self.change.notify_all()
-        return True
+        except BaseException as error:
+            self._fail(error)
+            return
+        with self.change:
+            self.busy, self.following = False, None
+            self.orders.append(order)
+            self.end = order.end
+            self.change.notify_all()
 
     def stop(self) -> None:
         with self.change:
@@ -229,7 +262,7 @@ class Sweep:
         state, self._order, self._following = self._state, order, following
         if state is not None:
             with state.change:
-                while state.busy:
+                while state.busy and state.error is None:
                     state.change.wait()
                 ahead = state.orders[0] if state.orders else None
                 if ahead is not None and ahead.base == state.taken and (ahead.rows is order or np.array_equal(ahead.rows, order)):
@@ -290,9 +323,8 @@ class Sweep:
         self._state = state = _State(*self._made, store, self._size, max(self._part, len(store) - self._size))
         state.orders.append(Order(order, -at))
         state.end, state.following = len(order) - at, self._following
-        state.readers = READERS
         self._end = weakref.finalize(self, state.stop)
-        self._readers = [threading.Thread(target=state.read, daemon=True, name="gpunn read") for _ in range(READERS)]
+        self._readers = [threading.Thread(target=state.read, args=(n,), daemon=True, name="gpunn read") for n in range(READERS)]
         for reader in self._readers:
             reader.start()
         return state

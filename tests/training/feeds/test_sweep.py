@@ -26,9 +26,9 @@ LABELS = (LARGE.astype(int).sum(axis=1) % 5).astype(np.int64)
 
 @pytest.fixture(autouse=True)
 def little_memory(monkeypatch):
-    """Memory for 800 rows of 12 bytes, pieces of a page."""
+    """Memory for 800 rows of 12 bytes, pieces of a page for each reader."""
     monkeypatch.setattr(sources, "SMALL", 0)
-    monkeypatch.setattr(sweep, "PIECE", direct.PAGE)
+    monkeypatch.setattr(sweep, "PIECE", sweep.READERS * direct.PAGE)
     memory(monkeypatch, 2 * 800 * 12)
 
 
@@ -107,9 +107,9 @@ def small_blocks(block=MANY):
 
 @pytest.mark.parametrize("block", [MANY, FEW])
 def test_goes_on_across_epochs(tmp_path, reads, placed, block):
-    """Nothing is read twice when an epoch ends, nor when it is cut into parts; and memory for 800 rows serves more than 1000 a sweep."""
-    served = sweep.rows_a_sweep(750, 9, 3008)
-    assert served > 1000
+    """Nothing is read twice when an epoch ends, nor when it is cut into parts; and memory for 800 rows serves more than 900 a sweep."""
+    served = sweep.rows_a_sweep(750, 5, 3008)
+    assert served > 900
     for steps in (None, 47):
         reads.clear()
         x, y = np.concatenate([LARGE, LARGE[:8]]), np.resize(LABELS, 3008)
