@@ -152,7 +152,7 @@ class ArraySource(Source):
             return
         if self._map is not None and self._map.size() < len(self._map):  # touching what is no longer there would kill the process
             raise OSError(f"the file has become shorter: {len(self._map)} bytes are needed, {self._map.size()} are there")
-        _take(self._array, rows, out)
+        take(self._array, rows, out)
 
 
 class Part:
@@ -195,7 +195,8 @@ class Hdf5Source(Source):
                 begin = stop
 
 
-def _take(array: np.ndarray, rows: Any, out: np.ndarray) -> None:
+def take(array: np.ndarray, rows: Any, out: np.ndarray) -> None:
+    """Rows of an array of the host, a slice or numbers, into another, converted."""
     if isinstance(rows, slice):
         out[...] = array[rows]
     elif array.dtype == out.dtype and array.flags.c_contiguous and out.flags.c_contiguous:

@@ -10,7 +10,7 @@ import numpy as np
 from gpunn.training.data import Rows, present
 from gpunn.training.feeds.base import Feed, Handout, Pieces, grouped, shuffled
 from gpunn.training.feeds.ring import Half, Ring
-from gpunn.training.feeds.sources import ArraySource, Source
+from gpunn.training.feeds.sources import ArraySource, Source, take
 
 PLACES = np.empty(0, np.int32)  # what numbers of rows are like
 GRAPH = 16  # steps that a device runs at once: blocks hold a multiple of them where they hold as many
@@ -121,21 +121,22 @@ class Streamed(Feed):
                 self._from(source, rows, x[:size])
             else:
                 source.place(rows, x[:size], len(store) - (2 - half.number) * self.ring.rows)
-        if self._later is not None:
+        targets, weights = others[: len(self._targets)], others[len(self._targets) :]
+        if self._later is None:
+            for t, array in zip(self._targets, targets, strict=True):
+                take(t, rows, array[:size])
+        else:
             y = np.empty((size, *self._later.shape[1:]), self._later.dtype)
             self._from(self._later, rows, y)
-        made = self._targets_of(rows) if self._later is None else self._makes.again(y)
-        for array, values in zip(others, [*made, *(w[rows] for w in self._weights)], strict=True):
-            array[:size] = values
+            for values, array in zip(self._makes.again(y), targets, strict=True):
+                array[:size] = values
+        for w, array in zip(self._weights, weights, strict=True):
+            take(w, rows, array[:size])
 
     def _from(self, source: Source, rows: Any, out: np.ndarray) -> None:
         step = self.batch if self._by_batches else len(out)  # a batch's rows are neighbours
         for at in range(0, len(out), step):
             source.read(rows[at : at + step] if isinstance(rows, np.ndarray) else rows, out[at : at + step])
-
-    def _targets_of(self, rows: Any) -> list[np.ndarray]:
-        return [t[rows] for t in self._targets]
-
 
 def _same(a: Any, b: Any) -> bool:
     """Whether two stores, or None, are the same memory."""
