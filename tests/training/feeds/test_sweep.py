@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -135,6 +136,25 @@ def test_what_is_not_next_goes_beside_the_sweep(tmp_path, placed):
             rows.place(order[begin:end], out, len(store) - (2 - number % 2) * spare // 2)
             np.testing.assert_array_equal(store[out], LARGE[order[begin:end]])
     assert placed == [True, True, False, False, True, True, True, True, True] and rows.store(60) is None
+
+
+@pytest.mark.parametrize("swept", [True, False])
+def test_slow_steps_keep_their_rows(tmp_path, monkeypatch, placed, swept):
+    """Readers write over what is free, and rows that are read by themselves lie beside those of the half that steps are at."""
+    honest = sweep.Sweep.lend
+
+    def lend(self, numbers, slots):
+        if len(placed) == 9 and not swept:
+            self.stop()
+        return honest(self, numbers, slots)
+
+    monkeypatch.setattr(sweep.Sweep, "lend", lend)
+    run = lambda given, *slow: outcome(  # noqa: E731
+        small_blocks(FEW), lambda m: m.fit(given, LABELS, batch_size=16, epochs=2, callbacks=slow, verbose=0), LARGE, LABELS
+    )
+    slow = LambdaCallback(on_train_batch_begin=lambda batch, logs: time.sleep(0.002))
+    same(run(LARGE, slow), run(mapped(tmp_path, LARGE), slow))
+    assert all(placed) == swept and len(placed) == 2 * 188
 
 
 def test_a_batch_size_that_changes(tmp_path, placed):
