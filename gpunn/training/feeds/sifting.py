@@ -33,35 +33,28 @@ def gather(source: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
         np.take(source, rows, axis=0, out=out, mode="clip")  # "raise" would go through a buffer
 
 
-def count(order: Order, lo: int, hi: int, first: int, size: int) -> int:
-    """How many of the rows lo to hi stand at one of `size` places from the `first` on."""
+def within(order: Order, lo: int, hi: int, first: int, size: int) -> np.ndarray:
+    """Those of the rows lo to hi that stand at one of `size` places from the `first` on."""
     if has_numba():
         from gpunn.kernels import row_copies
 
-        return row_copies.count(order.inverse, lo, hi, first - order.base, size)
-    return len(_within(order, lo, hi, first, size))
+        rows = np.empty(hi - lo, np.int32)
+        return rows[: row_copies.within(order.inverse, lo, hi, first - order.base, size, rows)]
+    behind = order.inverse[lo:hi] - (first - order.base)
+    return np.flatnonzero((behind >= 0) & (behind < size)).astype(np.int32) + np.int32(lo)
 
 
 def sift(
-    piece: np.ndarray, shift: int, stride: int, order: Order, lo: int, hi: int, first: int, size: int, free: np.ndarray, at: int,
-    store: Any, slots: np.ndarray,
-) -> None:  # fmt: skip
-    """The rows that `count` counts into slots free[at:] of the store; slots[place] becomes the slot of each. Both are rings. Row r begins
-    at byte ``shift + r * stride`` of the piece."""
-    width, begin = store.shape[1], first % len(slots)
+    piece: np.ndarray, shift: int, stride: int, order: Order, rows: np.ndarray, free: np.ndarray, at: int, store: Any, slots: np.ndarray
+) -> None:
+    """Rows into slots free[at:] of the store; slots[place] becomes the slot of each. Both are rings. Row r begins at byte
+    ``shift + r * stride`` of the piece."""
+    width, base = store.shape[1], order.base % len(slots)
     if has_numba():
         from gpunn.kernels import row_copies
 
-        row_copies.sift(
-            piece, shift, stride, width, order.inverse, lo, hi, first - order.base, size, free, at, store.reshape(-1), slots, begin
-        )
+        row_copies.sift(piece, shift, stride, width, rows, order.inverse, base, free, at, store.reshape(-1), slots)
     else:
-        rows = _within(order, lo, hi, first, size)
         into = np.take(free, np.arange(at, at + len(rows)), mode="wrap")
-        store[into] = np.lib.stride_tricks.sliding_window_view(piece, width)[shift + rows * stride]
-        slots[(order.inverse[rows].astype(np.int64) + order.base) % len(slots)] = into
-
-
-def _within(order: Order, lo: int, hi: int, first: int, size: int) -> np.ndarray:
-    behind = order.inverse[lo:hi] - (first - order.base)
-    return lo + np.flatnonzero((behind >= 0) & (behind < size))
+        store[into] = np.lib.stride_tricks.sliding_window_view(piece, width)[shift + rows.astype(np.int64) * stride]
+        slots[(order.inverse[rows].astype(np.int64) + base) % len(slots)] = into

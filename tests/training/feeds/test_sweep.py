@@ -55,6 +55,21 @@ def reads(monkeypatch):
     return begun
 
 
+@pytest.fixture
+def placed(monkeypatch):
+    """Reads that gave the steps places of the sweep's memory, rather than copies."""
+    seen, honest = [], sweep.Sweep.lend
+
+    def watched(self, numbers, slots):
+        done = honest(self, numbers, slots)
+        if sys._getframe(1).f_code.co_name == "place":
+            seen.append(done)
+        return done
+
+    monkeypatch.setattr(sweep.Sweep, "lend", watched)
+    return seen
+
+
 KINDS = {
     "bytes": lambda p: mapped(p, LARGE),
     "an offset": lambda p: mapped(p, LARGE, 4999),
@@ -67,35 +82,73 @@ KINDS = {
 
 @pytest.mark.parametrize("compiled", [True, False], ids=["Numba", "NumPy"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_bits_of_memory(tmp_path, monkeypatch, reads, kind, compiled):
+def test_the_bits_of_memory(tmp_path, monkeypatch, reads, placed, kind, compiled):
+    """Copied where the steps have many rows beside memory, or rows have to be converted; gathered from where they lie otherwise."""
     monkeypatch.setattr(sifting, "has_numba", lambda: compiled and has_numba())
     x = KINDS[kind](tmp_path)
     memory(monkeypatch, 2 * 800 * x.itemsize * 12)
     fit = {"y": LABELS, "batch_size": 16, "epochs": 3, "validation_split": 0.1, "verbose": 0}
-    small = lambda given: outcome(small_blocks(), lambda m: m.fit(given, **fit), given, LABELS)  # noqa: E731
-    same(small(LARGE), small(x))
-    assert len(set(reads)) >= 2700 * x.strides[0] // direct.PAGE, "the file is swept over"
+    run = lambda given, block: outcome(small_blocks(block), lambda m: m.fit(given, **fit), given, LABELS)  # noqa: E731
+    wanted = run(LARGE, MANY)
+    for block in (MANY, FEW):
+        same(wanted, run(x, block))
+        assert bool(placed) == (block == FEW and x.dtype == np.uint8)
+    assert all(placed) and len(set(reads)) >= 2700 * x.strides[0] // direct.PAGE, "the file is swept over"
 
 
-def small_blocks():
+MANY, FEW = 4000, 300  # bytes a block, two of which are with the steps
+
+
+def small_blocks(block=MANY):
     model = network()
-    model.backend.block = 4000
+    model.backend.block = block
     return model
 
 
-def test_goes_on_across_epochs(tmp_path, reads):
+@pytest.mark.parametrize("block", [MANY, FEW])
+def test_goes_on_across_epochs(tmp_path, reads, placed, block):
     """Nothing is read twice when an epoch ends, nor when it is cut into parts; and memory for 800 rows serves more than 1000 a sweep."""
-    served = sweep.rows_a_sweep(800, 9, 3008)
+    served = sweep.rows_a_sweep(750, 9, 3008)
     assert served > 1000
     for steps in (None, 47):
         reads.clear()
         x, y = np.concatenate([LARGE, LARGE[:8]]), np.resize(LABELS, 3008)
         fit = {"y": y, "batch_size": 16, "epochs": 8, "steps_per_epoch": steps, "verbose": 0}
-        results = [outcome(small_blocks(), lambda m, g=g, fit=fit: m.fit(g, **fit), x, y) for g in (x, mapped(tmp_path, x))]
+        results = [outcome(small_blocks(block), lambda m, g=g, fit=fit: m.fit(g, **fit), x, y) for g in (x, mapped(tmp_path, x))]
         same(*results)
         sweeps, rows = len(reads) / len(set(reads)), 3008 * (8 if steps is None else 2)
-        assert len(set(reads)) == 9
+        assert len(set(reads)) == 9 and all(placed) and bool(placed) == (block == FEW)
         assert rows / served <= sweeps <= rows / served + 1 + 2 * sweep.LEAD, "one to begin with"
+
+
+def test_what_is_not_next_goes_beside_the_sweep(tmp_path, placed):
+    """Steps gather from one array, whether a row was swept for or is read by itself; and a larger batch makes larger room for these."""
+    rows = files.file_rows(mapped(tmp_path, LARGE))
+    one, other = (np.random.default_rng(s).permutation(3000).astype(np.int32) for s in (0, 1))
+    for order, spare, lots in (
+        (one, 40, [(0, 20), (20, 40), (500, 520), (40, 60)]), (other, 40, [(0, 20), (20, 40)]), (one, 50, [(0, 25), (25, 50), (50, 75)]),
+    ):  # fmt: skip
+        rows.expect(order, lambda: other, 1)
+        store = rows.store(spare)
+        for number, (begin, end) in enumerate(lots):
+            rows.release(min(number, 1))
+            out = np.zeros(end - begin, np.int32)
+            rows.place(order[begin:end], out, len(store) - (2 - number % 2) * spare // 2)
+            np.testing.assert_array_equal(store[out], LARGE[order[begin:end]])
+    assert placed == [True, True, False, False, True, True, True, True, True] and rows.store(60) is None
+
+
+def test_a_batch_size_that_changes(tmp_path, placed):
+    """Other halves of the ring, and another step, from one epoch to the next."""
+    from gpunn.callbacks import BatchSizeSchedule
+
+    fit = {"batch_size": 8, "epochs": 3, "verbose": 0}
+    run = lambda given: outcome(  # noqa: E731
+        small_blocks(FEW), lambda m: m.fit(given, LABELS, callbacks=[BatchSizeSchedule(lambda epoch: 8 * (epoch + 1))], **fit),
+        LARGE, LABELS,
+    )  # fmt: skip
+    same(run(LARGE), run(mapped(tmp_path, LARGE)))
+    assert placed and all(placed)
 
 
 def test_an_order_that_is_not_like_a_random_one(tmp_path):
