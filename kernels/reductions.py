@@ -81,6 +81,23 @@ MOMENTS = register(  # two passes: no cancellation for data far from zero
 )
 
 
+def _join_reference(means, variances, part, rows, mean, variance):
+    counts = np.full((means.shape[0], 1), part, means.dtype)
+    counts[-1] = rows - (means.shape[0] - 1) * part
+    middle = (counts * means).sum(axis=0) / means.dtype.type(rows)
+    mean[...] = middle
+    variance[...] = (counts * (variances + np.square(means - middle))).sum(axis=0) / means.dtype.type(rows)
+
+
+# of parts of so many rows each, the last of the rest; a device's alone, as the CPU's stand in `batch_parts`
+JOIN_MOMENTS = register(
+    Kernel(
+        name="join_moments", operands=parse("means:whole, variances:whole, part:const:i8, rows_in_all:const:i8 -> mean:row, variance:row"),
+        extent=_columns, reference=_join_reference, cuda=cuda_kernel("reductions.cu", "join_moments"), geometry="columns",
+    )
+)
+
+
 def _normalize_sums_reference(dy, x, mean, inverse, dbeta, dgamma):
     dy, x = matrix(dy), matrix(x)
     dbeta[...] = dy.sum(axis=0)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.backend import algorithms, fuse_nodes, lanes, products
+from gpunn.backend import algorithms, fuse_nodes, lanes, products, tall
 from gpunn.backend.base import Backend
 from gpunn.backend.schedule import Node
 from gpunn.backend.together import Stack
@@ -46,7 +46,7 @@ class DeviceProgram:
             program = fuse_nodes.fuse(self.nodes, self._ops)
             if self._ops.light is not None:
                 products.plan(program)
-            self._launches = program.nodes
+            self._launches = tall.cut(program.nodes, self._ops)
         return self._launches
 
     @property
@@ -158,7 +158,7 @@ class DeviceBackend(Backend):
     def run_node(self, node: Node, lane: int = lanes.MAIN) -> None:
         """One launch, now or into the graph that is being captured."""
         kernel, arguments = node.kernel, node.arguments
-        count = getattr(node, "count", 1)  # of replicas; see `stacked.Many`
+        count = getattr(node, "count", 1)  # of replicas, or of parts; see `many.Many`
         if isinstance(node, products.Planned):
             self.run_plan(node.plan, lane)
             return
@@ -168,7 +168,7 @@ class DeviceBackend(Backend):
             steps = (node.steps[0], node.steps[1], node.steps[3]) if count > 1 else (0, 0, 0)  # type: ignore[attr-defined]
             self.blas[lane].gemm(_matrix(a), _matrix(b), _matrix(out), ta, tb, bool(add), count, steps)
             return
-        geometry = launch_geometry(kernel, arguments, self.properties)
+        geometry = launch_geometry(kernel, arguments, self.properties, getattr(node, "together", 1))
         if geometry is None:
             return
         grid, block = geometry
