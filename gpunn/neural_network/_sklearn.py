@@ -9,7 +9,7 @@ try:
     from sklearn.utils.class_weight import compute_class_weight
     from sklearn.utils.metaestimators import available_if
     from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
-    from sklearn.utils.validation import check_is_fitted, validate_data
+    from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 except ImportError as error:
     raise ImportError(
         "The estimators of gpunn.neural_network and gpunn.linear_model are scikit-learn's kind and need it, version 1.6 or newer. "
@@ -17,7 +17,8 @@ except ImportError as error:
     ) from error
 
 __all__ = [
-    "BaseEstimator", "ClassifierMixin", "ConvergenceWarning", "RegressorMixin", "available_if", "check_classification_targets",
+    "BaseEstimator", "ClassifierMixin", "ConvergenceWarning", "RegressorMixin", "assert_all_finite", "available_if",
+    "check_classification_targets",
     "check_is_fitted", "check_random_state", "clone", "column_or_1d", "compute_class_weight", "r2_score", "train_test_split",
     "type_of_target", "unique_labels", "validate_data",
 ]

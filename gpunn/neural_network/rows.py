@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.neural_network._sklearn import validate_data
+from gpunn.neural_network._sklearn import assert_all_finite, validate_data
+from gpunn.training.finite import first_not_finite
 
 WITHOUT = "no_validation"  # scikit-learn's word for: there are no targets here
 
@@ -19,9 +20,11 @@ def inputs(estimator: Any, x: Any, y: Any = WITHOUT, *, reset: bool, **options: 
     """
     is_bytes = isinstance(x, np.ndarray) and x.dtype == np.uint8
     options |= {"dtype": np.uint8 if is_bytes else (np.float64, np.float32), "accept_sparse": ("csr", "csc"), "reset": reset}
-    checked = validate_data(estimator, x, y, **options)
+    checked = validate_data(estimator, x, y, ensure_all_finite=False, **options)  # that is seen in half the time below
     x, *rest = (checked,) if y is WITHOUT else checked
     x = np.ascontiguousarray(x.toarray() if hasattr(x, "toarray") else x)
+    if first_not_finite(x) is not None:
+        assert_all_finite(x, estimator_name=type(estimator).__name__, input_name="X")
     return (x, *rest) if rest else x
 
 
