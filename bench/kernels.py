@@ -66,7 +66,7 @@ def compare(kernel: Kernel, rows: int, threads: int, rounds: int, arena: np.ndar
     seconds = np.array([[run._run(steps, threads) for run in runs] for _ in range(rounds + 1)])[1:]
     copy, own = moved * steps / np.median(seconds, axis=0) / 1e9
     shares = float(np.median(seconds[:, 0] / seconds[:, 1])), float(np.divide(*seconds.min(axis=0)))
-    rates = {"gigabytes_per_second": round(own, 1), "copy": round(copy, 1)}
+    rates = {"gigabytes_per_second": round(own, 1), "copy": round(copy, 1), "bytes": moved}
     return {**rates, "of_copy": round(shares[0], 3), "best_of_best": round(shares[1], 3)}
 
 
@@ -94,6 +94,20 @@ def chosen(everything: bool) -> list[Kernel]:
     return [k for k in REGISTRY.values() if k.name in OTHERS or (k.formula is not None and wanted(k))]
 
 
+def pairs(results: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Of each activation and its gradient, one after the other: the time of two copies of as many bytes over theirs, where both are
+    memory-bound."""
+    found: dict[str, dict[str, float]] = {}
+    for name, forward in results.items():
+        backward = results.get(f"{name.removeprefix('bias_')}_bwd", {})
+        for where, one in forward.items():
+            other = backward.get(where, {})
+            if one.get("memory_bound") and other.get("memory_bound"):
+                own, copy = (sum(c["bytes"] / c[rate] for c in (one, other)) for rate in ("gigabytes_per_second", "copy"))
+                found.setdefault(name, {})[where] = round(copy / own, 3)
+    return found
+
+
 def shown(cell: dict[str, Any]) -> str:
     share = f" {cell['of_copy']:4.2f} {cell['best_of_best']:4.2f}{' *'[cell['memory_bound']]}" if "of_copy" in cell else ""
     return f"{cell['gigabytes_per_second']:6.1f}{share}"
@@ -119,8 +133,11 @@ def main() -> None:
     sizes = ", ".join(list(next(iter(results.values())))[1:])
     print(f"GB/s and the share of a copy's (median, best of best); L1, then {sizes}; * memory-bound")
     print(f"Memory-bound and below {GOAL}: {', '.join(below) or 'none'}")
+    together = pairs(results)
+    low = [f"{name} ({where}: {share:.2f})" for name, places in together.items() for where, share in places.items() if share < GOAL]
+    print(f"With its gradient below {GOAL}: {', '.join(low) or 'none'}")
     if not options.only:
-        print(save("kernels-cpu", {"columns": COLUMNS, "rows": ROWS, "kernels": results}))
+        print(save("kernels-cpu", {"columns": COLUMNS, "rows": ROWS, "kernels": results, "with gradients": together}))
 
 
 if __name__ == "__main__":
