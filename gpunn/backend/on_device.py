@@ -10,6 +10,7 @@ import numpy as np
 
 from gpunn.backend import algorithms, fuse_nodes, lanes, products
 from gpunn.backend.base import Backend
+from gpunn.backend.choice import Choice, choose
 from gpunn.backend.schedule import Node
 from gpunn.backend.together import Stack
 from gpunn.kernels import REGISTRY, Kernel
@@ -28,13 +29,17 @@ STEPS_PER_GRAPH = 16  # steps captured together: the gaps between graphs vanish
 
 
 class DeviceProgram:
-    """A recorded step. Its launches are fused once; it is captured at its first run, alone and several steps long.
+    """A recorded step. Its launches are fused once; it is captured at its first run, alone and several steps long, or it runs as one
+    kernel that holds many steps, where that is faster (see `choice`).
 
     ``nodes`` are the launches as they were recorded, ``launches`` those that run. Both keep every array a graph refers to.
     """
 
+    repeated = False
+
     def __init__(self, ops: "DeviceBackend"):
         self._ops = ops
+        self._choice: Choice | None = None
         self.nodes: list[Node] = []
         self._launches: list[Node] | None = None
         self._plan: list[lanes.Placed] | None = None
@@ -55,7 +60,16 @@ class DeviceProgram:
             self._plan = lanes.place(self.launches, self._ops.address, self._ops.fork)
         return self._plan
 
+    def choice(self, try_it: bool = False) -> Choice:
+        """Graph or persistent kernel; `try_it`: the step is about to run, and may be timed."""
+        if self._choice is None or not (self._choice.settled or not try_it):
+            self._choice = choose(self, self._ops, try_it)
+        return self._choice
+
     def run(self, steps: int = 1) -> None:
+        if steps > 0 and self.nodes and (kernel := self.choice(try_it=True).persistent) is not None:
+            kernel.run(steps)
+            return
         for size in (STEPS_PER_GRAPH, 1):
             while steps >= size and self.nodes:
                 if size not in self._graphs:
@@ -64,19 +78,25 @@ class DeviceProgram:
                 steps -= size
 
     def describe(self) -> list[str]:
+        choice = self.choice()
+        if choice.persistent is not None:
+            return [f"recorded as {len(self.nodes)} launches; {choice.why}", *choice.persistent.describe()]
         path = sum(p.lane == lanes.MAIN for p in self.plan)
         lines = [f"{'beside, ' if p.lane else ''}node {i}: {p.node.kernel.name} x {p.node.extent}" for i, p in enumerate(self.plan)]
-        return [f"recorded as {len(self.nodes)} launches; {len(self.plan)} run, {path} of them one after another", *lines]
+        return [f"recorded as {len(self.nodes)} launches; {len(self.plan)} run, {path} of them one after another; {choice.why}", *lines]
 
 
 class DeviceBackend(Backend):
     """A backend whose kernels are CUDA text. A subclass says how to allocate, compile, launch, capture and replay.
 
     Attributes: ``fork``, whether weight gradients run on a stream of their own, beside the input gradients (programs captured from now on);
-    ``tuning``: device and library by name, under which chosen algorithms are kept, or None.
+    ``tuning``: device and library by name, under which chosen algorithms are kept, or None; ``persistent``: whether a step may run as one
+    kernel: "measured" (where it was faster), "always" (a test of it) or "never"; ``cooperative``: whether the device can.
     """
 
     tuning: str | None = None
+    persistent = "measured"
+    cooperative = False
     block = 32 << 20
 
     def __init__(self, properties: Properties):
@@ -145,6 +165,18 @@ class DeviceBackend(Backend):
         raise NotImplementedError
 
     def wait(self, lane: int, mark: Any) -> None:
+        raise NotImplementedError
+
+    def clock(self, run: Callable[[], None]) -> float:
+        """Seconds that the device takes for what `run` gives it."""
+        raise NotImplementedError
+
+    def compile_persistent(self, text: ModuleText) -> Any:
+        """The one kernel of a text, for `call_persistent`. Raises `KernelCompileError`, and RuntimeError where no block of it fits."""
+        raise NotImplementedError
+
+    def call_persistent(self, function: Any, steps: int, arrived: Any, arguments: Sequence[Any]) -> None:
+        """Launch it with a block on every multiprocessor, all of them at once."""
         raise NotImplementedError
 
     # ------------------------------------------------------------------ kernels
