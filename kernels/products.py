@@ -13,12 +13,12 @@ LATENCY, BYTES, LANES, OVERHEAD = 700, 40, 128, 1.5  # of a multiprocessor: cloc
 KINDS = {"nn": (False, False), "nt": (False, True), "tn": (True, False)}  # which operand is transposed
 # where an element of an operand lies; and which of them the e-th is that is fetched, neighbours in memory by neighbouring threads
 _LEFT = {
-    False: {"LEFT": "r * inner + k", "LEFT_DEEP": "e % DEEP", "LEFT_ROW": "e / DEEP"},
-    True: {"LEFT": "k * rows + r", "LEFT_DEEP": "e / TALL", "LEFT_ROW": "e % TALL"},
+    False: {"LEFT": "r * depth + k", "LEFT_DEEP": "e % DEEP", "LEFT_ROW": "e / DEEP"},
+    True: {"LEFT": "k * height + r", "LEFT_DEEP": "e / TALL", "LEFT_ROW": "e % TALL"},
 }
 _RIGHT = {
-    False: {"RIGHT": "k * columns + c", "RIGHT_DEEP": "e / WIDE", "RIGHT_COLUMN": "e % WIDE"},
-    True: {"RIGHT": "c * inner + k", "RIGHT_DEEP": "e % DEEP", "RIGHT_COLUMN": "e / DEEP"},
+    False: {"RIGHT": "k * width + c", "RIGHT_DEEP": "e / WIDE", "RIGHT_COLUMN": "e % WIDE"},
+    True: {"RIGHT": "c * depth + k", "RIGHT_DEEP": "e % DEEP", "RIGHT_COLUMN": "e / DEEP"},
 }
 _AT = {"full": "{}[at]", "row": "{}[c]", "col": "{}[r]", "const": "{}", "scalar": "(T){}[0]"}
 

@@ -71,7 +71,9 @@ class PersistentStep:
 
     def describe(self) -> list[str]:
         names = [", ".join(f"{n.kernel.name} x {n.extent}" for n in group) for group in self.phases]
-        return [f"phase {i}: {text}{' (beside the last of the step before)' if self.carried and not i else ''}" for i, text in enumerate(names)]
+        if self.carried:
+            names[0] += " (beside the last phase of the step before)"
+        return [f"phase {i}: {text}" for i, text in enumerate(names)]
 
 
 def frozen_nodes(nodes: Sequence[Any]) -> list[Any]:

@@ -4,9 +4,18 @@ struct place { unsigned int x, y, z; };
 place blockIdx_, threadIdx_, blockDim_, gridDim_;
 unsigned char* arena_;  // shared memory, which the kernels use one after another
 
+// The same number, but the compiler cannot know it: what follows from it is reckoned anew in every phase, and not kept in registers for all.
+__device__ __forceinline__ unsigned int fresh(unsigned int v) {
+#ifndef GPUNN_HOST_SHIM
+  asm volatile("" : "+r"(v));
+#endif
+  return v;
+}
+
 // From here on this thread belongs to block `block` of `grid` blocks, in a row; the block has X x Y threads.
 template <int X, int Y> __device__ __forceinline__ void be(unsigned int block, unsigned int grid, unsigned int thread) {
-  blockIdx_ = {block, 0, 0};
+  thread = fresh(thread);
+  blockIdx_ = {fresh(block), 0, 0};
   gridDim_ = {grid, 1, 1};
   blockDim_ = {X, Y, 1};
   threadIdx_ = {thread % X, thread / X, 0};

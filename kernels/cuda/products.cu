@@ -1,6 +1,6 @@
 // Matrix products by tiles; see products.py, which fills in LEFT, RIGHT and their like. A block makes TALL x WIDE values of the result: its
 // threads are cut into SPLIT groups that share out the sum, and a thread of a group keeps a square of 4 x 4 values in registers. What comes
-// next is fetched while the present part is multiplied.
+// next is fetched while the present part is multiplied. Matrices are small enough for a cache, so int is wide enough for every index.
 
 KERNEL(product)(const T* __restrict__ a, const T* __restrict__ b, long long inner, PARAMETERS T* __restrict__ out, long long rows,
                 long long columns) {
@@ -10,14 +10,14 @@ KERNEL(product)(const T* __restrict__ a, const T* __restrict__ b, long long inne
   __shared__ quad<T> room[THREADS * 4];
   T* const left = room[0].at;
   T* const right = left + DEEP * HIGH;
+  const int height = (int)rows, width = (int)columns, depth = (int)inner;
   const int thread = threadIdx.x, group = thread / TEAM;
   const int own_row = thread % TEAM / (WIDE / 4) * 4, own_column = thread % TEAM % (WIDE / 4) * 4;
-  const unsigned int across = (unsigned int)((columns + WIDE - 1) / WIDE);
-  const long long top = (long long)(blockIdx.x / across) * TALL, edge = (long long)(blockIdx.x % across) * WIDE;
+  const int across = (width + WIDE - 1) / WIDE, top = (int)blockIdx.x / across * TALL, edge = (int)blockIdx.x % across * WIDE;
   T lefts[LEFTS], rights[RIGHTS], sum[16];
   #pragma unroll
   for (int i = 0; i < 16; ++i) sum[i] = T(0);
-  for (long long next = 0; next < inner + DEEP; next += DEEP) {
+  for (int next = 0; next < depth + DEEP; next += DEEP) {
     if (next > 0) {
       __syncthreads();  // what is there has been multiplied
       #pragma unroll
@@ -26,18 +26,16 @@ KERNEL(product)(const T* __restrict__ a, const T* __restrict__ b, long long inne
       for (int i = 0; i < RIGHTS; ++i) { const int e = thread + i * THREADS; right[(RIGHT_DEEP) * BROAD + (RIGHT_COLUMN)] = rights[i]; }
       __syncthreads();
     }
-    if (next < inner) {
+    if (next < depth) {
       #pragma unroll
       for (int i = 0; i < LEFTS; ++i) {
-        const int e = thread + i * THREADS;
-        const long long k = next + (LEFT_DEEP), r = top + (LEFT_ROW);
-        lefts[i] = k < inner && r < rows ? a[LEFT] : T(0);
+        const int e = thread + i * THREADS, k = next + (LEFT_DEEP), r = top + (LEFT_ROW);
+        lefts[i] = k < depth && r < height ? a[LEFT] : T(0);
       }
       #pragma unroll
       for (int i = 0; i < RIGHTS; ++i) {
-        const int e = thread + i * THREADS;
-        const long long k = next + (RIGHT_DEEP), c = edge + (RIGHT_COLUMN);
-        rights[i] = k < inner && c < columns ? b[RIGHT] : T(0);
+        const int e = thread + i * THREADS, k = next + (RIGHT_DEEP), c = edge + (RIGHT_COLUMN);
+        rights[i] = k < depth && c < width ? b[RIGHT] : T(0);
       }
     }
     if (next > 0) {
@@ -54,10 +52,10 @@ KERNEL(product)(const T* __restrict__ a, const T* __restrict__ b, long long inne
   for (int i = 0; i < 16; ++i) left[group * (TALL * WIDE) + (own_row + i / 4) * WIDE + own_column + i % 4] = sum[i];
   __syncthreads();
   for (int e = thread; e < TALL * WIDE; e += THREADS) {
-    const long long r = top + e / WIDE, c = edge + e % WIDE, at = r * columns + c;
-    if (r >= rows || c >= columns) continue;
+    const int r = top + e / WIDE, c = edge + e % WIDE, at = r * width + c;
+    if (r >= height || c >= width) continue;
     T z = T(0);
-    #pragma unroll
+    #pragma unroll 8
     for (int g = 0; g < SPLIT; ++g) z += left[g * (TALL * WIDE) + e];  // one order, whatever the threads do
     out[at] = RESULT;
   }
