@@ -4,8 +4,9 @@ Each launch of a phase is a number of blocks; the blocks that are resident on th
 A kernel's text becomes a member function of a struct in which other variables stand for CUDA's ``blockIdx`` and its like. What the kernel
 is called with: how many steps, the barrier's counter, then every array and every constant of the launches, each once.
 
-The grid must be launched cooperatively, with no more blocks than are resident at once. Arrays change while the kernel runs, so none of its
-own parameters is ``const __restrict__``: the compiler must not read them through the cache for constant data (a test looks).
+The grid must be launched cooperatively, with no more blocks than are resident at once. Arrays that one kernel reads another one writes,
+while this one runs: no pointer to constant values may be ``__restrict__``, for then NVRTC reads it through the cache of data that nobody
+writes (it did, for biases; a test looks at what it makes). Those to what is written stay so, which is enough to move loads past stores.
 """
 
 import re
@@ -22,10 +23,18 @@ from gpunn.kernels.record import FLOATS, Kernel, shape_of
 
 NAME = "persistent_step"
 GEOMETRIES = ("elements", "rows", "warps", "columns", "one", "tiles")
+FIXED = ("inner", "add")  # constants that are written into the text, as rows and columns are: they belong to the form of a step
 ROOM = 64  # bytes of shared memory a thread, for whatever kernel a block is running
 MOST_PARAMETERS = 4096 // 8  # of a kernel
 _BUILTIN = re.compile(r"\b(blockIdx|threadIdx|blockDim|gridDim)\b")
+_READ_ONLY = re.compile(r"(\bconst [\w<> ]+\*) __restrict__")
 _SHARED = re.compile(r"__shared__ ([\w<> ]+?) (\w+)\[([^\]]*)\];")
+
+
+def threads_for(architecture: int) -> int:
+    """Threads of a resident block on sm_<architecture>: as many as find their values in registers (ptxas of CUDA 13 spills some of a step's
+    on newer ones; see tests/kernels/test_persistent.py)."""
+    return 512 if architecture < 100 else 256
 
 
 @dataclass(frozen=True)
@@ -129,7 +138,7 @@ def persistent_text(phases: Sequence[Sequence[Launch]], carried: bool, device: P
     body = _carried(written) if carried else [*_loop(0), *(line for calls in written for line in _phase(calls)), "  }"]
     threads = device.persistent_threads
     helpers = functions_of([(kernel, dtype) for kernel, _ in entries for dtype in FLOATS])
-    inside = _BUILTIN.sub(r"\1_", "\n".join([prelude(), *helpers, *functions.values()]))
+    inside = _READ_ONLY.sub(r"\1", _BUILTIN.sub(r"\1_", "\n".join([prelude(), *helpers, *functions.values()])))
     source = "\n".join([
         "namespace gpunn {", "struct work {", (FOLDER / "persistent.cuh").read_text(), f"static constexpr int ROOM = {ROOM * threads};",
         inside, "};",
@@ -155,7 +164,10 @@ class _Values:
         out = []
         for o, value, parameter in zip(launch.kernel.operands, given, head.group(3).split(","), strict=False):  # type: ignore[union-attr]
             kind = " ".join(parameter.split()).rpartition(" ")[0].replace("__restrict__", "").replace("const ", "").strip()
-            out.append(self._constant(kind, value) if o.kind == "const" else self._array(kind, value))
+            if o.kind == "const" and o.name in FIXED:
+                out.append(f"{int(value)}LL" if kind == "long long" else f"{kind}({float(value)!r})")
+            else:
+                out.append(self._new(kind, np.asarray(value)[()]) if o.kind == "const" else self._array(kind, value))
         return [*out, *(f"{int(n)}LL" for n in given[len(launch.kernel.operands) :])]
 
     def _array(self, kind: str, array: Any) -> str:
@@ -163,9 +175,6 @@ class _Values:
         if key not in self._arrays:
             self._arrays[key] = self._new(kind, array)
         return self._arrays[key]
-
-    def _constant(self, kind: str, value: Any) -> str:
-        return self._new(kind, np.asarray(value)[()])
 
     def _new(self, kind: str, value: Any) -> str:
         name = f"v{len(self.arguments)}"

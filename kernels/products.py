@@ -81,14 +81,18 @@ def _name(kind: str, tile: tuple[int, int]) -> str:
     return f"product_{kind}_{tile[0]}x{tile[1]}"
 
 
-def _registered(name, kind, tile, operands, reference, words, then: Kernel | None = None) -> Kernel:
+def layout(kind: str, tile: tuple[int, int]) -> dict[str, str]:
+    """The words that a kind of product and a tile fill into the text."""
     left, right = KINDS[kind]
-    sizes = {"TALL": str(tile[0]), "WIDE": str(tile[1])}
+    return {**_LEFT[left], **_RIGHT[right], "TALL": str(tile[0]), "WIDE": str(tile[1])}
+
+
+def _registered(name, kind, tile, operands, reference, words, then: Kernel | None = None) -> Kernel:
     return register(
         Kernel(
             name=name, operands=operands, extent=lambda *a: rows_of(a[-1]), reference=reference, geometry="tiles", tile=tile,
             family="products", formulas=() if then is None else then.formulas,
-            cuda=cuda_kernel("products.cu", "product", name, **words, **_LEFT[left], **_RIGHT[right], **sizes),
+            cuda=cuda_kernel("products.cu", "product", name, **words, **layout(kind, tile)),
         )
     )
 

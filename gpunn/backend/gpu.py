@@ -15,6 +15,7 @@ from gpunn.backend.errors import DeviceMemoryError, compile_error
 from gpunn.backend.foreign import elsewhere, gpu_of
 from gpunn.backend.on_device import DeviceBackend
 from gpunn.kernels.device import ModuleText, Properties
+from gpunn.kernels.persistent import threads_for
 
 OPTIONS = ("-std=c++17",)
 TIMED = 20  # launches in a graph by which an algorithm is timed
@@ -31,8 +32,10 @@ class GpuBackend(DeviceBackend):
     def __init__(self) -> None:
         self.device = cupy.cuda.Device()
         facts = cupy.cuda.runtime.getDeviceProperties(self.device.id)
-        cache = facts["l2CacheSize"]
-        super().__init__(Properties(facts["multiProcessorCount"], facts["maxThreadsPerMultiProcessor"], cache))
+        threads = threads_for(10 * facts["major"] + facts["minor"])
+        super().__init__(
+            Properties(facts["multiProcessorCount"], facts["maxThreadsPerMultiProcessor"], facts["l2CacheSize"], threads)
+        )
         self.cooperative = bool(facts["cooperativeLaunch"])
         # never the default stream, which cannot be captured; non-blocking, so that nothing on the default stream holds it up
         self.streams = [cupy.cuda.Stream(non_blocking=True) for _ in (lanes.MAIN, lanes.SIDE, lanes.COPY)]
