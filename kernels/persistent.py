@@ -81,7 +81,8 @@ def why_not(launch: Launch) -> str | None:
     text = kernel.cuda(launch.dtype)
     head = HEAD.search(text)
     plain = head is not None and head.start() == 0 and len(head.group(3).split(",")) == len(kernel.operands) + 2
-    if not plain or re.search(r"blockIdx\.[yz]|__ldg", text) or "__shared__" in _SHARED.sub("", text):
+    small = kernel.geometry != "rows" or all(count == str(WARP) for _, _, count in _SHARED.findall(text))  # for any number of threads
+    if not plain or not small or re.search(r"blockIdx\.[yz]|__ldg", text) or "__shared__" in _SHARED.sub("", text):
         return f"{kernel.name} has no persistent form"
     return None
 
@@ -112,7 +113,7 @@ def _rows(launch: Launch, rows: int, columns: int, threads: int, resident: int) 
     if not rows or not columns:
         return None
     x = threads
-    if "__shared__" not in launch.kernel.cuda(launch.dtype):  # type: ignore[misc]
+    if not re.search("__shared__|__syncthreads", launch.kernel.cuda(launch.dtype)):  # type: ignore[misc]
         while x > WARP and (rows * x > resident * threads or x // 2 >= columns):
             x //= 2
     return Shape(rows, x, 1, threads // x)
