@@ -24,7 +24,11 @@ class NoForm(ValueError):
 
 
 class PersistentStep:
-    """A recorded step as one kernel. Raises `NoForm`. Nothing is compiled before the first `run`."""
+    """A recorded step as one kernel. Raises `NoForm`. Nothing is compiled before the first `run`.
+
+    ``phases``: its launches; ``carried``: whether the first phase runs beside the last one of the step before; ``module``: the text;
+    ``function``: the compiled kernel, or None.
+    """
 
     def __init__(self, ops: Any, nodes: Sequence[Node]):
         if not ops.cooperative:
@@ -43,7 +47,7 @@ class PersistentStep:
         if len(text.arguments) + 2 > MOST_PARAMETERS:
             raise NoForm(f"a step of {len(text.arguments)} arrays and numbers")
         self.module, self._arguments = text.module, text.arguments
-        self._function: Any = None
+        self.function: Any = None
         self._arrived = ops.zeros((1,), "uint32")
 
     def _text(self, groups: Sequence[Sequence[Node]]) -> Any:
@@ -52,8 +56,8 @@ class PersistentStep:
 
     def compile(self) -> None:
         """Raises `KernelCompileError`, or RuntimeError where a device cannot hold a block on each multiprocessor."""
-        if self._function is None:
-            self._function = self._ops.compile_persistent(self.module)
+        if self.function is None:
+            self.function = self._ops.compile_persistent(self.module)
 
     def run(self, steps: int, frozen: bool = False) -> None:
         """`steps` steps; `frozen`: all of the same batch, and nothing is counted."""
@@ -61,7 +65,7 @@ class PersistentStep:
         arguments = self._text([frozen_nodes(group) for group in self.phases]).arguments if frozen else self._arguments
         while steps > 0:
             now = min(steps, MOST_STEPS)
-            self._ops.call_persistent(self._function, now, self._arrived, arguments)
+            self._ops.call_persistent(self.function, now, self._arrived, arguments)
             steps -= now
 
     @property
