@@ -11,14 +11,16 @@ from gpunn.kernels.record import REGISTRY, Kernel, Operand, matrix, parse, regis
 TILES = ((16, 16), (16, 32), (32, 32), (64, 32), (64, 64))  # rows x columns of the result that a block makes
 LATENCY, BYTES, LANES, OVERHEAD = 700, 40, 128, 1.5  # of a multiprocessor: clocks of a fetch, bytes a clock, sums a clock; what is beside
 KINDS = {"nn": (False, False), "nt": (False, True), "tn": (True, False)}  # which operand is transposed
-# where an element of an operand lies; and which of them the e-th is that is fetched, neighbours in memory by neighbouring threads
+# Where an element of an operand lies; and which of them the e-th is that is fetched. Where the sum runs along memory, a warp takes RUN
+# neighbours (32 bytes, what memory hands out at a time) of 32 / RUN rows: then its stores meet every bank of shared memory once.
+_DEEP, _SIDE = "e % RUN + e / 32 / ({0} * RUN / 32) * RUN", "e / RUN % (32 / RUN) + e / 32 % ({0} * RUN / 32) * (32 / RUN)"
 _LEFT = {
-    False: {"LEFT": "r * depth + k", "LEFT_DEEP": "e % DEEP", "LEFT_ROW": "e / DEEP"},
+    False: {"LEFT": "r * depth + k", "LEFT_DEEP": _DEEP.format("TALL"), "LEFT_ROW": _SIDE.format("TALL")},
     True: {"LEFT": "k * height + r", "LEFT_DEEP": "e / TALL", "LEFT_ROW": "e % TALL"},
 }
 _RIGHT = {
     False: {"RIGHT": "k * width + c", "RIGHT_DEEP": "e / WIDE", "RIGHT_COLUMN": "e % WIDE"},
-    True: {"RIGHT": "c * depth + k", "RIGHT_DEEP": "e % DEEP", "RIGHT_COLUMN": "e / DEEP"},
+    True: {"RIGHT": "c * depth + k", "RIGHT_DEEP": _DEEP.format("WIDE"), "RIGHT_COLUMN": _SIDE.format("WIDE")},
 }
 _AT = {"full": "{}[at]", "row": "{}[c]", "col": "{}[r]", "const": "{}", "scalar": "(T){}[0]"}
 

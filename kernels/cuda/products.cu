@@ -6,6 +6,7 @@ KERNEL(product)(const T* __restrict__ a, const T* __restrict__ b, long long inne
                 long long columns) {
   constexpr int SPLIT = THREADS * 16 / (TALL * WIDE), TEAM = THREADS / SPLIT;
   constexpr int DEEP = 48 / (int)sizeof(T) * THREADS / (TALL + WIDE);  // of the sum at a time: 48 bytes a thread
+  constexpr int RUN = 32 / (int)sizeof(T);  // neighbours in memory that are fetched together
   constexpr int LEFTS = TALL * DEEP / THREADS, RIGHTS = WIDE * DEEP / THREADS, HIGH = TALL + 4, BROAD = WIDE + 4;
   __shared__ quad<T> room[THREADS * 4];
   T* const left = room[0].at;
