@@ -7,9 +7,11 @@ Prints a table and writes bench/results/estimators-cpu-DATE.json.
 
 import argparse
 import statistics
+import time
 
 from contest import Contestant, save
 
+REST = 0.5  # seconds between turns: pools of threads spin on after their work
 SIZES = {"100": (100,), "300-100": (300, 100)}
 
 
@@ -19,6 +21,7 @@ def contest(kind: str, size: str, epochs: int, rounds: int, rows: int = 60000) -
         for _ in range(rounds):
             for c in pair:
                 c.epoch()
+                time.sleep(REST)
     finally:
         for c in pair:
             c.close()

@@ -25,7 +25,8 @@ from gpunn.kernels.record import Kernel, bytes_moved
 
 COLUMNS = 256
 ROWS = {"L1": 12, "L2": 128, "L3": 4096, "memory": 65536}  # of 1 KiB
-OTHERS = ("softmax", "softmax_bwd", "log_softmax", "log_softmax_bwd", "sparsemax", "sparsemax_bwd", "glu", "glu_bwd", "prelu_sum")
+OTHERS = ("softmax", "softmax_bwd", "log_softmax", "log_softmax_bwd", "sparsemax", "sparsemax_bwd", "glu", "glu_bwd", "prelu_sum",
+          "column_sum")
 SPAN = 1e-3  # seconds that one side of a round takes at least
 GOAL = 0.9  # of the copy: what a memory-bound activation should reach
 

@@ -15,7 +15,7 @@ OPTIONS = {
     "Ftrl": {}, "Lion": {}, "Lamb": {},
 }
 KINDS = {"momentum": "SGD", "Nesterov": "SGD", "RMSprop centered": "RMSprop", "amsgrad": "Adam"}
-WAYS = ("torch fused", "torch foreach", "torch one by one")
+WAYS = ("torch fused", "torch foreach", "torch one by one", "torch in float32")  # the last: Muon, which PyTorch does in bfloat16
 
 
 def ours(name: str):
@@ -46,14 +46,18 @@ def torchs(name: str, way: str):
     for p in parameters:
         p.grad = torch.tensor(rng.standard_normal(p.shape).astype(np.float32))
     kind = {"Nadam": "NAdam"}.get(KINDS.get(name, name), KINDS.get(name, name))
-    which = {"torch fused": {"fused": True}, "torch foreach": {"foreach": True}, "torch one by one": {"foreach": False}}[way]
+    which = {"torch fused": {"fused": True}, "torch foreach": {"foreach": True}, "torch one by one": {"foreach": False}}.get(way)
     options = dict(OPTIONS[name])
     if name == "Muon":  # PyTorch's takes matrices only, in one way
-        if way != "torch one by one":
-            raise ValueError("one way only")
+        if way not in ("torch one by one", "torch in float32"):
+            raise ValueError("PyTorch has no fused Muon, and none of foreach")
+        if way == "torch in float32":  # Keras's and ours
+            torch.Tensor.bfloat16 = torch.Tensor.float
         rest = torch.optim.AdamW([p for p in parameters if p.ndim != 2], lr=1e-3, fused=True)
         matrices = torch.optim.Muon([p for p in parameters if p.ndim == 2], lr=1e-3)
         steppers = [rest.step, matrices.step]
+    elif which is None:
+        raise ValueError("float32 is what it does anyway")
     else:
         steppers = [getattr(torch.optim, kind)(parameters, lr=1e-3, **which, **options).step]
 

@@ -56,6 +56,8 @@ def main() -> None:
             rival = r["seconds"][r["fastest_of_torch"]]
             line += f"   {r['fastest_of_torch']:16s} {rival['best'] * 1e3:7.3f} ms (median {rival['median'] * 1e3:7.3f})"
             line += f"   x{r['ratio_of_best']:.2f} best by best, x{r['ratio_of_median']:.2f} by medians"
+            if same := r["seconds"].get("torch in float32"):
+                line += f"; in float32 x{same['best'] / mine['best']:.2f}, x{same['median'] / mine['median']:.2f}"
         print(line, flush=True)
     if not given.dry:
         print(save("optimizers-cpu", {"parameters": 997_330, "results": results}))

@@ -104,8 +104,9 @@ def launch_arguments(kernel: Kernel, arguments: Sequence[Any]) -> tuple[Any, ...
     return (*out, np.int64(rows), np.int64(columns))
 
 
-def launch_geometry(kernel: Kernel, arguments: Sequence[Any], device: Properties) -> Launch | None:
-    """-> (grid, block), by the sizes and the device; None when there is nothing to do (a grid of zero blocks is no launch).
+def launch_geometry(kernel: Kernel, arguments: Sequence[Any], device: Properties, together: int = 1) -> Launch | None:
+    """-> (grid, block), by the sizes and the device; None when there is nothing to do (a grid of zero blocks is no launch). `together`:
+    how many such launches over columns run side by side.
 
     Small launches are spread over many multiprocessors in small blocks, large ones get blocks large enough to fill each.
     """
@@ -117,7 +118,7 @@ def launch_geometry(kernel: Kernel, arguments: Sequence[Any], device: Properties
     if kernel.geometry == "warps":
         return _warps(rows, device) if columns else None
     if kernel.geometry == "columns":
-        return _columns(rows, columns, device)
+        return _columns(rows, columns, device, together)
     if kernel.geometry == "one":
         return (1,), (min(MAX_THREADS["one"], max(1, -(-rows // WARP)) * WARP),)
     if kernel.geometry == "tiles":
@@ -146,10 +147,10 @@ def _warps(rows: int, device: Properties) -> Launch | None:
     return ((-(-rows // each),), (WARP * each,)) if rows else None
 
 
-def _columns(rows: int, columns: int, device: Properties) -> Launch | None:
+def _columns(rows: int, columns: int, device: Properties, together: int) -> Launch | None:
     """Wide enough for whole memory sectors (8 floats), tall enough to read many rows at once."""
     wide = 32
-    while wide > 8 and -(-columns // wide) < device.multiprocessors:
+    while wide > 8 and -(-columns // wide) * together < device.multiprocessors:
         wide //= 2
     tall = 1
     while tall * wide < MAX_THREADS["columns"] and tall * 4 < rows:

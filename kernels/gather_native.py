@@ -3,10 +3,8 @@
 import numpy as np
 from numba import njit
 
+from gpunn.kernels.ahead_native import LINE, rows_ahead
 from gpunn.kernels.native import prefetch
-
-AHEAD = 8192  # bytes under way: as many cache lines as a core can wait for
-LINE = 64
 
 
 @njit(nogil=True, error_model="numpy")
@@ -14,7 +12,7 @@ def _copy(data, order, start, s, out, first, end, left, right):
     """Columns left..right of rows first..end of the batch."""
     wide = data.shape[1]
     flat, lines = data.reshape(data.size), LINE // data.itemsize
-    ahead = AHEAD // ((right - left) * data.itemsize + 1) + 1
+    ahead = rows_ahead(data, right - left)
     for r in range(first, end):
         if r + ahead < end:
             at = np.int64(order[start + r + ahead]) * wide

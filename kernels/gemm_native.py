@@ -142,6 +142,37 @@ def gemm_parts(a, b, part, parts, lo, hi, scratch):
 
 
 @njit(**_fast)
+def gemm_symmetric(a, b, out, lo, hi, scratch):
+    packed, ks, counts, spare, _ = _carve(out, scratch)
+    lanes = VECTOR // out.itemsize
+    n = out.shape[0]
+    for half in range(2):  # rows lo..hi, and as many from the end: what both halves name, the middle row, belongs to the first
+        first, last = (lo, hi) if half == 0 else (max(n - hi, hi), n - lo)
+        for row in range(first, last, BLOCK_ROWS):
+            end = min(row + BLOCK_ROWS, last)
+            for k0 in range(0, max(b.shape[0], 1), BLOCK_K):
+                k1 = min(k0 + BLOCK_K, b.shape[0])
+                _pack_rows(a, row, end, k0, k1, packed, ks, counts)
+                right = address(b) + k0 * n * out.itemsize
+                more = 1 if k0 > 0 else 0
+                _panels_n(ROWS_N, VECTORS_N * lanes, packed, ks, counts, k1 - k0, right, n, end, out, row, end, 0, more, spare)
+            _mirror(out, row, end)
+
+
+@njit(**_fast)
+def _mirror(out, row, end):
+    """out[j, i] = out[i, j] for rows i from row to end and columns j before row."""
+    n, size, tall = out.shape[1], out.itemsize, ROWS_N
+    wide, deep = row // tall * tall, row + (end - row) // tall * tall
+    for j in range(0, wide, tall):
+        for i in range(row, deep, tall):
+            _flip_n(out, address(out) + (i * n + j) * size, n, address(out) + (j * n + i) * size, n)
+    for j in range(row):
+        for i in range(deep if j < wide else row, end):
+            out[j, i] = out[i, j]
+
+
+@njit(**_fast)
 def gemm_nt(a, b, add, out, lo, hi, scratch):
     packed, ks, counts, spare, at = _carve(out, scratch)
     flipped = carray(pointer(at, out), (BLOCK_K * BLOCK_N_NT,))

@@ -73,19 +73,31 @@ def move(typingctx, source, target, size):
     return types.void(types.int64, types.int64, types.int64), codegen
 
 
-@intrinsic
-def prefetch(typingctx, array, index):
-    """Ask for the cache line of element `index` of a flat array, into the second-level cache."""
+def _prefetching(write: int, level: int) -> Any:
+    """What compiles to a prefetch of a cache line; level: 3 for the first-level cache, 2 for the second."""
 
     def codegen(context, builder, signature, args):
         data = cgutils.create_struct_proxy(signature.args[0])(context, builder, value=args[0]).data
         i32 = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), i32, i32, i32])
         function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        builder.call(function, [builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer()), i32(0), i32(2), i32(1)])
+        where = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer())
+        builder.call(function, [where, i32(write), i32(level), i32(1)])
         return context.get_dummy_value()
 
-    return types.void(array, types.int64), codegen
+    return codegen
+
+
+@intrinsic
+def prefetch(typingctx, array, index):
+    """Ask for the cache line of element `index` of a flat array, into the second-level cache."""
+    return types.void(array, types.int64), _prefetching(0, 2)
+
+
+@intrinsic
+def prefetch_to_write(typingctx, array, index):
+    """The same of a line that is going to be written."""
+    return types.void(array, types.int64), _prefetching(1, 3)
 
 
 @intrinsic

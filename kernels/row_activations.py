@@ -135,12 +135,15 @@ def _native(formula: Formula, *body: str) -> str:
     return "\n".join([*("@inlined\n" + f.python("numba") for f in formula.closure()), *body])
 
 
+_AHEAD = "from gpunn.kernels.ahead_native import ask, rows_ahead"
 GLU = register(
     Kernel(
         name="glu", operands=parse("x -> y"), extent=first_rows, reference=_glu_reference, family="glu", formulas=tuple(_GATED.closure()),
         native_text=_native(
-            _GATED, "def body(x, y, lo, hi, scratch):", "    half = y.shape[1]", "    for i in range(lo, hi):",
-            "        for j in range(half):", "            y[i, j] = gated(x[i, j], x[i, j + half])",
+            _GATED, _AHEAD, "def body(x, y, lo, hi, scratch):", "    half, ahead = y.shape[1], rows_ahead(x, x.shape[1])",
+            "    for i in range(lo, hi):", "        ask(x, i + ahead, 0, x.shape[1])",
+            # slices, so that LLVM sees that the halves are apart and makes vectors
+            "        a, b, t = x[i, :half], x[i, half:], y[i]", "        for j in range(half):", "            t[j] = gated(a[j], b[j])",
         ),
         cuda=cuda_kernel("row_activations.cu", "glu"), geometry="rows", cost=lambda x, y: 0.5 * columns_of(y),
     )
@@ -150,8 +153,8 @@ GLU_BWD = register(
         name="glu_bwd", operands=parse("dy, x -> dx"), extent=first_rows, reference=_glu_bwd_reference, family="glu",
         formulas=tuple(_GATED_BWD.closure()),
         native_text=_native(
-            _GATED_BWD, "def body(dy, x, dx, lo, hi, scratch):", "    half = dy.shape[1]", "    for i in range(lo, hi):",
-            # slices, so that LLVM sees that the halves are apart and makes vectors
+            _GATED_BWD, _AHEAD, "def body(dy, x, dx, lo, hi, scratch):", "    half, ahead = dy.shape[1], rows_ahead(x, x.shape[1])",
+            "    for i in range(lo, hi):", "        ask(x, i + ahead, 0, x.shape[1])", "        ask(dy, i + ahead, 0, half)",
             "        d, a, b, da, db = dy[i], x[i, :half], x[i, half:], dx[i, :half], dx[i, half:]",
             "        for j in range(half):", "            da[j], db[j] = gated_bwd(d[j], a[j], b[j])",
         ),

@@ -6,7 +6,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from gpunn.kernels.gather_native import LINE
-from gpunn.kernels.native import prefetch
+from gpunn.kernels.native import prefetch, prefetch_to_write
 
 BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 AHEAD = 4  # rows under way
@@ -36,23 +36,29 @@ def gather(source, rows, out, width):
         copy(out, i * width, source, rows[i] * width, width)
 
 
-@njit("i8(i4[::1],i8,i8,i8,i8)", nogil=True, cache=True)
-def count(inverse, lo, hi, first, size):
-    """How many of the rows lo to hi have a place from `first` to first + size."""
+@njit("i8(i4[::1],i8,i8,i8,i8,i4[::1])", nogil=True, cache=True)
+def within(inverse, lo, hi, first, size, out):
+    """The rows from lo to hi that have a place from `first` to first + size, into `out`. -> how many there are."""
     n = 0
     for r in range(lo, hi):
+        out[n] = r
         n += (inverse[r] >= first) & (inverse[r] < first + size)
     return n
 
 
-@njit("void(u1[::1],i8,i8,i8,i4[::1],i8,i8,i8,i4[::1],i8,u1[::1],i4[::1])", nogil=True, cache=True)
-def sift(piece, shift, stride, width, inverse, lo, hi, first, free, at, store, slots):
-    """Of the rows lo to hi, row r at byte ``shift + r * stride`` of the piece, those that `count` counts go to the slots free[at:] (a ring)
-    of the store; slots[place - first] becomes the slot of each."""
-    for r in range(lo, hi):
-        place = inverse[r] - first
-        if place >= 0 and place < slots.size:
-            slot = free[at]
+@njit("void(u1[::1],i8,i8,i8,i4[::1],i4[::1],i8,i4[::1],i8,u1[::1],i4[::1])", nogil=True, cache=True)
+def sift(piece, shift, stride, width, rows, inverse, base, free, at, store, slots):
+    """Row r of `rows`, at byte ``shift + r * stride`` of the piece, goes to the next of the slots free[at:] of the store; slots[base +
+    inverse[r]] becomes the slot. Both are rings. A slot's lines have been asked for when its turn comes."""
+    ahead = at
+    for i in range(-AHEAD, rows.size):
+        if i + AHEAD < rows.size:
+            begin = free[ahead] * width
+            ahead = ahead + 1 if ahead + 1 < free.size else 0
+            for j in range(begin, begin + width, LINE):
+                prefetch_to_write(store, j)
+        if i >= 0:
+            slot, place = free[at], base + inverse[rows[i]]
             at = at + 1 if at + 1 < free.size else 0
-            copy(store, slot * width, piece, shift + r * stride, width)
-            slots[place] = slot
+            copy(store, slot * width, piece, shift + rows[i] * stride, width)
+            slots[place % slots.size if place >= slots.size else place] = slot

@@ -8,6 +8,7 @@ import numpy as np
 from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.record import Kernel, columns_of, parse, register, rows_of
 from gpunn.kernels.rectifiers import prelu_alpha
+from gpunn.kernels.reductions import wide_columns
 
 
 def _spread_reference(a, shared, inner, out):
@@ -68,12 +69,19 @@ PRELU_SUM = register(  # out (+)= sum over the rows of prelu_alpha(dy, x)
                 "    out = out[lo:hi]",
                 "    if add[0] == 0.0:",
                 "        out[:] = T(0)",
-                "    for r in range(x.shape[0]):",
+                "    four = x.shape[0] // 4 * 4",
+                "    for r in range(0, four, 4):  # four streams of memory at a time",
+                "        a, b, c, d = x[r, lo:hi], x[r + 1, lo:hi], x[r + 2, lo:hi], x[r + 3, lo:hi]",
+                "        p, q, s, t = dy[r, lo:hi], dy[r + 1, lo:hi], dy[r + 2, lo:hi], dy[r + 3, lo:hi]",
+                "        for j in range(out.size):",
+                "            first = prelu_alpha(p[j], a[j]) + prelu_alpha(q[j], b[j])",
+                "            out[j] += first + (prelu_alpha(s[j], c[j]) + prelu_alpha(t[j], d[j]))",
+                "    for r in range(four, x.shape[0]):",
                 "        row, upstream = x[r, lo:hi], dy[r, lo:hi]",
                 "        for j in range(out.size):",
                 "            out[j] += prelu_alpha(upstream[j], row[j])",
             ]
         ),
-        cuda=cuda_kernel("reductions.cu", "prelu_sum"), cost=lambda x, *a: 0.2 * rows_of(x), grain=32,
+        cuda=cuda_kernel("reductions.cu", "prelu_sum"), cost=lambda x, *a: 0.2 * rows_of(x), grain=wide_columns,
     )
 )

@@ -89,6 +89,11 @@ def gradient_sum(gradient: Kernel) -> Kernel:
     )
 
 
+def is_gradient_sum(kernel: Kernel) -> bool:
+    """Whether a kernel is one that `gradient_sum` has made."""
+    return kernel.geometry == "columns" and kernel.name.endswith("_bwd_sum")
+
+
 for _name in ("relu_bwd", "sigmoid_bwd", "tanh__bwd"):
     gradient_sum(REGISTRY[_name])
 

@@ -70,9 +70,10 @@ def _transpose_reference(x, add, out):
 
 
 def _transpose_native(x, add, out, lo, hi, scratch):
-    for i in range(lo, hi):
+    for first in range(lo, hi, 16):  # columns of x that lie in one cache line
         for j in range(x.shape[0]):
-            out[i, j] = out[i, j] + x[j, i] if add[0] != 0.0 else x[j, i]
+            for i in range(first, min(first + 16, hi)):
+                out[i, j] = out[i, j] + x[j, i] if add[0] != 0.0 else x[j, i]
 
 
 def _record(name: str, signature: str, reference, native, cost: float, **options) -> Kernel:

@@ -54,7 +54,7 @@ def contest(makers: dict, batch: int, row: dict, rows: int = ROWS) -> None:
     for name, us in seconds.items():
         row[name] = {"us": statistics.median(us), "rounds": us}
         if launches := getattr(runs[name], "launches", None):
-            row[name] |= {"launches": launches, "how": runs[name].how}
+            row[name] |= {"launches": launches, "how": getattr(runs[name], "how", None)}
 
 
 def body(results: dict) -> None:

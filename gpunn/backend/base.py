@@ -116,6 +116,14 @@ class Backend:
         self.launch(kernel, a, b, float(add), out)
         return out
 
+    def gram(self, x: Any, out: Any = None, *, columns: bool = False) -> Any:
+        """out = x @ x' of a matrix, the products of all rows with each other; x' @ x with `columns`."""
+        return self.matmul(x, x, out, ta=columns, tb=not columns)
+
+    def square(self, x: Any, out: Any) -> Any:
+        """out = x @ x of a symmetric matrix."""
+        return self.matmul(x, x, out)
+
     @contextmanager
     def record(self) -> Iterator[Any]:
         """``with backend.record() as program:`` launches are recorded and not run."""

@@ -15,7 +15,7 @@ from gpunn.backend.flat import cut_flat
 from gpunn.backend.schedule import Node, Schedule, schedule
 from gpunn.backend.split import split_first
 from gpunn.backend.together import CpuStack, Stack
-from gpunn.kernels import Kernel
+from gpunn.kernels import Kernel, gemm_symmetric, unit
 
 ONE_THREAD = 40_000.0  # nanoseconds: a step shorter than this gains nothing from a second thread
 MAX_THREADS = 16
@@ -149,6 +149,19 @@ class CpuBackend(Backend):
         else:
             with np.errstate(all="ignore"):
                 kernel.reference(*arguments)
+
+    def gram(self, x: np.ndarray, out: np.ndarray | None = None, *, columns: bool = False) -> np.ndarray:
+        if not self.compiled:  # NumPy sees for itself that this is symmetric
+            return super().gram(x, out, columns=columns)
+        side = x.shape[columns]
+        flipped, out = self.empty(x.shape[::-1], x.dtype), self.empty((side, side), x.dtype) if out is None else out
+        self.launch(unit.TRANSPOSE, x, 0.0, flipped)
+        self.launch(gemm_symmetric.GEMM_SYMMETRIC, *((flipped, x) if columns else (x, flipped)), out)
+        return out
+
+    def square(self, x: np.ndarray, out: np.ndarray) -> np.ndarray:
+        self.launch(gemm_symmetric.GEMM_SYMMETRIC, x, x, out)
+        return out
 
     @contextmanager
     def record(self) -> Iterator[CpuProgram]:

@@ -11,16 +11,16 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from gpunn.backend import fuse_nodes, products
-from gpunn.backend.on_device import DeviceProgram
+from gpunn.backend.device_program import DeviceProgram
+from gpunn.backend.many import Many
 from gpunn.backend.schedule import Node
 from gpunn.backend.together import Section, Stack, Together
-from gpunn.kernels.many import MOST, many_arguments, table_dtype
+from gpunn.kernels.many import MOST, table_dtype
 
 ALIGN = 256  # bytes: every slice starts as an allocation of its own would
 
@@ -43,23 +43,6 @@ def _each(values: Sequence[Any]) -> Any:
     made = (_EachInt if isinstance(values[0], (int, np.integer)) else _EachFloat)(values[0])
     made.values = list(values)
     return made
-
-
-@dataclass
-class Many(Node):
-    """A launch over replicas: replica 0's arguments, and how many elements lie between two replicas' arrays."""
-
-    count: int = 1
-    steps: tuple[int, ...] = ()
-    tables: dict[str, Any] = field(default_factory=dict)  # constants that differ, on the device
-
-    @property
-    def entry(self) -> tuple[Any, str, tuple[str, ...]]:
-        return self.kernel, self.kernel.dtype(self.arguments).name, tuple(self.tables)
-
-    @property
-    def device_arguments(self) -> tuple[Any, ...]:
-        return many_arguments(self.kernel, self.arguments, self.steps, self.tables)
 
 
 class _Slices:

@@ -156,7 +156,7 @@ class Layer(Connected):
         return input_shape
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
-        raise NotImplementedError(f"{type(self).__name__} gives no forward(x, training).")
+        raise NotImplementedError(f"{type(self).__name__} gives no forward(x, training), which returns output and pullback, dy -> dx.")
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """The output's mask, (rows, steps) of 1 and 0 on the device, or None, from the input and its mask."""

@@ -206,3 +206,11 @@ class StackedRNNCells(Wrapper):
 
     def config(self) -> dict[str, Any]:
         return {"cells": [described(cell) for cell in self.cells]}
+
+
+def fresh(cell: Layer) -> Layer:
+    """A new cell of the same configuration; its class may be the user's."""
+    config = cell.get_config()
+    if isinstance(cell, StackedRNNCells):
+        config = {**config, "cells": [fresh(c) for c in cell.cells]}
+    return type(cell).from_config(config)

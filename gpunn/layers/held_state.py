@@ -10,11 +10,16 @@ class Stateful(Drawing):
     """A layer with a state of arrays (rows, size), which `stateful` carries on to the next batch."""
 
     stateful = False
+    in_time = False  # backwards, but each output at its input's place
     _held: tuple[Any, list[Any]] | None = None  # a backend, the state there
 
     @property
     def state_sizes(self) -> list[int]:
         raise NotImplementedError
+
+    def again(self, **changed: Any) -> Any:
+        """A fresh layer of the same configuration but for what is changed."""
+        return type(self).from_config({**self.get_config(), **changed})
 
     def _initial(self, given: Sequence[Any], rows: int, dtype: Any) -> list[Any]:
         ops = self.backend

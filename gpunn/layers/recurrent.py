@@ -38,7 +38,6 @@ class Recurrent(Stateful):
         self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
         self.go_backwards, self.stateful, self.unroll = bool(go_backwards), bool(stateful), bool(unroll)
         self.zero_output_for_mask = bool(zero_output_for_mask)
-        self.in_time = False  # backwards, but each output at its input's place
         self.kernel: Any = None
         self.recurrent_kernel: Any = None
         self.bias: Any = None

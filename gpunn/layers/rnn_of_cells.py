@@ -8,7 +8,7 @@ from gpunn.kernels.activations import linear
 from gpunn.kernels.record import REGISTRY
 from gpunn.kernels.sequences import choose_rows, choose_rows_bwd
 from gpunn.layers.base import Layer, Pullback
-from gpunn.layers.cells import StackedRNNCells, output_size, state_sizes
+from gpunn.layers.cells import StackedRNNCells, fresh, output_size, state_sizes
 from gpunn.layers.columns import numbered, pick, put
 from gpunn.layers.held_state import Stateful
 from gpunn.layers.wrappers import Wrapper, described, layer_of
@@ -47,6 +47,17 @@ class RNN(Wrapper, Stateful):
     @property
     def state_sizes(self) -> list[int]:
         return state_sizes(self.cell)
+
+    @property
+    def states(self) -> int:
+        return len(self.state_sizes)
+
+    @property
+    def units(self) -> int:
+        return output_size(self.cell)
+
+    def again(self, **changed: Any) -> Any:
+        return type(self).from_config({**self.get_config(), **changed, "cell": fresh(self.cell)})
 
     # ------------------------------------------------------------------ shapes and masks
     def _sequence_shape(self, input_shape: Any) -> tuple[int | None, ...]:
@@ -108,6 +119,7 @@ class _Call:
         self.rows, self.steps, *self.tail = x.shape
         self.places = numbered((self.steps, *self.tail)), numbered((self.steps, output_size(layer.cell)))
         self.order = list(range(self.steps))[:: -1 if layer.go_backwards else 1]
+        self.out_order = self.order if layer.in_time else list(range(self.steps))
         self.backs: list[Any] = []
         self.seen: list[Any] = []  # of each step the mask, (rows,)
 
@@ -124,7 +136,7 @@ class _Call:
         size = output_size(cell)
         zeros = ops.zeros((self.rows, size), self.x.dtype)
         out, y = zeros, ops.empty((self.rows, self.steps, size), self.x.dtype) if layer.return_sequences else None
-        for n, t in enumerate(self.order):
+        for t, place in zip(self.order, self.out_order, strict=True):
             (new, *after), back = self._called(cell, [self._step(t), *states], training)
             self.backs.append(back)
             if self.mask is not None:
@@ -134,7 +146,7 @@ class _Call:
                 after = [self._choose(a, b, m) for a, b in zip(after, states, strict=True)]
             out, states = new, after
             if y is not None:
-                put(ops, out, self.places[1][n], y)
+                put(ops, out, self.places[1][place], y)
         return out if y is None else y, states
 
     def _called(self, cell: Any, x: list[Any], training: bool) -> tuple[list[Any], Any]:
@@ -171,7 +183,7 @@ class _Call:
         for n in range(self.steps - 1, -1, -1):
             d = carried
             if layer.return_sequences and dy is not None:
-                d = self._sum(pick(ops, dy, self.places[1][n], self.places[1].shape[1:]), carried)
+                d = self._sum(pick(ops, dy, self.places[1][self.out_order[n]], self.places[1].shape[1:]), carried)
             elif n == self.steps - 1:
                 d = dy
             direct: list[Any] = [None] * len(states)

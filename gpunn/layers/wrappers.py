@@ -8,7 +8,7 @@ from gpunn.kernels.record import REGISTRY
 from gpunn.kernels.sequences import JOIN, PART, merge_mul, merge_mul_bwd, merge_sum, merge_sum_bwd
 from gpunn.layers.base import Layer, Parameter, Pullback
 from gpunn.layers.dropout import Drawing
-from gpunn.layers.recurrent import Recurrent
+from gpunn.layers.held_state import Stateful
 
 APART = 0x00100000  # between the streams of two layers within one
 
@@ -115,15 +115,14 @@ class Bidirectional(Wrapper):
     def __init__(self, layer: Any, merge_mode: str | None = "concat", weights: Any = None, backward_layer: Any = None, **common: Any):
         layer, backward_layer = layer_of(layer), layer_of(backward_layer)
         for given in (layer, backward_layer):
-            if given is not None and not isinstance(given, Recurrent):
+            if given is not None and not isinstance(given, Stateful):
                 raise ValueError(f"Bidirectional wraps recurrent layers. Received: {given!r} (of type {type(given).__name__}).")
         if merge_mode not in ("sum", "mul", "ave", "concat", None):
             raise ValueError(f"Bidirectional: merge_mode must be 'sum', 'mul', 'ave', 'concat' or None. Received: {merge_mode!r}.")
-        config = layer.get_config()
-        self.forward_layer = type(layer).from_config({**config, "name": f"forward_{layer.name.removeprefix('forward_')}"})
+        name = layer.name.removeprefix("forward_")
+        self.forward_layer = layer.again(name=f"forward_{name}")
         if backward_layer is None:
-            config |= {"name": f"backward_{layer.name.removeprefix('forward_')}", "go_backwards": not layer.go_backwards}
-            backward_layer = type(layer).from_config(config)
+            backward_layer = layer.again(name=f"backward_{name}", go_backwards=not layer.go_backwards)
         self.backward_layer, self.merge_mode, self._given = backward_layer, merge_mode, weights
         super().__init__([self.forward_layer, self.backward_layer], **common)
         one, other = self.directions
@@ -136,7 +135,7 @@ class Bidirectional(Wrapper):
         self.backward_layer.in_time = True  # what it gives is turned round: each output at its input's place
 
     @property
-    def directions(self) -> tuple[Recurrent, Recurrent]:
+    def directions(self) -> tuple[Any, Any]:
         return self.forward_layer, self.backward_layer
 
     @property
@@ -176,7 +175,7 @@ class Bidirectional(Wrapper):
             layer.check_batches(sizes)
 
     def reset_state(self, rows: Any = 0) -> None:
-        """As `Recurrent.reset_state`."""
+        """As `Stateful.reset_state`."""
         for layer in self.directions:
             layer.reset_state(rows)
 

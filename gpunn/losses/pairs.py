@@ -40,7 +40,7 @@ class Circle(BuiltIn):
         return targets.integers(y, f"Loss {self.name}").astype(np.int32)
 
     def record(self, ops: Any, y: Any, p: Any, weight: Any, scale: float) -> tuple[Any, Any]:
-        likeness = ops.matmul(p, p, tb=True)
+        likeness = ops.gram(p)
         values, slope = ops.empty((p.shape[0],), p.dtype), ops.empty(likeness.shape, p.dtype)
         ops.launch(pairwise.CIRCLE, likeness, y, self.gamma, self.margin, int(self.remove_diagonal), values, slope)
         share = int(self.reduction in ("sum_over_batch_size", "mean"))

@@ -49,3 +49,12 @@ class Kept:
         if format != "onnx":
             raise ValueError(f"Model {self.name!r}: models are exported as 'onnx'. Received: format={format!r}.")
         export(self, path)
+
+    def to_json(self, **options: Any) -> str:
+        """The architecture, and what compile was given, as Keras 3's JSON text; `gpunn.models.model_from_json` makes a model of it.
+
+        `options` are `json.dumps`'s, ``indent=2``, say. Raises NotImplementedError where a class of the user's gives no get_config.
+        """
+        from gpunn.models.as_json import to_json
+
+        return to_json(self, **options)

@@ -12,6 +12,7 @@ from gpunn.models.files.errors import told
 
 MODEST = 1 << 18  # numbers that a model may have whatever its file holds: shapes that differ are then told as such
 
+
 def save(model: Any, path: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
     """Write atomically: a file of that name is either the old one or the whole new one. The suffix says the format; see `Model.save`.
 
@@ -88,7 +89,7 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
             model.rng.seed, model.epochs_seen = int(rng["seed"]), int(rng["epochs"])
             model.backend.write(model.rng.step, int(rng["step"]))
         if compile and "compile" in config:
-            _compile(model, config, custom_objects)
+            compile_as(model, config, custom_objects)
             if (state := source.optimizer_state(model)) is not None:
                 state()
     return model
@@ -114,7 +115,7 @@ def rebuild(config: dict[str, Any], own: dict[str, Any] | None) -> Any:
     return model
 
 
-def _compile(model: Any, config: dict[str, Any], own: dict[str, Any] | None) -> None:
+def compile_as(model: Any, config: dict[str, Any], own: dict[str, Any] | None) -> None:
     """Compile as the file says, with the optimizer where it was."""
     given = config["compile"]
     asked, weighted = (_nested(lambda m: _metric(m, own), given.get(k) or []) for k in ("metrics", "weighted_metrics"))

@@ -89,8 +89,8 @@ class Muon(Optimizer):
         side = min(x.shape)
         gram, power, moved = ops.empty((side, side), x.dtype), ops.empty((side, side), x.dtype), ops.empty(x.shape, x.dtype)
         for _ in range(self.ns_steps):
-            ops.matmul(x, x, gram, ta=tall, tb=not tall)
-            ops.matmul(gram, gram, power)
+            ops.gram(x, gram, columns=tall)
+            ops.square(gram, power)
             ops.launch(kernels.blend, gram, power, self.muon_b, self.muon_c)
             if tall:
                 ops.matmul(x, power, moved)

@@ -34,30 +34,48 @@ def to_multi_hot(labels: Any, num_classes: int | None = None) -> np.ndarray:
     return out
 
 
-def class_weights(y: Any, class_weight: Any = "balanced", classes: Any = None) -> dict[int, float]:
-    """``{class: weight}`` for the class_weight of `fit`: rows / (classes * rows of the class), as scikit-learn's compute_class_weight with
-    "balanced"; a dict is completed with ones, None gives ones.
+def class_weights(y: Any, class_weight: Any = "balanced", classes: Any = None) -> dict[Any, float]:
+    """``{label: weight}``: rows / (labels * rows of the label), as scikit-learn's compute_class_weight with "balanced"; a dict is completed
+    with ones, None gives ones.
 
-    y: labels, one a row, or one-hot rows; classes: those that must be there (default: those of y). Raises ValueError for labels that are
-    not whole numbers and for classes that y does not have.
+    y: labels of any kind that sorts (whole numbers, strings, ...), one a row, or one-hot rows, which stand for class numbers; classes:
+    those that must be there (default: those of y). Keys are the labels, whole numbers as int. Raises ValueError for labels that are
+    missing or of several kinds, for classes that y does not have, and for a dict of others.
+
+    `fit` knows classes by number, so that names are numbered first::
+
+        numbers, names = number_classes(y)
+        model.fit(x, numbers, class_weight=class_weights(numbers))   # weights of names[0], names[1], ...
     """
     labels = np.asarray(y)
     if labels.ndim == 2 and labels.shape[1] > 1:
         labels = labels.argmax(axis=1)
     labels = labels.reshape(-1)
-    if labels.dtype.kind not in "iub" and not (labels.dtype.kind == "f" and np.array_equal(labels, np.floor(labels))):
-        raise ValueError(f"Argument y: expected whole numbers (see number_classes). Received: dtype {labels.dtype}.")
-    found, counts = np.unique(labels.astype(np.int64), return_counts=True)
-    wanted = found.tolist() if classes is None else [int(c) for c in classes]
-    number = dict(zip(found.tolist(), counts.tolist(), strict=True))
-    missing = [c for c in wanted if c not in number] + [c for c in number if c not in wanted]
-    if missing:
-        raise ValueError(f"Argument classes: expected the classes of y, {found.tolist()}. Received: {wanted}.")
+    try:
+        missing = labels[labels != labels]  # NaN
+        found, counts = np.unique(labels, return_counts=True)
+    except TypeError as error:
+        kinds = sorted({type(label).__name__ for label in labels.tolist()})
+        raise ValueError(f"Argument y: expected labels of one kind, none missing. Received: labels of type {', '.join(kinds)}.") from error
+    if len(missing):
+        raise ValueError(f"Argument y: expected a label for every row. Received: {len(missing)} rows without (NaN).")
+    number = dict(zip(map(_key, found.tolist()), counts.tolist(), strict=True))
+    wanted = list(number) if classes is None else [_key(c) for c in np.asarray(classes).tolist()]
+    if set(wanted) != set(number):
+        raise ValueError(f"Argument classes: expected the classes of y, {list(number)}. Received: {wanted}.")
     if class_weight is None or isinstance(class_weight, dict):
-        return {c: float((class_weight or {}).get(c, 1.0)) for c in wanted}
+        given = {_key(label): float(weight) for label, weight in (class_weight or {}).items()}
+        if unknown := [label for label in given if label not in number]:
+            raise ValueError(f"Argument class_weight: expected weights of classes of y, {list(number)}. Received: one of {unknown[0]!r}.")
+        return {c: given.get(c, 1.0) for c in wanted}
     if class_weight != "balanced":
         raise ValueError(f"Argument class_weight: expected 'balanced', a dict or None. Received: {class_weight!r}.")
     return {c: len(labels) / (len(number) * number[c]) for c in wanted}
+
+
+def _key(label: Any) -> Any:
+    """Whole numbers as int, whatever type they came in."""
+    return int(label) if isinstance(label, int) or (isinstance(label, float) and label.is_integer()) else label
 
 
 def stratified_split(*arrays: Any, y: Any, test_size: float = 0.25, seed: int | None = None) -> tuple[Any, ...]:

@@ -41,7 +41,7 @@ class OrthogonalRegularizer(Regularizer):
             w = turned
         rows, inverse, slope = ops.empty(w.shape, w.dtype), ops.empty((size,), w.dtype), ops.empty((size, size), w.dtype)
         ops.launch(unit.UNIT_ROWS, w, STEEPEST, rows, inverse)
-        ops.launch(unit.ANGLES, ops.matmul(rows, rows, tb=True), self.factor / (size * (size - 1) / 2), scale, slope, value)
+        ops.launch(unit.ANGLES, ops.gram(rows), self.factor / (size * (size - 1) / 2), scale, slope, value)
         if gradient is None:
             return
         d = ops.matmul(slope, rows)

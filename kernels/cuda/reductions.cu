@@ -37,6 +37,33 @@ KERNEL(moments)(const T* __restrict__ x, T* __restrict__ mean, T* __restrict__ v
   }
 }
 
+// of parts of so many rows, the last of the rest
+KERNEL(join_moments)(const T* __restrict__ means, const T* __restrict__ variances, long long size, long long rows_in_all,
+                     T* __restrict__ mean, T* __restrict__ variance, long long rows, long long columns) {
+  __shared__ T part[1024];
+  const long long c = blockIdx.x * (long long)blockDim.x + threadIdx.x;
+  const T inverse = T(1) / (T)rows_in_all;
+  T total = T(0), squares = T(0);
+  if (c < columns) {
+    for (long long r = threadIdx.y; r < rows; r += blockDim.y) {
+      const T count = (T)(r + 1 < rows ? size : rows_in_all - r * size);
+      total += count * means[r * columns + c];
+    }
+  }
+  const T middle = strip_sum(total, part) * inverse;
+  if (c < columns) {
+    for (long long r = threadIdx.y; r < rows; r += blockDim.y) {
+      const T count = (T)(r + 1 < rows ? size : rows_in_all - r * size), d = means[r * columns + c] - middle;
+      squares += count * (variances[r * columns + c] + d * d);
+    }
+  }
+  squares = strip_sum(squares, part);
+  if (threadIdx.y == 0 && c < columns) {
+    mean[c] = middle;
+    variance[c] = squares * inverse;
+  }
+}
+
 KERNEL(normalize_sums)(const T* __restrict__ dy, const T* __restrict__ x, const T* __restrict__ mean, const T* __restrict__ inverse,
                        T* __restrict__ dbeta, T* __restrict__ dgamma, long long rows, long long columns) {
   __shared__ T part[1024];

@@ -4,56 +4,18 @@ import re
 
 import numpy as np
 import pytest
+from small_steps import X, Y, agree, fitted, network, program_of
 
 import gpunn
-from gpunn import layers, models, optimizers
-from gpunn.backend import algorithms, choice, phases
+from gpunn import layers, models
+from gpunn.backend import phases
 from gpunn.backend.hazards import conflict, touches
 from gpunn.backend.persistent import NoForm, PersistentStep, frozen_nodes
 from gpunn.kernels import REGISTRY, data
 from gpunn.kernels.device import ModuleText, Properties
 from gpunn.training.loop import Training
 
-RNG = np.random.default_rng(0)
-X, Y = RNG.integers(0, 256, (150, 37)).astype(np.uint8), RNG.integers(0, 10, 150)
 ORDERS = ("forward", "reverse", "shuffled")
-
-
-def network(kind="adam", activation="relu", between=(), loss="sparse_categorical_crossentropy"):
-    gpunn.utils.set_random_seed(3)
-    with gpunn.device("sim"):
-        model = models.Sequential([layers.Input((37,)), layers.Rescaling(1 / 255)])
-        for width in (30, 20):
-            model.add(layers.Dense(width, activation=activation))
-            for make in between:
-                model.add(make())
-        model.add(layers.Dense(10, activation="softmax" if "cross" in loss else None))
-        made = {"adam": "adam", "sgd": optimizers.SGD(0.1), "momentum": optimizers.SGD(0.05, momentum=0.9)}
-        model.compile(made[kind], loss, ["accuracy"] if "cross" in loss else None)
-    return model
-
-
-def fitted(ops, mode, make=network, epochs=2, **options):
-    """(losses, weights, state of the optimizer) after a training of four whole batches an epoch and one of 22 rows."""
-    ops.persistent = mode
-    model = make(**options)
-    y = Y if model.metrics_names != ["loss"] else np.eye(10, dtype=np.float32)[Y]
-    history = model.fit(X, y, batch_size=32, epochs=epochs, verbose=0).history
-    return history, model.get_weights(), [np.array(v) for v in model.optimizer.variables] if hasattr(model.optimizer, "variables") else []
-
-
-def agree(one, other):
-    for name, values in one[0].items():
-        np.testing.assert_allclose(values, other[0][name], rtol=1e-5, err_msg=name)
-    for a, b in zip([*one[1], *one[2]], [*other[1], *other[2]], strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-6)
-
-
-def program_of(model, rows=32, x=X, y=Y):
-    training = Training(model, model._check(x, y, None, None, "fit"), rows, False)
-    return training.record(rows)
-
-
 BETWEEN = {"plain": (), "dropout": (lambda: layers.Dropout(0.3),), "normalized": (layers.BatchNormalization, lambda: layers.Dropout(0.2))}
 
 
@@ -242,97 +204,6 @@ def test_explain_says_how_a_step_runs(sim_with):
     text = network().explain(32, print_fn=lambda text: None)
     assert "; persistent kernel: 10 phases, 9 barriers a step" in text
     assert re.search(r"phase 0: gather\w+ x 32 \(beside the last phase of the step before\)", text)
-
-
-# ---------------------------------------------------------------------- the choice
-class Clock:
-    """Seconds that the graph and the kernel are said to take, in turns."""
-
-    def __init__(self, ops, graph, kernel):
-        self.taken, self.calls, self.ops = (graph, kernel), 0, ops
-
-    def __call__(self, run):
-        run()
-        self.ops.synchronize()
-        self.calls += 1
-        return self.taken[(self.calls - 1) % 2] * choice.STEPS * 1e-6
-
-
-@pytest.fixture
-def timed(sim_with, tmp_path, monkeypatch):
-    """``timed(graph, kernel)``: a device on which they take so many microseconds a step."""
-    monkeypatch.setenv("GPUNN_CACHE", str(tmp_path))
-    monkeypatch.setattr(choice, "STEPS", 4)
-
-    def make(graph, kernel):
-        algorithms.forget()
-        ops = sim_with()
-        ops.tuning = "a device"
-        monkeypatch.setattr(ops, "clock", Clock(ops, graph, kernel))
-        return ops
-
-    yield make
-    algorithms.forget()
-
-
-def test_the_faster_one_is_taken_and_remembered(timed):
-    ops = timed(31.24, 28.06)
-    expected = fitted(ops, "never")
-    model = network()
-    ops.persistent = "measured"
-    program = program_of(model)
-    assert program.choice().why == "graph, or persistent kernel: 10 phases, 9 barriers a step: timed at the first step"
-    assert program.choice().persistent is None and ops.clock.calls == 0
-    agree(expected, fitted(ops, "measured"))
-    assert ops.clock.calls == 2 * (choice.ROUNDS + 1)
-    why = program_of(network()).choice().why
-    assert why == "persistent kernel: 10 phases, 9 barriers a step; measured 28.1 us a step against 31.2 us of the graph"
-    again = timed(1.0, 2.0)  # another process, which has the file
-    agree(expected, fitted(again, "measured"))
-    assert again.clock.calls == 0 and program_of(network()).choice().persistent is not None
-
-
-def test_the_graph_stays_where_it_is_faster(timed):
-    ops = timed(28.06, 31.24)
-    expected = fitted(ops, "never")
-    got = fitted(ops, "measured")
-    assert program_of(network()).choice().why == "graph: measured 28.1 us a step against 31.2 us of the persistent"
-    assert all(np.array_equal(a, b) for a, b in zip(expected[1], got[1], strict=True)) and expected[0] == got[0]
-
-
-def test_tune_off_is_the_graph(timed, monkeypatch):
-    monkeypatch.setenv("GPUNN_TUNE", "0")
-    ops = timed(2.0, 1.0)
-    fitted(ops, "measured", epochs=1)
-    assert ops.clock.calls == 0 and program_of(network()).choice().why == "graph: nothing is timed here"
-
-
-def test_a_kernel_that_computes_something_else_is_not_taken(timed, monkeypatch):
-    ops = timed(31.0, 1.0)
-    expected = fitted(ops, "never")
-    compiled = PersistentStep.compile
-
-    def broken(self):
-        if "; w.column_sum_f32(" in self.module.source:  # no gradients of biases
-            self.module = ModuleText(self.module.source.replace("; w.column_sum_f32(", "; if (false) w.column_sum_f32("), self.module.names)
-        compiled(self)
-
-    monkeypatch.setattr(PersistentStep, "compile", broken)
-    got = fitted(ops, "measured")
-    assert program_of(network()).choice().why == "graph: the persistent kernel comes to other weights"
-    assert all(np.array_equal(a, b) for a, b in zip(expected[1], got[1], strict=True))
-
-
-def test_a_kernel_that_does_not_compile_is_not_taken(timed, monkeypatch):
-    ops = timed(31.0, 1.0)
-
-    def refuse(text):
-        raise RuntimeError("no multiprocessor can hold a block of it")
-
-    monkeypatch.setattr(ops, "compile_persistent", refuse)
-    agree(fitted(ops, "never"), fitted(ops, "measured"))
-    why = "graph: the persistent kernel cannot be used (no multiprocessor can hold a block of it)"
-    assert program_of(network()).choice().why == why
 
 
 def test_frozen_steps_leave_the_counters(sim_with):

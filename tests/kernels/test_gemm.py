@@ -5,7 +5,7 @@ import pytest
 
 from gpunn.backend.cpu import CpuBackend
 from gpunn.backend.schedule import Node, Schedule
-from gpunn.kernels import gemm
+from gpunn.kernels import gemm, gemm_symmetric
 
 native = pytest.importorskip("gpunn.backend.native", reason="Numba is not installed", exc_type=ImportError)
 KINDS = {"nn": gemm.GEMM_NN, "nt": gemm.GEMM_NT, "tn": gemm.GEMM_TN}
@@ -73,3 +73,26 @@ def test_matmul_chooses_the_product(ta, tb):
     a, b = rng.standard_normal((3, 5) if ta else (5, 3)), rng.standard_normal((4, 3) if tb else (3, 4))
     out = CpuBackend(compiled=True, threads=1).matmul(a, b, ta=ta, tb=tb)
     np.testing.assert_allclose(out, (a.T if ta else a) @ (b.T if tb else b), rtol=1e-13)
+
+
+@pytest.mark.parametrize("rows", [1, 8, 37, 64, 300])
+@pytest.mark.parametrize("columns", [False, True])
+def test_products_of_all_rows_with_each_other(rows, columns):
+    """The same bits as the product in full has, whole and symmetric, on however many threads."""
+    x = np.random.default_rng(rows).standard_normal((1100, rows) if columns else (rows, 1100)).astype(np.float32)
+    full = CpuBackend(compiled=True, threads=1).matmul(*((np.ascontiguousarray(x.T), x) if columns else (x, np.ascontiguousarray(x.T))))
+    for threads in (1, 2, 3):
+        ops, out = CpuBackend(compiled=True, threads=threads), np.full((rows, rows), np.nan, np.float32)
+        with ops.record() as program:
+            ops.gram(x, out, columns=columns)
+        program.run()
+        np.testing.assert_array_equal(out, full)
+        squared, twice = ops.square(out, np.empty_like(out)), ops.matmul(out, out)
+        np.testing.assert_allclose(squared, twice, rtol=1e-4, atol=1e-4 * abs(twice).max())
+        np.testing.assert_array_equal(squared, squared.T)
+
+
+def test_no_rows_have_no_products():
+    out = np.empty((0, 0), np.float32)
+    CpuBackend(compiled=True, threads=1).launch(gemm_symmetric.GEMM_SYMMETRIC, np.empty((0, 3), "f4"), np.empty((3, 0), "f4"), out)
+    assert CpuBackend(compiled=True).gram(np.empty((3, 0), np.float32)).tolist() == [[0.0] * 3] * 3

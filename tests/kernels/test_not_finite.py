@@ -68,6 +68,8 @@ def poisoned(kernel, operand, value):
     if kernel.name in GEMM:
         args[0][args[0] == 0] = 1
         args[names.index("add")] = 1.0
+    if kernel.name == "gemm_symmetric":
+        args[0][args[0] == 0] = 1
     if kernel.name in ADDING or kernel.name.endswith("_bwd_sum"):
         args[names.index("add")] = 1.0
     a = args[names.index(operand)]
@@ -77,6 +79,8 @@ def poisoned(kernel, operand, value):
         a[...] = value
     else:
         a.reshape(-1)[0 if a.ndim == 1 else 5 * a.shape[1] + 2] = value
+    if kernel.name == "gemm_symmetric":  # what spoils one spoils the other, its transpose
+        args[operand == "a"][...] = a.T
     return args
 
 

@@ -34,6 +34,9 @@ def slack(kernel, args, name, value):
         a, b = (np.abs(x.astype(np.float64)) for x in args[:2])
         a, b = (a.T if left else a), (b.T if right else b)
         return EPS[kind] * (8 + b.shape[0] ** 0.5) * (a @ b + np.abs(args[3]) + np.abs(args[-1] if np.isfinite(args[-1]).all() else 0))
+    if kernel.name == "gemm_symmetric":
+        a, b = (np.abs(x.astype(np.float64)) for x in args[:2])
+        return EPS[kind] * (8 + b.shape[0] ** 0.5) * (a @ b)
     if kernel.name == "gemm_parts":
         a, b, terms = (np.abs(args[0]).astype(np.float64), np.abs(args[1]).astype(np.float64), np.zeros(value.shape))
         kernel.reference(a, b, args[2], terms)

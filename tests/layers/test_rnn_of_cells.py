@@ -71,6 +71,15 @@ def test_gradient(cell, option, masked, either_cpu):
 
 
 @pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("cell", ["lstm", "own", "own_stacked"])
+def test_gradient_both_ways(cell, sequences, masked, either_cpu):
+    layer = layers.Bidirectional(RNN(CELLS[cell](), return_sequences=sequences))
+    check(layer, either_cpu, [features()], steps_left() if masked else None)
+
+
+@pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("cell", CELLS)
 def test_the_check_sees_a_gradient_off_by_a_thousandth(cell, cpu):
     with pytest.raises(AssertionError, match="analytic"):
@@ -108,16 +117,17 @@ STACKS = {
 
 @pytest.mark.filterwarnings("ignore:Layer:UserWarning")
 @pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("both", [False, True], ids=["one way", "both ways"])
 @pytest.mark.parametrize("stack", STACKS)
-def test_twenty_steps_and_files(stack, tmp_path):
+def test_twenty_steps_and_files(stack, both, tmp_path):
     compute_in("float64")
     gpunn.utils.set_random_seed(3)
     models = []
     for lib in (gpunn, keras):
-        model = lib.Sequential([
-            lib.layers.Input((STEPS, WIDTH)), lib.layers.Masking(0.5), lib.layers.RNN(STACKS[stack](lib), return_sequences=True),
-            lib.layers.RNN(STACKS[stack](lib), go_backwards=True), lib.layers.Dense(2),
-        ])
+        pair = [lib.layers.RNN(STACKS[stack](lib), return_sequences=True), lib.layers.RNN(STACKS[stack](lib), go_backwards=not both)]
+        if both:
+            pair = [lib.layers.Bidirectional(pair[0]), lib.layers.Bidirectional(pair[1], merge_mode="ave")]
+        model = lib.Sequential([lib.layers.Input((STEPS, WIDTH)), lib.layers.Masking(0.5), *pair, lib.layers.Dense(2)])
         model.compile(optimizer=lib.optimizers.Adam(0.01), loss="mse")
         models.append(model)
     ours, theirs = models

@@ -9,7 +9,7 @@ from gpunn.models import Sequential, load_model
 from gpunn.preprocessing import labels
 from gpunn.preprocessing.sequence import pad_sequences
 from gpunn.utils import pad_sequences as from_utils
-from gpunn.utils import to_categorical
+from gpunn.utils import set_random_seed, to_categorical
 
 RNG = np.random.default_rng(6)
 
@@ -26,12 +26,55 @@ def test_class_weights_are_scikit_learns(cpu):
     model.compile("sgd", "sparse_categorical_crossentropy")
     model.fit(RNG.normal(size=(200, 4)), y, class_weight=labels.class_weights(y), verbose=0)
     for make, message in (
-        (lambda: labels.class_weights(["a"]), "expected whole numbers"),
+        (lambda: labels.class_weights(np.array(["a", 1, "b"], object)), "of one kind, none missing. Received: labels of type int, str"),
+        (lambda: labels.class_weights(np.array(["a", None], object)), "Received: labels of type NoneType, str"),
+        (lambda: labels.class_weights([1.0, np.nan, np.nan]), "a label for every row. Received: 2 rows without"),
+        (lambda: labels.class_weights([0, 1], {0: 2.0, 7: 1.0}), r"expected weights of classes of y, \[0, 1\]. Received: one of 7"),
+        (lambda: labels.class_weights(["a", "b"], classes=["a"]), r"expected the classes of y, \['a', 'b'\]. Received: \['a'\]"),
         (lambda: labels.class_weights([0, 1], classes=[0, 1, 2]), r"expected the classes of y, \[0, 1\]. Received: \[0, 1, 2\]"),
         (lambda: labels.class_weights([0, 1], "even"), "expected 'balanced', a dict or None"),
     ):
         with pytest.raises(ValueError, match=message):
             make()
+
+
+NAMES = RNG.choice(["shirt", "boot", "bag"], 200, p=[0.7, 0.2, 0.1])
+KINDS_OF_LABELS = {
+    "strings": NAMES, "a list of strings": NAMES.tolist(), "objects": NAMES.astype(object), "bytes": NAMES.astype("S"),
+    "a column": NAMES.reshape(-1, 1), "whole numbers": RNG.choice([-3, 0, 9], 200), "float whole numbers": RNG.choice([1.0, 4.0], 200),
+    "halves": RNG.choice([0.5, 1.5, 2.0], 200), "bool": RNG.choice([True, False], 200),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_LABELS)
+def test_class_weights_of_any_labels_are_scikit_learns(cpu, kind):
+    compute = pytest.importorskip("sklearn.utils.class_weight").compute_class_weight
+    given, y = KINDS_OF_LABELS[kind], np.asarray(KINDS_OF_LABELS[kind]).reshape(-1)
+    classes = np.unique(y)
+    weights = {label: 0.5 + k for k, label in enumerate(classes.tolist())}
+    assert labels.class_weights(given, weights) == weights  # scikit-learn looks for int(label), or str(label), in a dict
+    for weight in ("balanced", None, *([weights] if kind in ("strings", "whole numbers") else [])):
+        want = dict(zip(classes.tolist(), compute(weight, classes=classes, y=y), strict=True))
+        assert labels.class_weights(given, weight) == pytest.approx(want) == labels.class_weights(given, weight, classes[::-1])
+    assert all(type(k) in (int, str, float, bytes) for k in labels.class_weights(given))
+
+
+def test_class_weights_of_names_reach_fit(cpu):
+    """Numbered, as the docstring says; and `fit` refuses names as keys, which it cannot know."""
+    numbers, names = labels.number_classes(NAMES)
+    by_name, by_number = labels.class_weights(NAMES), labels.class_weights(numbers)
+    assert by_number == {names.index(name): weight for name, weight in by_name.items()}
+    x = RNG.normal(size=(200, 4))
+    seen = []
+    for how in ({"class_weight": by_number}, {"sample_weight": np.array([by_name[n] for n in NAMES])}):
+        set_random_seed(1)
+        model = Sequential([layers.Input((4,)), layers.Dense(3, "softmax")])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        model.fit(x, numbers, verbose=0, **how)
+        seen.append(model.get_weights())
+    np.testing.assert_equal(*seen)
+    with pytest.raises(ValueError, match="expected a dict from integer classes to weights"):
+        model.fit(x, numbers, verbose=0, class_weight=by_name)
 
 
 def test_stratified_split_keeps_shares():

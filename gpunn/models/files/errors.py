@@ -13,14 +13,14 @@ DAMAGE = (
 
 
 @contextmanager
-def told(path: pathlib.Path) -> Iterator[None]:
-    """Within the ``with`` block what damage raises becomes a ValueError that names the file."""
+def told(path: pathlib.Path | str, what: str = "a whole gpunn model file") -> Iterator[None]:
+    """Within the ``with`` block what damage raises becomes a ValueError that names the file (or argument), and what it should be."""
     try:
         yield
     except ImportError:
         raise
     except DAMAGE as error:
         words = str(error) if isinstance(error, (zipfile.BadZipFile, OSError, SyntaxError)) else f"{type(error).__name__} {error}"
-        raise ValueError(f"{path} is not a whole gpunn model file: {words}") from error
+        raise ValueError(f"{path} is not {what}: {words}") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

@@ -17,7 +17,8 @@ CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 BEYOND = ("rng", "no_weight_decay", "dtype")  # what Keras's configuration has no place for
 
 
-def save_model(model: Any, path: pathlib.Path, config: dict[str, Any]) -> None:
+def written(model: Any, config: dict[str, Any]) -> dict[str, Any]:
+    """A model as config.json has it, from what `saving.describe` says of it."""
     text = keras_json.to_keras({k: config[k] for k in ("class_name", "config")}, shapes=built_shapes(model))
     if "build" in config:
         text["build_config"] = {"input_shape": config["build"]}
@@ -25,6 +26,21 @@ def save_model(model: Any, path: pathlib.Path, config: dict[str, Any]) -> None:
         text["config"]["dtype"] = keras_json.policy(model.dtype)
     if "compile" in config:
         text["compile_config"] = keras_json.compile_to_keras(config["compile"])
+    return text
+
+
+def read(config: dict[str, Any], own: dict[str, Any] | None) -> dict[str, Any]:
+    """The same way back. Raises ValueError for what is no model's."""
+    out = keras_json.from_keras(config, own)
+    if given := config.get("compile_config"):
+        out["compile"] = keras_json.compile_from_keras(given, own)
+    if isinstance(built := config.get("build_config"), dict) and "input_shape" in built:
+        out["build"] = built["input_shape"]
+    return out
+
+
+def save_model(model: Any, path: pathlib.Path, config: dict[str, Any]) -> None:
+    text = written(model, config)
     metadata = {"keras_version": kinds.WRITTEN_FOR, "gpunn": {k: config[k] for k in BEYOND if k in config}}
     weights = io.BytesIO()
     import h5py
@@ -75,10 +91,5 @@ class Source(Tree):
         self.config, self.metadata = config, metadata
 
     def model_config(self, own: dict[str, Any] | None) -> dict[str, Any]:
-        out = keras_json.from_keras(self.config, own)
-        if (given := self.config.get("compile_config")):
-            out["compile"] = keras_json.compile_from_keras(given, own)
-        if isinstance(built := self.config.get("build_config"), dict) and "input_shape" in built:
-            out["build"] = built["input_shape"]
         beyond = self.metadata.get("gpunn")
-        return out | ({k: v for k, v in beyond.items() if k in BEYOND} if isinstance(beyond, dict) else {})
+        return read(self.config, own) | ({k: v for k, v in beyond.items() if k in BEYOND} if isinstance(beyond, dict) else {})

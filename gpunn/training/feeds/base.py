@@ -1,7 +1,8 @@
 """What a step gathers from, and how a feed hands out an epoch."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ class Feed(ABC):
     row_weights: list[Any]
     order: Any
     position: Any
+    orders: Mapping[int, Any] = MappingProxyType({})  # of inputs, by their number, whose rows lie in places of their own
     batch: int
     rest: int = 0
     count: Any = None
@@ -55,8 +57,8 @@ class Feed(ABC):
 
     def gather(self, ops: Any, rows: int, dtype: Any, index: int = 0) -> Any:
         x = self.xs[index]
-        out = ops.empty((rows, *x.shape[1:]), dtype)
-        ops.launch(feeding.GATHER["uint8" if x.dtype == np.uint8 else "float"], x, self.order, self.position, 1.0, out)
+        out, order = ops.empty((rows, *x.shape[1:]), dtype), self.orders.get(index, self.order)
+        ops.launch(feeding.GATHER["uint8" if x.dtype == np.uint8 else "float"], x, order, self.position, 1.0, out)
         return out if self.change is None else self.change(ops, out)
 
     def gather_target(self, ops: Any, index: int, rows: int) -> Any:

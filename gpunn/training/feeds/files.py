@@ -65,7 +65,7 @@ class FileRows:
         if isinstance(rows, slice) and self._stride == self._width:
             self._piece(_bytes(out), self._start + (rows.start or 0) * self._width)
             return
-        numbers = np.arange(rows.start or 0, rows.stop, dtype=np.int32) if isinstance(rows, slice) else np.ascontiguousarray(rows, np.int32)
+        numbers = _numbers(rows)
         if self._sweep is not None and self._sweep.take(numbers, out):
             return
         if self._pool is None:
@@ -75,6 +75,22 @@ class FileRows:
         parts = [self._pool.submit(self._rows, numbers[i : i + step], out[i : i + step]) for i in range(0, len(numbers), step)]
         for part in parts:
             part.result()
+
+    def store(self, lent: int) -> np.ndarray | None:
+        """Where `place` has rows, if it may lend so many at a time to the steps; rows of bytes."""
+        return self._sweep.store(lent) if self._sweep is not None and self._sweep.lends(lent) else None
+
+    def place(self, rows: Any, out: np.ndarray, spare: int) -> None:
+        """As `read`, but into the store: `out` gets the places there. What is not swept for goes to those from `spare` on."""
+        sweep, numbers = self._sweep, _numbers(rows)
+        if sweep is not None and not sweep.lend(numbers, out):
+            out[...] = np.arange(spare, spare + len(out), dtype=np.int32)
+            self._rows(numbers, sweep.store(0)[spare : spare + len(out)])
+
+    def release(self, but: int) -> None:
+        """What was placed is used up, but for the last `but` times."""
+        if self._sweep is not None:
+            self._sweep.release(but)
 
     def _rows(self, numbers: np.ndarray, out: np.ndarray) -> None:
         if has_numba():
@@ -93,6 +109,10 @@ class FileRows:
             if n == 0:
                 raise OSError(f"the file ends at byte {os.fstat(self.file).st_size}, byte {offset} is needed")
             view, offset = view[n:], offset + n
+
+
+def _numbers(rows: Any) -> np.ndarray:
+    return np.arange(rows.start or 0, rows.stop, dtype=np.int32) if isinstance(rows, slice) else np.ascontiguousarray(rows, np.int32)
 
 
 def _bytes(array: np.ndarray) -> memoryview:

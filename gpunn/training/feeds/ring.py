@@ -21,8 +21,9 @@ PATIENCE = 5.0  # seconds that the end waits for a thread which is busy in someb
 
 @dataclass
 class Half:
-    """Memory of the host to fill: arrays of so many rows, in the order of `Rows.arrays`."""
+    """Memory of the host to fill: arrays of so many rows, in the order of `Rows.arrays`; 0 or 1."""
 
+    number: int
     arrays: list[np.ndarray]
 
     @property
@@ -48,7 +49,7 @@ class Ring:
         self.direct = all(s is a for s, a in zip(self._staged[0], self._device[0], strict=True))
 
     def half(self, number: int) -> Half:
-        return Half(self._staged[number])
+        return Half(number, self._staged[number])
 
     def upload(self, number: int, rows: int, after: Any) -> Any:
         """Bring the first `rows` of a half to the device, behind the mark `after`; -> a mark of its own."""

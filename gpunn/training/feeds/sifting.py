@@ -1,4 +1,7 @@
-"""Windows of an order: which rows of a file belong to one, and their copies into memory and out of it."""
+"""Which rows of a piece of a file are wanted, and their copies into memory and out of it.
+
+A *place* counts the rows of all orders, one after another, from the first that was asked for.
+"""
 
 from typing import Any
 
@@ -7,15 +10,17 @@ import numpy as np
 from gpunn.backend.cpu import has_numba
 
 
-class Window:
-    """Places `first` to `end` of an order; ``inverse``: the place of every row. What stands at place first + i lies in slot slots[i]."""
+class Order:
+    """Rows in an order, the first of which stands at place `base`; ``inverse``: how far behind the first each row is."""
 
-    def __init__(self, order: np.ndarray, inverse: np.ndarray, first: int, end: int):
-        self.rows, self.inverse, self.first = order[first:end], inverse, first
-        self.slots = np.empty(end - first, np.int32)
-        self.used = 0
-        self.piece, self.waits = 0, 0  # the next piece to be read, and how many are being read
-        self.whole = False  # none is left to be read
+    def __init__(self, rows: np.ndarray, base: int):
+        self.rows, self.base = rows, base
+        self.inverse = np.empty(len(rows), np.int32)
+        self.inverse[rows] = np.arange(len(rows), dtype=np.int32)
+
+    @property
+    def end(self) -> int:
+        return self.base + len(self.rows)
 
 
 def gather(source: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
@@ -28,32 +33,28 @@ def gather(source: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
         np.take(source, rows, axis=0, out=out, mode="clip")  # "raise" would go through a buffer
 
 
-def count(window: Window, lo: int, hi: int) -> int:
-    """How many of the rows lo to hi belong to a window."""
+def within(order: Order, lo: int, hi: int, first: int, size: int) -> np.ndarray:
+    """Those of the rows lo to hi that stand at one of `size` places from the `first` on."""
     if has_numba():
         from gpunn.kernels import row_copies
 
-        return row_copies.count(window.inverse, lo, hi, window.first, len(window.rows))
-    return len(_within(window, lo, hi))
+        rows = np.empty(hi - lo, np.int32)
+        return rows[: row_copies.within(order.inverse, lo, hi, first - order.base, size, rows)]
+    behind = order.inverse[lo:hi] - (first - order.base)
+    return np.flatnonzero((behind >= 0) & (behind < size)).astype(np.int32) + np.int32(lo)
 
 
-def sift(buffer: np.ndarray, shift: int, stride: int, window: Window, lo: int, hi: int, free: np.ndarray, at: int, store: Any) -> None:
-    """Those of the rows lo to hi that belong to a window into slots free[at:], a ring, of the store. Row r begins at byte
-    ``shift + r * stride`` of the buffer."""
-    width = store.shape[1]
+def sift(
+    piece: np.ndarray, shift: int, stride: int, order: Order, rows: np.ndarray, free: np.ndarray, at: int, store: Any, slots: np.ndarray
+) -> None:
+    """Rows into slots free[at:] of the store; slots[place] becomes the slot of each. Both are rings. Row r begins at byte
+    ``shift + r * stride`` of the piece."""
+    width, base = store.shape[1], order.base % len(slots)
     if has_numba():
         from gpunn.kernels import row_copies
 
-        row_copies.sift(
-            buffer, shift, stride, width, window.inverse, lo, hi, window.first, free, at, store.reshape(-1), window.slots
-        )
+        row_copies.sift(piece, shift, stride, width, rows, order.inverse, base, free, at, store.reshape(-1), slots)
     else:
-        rows = _within(window, lo, hi)
-        slots = np.take(free, np.arange(at, at + len(rows)), mode="wrap")
-        store[slots] = np.lib.stride_tricks.sliding_window_view(buffer, width)[shift + rows * stride]
-        window.slots[window.inverse[rows] - window.first] = slots
-
-
-def _within(window: Window, lo: int, hi: int) -> np.ndarray:
-    place = window.inverse[lo:hi] - window.first
-    return lo + np.flatnonzero((place >= 0) & (place < len(window.rows)))
+        into = np.take(free, np.arange(at, at + len(rows)), mode="wrap")
+        store[into] = np.lib.stride_tricks.sliding_window_view(piece, width)[shift + rows.astype(np.int64) * stride]
+        slots[(order.inverse[rows].astype(np.int64) + base) % len(slots)] = into

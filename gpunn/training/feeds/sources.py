@@ -4,6 +4,8 @@ import itertools
 import mmap
 import sys
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -53,15 +55,34 @@ class Source(ABC):
 
     def read(self, rows: Any, out: np.ndarray) -> None:
         """The same, and look whether they are finite."""
-        try:
-            with np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is refused as such
-                self._copy(rows, out)
-        except Exception as error:
-            lo, hi = (rows.start, rows.stop - 1) if isinstance(rows, slice) else (rows.min(), rows.max())
-            which = f"row {lo}" if len(out) == 1 else f"{len(out)} rows from {lo} to {hi}"
-            raise DataError(f"Argument {self.name} of {self.where}: {which} could not be read. {type(error).__name__}: {error}") from error
+        with self._named(rows), np.errstate(over="ignore"):  # too large for float32 becomes infinite, and is refused as such
+            self._copy(rows, out)
         if (bad := first_not_finite(out)) is not None:
             raise not_finite(self.name, self.where, (rows.start or 0) + bad if isinstance(rows, slice) else int(rows[bad]))
+
+    @contextmanager
+    def _named(self, rows: Any) -> Iterator[None]:
+        """What goes wrong names the rows."""
+        try:
+            yield
+        except Exception as error:
+            lo, hi = (rows.start or 0, rows.stop - 1) if isinstance(rows, slice) else (rows.min(), rows.max())
+            count = rows.stop - lo if isinstance(rows, slice) else len(rows)
+            which = f"row {lo}" if count == 1 else f"{count} rows from {lo} to {hi}"
+            raise DataError(f"Argument {self.name} of {self.where}: {which} could not be read. {type(error).__name__}: {error}") from error
+
+    def store(self, lent: int) -> np.ndarray | None:
+        """An array in which rows are kept that are read ahead, if there is one, and so many of them may be lent to the steps at a time. Of
+        bytes, which are always finite."""
+        return None
+
+    def place(self, rows: Any, out: np.ndarray, spare: int) -> None:
+        """As `read`, into the store; `out` gets the places there. Those from `spare` on are free for it."""
+        raise NotImplementedError
+
+    def release(self, but: int) -> None:
+        """What was placed is used up, but for the last `but` times."""
+        raise NotImplementedError
 
     def _copy(self, rows: Any, out: np.ndarray) -> None:
         if not isinstance(rows, slice) and self.in_file:
@@ -98,7 +119,7 @@ class ArraySource(Source):
     def __init__(self, array: np.ndarray, dtype: Any, name: str = "x", where: str = "fit"):
         super().__init__(array.shape, array.dtype, dtype, name, where)
         self._map = _map_of(array)
-        self._file = None if self._map is None else file_rows(array)
+        self._file: Any = None if self._map is None else file_rows(array)
         self._array = np.asarray(array)
         free = available_memory() if self.in_file else None
         self._small = free is not None and self._array.nbytes < SMALL * free
@@ -111,6 +132,17 @@ class ArraySource(Source):
         if self._file is not None:
             self._file.expect(order, following, sources)
 
+    def store(self, lent: int) -> np.ndarray | None:
+        store = self._file.store(lent) if self._file is not None and self.raw == np.uint8 else None
+        return None if store is None else store.reshape(len(store), *self.shape[1:])
+
+    def place(self, rows: Any, out: np.ndarray, spare: int) -> None:
+        with self._named(rows):
+            self._file.place(rows, out, spare)
+
+    def release(self, but: int) -> None:
+        self._file.release(but)
+
     def copy_rows(self, rows: Any, out: np.ndarray) -> None:
         if self._file is not None and (isinstance(rows, slice) or not self._small):
             raw = out if out.dtype == self.raw and out.flags.c_contiguous else np.empty(out.shape, self.raw)
@@ -120,7 +152,7 @@ class ArraySource(Source):
             return
         if self._map is not None and self._map.size() < len(self._map):  # touching what is no longer there would kill the process
             raise OSError(f"the file has become shorter: {len(self._map)} bytes are needed, {self._map.size()} are there")
-        _take(self._array, rows, out)
+        take(self._array, rows, out)
 
 
 class Part:
@@ -163,7 +195,8 @@ class Hdf5Source(Source):
                 begin = stop
 
 
-def _take(array: np.ndarray, rows: Any, out: np.ndarray) -> None:
+def take(array: np.ndarray, rows: Any, out: np.ndarray) -> None:
+    """Rows of an array of the host, a slice or numbers, into another, converted."""
     if isinstance(rows, slice):
         out[...] = array[rows]
     elif array.dtype == out.dtype and array.flags.c_contiguous and out.flags.c_contiguous:

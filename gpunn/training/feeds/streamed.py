@@ -10,8 +10,9 @@ import numpy as np
 from gpunn.training.data import Rows, present
 from gpunn.training.feeds.base import Feed, Handout, Pieces, grouped, shuffled
 from gpunn.training.feeds.ring import Half, Ring
-from gpunn.training.feeds.sources import ArraySource, Source
+from gpunn.training.feeds.sources import ArraySource, Source, take
 
+PLACES = np.empty(0, np.int32)  # what numbers of rows are like
 GRAPH = 16  # steps that a device runs at once: blocks hold a multiple of them where they hold as many
 
 
@@ -57,10 +58,18 @@ class Streamed(Feed):
         self.per = min(max(1, self.ops.block // max(1, self.batch * self._row_bytes)), -(-self.count // 2))
         if self.per > GRAPH:
             self.per -= self.per % GRAPH
+        self._make_ring([None] * len(self._xs))
+
+    def _make_ring(self, stores: list[Any]) -> None:
+        """`stores`: of inputs that are gathered from where they were read to, by numbers of their rows there; or None."""
+        self._stores = stores
         self.ops.synchronize()  # steps may still read the ring that goes
-        self.ring = Ring(self.ops, self.per * self.batch, [*self._xs, *self._targets, *self._weights])
+        xs = [x if store is None else PLACES for x, store in zip(self._xs, stores, strict=True)]
+        self.ring = Ring(self.ops, self.per * self.batch, [*xs, *self._targets, *self._weights])
         self.take_arrays(self._given, self.ring.arrays)
         self.order, self.position = self.ring.order, self.ring.position
+        self.orders = {i: self.xs[i] for i, store in enumerate(stores) if store is not None}
+        self.xs = [x if store is None else store for x, store in zip(self.xs, stores, strict=True)]
 
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
         self._order, self._by_batches = None, shuffle == "batch"
@@ -72,12 +81,21 @@ class Streamed(Feed):
             scattered, after = (None, None) if self._by_batches else (self._order, partial(drawn.of, epoch + 1))
             for x in self._xs:
                 x.expect(scattered, after, len(self._xs))
+        places = self.ring.direct and self._order is not None and not self._by_batches
+        stores = [x.store(2 * self.ring.rows) if places else None for x in self._xs]
+        if not all(_same(a, b) for a, b in zip(stores, self._stores, strict=True)):
+            self._make_ring(stores)
 
     def pieces(self, first: int, steps: int | None) -> Handout:
         end = self.count if steps is None else min(self.count, first + steps)
-        blocks = iter(self._blocks(first, end))
+        blocks, running = iter(self._blocks(first, end)), 0  # halves that steps may read
 
         def fill(half: Half) -> Pieces:
+            nonlocal running
+            for x, store in zip(self._xs, self._stores, strict=True):
+                if store is not None:
+                    x.release(running)
+            running = 1
             block = next(blocks, None)
             if block is None:
                 return []
@@ -98,22 +116,31 @@ class Streamed(Feed):
         rows: Any = slice(begin, end) if self._order is None else self._order[begin:end]
         size = end - begin
         xs, others = half.arrays[: len(self._xs)], half.arrays[len(self._xs) :]
-        for source, x in zip(self._xs, xs, strict=True):
-            self._from(source, rows, x[:size])
-        if self._later is not None:
+        for source, x, store in zip(self._xs, xs, self._stores, strict=True):
+            if store is None:
+                self._from(source, rows, x[:size])
+            else:
+                source.place(rows, x[:size], len(store) - (2 - half.number) * self.ring.rows)
+        targets, weights = others[: len(self._targets)], others[len(self._targets) :]
+        if self._later is None:
+            for t, array in zip(self._targets, targets, strict=True):
+                take(t, rows, array[:size])
+        else:
             y = np.empty((size, *self._later.shape[1:]), self._later.dtype)
             self._from(self._later, rows, y)
-        made = self._targets_of(rows) if self._later is None else self._makes.again(y)
-        for array, values in zip(others, [*made, *(w[rows] for w in self._weights)], strict=True):
-            array[:size] = values
+            for values, array in zip(self._makes.again(y), targets, strict=True):
+                array[:size] = values
+        for w, array in zip(self._weights, weights, strict=True):
+            take(w, rows, array[:size])
 
     def _from(self, source: Source, rows: Any, out: np.ndarray) -> None:
         step = self.batch if self._by_batches else len(out)  # a batch's rows are neighbours
         for at in range(0, len(out), step):
             source.read(rows[at : at + step] if isinstance(rows, np.ndarray) else rows, out[at : at + step])
 
-    def _targets_of(self, rows: Any) -> list[np.ndarray]:
-        return [t[rows] for t in self._targets]
+def _same(a: Any, b: Any) -> bool:
+    """Whether two stores, or None, are the same memory."""
+    return a is b or (a is not None and b is not None and a.ctypes.data == b.ctypes.data and a.shape == b.shape)
 
 
 def _on_host(ops: Any, array: Any) -> np.ndarray:

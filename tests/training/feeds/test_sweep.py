@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from fed import RNG, X, Y, network, outcome, same
 from gpunn import layers, models
 from gpunn.backend.cpu import has_numba
 from gpunn.callbacks import LambdaCallback
-from gpunn.training.feeds import files, sifting, sources, sweep
+from gpunn.training.feeds import direct, files, readers, sifting, sources, sweep
 from gpunn.training.feeds.errors import DataError
 
 pytestmark = [
@@ -26,9 +27,8 @@ LABELS = (LARGE.astype(int).sum(axis=1) % 5).astype(np.int64)
 
 @pytest.fixture(autouse=True)
 def little_memory(monkeypatch):
-    """Memory for 800 rows of 12 bytes, pieces of a page."""
+    """Memory for 800 rows of 12 bytes, pieces of a page for each reader."""
     monkeypatch.setattr(sources, "SMALL", 0)
-    monkeypatch.setattr(sweep, "PIECE", sweep.PAGE)
     memory(monkeypatch, 2 * 800 * 12)
 
 
@@ -43,16 +43,31 @@ def mapped(tmp_path, array, offset=0, name="x.bin"):
 
 
 @pytest.fixture
-def windows(monkeypatch):
-    """The windows that were made: (first, last) places of the order."""
-    made, honest = [], sweep.Window.__init__
+def reads(monkeypatch):
+    """Where each piece that was read began."""
+    begun, honest = [], direct.DirectFile.read
 
-    def watched(self, order, inverse, first, end):
-        made.append((first, end))
-        honest(self, order, inverse, first, end)
+    def watched(self, buffer, begin, end):
+        begun.append(begin)
+        honest(self, buffer, begin, end)
 
-    monkeypatch.setattr(sweep.Window, "__init__", watched)
-    return made
+    monkeypatch.setattr(direct.DirectFile, "read", watched)
+    return begun
+
+
+@pytest.fixture
+def placed(monkeypatch):
+    """Reads that gave the steps places of the sweep's memory, rather than copies."""
+    seen, honest = [], sweep.Sweep.lend
+
+    def watched(self, numbers, slots):
+        done = honest(self, numbers, slots)
+        if sys._getframe(1).f_code.co_name == "place":
+            seen.append(done)
+        return done
+
+    monkeypatch.setattr(sweep.Sweep, "lend", watched)
+    return seen
 
 
 KINDS = {
@@ -67,32 +82,97 @@ KINDS = {
 
 @pytest.mark.parametrize("compiled", [True, False], ids=["Numba", "NumPy"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_bits_of_memory(tmp_path, monkeypatch, windows, kind, compiled):
+def test_the_bits_of_memory(tmp_path, monkeypatch, reads, placed, kind, compiled):
+    """Copied where the steps have many rows beside memory, or rows have to be converted; gathered from where they lie otherwise."""
     monkeypatch.setattr(sifting, "has_numba", lambda: compiled and has_numba())
     x = KINDS[kind](tmp_path)
     memory(monkeypatch, 2 * 800 * x.itemsize * 12)
     fit = {"y": LABELS, "batch_size": 16, "epochs": 3, "validation_split": 0.1, "verbose": 0}
-    small = lambda given: outcome(small_blocks(), lambda m: m.fit(given, **fit), given, LABELS)  # noqa: E731
-    same(small(LARGE), small(x))
-    assert windows[:4] == [(0, 675), (675, 1350), (1350, 2025), (2025, 2700)], "windows are alike, and memory holds each"
+    run = lambda given, block: outcome(small_blocks(block), lambda m: m.fit(given, **fit), given, LABELS)  # noqa: E731
+    wanted = run(LARGE, MANY)
+    for block in (MANY, FEW):
+        same(wanted, run(x, block))
+        assert bool(placed) == (block == FEW and x.dtype == np.uint8)
+    assert all(placed) and len(set(reads)) >= 2700 * x.strides[0] // direct.PAGE, "the file is swept over"
 
 
-def small_blocks():
+MANY, FEW = 4000, 300  # bytes a block, two of which are with the steps
+
+
+def small_blocks(block=MANY):
     model = network()
-    model.backend.block = 4000
+    model.backend.block = block
     return model
 
 
-def test_goes_on_across_epochs(tmp_path, windows):
-    """One sweep for each window: nothing is read twice when an epoch ends, nor when it is cut into parts."""
+@pytest.mark.parametrize("block", [MANY, FEW])
+def test_goes_on_across_epochs(tmp_path, reads, placed, block):
+    """Nothing is read twice when an epoch ends, nor when it is cut into parts; and memory for 800 rows serves more than 900 a sweep."""
+    served = readers.rows_a_sweep(750, 5, 3008)
+    assert served > 900
     for steps in (None, 47):
-        windows.clear()
+        reads.clear()
         x, y = np.concatenate([LARGE, LARGE[:8]]), np.resize(LABELS, 3008)
         fit = {"y": y, "batch_size": 16, "epochs": 8, "steps_per_epoch": steps, "verbose": 0}
-        results = [outcome(small_blocks(), lambda m, g=g, fit=fit: m.fit(g, **fit), x, y) for g in (x, mapped(tmp_path, x))]
+        results = [outcome(small_blocks(block), lambda m, g=g, fit=fit: m.fit(g, **fit), x, y) for g in (x, mapped(tmp_path, x))]
         same(*results)
-        passes = 8 if steps is None else 2
-        assert passes * 4 <= len(windows) <= (passes + 1) * 4, "at most those of the pass after are made ahead"
+        sweeps, rows = len(reads) / len(set(reads)), 3008 * (8 if steps is None else 2)
+        assert len(set(reads)) == 9 and all(placed) and bool(placed) == (block == FEW)
+        assert rows / served <= sweeps <= rows / served + 1 + 2 * readers.LEAD + 1 / 5, "one to begin with, and a piece"
+
+
+def test_what_is_not_next_goes_beside_the_sweep(tmp_path, placed):
+    """Steps gather from one array, whether a row was swept for or is read by itself; and a larger batch makes larger room for these."""
+    rows = files.file_rows(mapped(tmp_path, LARGE))
+    one, other = (np.random.default_rng(s).permutation(3000).astype(np.int32) for s in (0, 1))
+    for order, spare, lots in (
+        (one, 40, [(0, 20), (20, 40), (500, 520), (40, 60)]), (other, 40, [(0, 20), (20, 40)]), (one, 50, [(0, 25), (25, 50), (50, 75)]),
+    ):  # fmt: skip
+        rows.expect(order, lambda: other, 1)
+        store = rows.store(spare)
+        for number, (begin, end) in enumerate(lots):
+            rows.release(min(number, 1))
+            out = np.zeros(end - begin, np.int32)
+            rows.place(order[begin:end], out, len(store) - (2 - number % 2) * spare // 2)
+            np.testing.assert_array_equal(store[out], LARGE[order[begin:end]])
+    assert placed == [True, True, False, False, True, True, True, True, True] and rows.store(60) is None
+
+
+@pytest.mark.parametrize("swept", [True, False])
+def test_slow_steps_keep_their_rows(tmp_path, monkeypatch, placed, swept):
+    """Readers write over what is free, and rows that are read by themselves lie beside those of the half that steps are at."""
+    honest = readers.Readers.take
+    monkeypatch.setattr(readers.Readers, "take", lambda self, *given: (swept or len(placed) != 9) and honest(self, *given))
+    run = lambda given, *slow: outcome(  # noqa: E731
+        small_blocks(FEW), lambda m: m.fit(given, LABELS, batch_size=16, epochs=2, callbacks=slow, verbose=0), LARGE, LABELS
+    )
+    slow = LambdaCallback(on_train_batch_begin=lambda batch, logs: time.sleep(0.002))
+    same(run(LARGE, slow), run(mapped(tmp_path, LARGE), slow))
+    assert all(placed) == swept and len(placed) == 2 * 188
+
+
+def test_a_batch_size_that_changes(tmp_path, placed):
+    """Other halves of the ring, and another step, from one epoch to the next."""
+    from gpunn.callbacks import BatchSizeSchedule
+
+    fit = {"batch_size": 8, "epochs": 3, "verbose": 0}
+    run = lambda given: outcome(  # noqa: E731
+        small_blocks(FEW), lambda m: m.fit(given, LABELS, callbacks=[BatchSizeSchedule(lambda epoch: 8 * (epoch + 1))], **fit),
+        LARGE, LABELS,
+    )  # fmt: skip
+    same(run(LARGE), run(mapped(tmp_path, LARGE)))
+    assert placed and all(placed)
+
+
+def test_an_order_that_is_not_like_a_random_one(tmp_path):
+    """Rows of the file's end first: memory cannot hold what a sweep brings. What does not fit is read by itself, in the right order."""
+    for order in (np.arange(3000)[::-1], np.roll(np.arange(3000), 1500), np.arange(3000)):
+        rows, order = files.file_rows(mapped(tmp_path, LARGE)), order.astype(np.int32)
+        rows.expect(order, None, 1)
+        out = np.zeros((3000, 12), np.uint8)
+        for at in range(0, 3000, 500):
+            rows.read(order[at : at + 500], out[at : at + 500])
+        np.testing.assert_array_equal(out, LARGE[order])
 
 
 def test_a_place_in_the_middle_and_another_order(tmp_path):
@@ -107,7 +187,7 @@ def test_a_place_in_the_middle_and_another_order(tmp_path):
             np.testing.assert_array_equal(out, LARGE[order[begin:end]])
 
 
-def test_two_inputs_from_files(tmp_path, windows):
+def test_two_inputs_from_files(tmp_path, reads):
     wide = np.concatenate([LARGE, LARGE[::-1]], axis=1)
 
     def trained(a, b):
@@ -122,7 +202,7 @@ def test_two_inputs_from_files(tmp_path, windows):
 
     given = mapped(tmp_path, LARGE), mapped(tmp_path, wide, name="wide.bin")
     same(trained(LARGE, wide), trained(*given))
-    assert windows
+    assert reads
 
 
 def reading():
@@ -134,7 +214,7 @@ def test_readers_end_with_the_training(tmp_path):
     x = mapped(tmp_path, LARGE)
     model, seen = small_blocks(), []
     model.fit(x, LABELS, batch_size=16, verbose=0, callbacks=[LambdaCallback(on_epoch_end=lambda e, logs: seen.append(len(reading())))])
-    assert seen[0] == sweep.READERS
+    assert seen[0] == readers.READERS
     for thread in reading():
         thread.join(5)
     assert not reading()
@@ -173,13 +253,13 @@ def test_a_file_system_that_reads_only_through_its_cache(tmp_path, monkeypatch):
     if hasattr(os, "O_DIRECT"):
         monkeypatch.setattr(files, "available_memory", lambda: 2 * 800 * 12)
         monkeypatch.setattr(sources, "SMALL", 0)
-        state = sweep._State(str(tmp_path / "x.bin"), 0, 12, 12, 100)
-        if state.direct:
+        file = direct.DirectFile(str(tmp_path / "x.bin"))
+        if file.direct:
             monkeypatch.setattr(os, "preadv", refusing)
-            buffer = np.frombuffer(sweep._memory(8192), np.uint8)
-            state._fill(buffer, 0, 8000)
-            assert refused and not state.direct and buffer[:8000].tobytes() == LARGE.tobytes()[:8000]
-        os.close(state.file)
+            buffer = direct.memory(8192)
+            file.read(buffer, 0, 8000)
+            assert refused and not file.direct and buffer[:8000].tobytes() == LARGE.tobytes()[:8000]
+        file.close()
 
 
 @pytest.mark.parametrize(("width", "rows", "memory", "wanted"), [
