@@ -11,7 +11,7 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
-SECTIONS = ("facts", "capture", "steps", "parity", "accuracy", "bandwidth", "cnn", "lstm", "augment", "replicas")
+SECTIONS = ("facts", "capture", "steps", "parity", "accuracy", "bandwidth", "cnn", "lstm", "augment", "replicas", "persistent")
 
 
 def errors(value, path=""):
