@@ -47,7 +47,10 @@ def choose(program: Any, ops: Any, try_it: bool) -> Choice:
     if known is None:
         if not try_it:
             return Choice(f"graph, or {name}: timed at the first step", settled=False)
-        known = _tried(program, ops, step)
+        try:
+            known = _tried(program, ops, step)
+        except MemoryError:  # today: it is tried again another time
+            return Choice("graph: not enough memory to try the persistent kernel")
         algorithms.remember(ops.tuning, key, known)
     word, _, rest = known.partition(" ")
     return Choice(f"{name}; {rest}", step) if word == "persistent" else Choice(f"graph: {rest}")
@@ -64,7 +67,7 @@ def _tried(program: Any, ops: Any, step: PersistentStep) -> str:
     try:
         step.compile()
         kept = [(a, _copy(ops, a)) for a in lasting(program.nodes, ops.address)]
-    except (RuntimeError, MemoryError) as error:
+    except RuntimeError as error:
         return f"graph the persistent kernel cannot be used ({str(error).splitlines()[0][:200]})"
     plan = lanes.place(frozen_nodes(program.launches), ops.address, ops.fork)
 
