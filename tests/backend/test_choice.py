@@ -88,13 +88,14 @@ def test_a_kernel_that_computes_something_else_is_not_taken(timed, monkeypatch):
     assert all(np.array_equal(a, b) for a, b in zip(expected[1], got[1], strict=True))
 
 
-def test_a_kernel_that_does_not_compile_is_not_taken(timed, monkeypatch):
+@pytest.mark.parametrize("step", ["compile_persistent", "call_persistent"])
+def test_a_kernel_that_cannot_be_compiled_or_launched_is_not_taken(timed, monkeypatch, step):
     ops = timed(31.0, 1.0)
 
-    def refuse(text):
+    def refuse(*arguments):
         raise RuntimeError("no multiprocessor can hold a block of it")
 
-    monkeypatch.setattr(ops, "compile_persistent", refuse)
+    monkeypatch.setattr(ops, step, refuse)
     agree(fitted(ops, "never"), fitted(ops, "measured"))
     why = "graph: the persistent kernel cannot be used (no multiprocessor can hold a block of it)"
     assert program_of(network()).choice().why == why
