@@ -47,7 +47,12 @@ def choose(program: Any, ops: Any, try_it: bool) -> Choice:
     if known is None:
         if not try_it:
             return Choice(f"graph, or {name}: timed at the first step", settled=False)
-        known = _tried(program, ops, step)
+        try:
+            known = _tried(program, ops, step)
+        except MemoryError:  # today: it is tried again another time
+            return Choice("graph: not enough memory to try the persistent kernel")
+        except RuntimeError as error:  # of the compiler, or of a launch; what ails the graph itself shows when that runs
+            known = f"graph the persistent kernel cannot be used ({str(error).splitlines()[0][:200]})"
         algorithms.remember(ops.tuning, key, known)
     word, _, rest = known.partition(" ")
     return Choice(f"{name}; {rest}", step) if word == "persistent" else Choice(f"graph: {rest}")
@@ -61,11 +66,8 @@ def _key(step: PersistentStep, ops: Any) -> str:
 
 def _tried(program: Any, ops: Any, step: PersistentStep) -> str:
     """"persistent" or "graph", and a reason in words."""
-    try:
-        step.compile()
-        kept = [(a, _copy(ops, a)) for a in lasting(program.nodes, ops.address)]
-    except (RuntimeError, MemoryError) as error:
-        return f"graph the persistent kernel cannot be used ({str(error).splitlines()[0][:200]})"
+    step.compile()
+    kept = [(a, _copy(ops, a)) for a in lasting(program.nodes, ops.address)]
     plan = lanes.place(frozen_nodes(program.launches), ops.address, ops.fork)
 
     def restore() -> None:

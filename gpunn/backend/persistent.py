@@ -34,7 +34,8 @@ class PersistentStep:
         if not ops.cooperative:
             raise NoForm("the device has no cooperative launches")
         self._ops = ops
-        launches = fused(nodes, ops)
+        # twice as many are too many whatever is fused, and looking for what could be would take long
+        launches = list(nodes) if len(nodes) > 2 * MOST_LAUNCHES else fused(nodes, ops)
         if len(launches) > MOST_LAUNCHES:
             raise NoForm(f"a step of {len(launches)} launches, and at most {MOST_LAUNCHES} fit")
         if reason := next((why for n in launches if (why := why_not(Launch(n.kernel, n.arguments)))), None):

@@ -5,6 +5,7 @@ import pytest
 from small_steps import agree, fitted, network, program_of
 
 from gpunn.backend import algorithms, choice
+from gpunn.backend.errors import DeviceMemoryError
 from gpunn.backend.persistent import PersistentStep
 from gpunn.kernels.device import ModuleText
 
@@ -87,13 +88,30 @@ def test_a_kernel_that_computes_something_else_is_not_taken(timed, monkeypatch):
     assert all(np.array_equal(a, b) for a, b in zip(expected[1], got[1], strict=True))
 
 
-def test_a_kernel_that_does_not_compile_is_not_taken(timed, monkeypatch):
+@pytest.mark.parametrize("step", ["compile_persistent", "call_persistent"])
+def test_a_kernel_that_cannot_be_compiled_or_launched_is_not_taken(timed, monkeypatch, step):
     ops = timed(31.0, 1.0)
 
-    def refuse(text):
+    def refuse(*arguments):
         raise RuntimeError("no multiprocessor can hold a block of it")
 
-    monkeypatch.setattr(ops, "compile_persistent", refuse)
+    monkeypatch.setattr(ops, step, refuse)
     agree(fitted(ops, "never"), fitted(ops, "measured"))
     why = "graph: the persistent kernel cannot be used (no multiprocessor can hold a block of it)"
     assert program_of(network()).choice().why == why
+
+
+def test_too_little_memory_is_no_choice(timed, monkeypatch):
+    """The graph runs, and another time both are tried."""
+    ops = timed(31.0, 1.0)
+    expected = fitted(ops, "never")
+
+    def refuse(ops, array):
+        raise DeviceMemoryError(array.nbytes, 0, ops.name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(choice, "_copy", refuse)
+        got = fitted(ops, "measured")
+    assert all(np.array_equal(a, b) for a, b in zip(expected[1], got[1], strict=True)) and ops.clock.calls == 0
+    fitted(ops, "measured", epochs=1)
+    assert ops.clock.calls and program_of(network()).choice().persistent is not None
