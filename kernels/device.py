@@ -11,7 +11,7 @@ from gpunn.kernels.cuda_text import SUFFIX, prelude, typed
 from gpunn.kernels.record import FLOATS, REGISTRY, Kernel, shape_of
 
 WARP = 32
-MAX_THREADS = {"elements": 256, "rows": 256, "warps": 256, "columns": 1024, "one": 512}  # in a block, by geometry
+MAX_THREADS = {"elements": 256, "rows": 256, "warps": 256, "columns": 1024, "one": 512, "tiles": 256}  # in a block, by geometry
 _FUNCTION = re.compile(r"(?:__global__ void (?:__launch_bounds__\([\d, ]+\) )?|__device__ __forceinline__ [\w<>]+ )(\w+)\(")
 Launch = tuple[tuple[int, ...], tuple[int, ...]]
 
@@ -37,10 +37,13 @@ class ModuleText:
 
 @dataclass(frozen=True)
 class Properties:
-    """What a launch must know of a device."""
+    """What a launch must know of a device. ``cache``: bytes of its second-level cache; ``persistent_threads``: of the one block that each
+    multiprocessor has in a kernel that stays there; see `persistent`."""
 
     multiprocessors: int
     threads_per_multiprocessor: int = 2048
+    cache: int = 32 << 20
+    persistent_threads: int = 512
 
 
 def function_name(kernel: Kernel, dtype: Any) -> str:
@@ -75,10 +78,15 @@ def module_of(functions: Iterable[str], kernels: Iterable[str], names: Iterable[
 
 def bounded(kernel: Kernel, dtype: str) -> str:
     """A kernel's text with the largest block it is launched with: what the compiler shares out the registers by."""
-    text = kernel.cuda(dtype)  # type: ignore[misc]
+    text = filled(kernel, dtype, MAX_THREADS[kernel.geometry])
     # kernels that do much for a row, and numbers that take two registers: no spills for the sake of a second block beside them
-    one = ", 1" if kernel.geometry == "rows" or np.dtype(dtype) == np.float64 else ""
+    one = ", 1" if kernel.geometry in ("rows", "tiles") or np.dtype(dtype) == np.float64 else ""
     return text.replace("__global__ void ", f"__global__ void __launch_bounds__({MAX_THREADS[kernel.geometry]}{one}) ", 1)
+
+
+def filled(kernel: Kernel, dtype: str, threads: int) -> str:
+    """A kernel's text, for blocks of so many threads where it is compiled for a number of them."""
+    return re.sub(r"\bTHREADS\b", str(threads), kernel.cuda(dtype))  # type: ignore[misc]
 
 
 def launch_arguments(kernel: Kernel, arguments: Sequence[Any]) -> tuple[Any, ...]:
@@ -113,7 +121,15 @@ def launch_geometry(kernel: Kernel, arguments: Sequence[Any], device: Properties
         return _columns(rows, columns, device, together)
     if kernel.geometry == "one":
         return (1,), (min(MAX_THREADS["one"], max(1, -(-rows // WARP)) * WARP),)
+    if kernel.geometry == "tiles":
+        tiles = tiles_of(kernel, rows, columns)
+        return ((tiles,), (MAX_THREADS["tiles"],)) if tiles else None
     raise ValueError(f"Kernel {kernel.name!r} is not launched: its geometry is {kernel.geometry!r}, a library does its work.")
+
+
+def tiles_of(kernel: Kernel, rows: int, columns: int) -> int:
+    """Blocks of a kernel of geometry "tiles"."""
+    return -(-rows // kernel.tile[0]) * -(-columns // kernel.tile[1])
 
 
 def _elements(threads: int, device: Properties) -> Launch | None:

@@ -17,7 +17,7 @@ from gpunn.kernels.record import FLOATS, Kernel
 
 Entry = tuple[Kernel, str, tuple[str, ...]]  # kernel, floating type, names of the constants that replicas have each their own of
 MOST = 65535  # blocks along the third axis
-_HEAD = re.compile(r'(extern "C" __global__ void (?:__launch_bounds__\([\d, ]+\) )?)(\w+)\(([^)]*)\) \{')
+HEAD = re.compile(r'(extern "C" __global__ void (?:__launch_bounds__\([\d, ]+\) )?)(\w+)\(([^)]*)\) \{')
 _NUMBERS = {"T": None, "i8": "int64", "f8": "float64"}
 
 
@@ -28,7 +28,7 @@ def many_name(kernel: Kernel, dtype: Any, each: Sequence[str] = ()) -> str:
 def many_text(kernel: Kernel, dtype: str, each: Sequence[str] = ()) -> str:
     """The CUDA C of the kernel over replicas."""
     text = bounded(kernel, dtype)
-    head = _HEAD.search(text)
+    head = HEAD.search(text)
     given = [] if head is None else [" ".join(p.split()) for p in head.group(3).split(",")]
     if head is None or len(given) != len(kernel.operands) + 2 or "blockIdx.z" in text or "gridDim.z" in text:
         raise ValueError(f"Kernel {kernel.name!r} has no form for several replicas.")

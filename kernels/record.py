@@ -25,6 +25,7 @@ GEOMETRIES = (
     "warps",  # a warp a row, several warps a block
     "columns",  # a block of (x, y) threads, both powers of two, takes x columns; the results are one value a column
     "one",  # one block of whole warps
+    "tiles",  # a block of THREADS threads, which the text is compiled for, makes a tile of the output
     "library",  # no text: a library does it
     "cpu",  # no text: the CPU's alone
 )
@@ -63,6 +64,7 @@ class Kernel:
         cuda: ``cuda(dtype) -> str``, CUDA C; None when a library does it on the device.
         geometry: how a device maps the work to a grid; see `GEOMETRIES`.
         per_thread: elements that a device thread takes at a time (geometry "elements").
+        tile: rows and columns of the output that a block makes (geometry "tiles").
         cost: ``cost(*operands) -> float``, about how many nanoseconds one unit of the axis takes a CPU core.
         scratch: ``scratch(*operands) -> int``, bytes of private memory a CPU task needs.
         formula: the `Formula` of an elementwise kernel, so that other formulas may call it.
@@ -80,6 +82,7 @@ class Kernel:
     cuda: Callable[[str], str] | None = None
     geometry: str = "elements"
     per_thread: int = 1
+    tile: tuple[int, int] = (1, 1)
     cost: Callable[..., float] = field(default=lambda *a: 1.0)
     scratch: Callable[..., int] = field(default=lambda *a: 0)
     grain: int | Callable[..., int] = 1

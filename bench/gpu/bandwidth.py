@@ -43,7 +43,7 @@ def body(results: dict) -> None:
             if common.DRY and kind in seen:  # one of each will do
                 continue
             seen.add(kind)
-            if kernel.cuda is not None and kernel.has_float_arrays:
+            if kernel.cuda is not None and kernel.has_float_arrays and kernel.geometry != "tiles":  # a product computes more than it moves
                 common.attempt(table, name, lambda kernel=kernel, r=rows, c=columns: one(ops, kernel, r, c))
     import stream  # no section of its own: more files than these do not come back from some machines
 

@@ -11,27 +11,28 @@ ROWS = 200 if common.DRY else 1 << 18
 ROUNDS, LONGEST = (1, 16) if common.DRY else (5, 1024)
 
 
-def ours(x, y, batch: int, fork: bool = True, light: bool = True, make=common.mlp):
+def ours(x, y, batch: int, fork: bool = True, light: bool = True, persistent: str = "measured", make=common.mlp):
     from gpunn.training.loop import Training
 
     ops = common.backend()
-    before = ops.fork, ops.light
-    ops.fork, ops.light = fork, ops.light if light else None
+    before = ops.fork, ops.light, ops.persistent
+    ops.fork, ops.light, ops.persistent = fork, ops.light if light else None, persistent
     try:
         model = make()
         training = Training(model, model._check(x, y, None, None, "fit"), batch, False)
         program = training.record(batch)
         launches = len(program.plan)  # laid out as the switches say now
         training.step(batch, 17)  # both graphs
+        how = program.choice().why
     finally:
-        ops.fork, ops.light = before
+        ops.fork, ops.light, ops.persistent = before
 
     def run(steps: int) -> None:
         ops.write(training.feed.position, 0)
         training.step(batch, steps)
         ops.synchronize()
 
-    run.launches = launches
+    run.launches, run.how = launches, how
     return run
 
 
@@ -53,7 +54,7 @@ def contest(makers: dict, batch: int, row: dict, rows: int = ROWS) -> None:
     for name, us in seconds.items():
         row[name] = {"us": statistics.median(us), "rounds": us}
         if launches := getattr(runs[name], "launches", None):
-            row[name]["launches"] = launches
+            row[name] |= {"launches": launches, "how": getattr(runs[name], "how", None)}
 
 
 def body(results: dict) -> None:
@@ -61,7 +62,8 @@ def body(results: dict) -> None:
 
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 256, (ROWS, 784)).astype(np.uint8), rng.integers(0, 10, ROWS)
-    own = {"gpunn": {}, "gpunn, one stream": {"fork": False}, "gpunn, own kernels beside cuBLAS": {"light": False}}
+    own: dict = {"gpunn": {}, "gpunn, one stream": {"fork": False}, "gpunn, own kernels beside cuBLAS": {"light": False}}
+    own |= {name: options | {"persistent": "never"} for name, options in own.items() if options}
     rivals: dict = {}
     slow: dict = {}
     if not common.DRY:

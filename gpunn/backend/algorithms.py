@@ -42,6 +42,17 @@ def choose(plan: Plan, device: str | None, time: Callable[[bytes], float]) -> No
     plan.algorithm = bytes.fromhex(wanted)
 
 
+def recall(device: str, key: str) -> str | None:
+    """What was kept of a device under a key of another kind, such as how a step runs best."""
+    return _load(device).get(key)
+
+
+def remember(device: str, key: str, value: str) -> None:
+    known = _load(device)
+    known[key] = value
+    _save(device, known)
+
+
 def _save(device: str, known: dict[str, str]) -> None:
     file = _file(device)
     temporary = file.with_suffix(f".{os.getpid()}.tmp")

@@ -16,9 +16,10 @@ from gpunn.kernels import Kernel, gemm
 
 
 class Program(Protocol):
-    """A recorded step."""
+    """A recorded step. ``repeated``: whether it is run many times in a row, as the step of a whole batch is."""
 
     nodes: list[Any]
+    repeated: bool
 
     def run(self, steps: int = 1) -> None:
         """Replay the step `steps` times."""

@@ -38,6 +38,8 @@ def has_numba() -> bool:
 class CpuProgram:
     """A recorded step on the CPU."""
 
+    repeated = False
+
     def __init__(self, threads: int, compiled: bool):
         self.nodes: list[Node] = []
         self._threads, self._compiled = threads, compiled

@@ -54,10 +54,10 @@ class Program:
         self.touched.insert(at, touches(node, self.ops.address))
 
 
-def fuse(nodes: Sequence[Node], ops: Any) -> Program:
-    """A device's program: every rule, as often as it finds something."""
+def fuse(nodes: Sequence[Node], ops: Any, rules: "Sequence[Rule] | None" = None) -> Program:
+    """A device's program: every rule (of `RULES`, or of these), as often as it finds something."""
     program = Program(nodes, ops)
-    for rule in RULES:
+    for rule in RULES if rules is None else rules:
         while (found := rule(program)) is not None:
             program.replace(*found)
     return program
@@ -154,6 +154,7 @@ def finish_step(program: Program) -> Replacement | None:
     return gone, place, node_of(fused.FINISH_ADAM, *arguments, base, beta_1, beta_2, alpha)
 
 
-RULES: tuple[Callable[[Program], Replacement | None], ...] = (
+Rule = Callable[[Program], Replacement | None]
+RULES: tuple[Rule, ...] = (
     gather_with_labels, loss_with_hits, activation_with_bias_gradient, finish_step,
 )

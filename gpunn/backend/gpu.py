@@ -2,18 +2,20 @@
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import cupy
 import cupyx
 import numpy as np
+from cupy_backends.cuda.api import driver
 
 from gpunn.backend import cublas, cublaslt, lanes
 from gpunn.backend.errors import DeviceMemoryError, compile_error
 from gpunn.backend.foreign import elsewhere, gpu_of
 from gpunn.backend.on_device import DeviceBackend
 from gpunn.kernels.device import ModuleText, Properties
+from gpunn.kernels.persistent import threads_for
 
 OPTIONS = ("-std=c++17",)
 TIMED = 20  # launches in a graph by which an algorithm is timed
@@ -30,7 +32,11 @@ class GpuBackend(DeviceBackend):
     def __init__(self) -> None:
         self.device = cupy.cuda.Device()
         facts = cupy.cuda.runtime.getDeviceProperties(self.device.id)
-        super().__init__(Properties(facts["multiProcessorCount"], facts["maxThreadsPerMultiProcessor"]))
+        threads = threads_for(10 * facts["major"] + facts["minor"])
+        super().__init__(
+            Properties(facts["multiProcessorCount"], facts["maxThreadsPerMultiProcessor"], facts["l2CacheSize"], threads)
+        )
+        self.cooperative = bool(facts["cooperativeLaunch"])
         # never the default stream, which cannot be captured; non-blocking, so that nothing on the default stream holds it up
         self.streams = [cupy.cuda.Stream(non_blocking=True) for _ in (lanes.MAIN, lanes.SIDE, lanes.COPY)]
         self.stream = self.streams[lanes.MAIN]
@@ -156,8 +162,8 @@ class GpuBackend(DeviceBackend):
             mark.synchronize()
 
     # ------------------------------------------------------------------ kernels
-    def compile(self, text: ModuleText) -> dict[str, Any]:
-        module = cupy.RawModule(code=text.source, options=OPTIONS)
+    def compile(self, text: ModuleText, cooperative: bool = False) -> dict[str, Any]:
+        module = cupy.RawModule(code=text.source, options=OPTIONS, enable_cooperative_groups=cooperative)
         try:
             with self.here():
                 functions = {name: module.get_function(name) for name in text.names}
@@ -170,6 +176,29 @@ class GpuBackend(DeviceBackend):
     def call(self, function: Any, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...], lane: int) -> None:
         with self.device:
             function(grid, block, arguments, stream=self.streams[lane])
+
+    def compile_persistent(self, text: ModuleText) -> Any:
+        function = self.compile(text, cooperative=True)[text.names[0]]
+        with self.here():
+            blocks = driver.occupancyMaxActiveBlocksPerMultiprocessor(function.kernel.ptr, self.properties.persistent_threads, 0)
+        if blocks < 1:
+            raise RuntimeError("no multiprocessor can hold a block of it")
+        return function
+
+    def call_persistent(self, function: Any, steps: int, arrived: Any, arguments: Sequence[Any]) -> None:
+        grid, block = (self.properties.multiprocessors,), (self.properties.persistent_threads,)
+        with self.device:
+            function(grid, block, (np.int64(steps), arrived, *arguments), stream=self.stream)
+
+    def clock(self, run: Callable[[], None]) -> float:
+        with self.here():
+            self.synchronize()
+            begin, end = (cupy.cuda.Event() for _ in range(2))
+            begin.record(self.stream)
+            run()
+            end.record(self.stream)
+            end.synchronize()
+            return cupy.cuda.get_elapsed_time(begin, end) * 1e-3
 
     def capture(self, body: Callable[[], None]) -> Any:
         with self.here():

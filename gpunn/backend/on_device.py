@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.backend import algorithms, fuse_nodes, lanes, products, tall
+from gpunn.backend import algorithms, lanes, products
 from gpunn.backend.base import Backend
+from gpunn.backend.device_program import DeviceProgram
 from gpunn.backend.schedule import Node
 from gpunn.backend.together import Stack
 from gpunn.kernels import REGISTRY, Kernel
@@ -24,59 +25,18 @@ from gpunn.kernels.device import (
 )
 from gpunn.kernels.many import many_module, many_name
 
-STEPS_PER_GRAPH = 16  # steps captured together: the gaps between graphs vanish
-
-
-class DeviceProgram:
-    """A recorded step. Its launches are fused once; it is captured at its first run, alone and several steps long.
-
-    ``nodes`` are the launches as they were recorded, ``launches`` those that run. Both keep every array a graph refers to.
-    """
-
-    def __init__(self, ops: "DeviceBackend"):
-        self._ops = ops
-        self.nodes: list[Node] = []
-        self._launches: list[Node] | None = None
-        self._plan: list[lanes.Placed] | None = None
-        self._graphs: dict[int, Any] = {}
-
-    @property
-    def launches(self) -> list[Node]:
-        if self._launches is None:
-            program = fuse_nodes.fuse(self.nodes, self._ops)
-            if self._ops.light is not None:
-                products.plan(program)
-            self._launches = tall.cut(program.nodes, self._ops)
-        return self._launches
-
-    @property
-    def plan(self) -> "list[lanes.Placed]":
-        if self._plan is None:
-            self._plan = lanes.place(self.launches, self._ops.address, self._ops.fork)
-        return self._plan
-
-    def run(self, steps: int = 1) -> None:
-        for size in (STEPS_PER_GRAPH, 1):
-            while steps >= size and self.nodes:
-                if size not in self._graphs:
-                    self._graphs[size] = self._ops.capture_steps(self.plan, size)
-                self._ops.replay(self._graphs[size])
-                steps -= size
-
-    def describe(self) -> list[str]:
-        path = sum(p.lane == lanes.MAIN for p in self.plan)
-        lines = [f"{'beside, ' if p.lane else ''}node {i}: {p.node.kernel.name} x {p.node.extent}" for i, p in enumerate(self.plan)]
-        return [f"recorded as {len(self.nodes)} launches; {len(self.plan)} run, {path} of them one after another", *lines]
-
 
 class DeviceBackend(Backend):
     """A backend whose kernels are CUDA text. A subclass says how to allocate, compile, launch, capture and replay.
 
     Attributes: ``fork``, whether weight gradients run on a stream of their own, beside the input gradients (programs captured from now on);
-    ``tuning``: device and library by name, under which chosen algorithms are kept, or None.
+    ``tuning``: device and library by name, under which chosen algorithms are kept, or None; ``persistent``: whether a step may run as one
+    kernel: "measured" (where it was faster), "always" (a test of it) or "never"; ``cooperative``: whether the device can.
     """
 
     tuning: str | None = None
+    persistent = "measured"
+    cooperative = False
     block = 32 << 20
 
     def __init__(self, properties: Properties):
@@ -145,6 +105,18 @@ class DeviceBackend(Backend):
         raise NotImplementedError
 
     def wait(self, lane: int, mark: Any) -> None:
+        raise NotImplementedError
+
+    def clock(self, run: Callable[[], None]) -> float:
+        """Seconds that the device takes for what `run` gives it."""
+        raise NotImplementedError
+
+    def compile_persistent(self, text: ModuleText) -> Any:
+        """The one kernel of a text, for `call_persistent`. Raises `KernelCompileError`, and RuntimeError where no block of it fits."""
+        raise NotImplementedError
+
+    def call_persistent(self, function: Any, steps: int, arrived: Any, arguments: Sequence[Any]) -> None:
+        """Launch it with a block on every multiprocessor, all of them at once."""
         raise NotImplementedError
 
     # ------------------------------------------------------------------ kernels

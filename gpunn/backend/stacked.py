@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend import fuse_nodes, products
+from gpunn.backend.device_program import DeviceProgram
 from gpunn.backend.many import Many
-from gpunn.backend.on_device import DeviceProgram
 from gpunn.backend.schedule import Node
 from gpunn.backend.together import Section, Stack, Together
 from gpunn.kernels.many import MOST, table_dtype

@@ -150,9 +150,9 @@ def image_dataset_from_directory(
 
 
 def index_folder(
-    root: pathlib.Path, labels: Any, given: ListLike[str] | None, follow: bool
+    root: pathlib.Path, labels: Any, given: ListLike[str] | None, follow: bool, some: bool = False
 ) -> tuple[list[str], list[str], np.ndarray | None]:
-    """-> (names of classes, paths in order, the class of each or None)."""
+    """-> (names of classes, paths in order, the class of each or None). `given`: names of all folders, or with `some` of those to read."""
 
     def files(folder: pathlib.Path) -> list[str]:
         walk = sorted(os.walk(folder, followlinks=follow))
@@ -172,7 +172,9 @@ def index_folder(
         raise ValueError(f"Argument labels: expected 'inferred', a list of numbers or None. Received: {labels!r}.")
     folders = sorted(p.name for p in root.iterdir() if p.is_dir())
     names = folders if given is None else list(given)
-    if set(names) != set(folders):
+    if some and (len(set(names)) < len(names) or not set(names) <= set(folders)):
+        raise ValueError(f"Argument classes: expected names of folders, each once, of {folders}. Received: {names}.")
+    if not some and set(names) != set(folders):
         raise ValueError(f"Argument class_names: expected the names of the folders, {folders}. Received: {names}.")
     paths, classes = [], []
     for number, name in enumerate(names):

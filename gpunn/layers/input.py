@@ -8,11 +8,14 @@ from gpunn import config
 from gpunn.layers.base import Layer, Pullback, one_shape
 from gpunn.layers.graph import KerasTensor, Node
 
+TEXT = "string"  # Keras's name of such a type
+
 
 class InputLayer(Layer):
     """What a model's rows look like: shape without the batch axis. ``output`` is the symbolic tensor of them.
 
-    A dtype of integers is what the rows are expected to be; layers compute in `gpunn.config.floatx` all the same.
+    A dtype of integers is what the rows are expected to be, "string" that they are texts for a `TextVectorization`; layers compute in
+    `gpunn.config.floatx` all the same.
     """
 
     recordable = True
@@ -22,8 +25,8 @@ class InputLayer(Layer):
         self, shape: Any = None, batch_size: int | None = None, dtype: Any = None, name: str | None = None, batch_shape: Any = None,
         **common: Any,
     ):
-        self.given_dtype = np.dtype(dtype or config.floatx()).name
-        computed = self.given_dtype if np.dtype(self.given_dtype).kind == "f" else None
+        self.given_dtype = TEXT if dtype in (TEXT, "str", str) else np.dtype(dtype or config.floatx()).name
+        computed = self.given_dtype if self.given_dtype != TEXT and np.dtype(self.given_dtype).kind == "f" else None
         super().__init__(name=name, dtype=computed, **({"batch_input_shape": batch_shape} if batch_shape is not None else {}), **common)
         given = one_shape(shape, None, None) if shape is not None else self.given_shape
         if given is None:

@@ -162,7 +162,7 @@ class TextVectorization(Layer):
             for place, row in zip(out, rows, strict=True):
                 place[: len(row)] = row[:length]
             return out
-        wide = self.max_tokens if self.pad_to_max_tokens and self.max_tokens else self.vocabulary_size()
+        wide = self._wide
         counts = np.zeros((len(rows), wide), config.floatx())
         for place, row in zip(counts, rows, strict=True):
             np.add.at(place, row, 1)
@@ -182,6 +182,16 @@ class TextVectorization(Layer):
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         if self.output_mode == "int" and self.output_sequence_length is None:
             raise ValueError(f"Layer {self.name!r}: in a model, output_mode='int' needs output_sequence_length. Received: None.")
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        if self.output_mode == "int":
+            return (input_shape[0], self.output_sequence_length)
+        return (input_shape[0], self._wide) if self._words or self._given or self.pad_to_max_tokens else input_shape
+
+    @property
+    def _wide(self) -> int:
+        """Numbers a text, where these are not one a token."""
+        return self.max_tokens if self.pad_to_max_tokens and self.max_tokens else self.vocabulary_size()
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
         return x, lambda dy, need_dx=True: dy

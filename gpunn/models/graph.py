@@ -143,12 +143,17 @@ class Graph:
     def inference_plan(self) -> Plan:
         return self.plan_of(False)
 
-    def first_layers(self) -> list[Any]:
-        """The layer that each input goes to first."""
-        if self._traced is None:
-            return []
-        first = [next((n for n in self._traced[False][0] if t in n.inputs), None) for t in self.inputs]
-        return [None if n is None else (n.layer.first_layers() or [None])[0] if isinstance(n.layer, Graph) else n.layer for n in first]
+    def first_layers(self, converted: bool = False) -> list[Any]:
+        """The layer that each input goes to first; `converted`: behind layers whose work is done at the model's door."""
+        return [] if self._traced is None else [self._first(tensor, converted) for tensor in self.inputs]
+
+    def _first(self, tensor: Any, converted: bool) -> Any:
+        node = None if self._traced is None else next((n for n in self._traced[False][0] if tensor in n.inputs), None)
+        if node is not None and converted and getattr(node.layer, "converts", False):
+            return self._first(node.outputs[0], converted)
+        if node is not None and isinstance(node.layer, Graph):
+            return (node.layer.first_layers(converted) or [None])[0]
+        return None if node is None else node.layer
 
     # ------------------------------------------------------------------ inputs and outputs
     @property

@@ -135,6 +135,8 @@ class Sequential(OldCalls, Model):
             self.pack()
 
     def output_shapes(self, row_shape: Any) -> list[tuple[int | None, ...]]:
+        if self.row_shape is not None and any(getattr(layer, "converts", False) for layer in self.first_layers()):
+            row_shape = self.row_shape  # of what is given; the rows have been converted
         return [self.compute_output_shape((None, *row_shape))]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -146,9 +148,10 @@ class Sequential(OldCalls, Model):
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape
 
-    def first_layers(self) -> list[Any]:
-        rest = [layer for layer in self._stack if not isinstance(layer, InputLayer)]
-        return super().first_layers() if self.built else rest[:1]
+    def first_layers(self, converted: bool = False) -> list[Any]:
+        if self.built:
+            return super().first_layers(converted)
+        return [x for x in self._stack if not (isinstance(x, InputLayer) or (converted and getattr(x, "converts", False)))][:1]
 
     @property
     def input_names(self) -> list[str] | None:

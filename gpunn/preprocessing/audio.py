@@ -23,21 +23,21 @@ def add_noise(x: Any, snr_db: float | None = None, amount: float = 0.005, kind: 
     signal's power is that many decibels above the noise's, in each row."""
     if kind not in ("gaussian", "uniform"):
         raise ValueError(f"Argument kind: expected 'gaussian' or 'uniform'. Received: {kind!r}.")
+    amount = _number("amount", amount, amount >= 0, "a number of at least 0")
+    snr_db = None if snr_db is None else _number("snr_db", snr_db)
     wave, rng = _waves(x), _generator(seed)
     noise = rng.standard_normal(wave.shape) if kind == "gaussian" else rng.uniform(-1, 1, wave.shape)
     if snr_db is not None:
         power = np.mean(wave.astype(np.float64) ** 2, axis=-1, keepdims=True)
         own = 1.0 if kind == "gaussian" else 1 / 3
         return (wave + noise * np.sqrt(power / own / 10 ** (snr_db / 10))).astype(wave.dtype)
-    if amount < 0:
-        raise ValueError(f"Argument amount: expected a number of at least 0. Received: {amount!r}.")
     return (wave + amount * noise).astype(wave.dtype)
 
 
 def shift(x: Any, seconds: float, sample_rate: float) -> np.ndarray:
     """x later by so many seconds (to the right), or earlier for negative ones (to the left); silence where nothing is left. Same length."""
     wave = _waves(x)
-    by = round(seconds * _rate(sample_rate))
+    by = round(_number("seconds", seconds) * _rate(sample_rate))
     out = np.zeros_like(wave)
     n = wave.shape[-1]
     if abs(by) < n:
@@ -48,9 +48,7 @@ def shift(x: Any, seconds: float, sample_rate: float) -> np.ndarray:
 def change_speed(x: Any, rate: float) -> np.ndarray:
     """x `rate` times as fast, at the same pitch: round(samples / rate) samples. A phase vocoder (Flanagan & Golden 1966) over SciPy's
     short-time Fourier transform. Raises ValueError for a rate that is not positive."""
-    if not rate > 0:
-        raise ValueError(f"Argument rate: expected a number above 0. Received: {rate!r}.")
-    wave = _waves(x)
+    rate, wave = _number("rate", rate, rate > 0, "a number above 0"), _waves(x)
     n = round(wave.shape[-1] / rate)
     if rate == 1 or n == 0 or wave.shape[-1] == 0:
         return wave[..., :n].copy()
@@ -79,7 +77,7 @@ def change_pitch(x: Any, semitones: float, sample_rate: float | None = None) -> 
     """x higher by so many semitones (lower for negative ones), as long as before: stretched in time, then resampled by soxr where that is
     installed, else by SciPy. The sample rate does not matter; it is accepted because librosa asks for it."""
     wave = _waves(x)
-    factor = 2.0 ** (semitones / 12)
+    factor = 2.0 ** (_number("semitones", semitones) / 12)
     if factor == 1 or wave.shape[-1] == 0:
         return wave.copy()
     longer = change_speed(wave.astype(np.float64), 1 / factor)
@@ -112,7 +110,7 @@ def random_noise(x: Any, amount: Any = (0.0, 0.01), kind: str = "gaussian", seed
 def random_shift(x: Any, max_seconds: float, sample_rate: float, direction: str = "both", seed: int | None = None) -> np.ndarray:
     """`shift` by up to max_seconds, "left" (forward in time), "right", or "both" ways."""
     ranges = {"left": (-max_seconds, 0.0), "right": (0.0, max_seconds), "both": (-max_seconds, max_seconds)}
-    if direction not in ranges or max_seconds < 0:
+    if direction not in ranges or not 0 <= max_seconds < math.inf:
         raise ValueError(
             f"Expected a direction of {tuple(ranges)} and max_seconds of at least 0. Received: {direction!r} and {max_seconds!r}."
         )
@@ -123,6 +121,7 @@ def random_speed(x: Any, rate: Any = (0.8, 1.25), seed: int | None = None) -> np
     """`change_speed` by a rate from the range (lower, upper); cut, or filled up with silence, to the length it had, so that rows of a batch
     stay of one length."""
     low, high = _range("rate", rate)
+    _number("rate", rate, low > 0, "a pair of numbers above 0")
     return _each(x, _generator(seed), (low, high), lambda row, r: _of_length(change_speed(row, r), row.shape[-1]))
 
 
@@ -155,8 +154,15 @@ def _rate(value: float) -> float:
     return float(value)
 
 
+def _number(name: str, value: Any, fits: bool = True, expected: str = "a number") -> Any:
+    """A finite number, or a pair, that fits. Raises ValueError for any other."""
+    if not (fits and np.isfinite(value).all()):
+        raise ValueError(f"Argument {name}: expected {expected}. Received: {value!r}.")
+    return value
+
+
 def _range(name: str, value: Any) -> tuple[float, float]:
-    if not isinstance(value, (tuple, list)) or len(value) != 2 or not value[0] <= value[1]:
+    if not isinstance(value, (tuple, list)) or len(value) != 2 or not -math.inf < value[0] <= value[1] < math.inf:
         raise ValueError(f"Argument {name}: expected a pair (lower, upper), in order. Received: {value!r}.")
     return float(value[0]), float(value[1])
 

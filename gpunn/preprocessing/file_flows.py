@@ -73,7 +73,9 @@ class DirectoryIterator(_Files):
         root = pathlib.Path(directory)
         if not root.is_dir():
             raise ValueError(f"Argument directory: expected a folder. Received: {os.fspath(directory)!r}.")
-        names, paths, numbers = index_folder(root, "inferred", classes, follow_links)
+        names, paths, numbers = index_folder(root, "inferred", classes, follow_links, some=True)
+        if class_mode == "binary" and len(names) > 2:
+            raise ValueError(f"Argument class_mode: 'binary' is for two classes. Received: {len(names)}, {names}.")
         share = image_data_generator._validation_split
         if subset is not None:
             check_subset(subset, share)

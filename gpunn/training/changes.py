@@ -30,10 +30,17 @@ def in_step(x: Any, steps: int | None, optimizer: Any) -> InStep | None:
     return offer()
 
 
-def converted(layers: list[Any], x: Any) -> Any:
-    """x as numbers, where the model's first layer is one that takes something else, as TextVectorization does."""
-    front: Any = layers[0] if layers else None
-    return front.convert(x) if getattr(front, "converts", False) and x is not None and batched(x) is None else x
+def converted(layers: list[Any], x: Any, names: list[str] | None) -> Any:
+    """x as numbers, where a first layer of the model is one that takes something else, as TextVectorization does. `names`: the inputs'."""
+    fronts = {i: layer for i, layer in enumerate(layers) if getattr(layer, "converts", False)}
+    if not fronts or x is None or batched(x) is not None:
+        return x
+    if isinstance(x, dict):
+        by_name = {names[i]: layer for i, layer in fronts.items()} if names else {}
+        return {name: by_name[name].convert(a) if name in by_name else a for name, a in x.items()}
+    if len(layers) == 1:
+        return fronts[0].convert(x)
+    return [fronts[i].convert(a) if i in fronts else a for i, a in enumerate(x)] if isinstance(x, (list, tuple)) else x
 
 
 def check_flips(layers: list[Any], y: Any) -> None:

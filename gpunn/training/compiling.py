@@ -53,8 +53,8 @@ class Compiled(ABC):
         """Of each output, for inputs of such rows. Raises ValueError where they do not fit."""
 
     @abstractmethod
-    def first_layers(self) -> list[Any]:
-        """The layer that each input goes to first."""
+    def first_layers(self, converted: bool = False) -> list[Any]:
+        """The layer that each input goes to first; `converted`: behind layers whose work is done at the model's door."""
 
     @abstractmethod
     def pack(self) -> None:
@@ -224,17 +224,20 @@ class Compiled(ABC):
     def _inputs(self, x: Any, where: str, lazy: bool = False) -> Any:
         """The rows as an array, or a list of them for a model with several inputs, in its order."""
         where = f"{where} of model {self.name!r}"
-        arrays, labels = parts.inputs_of(converted(self.first_layers(), x), self.input_names, where)
+        arrays, labels = parts.inputs_of(converted(self.first_layers(), x, self.input_names), self.input_names, where)
         if self.input_names is None:
             self._like = sorted(x) if isinstance(x, dict) else None
-        known = self.row_shape if isinstance(self.row_shape, list) else [self.row_shape] * len(arrays)
+        known = list(self.row_shape) if isinstance(self.row_shape, list) else [self.row_shape] * len(arrays)
+        for i, layer in enumerate(self.first_layers()):
+            if getattr(layer, "converts", False) and known[i] is not None:
+                known[i] = layer.compute_output_shape((None, *known[i]))[1:]
         out = [
             data.inputs(a, shape, self.dtype, where, name, self.backend, lazy) for a, shape, name in zip(arrays, known, labels, strict=True)
         ]
         for a, name in zip(out, labels, strict=True):
             if len(a) != len(out[0]):
                 raise ValueError(f"Argument {name} of {where}: expected as many rows as {labels[0]}, {len(out[0])}. Received: {len(a)}.")
-        for rows, layer in zip(out, self.first_layers(), strict=False):
+        for rows, layer in zip(out, self.first_layers(converted=True), strict=False):
             if hasattr(layer, "check_rows") and not isinstance(rows, Source):
                 layer.check_rows(rows if isinstance(rows, np.ndarray) else self.backend.to_numpy(rows), where)
         several = len(out) > 1 or (self.input_names is None and isinstance(x, (dict, list, tuple)) and len(arrays) != 1)

@@ -103,10 +103,11 @@ def _of_pandas(value: Any, name: str) -> Any:
     """Columns of numbers, of one type or of several, or of pandas's own types, where a missing value becomes NaN. Raises ValueError naming
     columns that are none."""
     kinds = dict(value.dtypes) if hasattr(value, "columns") else {value.name: value.dtype}
-    wrong = [f"{column!r} ({kind})" for column, kind in kinds.items() if getattr(kind, "kind", "O") not in "iubf"]
+    wrong = {column: kind for column, kind in kinds.items() if getattr(kind, "kind", "O") not in "iubf"}
     if wrong:
-        shown = ", ".join(wrong[:5]) + (", ..." if len(wrong) > 5 else "")
-        raise ValueError(f"Argument {name}: expected columns of numbers. Received: column {shown}.")
+        named = [f"({kind})" if column is None else f"{column!r} ({kind})" for column, kind in wrong.items()]
+        shown = ", ".join(named[:5]) + (", ..." if len(wrong) > 5 else "")
+        raise ValueError(f"Argument {name}: expected columns of numbers. Received: column {shown}.{_hint(name)}")
     array = np.asarray(value)
     return value.to_numpy(dtype="float64", na_value=np.nan) if array.dtype.kind == "O" else array
 
@@ -114,6 +115,7 @@ def _of_pandas(value: Any, name: str) -> Any:
 def targets(value: Any, name: str, ops: Any, lazy: bool = False) -> Any:
     """Targets or weights as an array where they are: of the device of `ops`, or of the host. With `lazy`, large ones in a file stay there;
     one number a row is always read, because checks and the order of an epoch want it."""
+    sources.check_hdf5(value, name)
     here = ops.adopt(value, name)
     if here is not None:
         return _numeric(here, name)
@@ -126,8 +128,14 @@ def targets(value: Any, name: str, ops: Any, lazy: bool = False) -> Any:
 
 def _numeric(value: Any, name: str) -> Any:
     if value.dtype.kind not in "iubf":
-        raise ValueError(f"Argument {name}: expected an array of numbers. Received: dtype {value.dtype} and shape {value.shape}.")
+        received = f"dtype {value.dtype} and shape {value.shape}"
+        raise ValueError(f"Argument {name}: expected an array of numbers. Received: {received}.{_hint(name if value.ndim else '')}")
     return value
+
+
+def _hint(name: str) -> str:
+    """What to do with labels that are names."""
+    return " Names of classes are numbered by gpunn.preprocessing.labels.number_classes." if name == "y" else ""
 
 
 def inputs(

@@ -59,7 +59,7 @@ class Trainer(OwnSteps, Compiled):
         epochs = alias(epochs, nb_epoch, "epochs", "nb_epoch")
         optimizer = self._need_setup("fit").optimizer
         batch_size = _whole("batch_size", optimizer.default_batch if batch_size is None else batch_size, 1)
-        x = converted(self.first_layers(), x)
+        x = converted(self.first_layers(), x, self.input_names)
         changed = in_step(x, steps_per_epoch, optimizer) if y is None and sample_weight is None else None
         if changed is not None:
             x, y, sample_weight, batch_size, shuffle = changed.x, changed.y, changed.sample_weight, changed.batch_size, changed.shuffle

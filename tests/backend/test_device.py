@@ -5,8 +5,8 @@ import pytest
 
 import gpunn
 from gpunn import layers, models
+from gpunn.backend.device_program import STEPS_PER_GRAPH
 from gpunn.backend.errors import DeviceMemoryError, KernelCompileError
-from gpunn.backend.on_device import STEPS_PER_GRAPH
 from gpunn.backend.schedule import Node
 from gpunn.kernels import elementwise
 from gpunn.kernels.cuda_text import SUFFIX, typed

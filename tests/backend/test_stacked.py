@@ -71,7 +71,8 @@ def test_a_step_has_as_many_launches_as_one_replicas(sim_with):
         model = network()
         model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
     alone = Training(model, model._check(X, Y, None, None, "fit"), 32, True).record(32)
-    assert together.describe() == alone.describe()
+    ours, other = together.describe(), alone.describe()
+    assert ours[1:] == other[1:] and ours[0].rpartition(";")[0] == other[0].rpartition(";")[0]  # behind it: whether a graph runs, and why
     launches = together._program.launches
     assert {"gemm_nn+relu_aux_bias", "gemm_nt+drelu_bgrad"} <= {n.kernel.name for n in launches}
     many = [n for n in launches if isinstance(n, Many)]

@@ -46,6 +46,19 @@ def test_losses_are_the_cpus(device, fork, light, monkeypatch):
     np.testing.assert_allclose(ours.predict(x, verbose=0), cpu.predict(x, verbose=0), rtol=1e-2, atol=1e-3)
 
 
+def test_one_kernel_for_all_steps_does_what_graphs_do(device, monkeypatch):
+    histories = []
+    for how in ("never", "always", "always"):
+        monkeypatch.setattr(device, "persistent", how)
+        model = network(device.name, normalized=False)
+        losses = model.fit(X, Y, batch_size=64, epochs=3, verbose=0).history["loss"]
+        histories.append((losses, model.get_weights()))
+    np.testing.assert_allclose(histories[1][0], histories[0][0], rtol=1e-3)
+    assert histories[1][0] == histories[2][0]
+    for a, b in zip(histories[1][1], histories[2][1], strict=True):
+        assert np.array_equal(a, b)
+
+
 def test_a_run_repeats_itself_to_the_bit(device):
     results = []
     for _ in range(2):

@@ -5,7 +5,7 @@ import re
 import pytest
 from kernel_inputs import NAMES
 
-from gpunn.kernels import REGISTRY, alignments, attention
+from gpunn.kernels import REGISTRY, alignments, attention, products
 from gpunn.kernels.cuda_text import FOLDER, prelude, typed
 from gpunn.kernels.device import function_name, instances
 from gpunn.kernels.measures import LEFT_OUT, SMALLEST
@@ -15,6 +15,7 @@ from gpunn.kernels.row_losses import EPSILON
 
 WORDS = {"recurrent.cu": {n: f"{b}LL" for n, b in BITS.items()}, "attention.cu": attention.WORDS}
 WORDS["alignments.cu"] = {"NEVER": repr(alignments.NEVER)}
+WORDS["products.cu"] = products.layout("nn", (16, 16)) | {"RESULT": "add != T(0) ? out[at] + z : z"}
 FILLED = r"\b(?:START|SAVE|PRODUCT|CELL|CLEAR|GATES|PART)\b"  # words for which each kernel of a section has its own text
 KERNELS = [REGISTRY[n] for n in NAMES]
 TEXTS = {function_name(k, d): k.cuda(d) for k, d in instances(kernels=KERNELS)}

@@ -17,7 +17,7 @@ SILENT = {
     **{(n, "y"): "a comparison; the output itself shows it" for n in (*PIECEWISE, "sparsemax_bwd")},
     **{(n, "x"): "the same" for n in ("rectifier_bwd", "prelu_bwd", "threshold_bwd")},
     ("linear_bwd", "y"): "not used", ("relu_bwd", "y"): "y > 0 is false for NaN, as in NumPy",
-    ("relu_bwd_sum", "y"): "the same", ("cleared", "g"): "the point of it",
+    ("relu_bwd_sum", "y"): "the same", ("product_nt_16x16_relu_bwd", "of_y"): "the same", ("cleared", "g"): "the point of it",
     ("l1_l2__l1_l2_gradient_value", "coefficients"): "the one that is poisoned is for the gradient",
     **{(f"hit_{n}", "p"): "a hit is a comparison" for n in ("sparse", "dense", "binary", "equal", "top_sparse", "top_dense")},
     **{(n, "target"): "a hit is a comparison" for n in ("hit_dense", "hit_binary", "hit_equal", "hit_top_dense")},
@@ -61,6 +61,8 @@ def poisoned(kernel, operand, value):
     for piecewise, slope in OPEN.items():
         if kernel.name.removesuffix("_sum") == piecewise:
             args[1][...] = slope
+    if kernel.name == "product_nt_16x16_relu_bwd":
+        args[names.index("of_y")][...] = 1
     if kernel.name in ("dropout", "masked"):
         args[names.index("threshold")] = 0
     if kernel.name in GEMM:

@@ -7,7 +7,7 @@ import pytest
 from kernel_inputs import CASES, ELEMENTWISE, MAKERS, NAMES, arguments, dtypes, shapes
 from kernel_targets import H200, MARKED, TARGETS, copies, needs_gxx, on_device, outputs, run_sim, with_targets
 
-from gpunn.kernels import REGISTRY, vector_math
+from gpunn.kernels import REGISTRY, products, vector_math
 from gpunn.kernels.formula import FUNCTIONS, Formula
 
 RTOL = {"float32": 2e-5, "float64": 1e-12}  # of the value
@@ -29,6 +29,11 @@ def slack(kernel, args, name, value):
         a, b = (np.abs(x.astype(np.float64)) for x in args[:2])
         a, b = (a.T if kernel.name == "gemm_tn" else a), (b.T if kernel.name == "gemm_nt" else b)
         return EPS[kind] * (8 + b.shape[0] ** 0.5) * (a @ b + np.abs(args[3])) if a.size and b.size else 0.0
+    if kernel.geometry == "tiles":
+        left, right = products.KINDS[kernel.name.split("_")[1]]
+        a, b = (np.abs(x.astype(np.float64)) for x in args[:2])
+        a, b = (a.T if left else a), (b.T if right else b)
+        return EPS[kind] * (8 + b.shape[0] ** 0.5) * (a @ b + np.abs(args[3]) + np.abs(args[-1] if np.isfinite(args[-1]).all() else 0))
     if kernel.name == "gemm_symmetric":
         a, b = (np.abs(x.astype(np.float64)) for x in args[:2])
         return EPS[kind] * (8 + b.shape[0] ** 0.5) * (a @ b)

@@ -86,8 +86,28 @@ def test_random_ones_draw_for_each_row():
         (lambda: audio.add_noise("sound"), "Expected a waveform"),
         (lambda: audio.change_pitch(np.array([[0.0, 1.0, np.nan]]), 2), r"finite numbers. Received: NaN or infinity at \[0, 2\]"),
         (lambda: audio.add_noise(x, amount=-1), "amount: expected a number of at least 0"),
+        (lambda: audio.add_noise(x, amount=np.nan), "amount: expected a number of at least 0. Received: nan"),
+        (lambda: audio.add_noise(x, np.nan), "snr_db: expected a number. Received: nan"),
+        (lambda: audio.shift(x, np.nan, 8000), "seconds: expected a number. Received: nan"),
+        (lambda: audio.change_pitch(x, np.inf), "semitones: expected a number. Received: inf"),
+        (lambda: audio.change_speed(x, np.inf), "rate: expected a number above 0. Received: inf"),
+        (lambda: audio.random_speed(x, (0, 1)), r"rate: expected a pair of numbers above 0. Received: \(0, 1\)"),
+        (lambda: audio.random_pitch(x, (0, np.inf)), r"semitones: expected a pair \(lower, upper\), in order. Received: \(0, inf\)"),
+        (lambda: audio.random_shift(x, np.nan, 8000), "max_seconds of at least 0. Received: 'both' and nan"),
     ):
         with pytest.raises(ValueError, match=message):
             make()
     for short in (np.zeros(0), np.ones(3), np.ones(50)):
         assert audio.change_pitch(short, 3).shape == short.shape and len(audio.change_speed(short, 2)) == round(len(short) / 2)
+
+
+@pytest.mark.parametrize("rate", [7919.5, 11025, 47999, 96000])
+def test_odd_sample_rates(rate):
+    """Shift counts seconds, to the nearest sample; pitch and speed follow from the waveform alone."""
+    time = np.arange(int(1.3 * rate)) / rate
+    x = np.sin(2 * np.pi * 440 * time)
+    assert np.flatnonzero(audio.shift(x + 2, 0.1, rate))[0] == round(0.1 * rate)
+    for y, want in ((audio.change_pitch(x, 3, rate), 440 * 2**0.25), (audio.change_speed(x, 1.3), 440)):
+        spectrum = np.abs(np.fft.rfft(y * np.hanning(len(y))))
+        assert spectrum.argmax() * rate / len(y) == pytest.approx(want, abs=1.5)
+    assert len(audio.change_speed(x, 1.3)) == round(len(x) / 1.3) and audio.change_pitch(x, 3, rate).shape == x.shape

@@ -53,6 +53,9 @@ def test_folders(folder, cpu, capsys):
         else:
             assert batch.shape == (10, 4, 4, 1)
     small_model().fit(generator.flow_from_directory(folder, **size), epochs=2, verbose=0)
+    one = generator.flow_from_directory(folder, **size, classes=["b"], class_mode="sparse", batch_size=10)  # Keras: only these folders
+    x, y = next(one)
+    assert one.class_indices == {"b": 0} and len(x) == 5 and not y.any() and (np.round(x[:, 0, 0, 0] * 255) % 20 == 5).all()
 
 
 def test_tables(folder, cpu, tmp_path):
@@ -105,13 +108,17 @@ def test_a_bad_file_in_the_middle_of_an_epoch_names_itself(folder, cpu):
 
 def test_errors(folder, tmp_path):
     (tmp_path / "empty" / "a").mkdir(parents=True)
+    for name in "abc":
+        (tmp_path / "three" / name).mkdir(parents=True)
     generator = ImageDataGenerator()
     for arguments, message in (
         ({"directory": tmp_path / "empty"}, r"no images were found in '.*empty'"),
         ({"directory": tmp_path / "nowhere"}, "directory: expected a folder"),
         ({"directory": folder, "class_mode": "ordinal"}, "class_mode: expected one of"),
         ({"directory": folder, "color_mode": "cmyk"}, "color_mode: expected one of"),
-        ({"directory": folder, "classes": ["a", "c"]}, r"expected the names of the folders, \['a', 'b'\]"),
+        ({"directory": folder, "classes": ["a", "c"]}, r"names of folders, each once, of \['a', 'b'\]. Received: \['a', 'c'\]"),
+        ({"directory": folder, "classes": ["a", "a"]}, r"expected names of folders, each once"),
+        ({"directory": folder.parent / "three", "class_mode": "binary"}, "class_mode: 'binary' is for two classes. Received: 3"),
         ({"directory": folder, "subset": "training"}, "a validation_split of the generator"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -7,8 +7,8 @@ import sys
 import numpy as np
 import pytest
 
-from gpunn import layers
-from gpunn.models import Sequential, load_model
+from gpunn import Input, layers
+from gpunn.models import Model, Sequential, load_model
 from gpunn.preprocessing import text
 from gpunn.preprocessing.words import SYNONYMS
 
@@ -78,6 +78,59 @@ def test_a_model_trains_on_raw_strings(cpu, tmp_path):
             yield x[:8], y[:8]
 
     model.fit(batches(), steps_per_epoch=2, epochs=1, verbose=0)
+
+
+@pytest.mark.parametrize("mode", ["int", "count"])
+@pytest.mark.parametrize("given", [list, dict])
+def test_texts_beside_numbers(cpu, mode, given, tmp_path):
+    """As Keras's guides make such a model: an Input of type "string", one of several."""
+    x, y = np.array(["one two three", "two four", "one", "six"] * 6), np.array([1, 0, 1, 0] * 6)
+    numbers = np.linspace(-1, 1, 48).reshape(24, 2)
+    vectors = layers.TextVectorization(output_mode=mode, output_sequence_length=4 if mode == "int" else None)
+    vectors.adapt(x)
+    words, table = Input((1,), dtype="string", name="words"), Input((2,), name="table")
+    tokens = vectors(words)
+    assert tokens.shape == ((None, 4) if mode == "int" else (None, 6))
+    hidden = layers.Dense(3)(tokens) if mode == "count" else layers.GRU(3)(layers.Embedding(7, 3, mask_zero=True)(tokens))
+    model = Model([words, table], layers.Dense(1, "sigmoid")(layers.Concatenate()([hidden, table])))
+    model.compile("adam", "binary_crossentropy")
+    for texts in (x, x.tolist(), x.reshape(-1, 1)):
+        both = [texts, numbers] if given is list else {"table": numbers, "words": texts}
+        model.fit(both, y, epochs=2, batch_size=8, verbose=0, validation_data=(both, y))
+    assert model.predict(both, verbose=0).shape == (24, 1)
+    ready = [vectors(x), numbers] if given is list else {"words": vectors(x), "table": numbers}
+    np.testing.assert_array_equal(model.predict(ready, verbose=0), model.predict(both, verbose=0))
+    model.save(tmp_path / "m.keras")
+    np.testing.assert_array_equal(load_model(tmp_path / "m.keras").predict(both, verbose=0), model.predict(both, verbose=0))
+
+
+@pytest.mark.parametrize("built", [False, True])
+@pytest.mark.parametrize("functional", [False, True])
+def test_more_words_than_the_embedding_has_rows(cpu, built, functional, tmp_path):
+    """A clear error, before anything changes, where words would silently share a row; and no error where all fit."""
+    x, y = np.array(["one two three", "two four"] * 4), np.array([1, 0] * 4)
+    vectors = layers.TextVectorization(output_sequence_length=4)
+    vectors.adapt(x)
+
+    def model(rows):
+        stack = [vectors, layers.Embedding(rows, 3, mask_zero=True), layers.LSTM(4), layers.Dense(1, "sigmoid")]
+        if functional:
+            first = out = Input((1,), dtype="string")
+            for layer in stack:
+                out = layer(out)
+            made = Model(first, out)
+        else:
+            made = Sequential([Input((1,), dtype="string"), *stack] if built else stack)
+        made.compile("adam", "binary_crossentropy")
+        return made
+
+    small, large = model(5), model(6)
+    assert np.isfinite(large.fit(x, y, verbose=0).history["loss"][0])
+    large.save(tmp_path / "m.keras")
+    np.testing.assert_array_equal(load_model(tmp_path / "m.keras").predict(x, verbose=0), large.predict(x, verbose=0))
+    for call in (lambda: small.fit(x, y, verbose=0), lambda: small.predict(x, verbose=0)):
+        with pytest.raises(ValueError, match=r"layer 'embedding.*': expected tokens that are integers from 0 to 4. Received: 5.0 at \["):
+            call()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,9 +34,10 @@ class SimBackend(DeviceBackend):
     """
 
     name = "sim"
+    cooperative = True
 
     def __init__(self, order: str = "forward", guard: bool = False, memory: int = 1 << 40):
-        super().__init__(Properties(multiprocessors=4))
+        super().__init__(Properties(multiprocessors=4, persistent_threads=128))
         self._order, self._guard, self.memory = order, guard, memory
         self.lanes = Streams(order)
         self._kept: dict[int, Any] = {}  # the owners of adopted memory
@@ -123,9 +124,9 @@ class SimBackend(DeviceBackend):
         self.lanes.finish(mark)
 
     # ------------------------------------------------------------------ kernels
-    def compile(self, text: ModuleText) -> dict[str, Any]:
+    def compile(self, text: ModuleText, guard: bool | None = None) -> dict[str, Any]:
         try:
-            module = HostModule(code=text.source, order=self._order, guard=self._guard)
+            module = HostModule(code=text.source, order=self._order, guard=self._guard if guard is None else guard)
         except HostCompileError as error:
             if "refused" not in str(error):
                 raise
@@ -134,6 +135,19 @@ class SimBackend(DeviceBackend):
 
     def call(self, function: Any, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...], lane: int) -> None:
         function(grid, block, arguments)
+
+    def compile_persistent(self, text: ModuleText) -> Any:
+        return self.compile(text, guard=False)[text.names[0]]  # guarded copies would part arrays that lie in one another
+
+    def call_persistent(self, function: Any, steps: int, arrived: np.ndarray, arguments: Sequence[Any]) -> None:
+        device, values = self.properties, (np.int64(steps), arrived, *arguments)
+        grid, block = (device.multiprocessors,), (device.persistent_threads,)
+        self.lanes.run(lanes.MAIN, lambda: function(grid, block, values, cooperative=True))
+
+    def clock(self, run: Callable[[], None]) -> float:
+        run()
+        self.lanes.finish()
+        return 1.0
 
     def run_node(self, node: Any, lane: int = lanes.MAIN) -> None:
         if isinstance(HostGraph.recording, LaneGraph):

@@ -74,30 +74,33 @@ static bool shim_run(const std::vector<int>& turn, int first) {  // each thread 
   }
   return true;
 }
-// Run the blocks that are alive to their end. In order 0 all warps go from wait to wait together; in the others one warp after another runs
-// ahead as far as it can: between them they meet most of what a missing barrier allows.
+// Run the blocks that are alive to their end. In order 0 all warps go from wait to wait together; in the others one block after another, and
+// in it one warp after another, runs ahead as far as it can: between them they meet most of what a missing barrier allows.
 static int shim_drive(int blocks, int threads) {
   const int warps = (threads + 31) / 32;
-  std::vector<int> everyone(blocks * threads), turn(blocks * warps), lanes;
+  std::vector<int> everyone(blocks * threads), all(blocks), turn(warps), lanes;
   shim_w.saved.assign(blocks, {});
   shim_w.alive = -1;
-  auto first_of = [&](int w) { return w / warps * threads + w % warps * 32; };
-  auto count_of = [&](int w) { const int left = threads - w % warps * 32; return left < 32 ? left : 32; };
   for (;;) {
     shim_arrange(everyone);
     if (shim_w.order == 0 && !shim_run(everyone, 0)) return 1;
-    bool moved = false, left = false;
-    shim_arrange(turn);
-    for (int w : turn) {
-      lanes.resize(count_of(w));
-      do {
-        shim_arrange(lanes);
-        if (shim_w.order && !shim_run(lanes, first_of(w))) return 1;
-        if (!shim_release(first_of(w), count_of(w), SHIM_AT_WARP)) break;
-        moved = true;
-      } while (shim_w.order);
-    }
-    for (int b = 0; b < blocks; ++b) moved |= shim_release(b * threads, threads, SHIM_AT_BLOCK);
+    bool moved = false, left = false, further;
+    shim_arrange(all);
+    for (int b : all) do {
+      shim_arrange(turn);
+      for (int w : turn) {
+        const int first = b * threads + w * 32, count = threads - w * 32 < 32 ? threads - w * 32 : 32;
+        lanes.resize(count);
+        do {
+          shim_arrange(lanes);
+          if (shim_w.order && !shim_run(lanes, first)) return 1;
+          if (!shim_release(first, count, SHIM_AT_WARP)) break;
+          moved = true;
+        } while (shim_w.order);
+      }
+      further = shim_release(b * threads, threads, SHIM_AT_BLOCK);
+      moved |= further;
+    } while (further && shim_w.order && !shim_w.error[0]);
     moved |= shim_release(0, blocks * threads, SHIM_AT_GRID);
     for (const shim_fiber& x : shim_w.fibers) left |= x.state != SHIM_DONE;
     if (!shim_w.error[0] && !left) return 0;

@@ -74,7 +74,7 @@ class HostKernel:
     def __init__(self, module: HostModule, name: str):
         self.name, self._module = name, module
         self._function = getattr(module._library, f"shim_launch_{name}")
-        sizes = (ctypes.c_ubyte * 64)()
+        sizes = (ctypes.c_ubyte * 1024)()  # more parameters than a kernel may have
         self._sizes = list(sizes[: getattr(module._library, f"shim_sizes_{name}")(sizes)])
 
     def __call__(

@@ -56,7 +56,7 @@ class GivenBatches:
             item = END if self.passing is None else next(self.passing, END)
         except Exception as error:
             dead = _dead_workers(self.passing)
-            self.leave()
+            self.leave(broken=True)
             raise DataError(f"{name} could not be made. {dead}{type(error).__name__}: {error}") from error
         if item is END:
             self.leave()
@@ -70,12 +70,15 @@ class GivenBatches:
             raise ValueError(f"{name} does not fit. {error}") from error
 
 
-    def leave(self) -> None:
+    def leave(self, broken: bool = False) -> None:
         """This pass is over."""
         passing, self.passing = self.passing, None
         ends = getattr(passing, "_shutdown_workers", None)  # PyTorch watches its workers until they are told to go
-        if ends is not None:
+        stay = getattr(passing, "_persistent_workers", False)  # for the next pass, which is by the same iterator
+        if ends is not None and (broken or not stay):
             ends()
+            if stay:
+                self.source.given._iterator = None  # or the loader would go on with workers that are gone
 
 
 def _dead_workers(passing: Any) -> str:

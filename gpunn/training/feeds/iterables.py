@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from gpunn.training.feeds.base import shuffled
+from gpunn.training.feeds.sources import check_hdf5
 
 ARRAYS = ("__array__", "__dlpack__", "__cuda_array_interface__", "__array_interface__", "dtype")
 
@@ -84,8 +85,9 @@ class FromSequence(Batched):
 def batched(value: Any, workers: int | None = None, ahead: int | None = None) -> Batched | None:
     """Where batches come from when `value` gives them; None for arrays (and for whatever else is no source of batches).
 
-    Raises ValueError for a data set of single rows.
+    Raises ValueError for a data set of single rows, and for HDF5 that is no open dataset.
     """
+    check_hdf5(value, "x")
     if value is None or isinstance(value, (Sequence, Mapping, Set, memoryview)) or any(hasattr(value, name) for name in ARRAYS):
         return None
     if any(c.__name__ == "Dataset" and c.__module__.startswith("torch.utils.data") for c in type(value).__mro__):

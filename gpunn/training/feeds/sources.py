@@ -226,6 +226,17 @@ def is_hdf5(value: Any) -> bool:
     return isinstance(value, Part) or (h5py is not None and isinstance(value, h5py.Dataset))
 
 
+def check_hdf5(value: Any, name: str) -> None:
+    """Raises ValueError for a dataset whose file is closed, and for a group of datasets."""
+    h5py = sys.modules.get("h5py")
+    if h5py is None:
+        return
+    if isinstance(value, (h5py.Dataset, h5py.Group)) and not value:
+        raise ValueError(f"Argument {name}: expected a dataset of an HDF5 file that is open. Received: one of a closed file.")
+    if isinstance(value, h5py.Group):
+        raise ValueError(f"Argument {name}: expected a dataset. Received: an HDF5 group, with {list(value)}.")
+
+
 def in_file(value: Any) -> bool:
     """Whether a value is rows in a file: mapped, or a dataset of HDF5."""
     return mapped(value) or is_hdf5(value)

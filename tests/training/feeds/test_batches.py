@@ -102,6 +102,7 @@ KINDS = {
     "an iterable, steps given": (Again, {"steps_per_epoch": STEPS}),
     "a DataLoader": (loader, {}),
     "a DataLoader with workers": (lambda: loader(num_workers=2), {}),
+    "a DataLoader whose workers stay": (lambda: loader(num_workers=2, persistent_workers=True), {}),
     "Keras's PyDataset": (keras_dataset, {}),
 }
 
@@ -357,11 +358,13 @@ def dying(**options):
     from torch.utils.data import DataLoader, Dataset
 
     class Rows(Dataset):
+        dies = True
+
         def __len__(self):
             return 207
 
         def __getitem__(self, i):
-            if i == 100:
+            if i == 100 and self.dies:
                 os._exit(3)
             return torch.tensor(X[i]), int(Y[i])
 
@@ -417,6 +420,16 @@ def test_in_the_middle_of_an_epoch(case, workers):
     twin.fit(X, Y, batch_size=SIZE, shuffle=False, steps_per_epoch=steps, verbose=0)
     same(twin.get_weights(), model.get_weights())
     assert np.isfinite(model.fit(X, Y, batch_size=SIZE, verbose=0).history["loss"][0])
+
+
+def test_a_loader_whose_worker_died_is_begun_anew():
+    """Though it would go on with workers that stay."""
+    given = dying(num_workers=1, persistent_workers=True)
+    with pytest.raises(DataError, match="has ended with exit code 3"):
+        network().fit(given, verbose=0)
+    given.dataset.dies = False
+    options = {"batch_size": SIZE, "shuffle": False, "epochs": 2, "verbose": 0}
+    same(*(outcome(network(), lambda m, g=g: m.fit(*g, **options)) for g in ((given,), (X, Y))))
 
 
 DOOR = {

@@ -293,6 +293,23 @@ def test_files_on_the_device(sim, tmp_path, monkeypatch):
         network("sim").fit(mapped(tmp_path, bad), Y, verbose=0)
 
 
+def test_hdf5_that_is_no_open_dataset(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["rows"], file["labels"] = X, Y
+        for x, y, name in ((file, Y, "x"), (X, file, "y")):
+            with pytest.raises(ValueError, match=rf"{name}: expected a dataset. Received: an HDF5 group, with \['labels', 'rows'\]"):
+                network().fit(x, y, verbose=0)
+        rows, labels = file["rows"], file["labels"]
+    for call, name in (
+        (lambda m: m.fit(rows, Y, verbose=0), "x"), (lambda m: m.fit(X, labels, verbose=0), "y"),
+        (lambda m: m.predict(rows, verbose=0), "x"), (lambda m: m.evaluate(rows, Y, verbose=0), "x"),
+        (lambda m: m.fit(X, Y, validation_data=(rows, Y), verbose=0), "x"),
+    ):
+        with pytest.raises(ValueError, match=f"{name}: expected a dataset of an HDF5 file that is open. Received: one of a closed"):
+            call(network())
+
+
 def test_a_single_column(tmp_path):
     h5py = pytest.importorskip("h5py")
     from gpunn.layers import Dense

@@ -44,6 +44,9 @@ def test_columns_that_are_no_numbers():
         network().fit(x, Y, verbose=0)
     with pytest.raises(ValueError, match=r"Argument y: expected columns of numbers. Received: column 'kind'"):
         network().fit(X, pd.Series(["a"] * 207, name="kind"), verbose=0)
+    for y in (pd.Series(["a"] * 207), pd.Series(["a"] * 207, dtype="category"), np.array(["a"] * 207)):
+        with pytest.raises(ValueError, match=r"y: expected .* of numbers.*Names of classes are numbered by .*number_classes"):
+            network().fit(X, y, verbose=0)
 
 
 def test_a_missing_value_is_named_by_its_row():
