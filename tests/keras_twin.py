@@ -1,9 +1,6 @@
 """A gpunn model and the same one in Keras 3 (JAX, float64), from the same weights."""
 
-import importlib.util
-import mmap
 import os
-import pathlib
 
 import numpy as np
 import pytest
@@ -12,21 +9,8 @@ import gpunn
 from gpunn.kernels import cache
 
 os.environ["KERAS_BACKEND"] = "jax"
-OTHER_EMITTERS = "--xla_cpu_use_fusion_emitters=false"  # XLA's older ones take half the time
-
-
-def _known(flag):
-    """XLA ends the process at a flag that its release does not know."""
-    spec = importlib.util.find_spec("jaxlib")
-    files = list(pathlib.Path(spec.origin).parent.glob("*.*")) if spec else []
-    if not files:
-        return False
-    with open(max(files, key=lambda f: f.stat().st_size), "rb") as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as text:
-        return text.find(flag.strip("-").partition("=")[0].encode()) >= 0
-
-
 FLAGS = "--xla_backend_optimization_level=1"  # it compiles more than it runs; at level 0 Keras rounds otherwise
-os.environ.setdefault("XLA_FLAGS", f"{FLAGS} {OTHER_EMITTERS}" if _known(OTHER_EMITTERS) else FLAGS)
+os.environ.setdefault("XLA_FLAGS", FLAGS)
 jax = pytest.importorskip("jax")
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_compilation_cache_dir", str(cache.folder("xla")))  # what one process compiled, the others and the next run find
@@ -35,7 +19,6 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 keras = pytest.importorskip("keras")
 if keras.backend.backend() != "jax":
     pytest.skip(f"Keras runs on {keras.backend.backend()} here, not on JAX", allow_module_level=True)
-
 
 RELATIVE = 1e-5
 _losses: list = []
