@@ -5,16 +5,20 @@ import os
 import numpy as np
 import pytest
 
+import gpunn
+from gpunn.kernels import cache
+
 os.environ["KERAS_BACKEND"] = "jax"
 FLAGS = "--xla_backend_optimization_level=1"  # it compiles more than it runs; at level 0 Keras rounds otherwise
 os.environ.setdefault("XLA_FLAGS", FLAGS)
 jax = pytest.importorskip("jax")
 jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_compilation_cache_dir", str(cache.folder("xla")))  # what one process compiled, the others and the next run find
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 keras = pytest.importorskip("keras")
 if keras.backend.backend() != "jax":
     pytest.skip(f"Keras runs on {keras.backend.backend()} here, not on JAX", allow_module_level=True)
-
-import gpunn  # noqa: E402
 
 RELATIVE = 1e-5
 _losses: list = []
