@@ -71,7 +71,7 @@ def run(train, test, seed, size, most):
     """One run's figures."""
     gpunn.utils.set_random_seed(seed)
     model = network()
-    ceased = gpunn.callbacks.EarlyStopping("loss", min_delta=1e-3, patience=10, mode="min")
+    ceased = gpunn.callbacks.EarlyStopping("loss", min_delta=1e-4, patience=10, mode="min")
     curve = model.fit(
         *train, batch_size=size, epochs=most, validation_data=test, callbacks=[ceased], verbose=0
     ).history["val_accuracy"]
