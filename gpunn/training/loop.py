@@ -100,9 +100,7 @@ class _Pass:
     def record(self, rows: int) -> Any:
         """The program of a batch of `rows` rows, recorded once."""
         if rows not in self._programs:
-            program = record_step(self.model, self.feed, rows, self.training, self._places(rows))
-            program.repeated = self.training and rows == self.batch
-            self._programs[rows] = program
+            self._programs[rows] = record_step(self.model, self.feed, rows, self.training, self._places(rows))
         return self._programs[rows]
 
     def _split(self, sums: Any) -> list[Any]:

@@ -64,6 +64,7 @@ def record_step(model: Any, feed: Feed, rows: int, training: bool, sums: Sums) -
     """The program of one batch of `rows` rows; with `training` it ends in the optimizer's update."""
     with model.backend.record() as program:
         run_step_eagerly(model, feed, rows, training, sums)
+    program.repeated = training and rows == feed.batch
     return program
 
 
