@@ -5,6 +5,7 @@
 Fashion-MNIST, Adam 1e-3, float32, reshuffled every epoch, data in memory. gpunn and Keras build from one text; PyTorch's twin beside it.
 """
 
+import itertools
 import os
 import sys
 import time
@@ -106,12 +107,12 @@ def in_torch(case):
     import torch
     from torch import nn
 
-    def normalized(before, width):
-        return [before, nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(0.3)]
+    def normalized(a, b):
+        return [nn.Linear(a, b, bias=False), nn.BatchNorm1d(b), nn.ReLU(), nn.Dropout(0.3)]
 
     def stack(widths, activation):
         out = []
-        for a, b in zip(widths, widths[1:], strict=False):
+        for a, b in itertools.pairwise(widths):
             out += [nn.Linear(a, b), activation()]
         return out
 
@@ -151,7 +152,7 @@ def in_torch(case):
         return nn.ConvTranspose2d(a, b, 3, 2, 1, output_padding=1)
 
     makers = {
-        "mlp_bn": lambda: [*normalized(nn.Linear(784, 300, bias=False), 300), *normalized(nn.Linear(300, 100, bias=False), 100), nn.Linear(100, 10)],
+        "mlp_bn": lambda: [*normalized(784, 300), *normalized(300, 100), nn.Linear(100, 10)],
         "wide": lambda: [*stack((784, 1000, 1000), nn.ReLU), nn.Linear(1000, 10)],
         "deep": lambda: [*stack((784, *[100] * 10), nn.SELU), nn.Linear(100, 10)],
         "autoencoder": lambda: [*stack((784, 128, 32, 128), nn.ReLU), nn.Linear(128, 784), nn.Sigmoid()],

@@ -12,6 +12,7 @@ import numpy as np
 
 from gpunn.backend.base import Backend
 from gpunn.backend.flat import cut_flat
+from gpunn.backend.flipped import flip_weights
 from gpunn.backend.schedule import Node, Schedule, schedule
 from gpunn.backend.split import split_first
 from gpunn.backend.together import CpuStack, Stack
@@ -54,7 +55,7 @@ class CpuProgram:
         return self._plan
 
     def _schedule(self, threads: int, like: Schedule | None = None) -> Schedule:
-        nodes = cut_flat(split_first(self.nodes))
+        nodes = cut_flat(flip_weights(split_first(self.nodes)))
         return (None if like is None else like.of(nodes)) or schedule(nodes, threads)
 
     def replay(self, threads: int, like: Any = None) -> Any:

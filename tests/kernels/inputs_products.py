@@ -1,4 +1,4 @@
-"""Inputs of matrix products that are symmetric."""
+"""Inputs of matrix products that are symmetric, and of transposing."""
 
 import numpy as np
 
@@ -11,4 +11,4 @@ def _symmetric(m, rows, columns):
     return [a, np.ascontiguousarray(a.T), m.blank(rows, rows)]
 
 
-MAKERS = {"gemm_symmetric": _symmetric}
+MAKERS = {"gemm_symmetric": _symmetric, "flip": lambda m, r, c: [m.real(r, c), m.blank(c, r)]}
