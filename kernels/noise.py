@@ -7,10 +7,8 @@ import numpy as np
 
 from gpunn.kernels import vector_math
 from gpunn.kernels.cuda_text import cuda_kernel
-from gpunn.kernels.philox import MASK, philox_block, words
+from gpunn.kernels.philox import AT_ONCE, MASK, philox_block, words
 from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
-
-AT_ONCE = 64  # blocks of four numbers that the CPU makes together
 
 
 def normals(n: int, seed: int, stream: int, step: int) -> np.ndarray:
