@@ -14,6 +14,7 @@ from gpunn.kernels.windows import Windows, add_back, by_window, from_windows, pa
 
 MOST_PARTS = 32  # partial sums of a weight gradient
 LEAST_GROUP = 8  # images of one
+LANES = 16  # numbers of the widest vector
 CHUNK = 64  # images that the reference lays out at a time
 
 
@@ -123,13 +124,15 @@ def scratch_of(*arguments) -> int:
     g, size = windows_of(geometry), arguments[0].dtype.itemsize
     tall = max(g.height, (g.out_height - 1) * g.stride_rows + (g.kernel_rows - 1) * g.dilation_rows + 1) + g.top
     wide = max(g.width, (g.out_width - 1) * g.stride_columns + (g.kernel_columns - 1) * g.dilation_columns + 1) + g.left
-    if g.narrow:  # the image laid out for each filter; backward the upstream gradient with zeros around, and the weights
+    channels, filters = g.channels, g.filters
+    if g.groups > 1:  # in whole vectors, or laid out for each filter; backward the upstream gradient with zeros around
         tall = max(tall, g.height + g.top + (g.kernel_rows - 1) * g.dilation_rows + 1)
         wide = max(wide, g.width + g.left + (g.kernel_columns - 1) * g.dilation_columns + 1)
-        numbers = tall * wide * g.filters * (g.channels // g.groups) + (g.taps + 32) * g.filters
-        return numbers * size + 8 * (g.places + g.height * g.width + g.taps + g.stride_rows * g.stride_columns) + 65536
-    numbers = tall * wide * g.channels + 2 * (g.taps + 1) * g.filters + 2 * g.places * g.filters + 32 * g.taps + BLOCK_K * 8
-    return numbers * size + (2 * g.places + g.taps + g.filters + g.pool_rows * g.pool_columns + 4096) * 8 + 4 * g.places * g.filters + 65536
+        filters = -(-filters // LANES) * LANES
+        channels = max(channels, filters * (channels // g.groups if g.narrow else 1))
+    numbers = tall * wide * channels + (2 * g.taps + 34) * filters + 2 * g.places * g.filters + 32 * g.taps + BLOCK_K * 8
+    words = 2 * g.places + g.height * g.width + g.taps + g.filters + g.pool_rows * g.pool_columns + g.stride_rows * g.stride_columns
+    return numbers * size + 8 * (words + 4096) + 4 * g.places * g.filters + 65536
 
 
 def _kernel(name: str, signature: str, reference, cost, grain=1) -> Kernel:
