@@ -1,0 +1,55 @@
+"""Images a second of networks of other kinds against PyTorch and Keras on JAX: ``python bench/networks.py [--cases resnet gru] [--rounds 5]``.
+
+Batch normalization and dropout, wide and deep dense networks, autoencoders, LeNet-5, a residual network, a GRU, a transformer's block, on
+Fashion-MNIST. Prints a table and writes bench/results/networks-cpu-DATE.json.
+"""
+
+import argparse
+import statistics
+
+from contest import Contestant, save
+from networks_worker import CASES
+
+PEERS = ("torch", "keras")
+
+
+def contest(case: str, batch: int, rounds: int, rows: int, peers=PEERS) -> dict:
+    everybody = [Contestant(name, case, batch, rows=rows, script="networks_worker.py") for name in ("gpunn", *peers)]
+    try:
+        for _ in range(rounds):
+            for c in everybody:
+                c.epoch()
+    finally:
+        for c in everybody:
+            c.close()
+    ours = everybody[0]
+    return {
+        "case": case, "batch": batch, "rounds": rounds, "rows": rows,
+        "images_per_second": {c.name: round(c.rate) for c in everybody},
+        "ratio": {c.name: round(statistics.median(b / a for a, b in zip(ours.seconds, c.seconds, strict=True)), 3) for c in everybody[1:]},
+        "loss": {c.name: float(c.answers[-1][0]) for c in everybody},
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", nargs="+", default=CASES, choices=CASES)
+    parser.add_argument("--batches", type=int, nargs="+", default=[128])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rows", type=int, default=12800, help="of an epoch")
+    parser.add_argument("--peers", nargs="+", default=list(PEERS))
+    parser.add_argument("--dry", action="store_true", help="print, write no file")
+    given = parser.parse_args()
+    results = []
+    for case in given.cases:
+        for batch in given.batches:
+            results.append(contest(case, batch, given.rounds, given.rows // batch * batch, given.peers))
+            r = results[-1]
+            ratios = "  ".join(f"{name} x{ratio:.2f}" for name, ratio in r["ratio"].items())
+            print(f"{case:17s} batch {batch:5d}  gpunn {r['images_per_second']['gpunn']:8,d} img/s  {ratios}  loss {r['loss']}", flush=True)
+    if not given.dry:
+        print(save("networks-cpu", {"results": results}))
+
+
+if __name__ == "__main__":
+    main()
