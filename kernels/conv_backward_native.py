@@ -5,13 +5,10 @@ from typing import Any
 import numpy as np
 from numba import carray, njit
 
-from gpunn.kernels.conv_lanes_dw_native import lanes_dw
-from gpunn.kernels.conv_lanes_native import lanes_dx
 from gpunn.kernels.conv_narrow_native import is_narrow, narrow_dw, narrow_dx
 from gpunn.kernels.conv_places import add_rows, image_at, image_without, panel, prepared, products, take
 from gpunn.kernels.gemm_native import _transpose
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, tile
-from gpunn.kernels.lane_layout import by_lanes
 from gpunn.kernels.native import PLAIN, address, pointer
 
 LONG = 6  # vectors of a tile of one row
@@ -47,9 +44,6 @@ def _turned(w, g, at):
 
 @njit(**_fast)
 def conv_dx(dz, w, g, dx, lo, hi, scratch):
-    if by_lanes(g, dx.itemsize):
-        lanes_dx(dz, w, g, dx, lo, hi, scratch)
-        return
     if is_narrow(g):
         narrow_dx(dz, w, g, dx, lo, hi, scratch)
         return
@@ -142,9 +136,6 @@ def _dense_dw(source, plane, dz, places, taps, starts, g, parts, part, more):
 
 @njit(**_fast)
 def conv_dw(x, dz, g, group, parts, lo, hi, scratch):
-    if by_lanes(g, parts.itemsize):
-        lanes_dw(x, dz, g, group, parts, lo, hi, scratch)
-        return
     if is_narrow(g):
         narrow_dw(x, dz, g, group, parts, lo, hi, scratch)
         return

@@ -72,7 +72,7 @@ def _laid(total, g, own, lanes, out):
 
 
 @njit(**_fast)
-def lanes_dw(x, dz, g, group, parts, lo, hi, scratch):
+def conv_lanes_dw(x, dz, g, group, parts, lo, hi, scratch):
     size, height, width, cout, kr, kc, sr, sc = parts.itemsize, g[0, 0], g[1, 0], g[5, 0], g[6, 0], g[7, 0], g[8, 0], g[9, 0]
     dr, dc, top, left, own = g[10, 0], g[11, 0], g[12, 0], g[13, 0], cout // g[14, 0]
     count, turns, lanes = kr * kc, min(own, TURNED), VECTOR // size

@@ -13,7 +13,7 @@ from numba import carray, njit
 
 from gpunn.kernels.conv_places import take
 from gpunn.kernels.gemm_tiles import VECTOR
-from gpunn.kernels.lane_layout import bring, laid_weights, lines_of, reached, turns_of
+from gpunn.kernels.lane_layout import bring, laid_weights, lines_of, turns_of
 from gpunn.kernels.lane_tiles import SIDE, TURNS, line_tile
 from gpunn.kernels.native import PLAIN, address, move, pointer, prefetch_to_write
 
@@ -85,7 +85,7 @@ def _ask(image, first, count):
 
 
 @njit(**_fast)
-def lanes(x, w, b, g, y, lo, hi, scratch):
+def conv_lanes(x, w, b, g, y, lo, hi, scratch):
     size, height, width, cout, kr, kc, sr, sc = y.itemsize, g[0, 0], g[1, 0], g[5, 0], g[6, 0], g[7, 0], g[8, 0], g[9, 0]
     dr, dc, top, left, own = g[10, 0], g[11, 0], g[12, 0], g[13, 0], cout // g[14, 0]
     wide, line = (g[4, 0] - 1) * sc + (kc - 1) * dc + 1, g[4, 0] * cout * size
@@ -123,14 +123,14 @@ def lanes(x, w, b, g, y, lo, hi, scratch):
 
 
 @njit(**_fast)
-def lanes_dx(dz, w, g, dx, lo, hi, scratch):
+def conv_lanes_dx(dz, w, g, dx, lo, hi, scratch):
     size, height, width, cin, kr, kc, sr, sc = dx.itemsize, g[0, 0], g[1, 0], g[2, 0], g[6, 0], g[7, 0], g[8, 0], g[9, 0]
     dr, dc, top, left, own = g[10, 0], g[11, 0], g[12, 0], g[13, 0], cin // g[14, 0]
     before = max(0, ((kc - 1) * dc - left + sc - 1) // sc)
     wide = before + (width - 1 + left) // sc + 1
     shared = own > 1 and kc == SIDE and sc == 1 and dc == 1
     shift, index, at = turns_of(own, dx, scratch)
-    weights, begins, at = laid_weights(w, g, True, shared, at)
+    weights, kinds, at = laid_weights(w, g, True, shared, at)
     slots, stride, ring, at = lines_of((kr - 1) * dr // sr + 2, wide, g[4, 0], before, cin, dx, at)
     table, at = take(at, kr * kc, np.int64(0))
     pixel = stride // wide if slots > 0 else cin * size
@@ -140,10 +140,10 @@ def lanes_dx(dz, w, g, dx, lo, hi, scratch):
             if slots > 0:
                 first, last = max(0, (h + top - (kr - 1) * dr) // sr), min((h + top) // sr, g[3, 0] - 1)
                 upto = bring(dz, image, first, last, upto, slots, wide, stride, ring, g[4, 0], before, cin)
-            rows = reached(kr, sr, dr, top, h % sr)
             _ask(dx[i], (h + 1) * width * cin, width * cin)
             for phase in range(min(sc, width)):
-                side = reached(kc, sc, dc, left, phase)
+                kind = 3 * (h % sr * sc + phase)
+                rows, side = kinds[kind + 1], kinds[kind + 2]
                 count, skipped, n = 0, 0, (width - phase + sc - 1) // sc
                 for k in range(kr):
                     down = h + top - k * dr
@@ -163,5 +163,5 @@ def lanes_dx(dz, w, g, dx, lo, hi, scratch):
                     _blank(dx, 0, n, to, cin, sc * cin * size)
                     continue
                 row = (side * VECTOR) << shift
-                kind = weights + begins[h % sr * sc + phase] * VECTOR + skipped * row
-                _line(dx, table, count, kind, rows * row, shared, shift, index, 0, n, to, cin, pixel, sc * cin * size)
+                w_first = weights + kinds[kind] * VECTOR + skipped * row
+                _line(dx, table, count, w_first, rows * row, shared, shift, index, 0, n, to, cin, pixel, sc * cin * size)

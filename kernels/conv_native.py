@@ -5,11 +5,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from gpunn.kernels.conv_lanes_native import lanes
 from gpunn.kernels.conv_narrow_native import is_narrow, narrow
 from gpunn.kernels.conv_places import image_at, panel, prepared, products, take
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N
-from gpunn.kernels.lane_layout import by_lanes
 from gpunn.kernels.native import PLAIN, address
 
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
@@ -17,9 +15,6 @@ _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
 @njit(**_fast)
 def conv(x, w, b, g, y, lo, hi, scratch):
-    if by_lanes(g, y.itemsize):
-        lanes(x, w, b, g, y, lo, hi, scratch)
-        return
     if is_narrow(g):
         narrow(x, w, b, g, y, lo, hi, scratch)
         return

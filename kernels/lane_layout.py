@@ -7,19 +7,10 @@ from numba import njit
 
 from gpunn.kernels.conv_places import take
 from gpunn.kernels.gemm_tiles import VECTOR
-from gpunn.kernels.lane_tiles import TURNS, copy_vectors
+from gpunn.kernels.lane_tiles import copy_vectors
 from gpunn.kernels.native import PLAIN, address, move
 
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
-
-
-@njit(**_fast)
-def by_lanes(g, size):
-    """Whether tiles of lanes do it, in numbers of `size` bytes: groups of as many filters as channels that share a vector evenly."""
-    own = g[5, 0] // g[14, 0]
-    if g[14, 0] == 1 or own != g[2, 0] // g[14, 0]:
-        return False
-    return own == 1 or (TURNS and own * size <= VECTOR and own & (own - 1) == 0)
 
 
 @njit(**_fast)
@@ -43,7 +34,7 @@ def turns_of(own, like, at):
 
 
 @njit(**_fast)
-def reached(kernel, stride, dilation, before, phase):
+def _reached(kernel, stride, dilation, before, phase):
     """How many of a window's rows (or columns) an image's lines number `phase`, `phase` + stride, ... are under."""
     n = 0
     for i in range(kernel):
@@ -56,17 +47,17 @@ def laid_weights(w, g, back, shared, at):
     """The vectors of weights: (kind of place, panel of lanes, row of the window, tap, turn), a row's turns before its taps where `shared`.
 
     Forward there is one kind of place; `back`, those of one kind are under the same taps, which go from the right to the left.
-    -> (address, the number of vectors before each kind, the end)."""
+    -> (address, for each kind the number of vectors before and how many of a window's rows and columns it is under, the end)."""
     cout, own, kr, kc = g[5, 0], g[5, 0] // g[14, 0], g[6, 0], g[7, 0]
     pr, pc = (g[8, 0], g[9, 0]) if back else (1, 1)
     lanes = VECTOR // w.itemsize
     panels = (cout + lanes - 1) // lanes
-    begins, at = take(at, pr * pc, np.int64(0))
+    kinds, at = take(at, 3 * pr * pc, np.int64(0))
     vectors, at = take(at, kr * kc * own * panels * lanes, w)
     n = 0
     for kind in range(pr * pc):
-        begins[kind] = n
-        side = reached(kc, pc, g[11, 0], g[13, 0], kind % pc)
+        side = _reached(kc, pc, g[11, 0], g[13, 0], kind % pc)
+        kinds[3 * kind], kinds[3 * kind + 1], kinds[3 * kind + 2] = n, _reached(kr, pr, g[10, 0], g[12, 0], kind // pc), side
         for panel in range(panels):
             for i in range(kr):
                 if (kind // pc + g[12, 0] - i * g[10, 0]) % pr != 0:
@@ -88,7 +79,7 @@ def laid_weights(w, g, back, shared, at):
                             vectors[first + lane] = value
                     tap += 1
                 n += side * own
-    return address(vectors), begins, at
+    return address(vectors), kinds, at
 
 
 @njit(**_fast)

@@ -32,9 +32,10 @@ def launch_of(kernel, g, dtype):
     x, w, b = numbers(ROWS, g.height * g.width * g.channels), numbers(g.taps, g.filters), numbers(g.filters)
     dz, group = numbers(ROWS, g.places * g.filters), conv.group_of(ROWS)
     parts = -(-ROWS // group)
-    blank = {"conv": (ROWS, g.places * g.filters), "conv_dx": x.shape, "conv_dw": (parts, (g.taps + 1) * g.filters)}[kernel.name]
+    name = kernel.name.replace("_lanes", "")
+    blank = {"conv": (ROWS, g.places * g.filters), "conv_dx": x.shape, "conv_dw": (parts, (g.taps + 1) * g.filters)}[name]
     out, geometry = np.full(blank, np.nan, dtype), g.array()
-    return {"conv": [x, w, b, geometry, out], "conv_dx": [dz, w, geometry, out], "conv_dw": [x, dz, geometry, group, out]}[kernel.name]
+    return {"conv": [x, w, b, geometry, out], "conv_dx": [dz, w, geometry, out], "conv_dw": [x, dz, geometry, group, out]}[name]
 
 
 @needs_numba
