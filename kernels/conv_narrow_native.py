@@ -107,20 +107,33 @@ def _as_it_is(g, bordered):
 
 
 @njit(**_fast)
-def narrow(x, w, b, g, y, lo, hi, scratch):
-    cout = g[5, 0]
+def _prepared(g, like, scratch):
+    """-> (whether images are read where they are, height and width of a laid out one, places, taps, room for starts, for an image)."""
     bordered, tall, wide = border(g)
-    plane = tall * wide * cout
+    plane = tall * wide * g[5, 0]
     places, taps, at = _windows(g, wide, plane, scratch)
     starts, at = take(at, ROWS_N, np.int64(0))
     direct = _as_it_is(g, bordered)
-    area, at = take(at, 1 if direct else plane * (g[2, 0] // g[14, 0]), y)
-    area[:] = y.dtype.type(0)
+    area, at = take(at, 1 if direct else plane * (g[2, 0] // g[14, 0]), like)
+    area[:] = like.dtype.type(0)
+    return direct, tall, wide, places, taps, starts, area
+
+
+@njit(**_fast)
+def _image_at(x, i, g, direct, tall, wide, area):
+    """The address of image i, laid out where it must be."""
+    if direct:
+        return address(x) + i * x.shape[1] * x.itemsize
+    _lay_out(x, i, g, tall, wide, area)
+    return address(area)
+
+
+@njit(**_fast)
+def narrow(x, w, b, g, y, lo, hi, scratch):
+    cout = g[5, 0]
+    direct, tall, wide, places, taps, starts, area = _prepared(g, y, scratch)
     for i in range(lo, hi):
-        source = address(x) + i * x.shape[1] * x.itemsize
-        if not direct:
-            _lay_out(x, i, g, tall, wide, area)
-            source = address(area)
+        source = _image_at(x, i, g, direct, tall, wide, area)
         _sums(y, source, places, starts, taps, address(w), cout, cout, address(y) + i * y.shape[1] * y.itemsize, cout, address(b), 0)
 
 
@@ -197,18 +210,9 @@ def narrow_dx(dz, w, g, dx, lo, hi, scratch):
 @njit(**_fast)
 def narrow_dw(x, dz, g, group, parts, lo, hi, scratch):
     size, cout = parts.itemsize, g[5, 0]
-    bordered, tall, wide = border(g)
-    plane = tall * wide * cout
-    places, taps, at = _windows(g, wide, plane, scratch)
-    starts, at = take(at, ROWS_N, np.int64(0))
-    direct = _as_it_is(g, bordered)
-    area, at = take(at, 1 if direct else plane * (g[2, 0] // g[14, 0]), parts)
-    area[:] = parts.dtype.type(0)
+    direct, tall, wide, places, taps, starts, area = _prepared(g, parts, scratch)
     for i in range(lo, hi):
-        source, more = address(x) + i * x.shape[1] * size, i % group[0] != 0
-        if not direct:
-            _lay_out(x, i, g, tall, wide, area)
-            source = address(area)
+        source, more = _image_at(x, i, g, direct, tall, wide, area), i % group[0] != 0
         total = address(parts) + i // group[0] * parts.shape[1] * size
         upstream = address(dz) + i * dz.shape[1] * size
         _sums(parts, source, taps, starts, places, upstream, cout, cout, total, cout, total if more else 0, cout)
