@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from gpunn.kernels.cuda_text import cuda_kernel
-from gpunn.kernels.philox import MASK, halves, philox, philox_block
+from gpunn.kernels.philox import MASK, philox, philox_block
 from gpunn.kernels.record import Kernel, first_rows, parse, register, rows_of
 
 PLACES = 20  # numbers of a row: five Philox blocks
@@ -28,7 +28,8 @@ def _draw_reference(low, span, step, seed, stream, table, drawn):
 
 
 def _draw_native(low, span, step, seed, stream, table, drawn, lo, hi, scratch):
-    s0, s1, k0, k1 = halves(step, seed)
+    t, key = np.uint64(step[0]), np.uint64(seed[0])
+    s0, s1, k0, k1 = t & np.uint64(MASK), t >> np.uint64(32), key & np.uint64(MASK), key >> np.uint64(32)
     for r in range(lo, hi):
         for q in range(PLACES // 4):
             block = np.uint64((table[0] << TABLE) + PLACES // 4 * r + q)
@@ -160,7 +161,8 @@ def _gamma(alpha, block, stream, s0, s1, k0, k1):
 
 
 def _mixing_native(step, seed, stream, alpha, weights, lo, hi, scratch):
-    s0, s1, k0, k1 = halves(step, seed)
+    t, key = np.uint64(step[0]), np.uint64(seed[0])
+    s0, s1, k0, k1 = t & np.uint64(MASK), t >> np.uint64(32), key & np.uint64(MASK), key >> np.uint64(32)
     st, each = np.uint64(stream[0]), weights.shape[1] + 1
     for r in range(lo, hi):
         first = np.uint64(OTHER_GAMMAS + r * each * TRIES)

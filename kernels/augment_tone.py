@@ -6,7 +6,7 @@ Images are (pixels, channels) a row. What differs from image to image stands in 
 import numpy as np
 
 from gpunn.kernels.cuda_text import cuda_kernel
-from gpunn.kernels.philox import halves, philox_block, words
+from gpunn.kernels.philox import MASK, philox_block, words
 from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
 
 OWN_RANGE, ABOUT_MEAN = 2, 1  # kinds of TONE
@@ -102,7 +102,8 @@ def _salt_reference(x, step, seed, stream, salt, either, low, high, y):
 def _salt_native(x, step, seed, stream, salt, either, low, high, y, lo, hi, scratch):
     T, columns = x.dtype.type, x.shape[1]
     x, y = x.reshape(x.size), y.reshape(y.size)
-    s0, s1, k0, k1 = halves(step, seed)
+    t, key = np.uint64(step[0]), np.uint64(seed[0])
+    s0, s1, k0, k1 = t & np.uint64(MASK), t >> np.uint64(32), key & np.uint64(MASK), key >> np.uint64(32)
     for q in range(lo * columns // 4, (hi * columns + 3) // 4):
         four = philox_block(np.uint64(q), np.uint64(stream[0]), s0, s1, k0, k1)
         for k in range(max(4 * q, lo * columns), min(4 * q + 4, hi * columns)):

@@ -7,7 +7,7 @@ import numpy as np
 
 from gpunn.kernels import vector_math
 from gpunn.kernels.cuda_text import cuda_kernel
-from gpunn.kernels.philox import halves, philox_block, words
+from gpunn.kernels.philox import MASK, philox_block, words
 from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
 
 AT_ONCE = 64  # blocks of four numbers that the CPU makes together
@@ -73,7 +73,10 @@ def _gaussian_native(x, step, seed, stream, stddev, relative, y, lo, hi, scratch
     columns = x.shape[1]
     x, y = x.reshape(x.size), y.reshape(y.size)
     T = x.dtype.type
-    s0, s1, k0, k1 = halves(step, seed)
+    t = np.uint64(step[0])
+    s0, s1 = t & np.uint64(MASK), t >> np.uint64(32)
+    key = np.uint64(seed[0])
+    k0, k1 = key & np.uint64(MASK), key >> np.uint64(32)
     st = np.uint64(stream[0])
     f, own = T(stddev[0]), relative[0]
     start, stop = lo * columns, hi * columns
@@ -113,7 +116,10 @@ def _masked_native(x, step, seed, stream, threshold, scale, shift, dropped, b, c
     T = x.dtype.type
     columns = x.shape[1]
     x, y = x.reshape(x.size), y.reshape(y.size)
-    s0, s1, k0, k1 = halves(step, seed)
+    t = np.uint64(step[0])
+    s0, s1 = t & np.uint64(MASK), t >> np.uint64(32)
+    key = np.uint64(seed[0])
+    k0, k1 = key & np.uint64(MASK), key >> np.uint64(32)
     st, th = np.uint64(stream[0]), np.uint64(threshold[0])
     f, g, h = T(scale[0]), T(shift[0]), T(dropped[0])
     for i in range(lo * columns, hi * columns):

@@ -34,12 +34,6 @@ def words(n: int, seed: int, stream: int, step: int) -> np.ndarray:
     return np.stack(out, axis=1).reshape(-1)[:n]
 
 
-def halves(step, seed):
-    """The last four arguments of `philox_block`, for Numba: a step and a seed, each low word first."""
-    t, key = np.uint64(step[0]), np.uint64(seed[0])
-    return t & np.uint64(MASK), t >> np.uint64(32), key & np.uint64(MASK), key >> np.uint64(32)
-
-
 def philox_block(q, stream, s0, s1, k0, k1):
     """One block, for Numba: unsigned 64-bit scalars throughout, so that products do not overflow."""
     x, y, z, w = q & np.uint64(MASK), stream, s0, s1
@@ -61,7 +55,10 @@ def _dropout_reference(x, step, seed, stream, threshold, scale, y):
 def _dropout_native(x, step, seed, stream, threshold, scale, y, lo, hi, scratch):
     columns = x.shape[1]
     x, y = x.reshape(x.size), y.reshape(y.size)
-    s0, s1, k0, k1 = halves(step, seed)
+    t = np.uint64(step[0])
+    s0, s1 = t & np.uint64(MASK), t >> np.uint64(32)
+    key = np.uint64(seed[0])
+    k0, k1 = key & np.uint64(MASK), key >> np.uint64(32)
     st, th = np.uint64(stream[0]), np.uint64(threshold[0])
     f = x.dtype.type(scale[0])
     start, stop = lo * columns, hi * columns
