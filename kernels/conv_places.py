@@ -147,3 +147,40 @@ def products(like, starts, m, table, count, b, ldb, w, c, ldc, begin, step):
         for q in range(m):
             first = begin + q * step * like.itemsize if begin != 0 else begin
             _row(like, False, vectors, address(starts) + q * 8, table, count, b, ldb, c + q * ldc * like.itemsize, ldc, first, step, rest)
+
+
+@njit(**_fast)
+def lines_under(g, row):
+    """Of the window's row number `row`: the first line of the output where it lies on the image, and one past the last."""
+    up = g[12, 0] - row * g[10, 0]
+    first, last = (up + g[8, 0] - 1) // g[8, 0], (g[0, 0] - 1 + up) // g[8, 0] + 1
+    return min(max(first, 0), g[3, 0]), min(max(last, 0), g[3, 0])
+
+
+@njit(**_fast)
+def wide(x, w, b, g, y, lo, hi, scratch):
+    """Images convolved with weights (taps, filters) and a bias (0: none), both of them addresses; rows of the window that lie above or
+    below the image for all places of a tile are left out."""
+    size, cout, groups, across = y.itemsize, g[5, 0], g[14, 0], g[4, 0]
+    copied, tall, width, plane, places, taps, starts, area, _ = prepared(g, y, scratch)
+    own, count, rows = cout // groups, places.size, g[6, 0]
+    step, row = panel(own, size), taps.size // rows
+    for i in range(lo, hi):
+        source = image_at(x, i, g, copied, tall, width, area)
+        for group in range(groups):
+            for j in range(0, own, step):
+                n, column = min(step, own - j), group * own + j
+                begin = b + column * size if b != 0 else b
+                for p in range(0, count, ROWS_N):
+                    m = min(ROWS_N, count - p)
+                    for q in range(m):
+                        starts[q] = source + (places[p + q] + group * plane) * size
+                    top, bottom = p // across, (p + m - 1) // across
+                    first, last = 0, rows
+                    while first < last and bottom < lines_under(g, first)[0]:
+                        first += 1
+                    while first < last and top >= lines_under(g, last - 1)[1]:
+                        last -= 1
+                    c = address(y) + (i * y.shape[1] + p * cout + column) * size
+                    by, table = w + (first * row * cout + column) * size, address(taps) + first * row * 4
+                    products(y, starts, m, table, (last - first) * row, by, cout, n, c, cout, begin, 0)
