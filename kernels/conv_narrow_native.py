@@ -99,14 +99,21 @@ def _lay_out(x, i, g, tall, wide, area):
 
 
 @njit(**_fast)
-def narrow(x, w, b, g, y, lo, hi, scratch):
-    cout = g[5, 0]
+def _prepared(g, like, scratch):
+    """-> (height and width of a laid out image, places, taps, room for starts, room for an image, its border zero)."""
     _, tall, wide = border(g)
-    plane = tall * wide * cout
+    plane = tall * wide * g[5, 0]
     places, taps, at = _windows(g, wide, plane, scratch)
     starts, at = take(at, ROWS_N, np.int64(0))
-    area, at = take(at, plane * (g[2, 0] // g[14, 0]), y)
-    area[:] = y.dtype.type(0)
+    area, _ = take(at, plane * (g[2, 0] // g[14, 0]), like)
+    area[:] = like.dtype.type(0)
+    return tall, wide, places, taps, starts, area
+
+
+@njit(**_fast)
+def narrow(x, w, b, g, y, lo, hi, scratch):
+    cout = g[5, 0]
+    tall, wide, places, taps, starts, area = _prepared(g, y, scratch)
     for i in range(lo, hi):
         _lay_out(x, i, g, tall, wide, area)
         _sums(y, address(area), places, starts, taps, address(w), cout, cout, address(y) + i * y.shape[1] * y.itemsize, cout, address(b), 0)
@@ -181,12 +188,7 @@ def narrow_dx(dz, w, g, dx, lo, hi, scratch):
 @njit(**_fast)
 def narrow_dw(x, dz, g, group, parts, lo, hi, scratch):
     size, cout = parts.itemsize, g[5, 0]
-    _, tall, wide = border(g)
-    plane = tall * wide * cout
-    places, taps, at = _windows(g, wide, plane, scratch)
-    starts, at = take(at, ROWS_N, np.int64(0))
-    area, at = take(at, plane * (g[2, 0] // g[14, 0]), parts)
-    area[:] = parts.dtype.type(0)
+    tall, wide, places, taps, starts, area = _prepared(g, parts, scratch)
     for i in range(lo, hi):
         more = i % group[0] != 0
         _lay_out(x, i, g, tall, wide, area)
