@@ -6,7 +6,7 @@ OPTIONS = (QUERIES | KEYS, CAUSAL, WHOLE | KEYS, 0)
 
 
 def _sizes(rows, columns):
-    return 1 + columns % 3, 1 + columns % 37, 1 + rows % 2, 1 + columns % 5  # steps, places, heads, width
+    return 1 + columns % 11, 1 + columns % 37, 1 + rows % 2, (1, 3, 17, 50)[(rows + columns) % 4]  # steps, places, heads, width
 
 
 def _masks(m, rows, columns):
