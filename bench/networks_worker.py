@@ -8,6 +8,7 @@ Fashion-MNIST, Adam 1e-3, float32, reshuffled every epoch, data in memory. gpunn
 import os
 import sys
 import time
+from itertools import pairwise
 
 import numpy as np
 from torch_epochs import epochs
@@ -111,7 +112,7 @@ def in_torch(case):
 
     def stack(widths, activation):
         out = []
-        for a, b in zip(widths, widths[1:], strict=False):
+        for a, b in pairwise(widths):
             out += [nn.Linear(a, b), activation()]
         return out
 
@@ -151,7 +152,9 @@ def in_torch(case):
         return nn.ConvTranspose2d(a, b, 3, 2, 1, output_padding=1)
 
     makers = {
-        "mlp_bn": lambda: [*normalized(nn.Linear(784, 300, bias=False), 300), *normalized(nn.Linear(300, 100, bias=False), 100), nn.Linear(100, 10)],
+        "mlp_bn": lambda: [
+            *normalized(nn.Linear(784, 300, bias=False), 300), *normalized(nn.Linear(300, 100, bias=False), 100), nn.Linear(100, 10)
+        ],
         "wide": lambda: [*stack((784, 1000, 1000), nn.ReLU), nn.Linear(1000, 10)],
         "deep": lambda: [*stack((784, *[100] * 10), nn.SELU), nn.Linear(100, 10)],
         "autoencoder": lambda: [*stack((784, 128, 32, 128), nn.ReLU), nn.Linear(128, 784), nn.Sigmoid()],

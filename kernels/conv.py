@@ -14,6 +14,7 @@ from gpunn.kernels.windows import Windows, add_back, by_window, from_windows, pa
 
 MOST_PARTS = 32  # partial sums of a weight gradient
 LEAST_GROUP = 8  # images of one
+LANES = 16  # numbers of the widest vector
 CHUNK = 64  # images that the reference lays out at a time
 
 
@@ -112,6 +113,11 @@ def _dense(geometry) -> float:
     return g.filters * g.places * (0.009 * g.taps + 0.2)
 
 
+def _lanes(geometry) -> float:
+    g = windows_of(geometry)
+    return g.filters * (g.places * 0.01 * g.taps + 0.2 * g.height * g.width)
+
+
 def _winners(geometry) -> float:
     g = windows_of(geometry)
     return g.filters * g.places / (g.pool_rows * g.pool_columns) * (0.02 * g.taps + 1.0)
@@ -123,43 +129,49 @@ def scratch_of(*arguments) -> int:
     g, size = windows_of(geometry), arguments[0].dtype.itemsize
     tall = max(g.height, (g.out_height - 1) * g.stride_rows + (g.kernel_rows - 1) * g.dilation_rows + 1) + g.top
     wide = max(g.width, (g.out_width - 1) * g.stride_columns + (g.kernel_columns - 1) * g.dilation_columns + 1) + g.left
-    if g.narrow:  # the image laid out for each filter; backward the upstream gradient with zeros around, and the weights
+    channels, filters = g.channels, g.filters
+    if g.groups > 1:  # in whole vectors, or laid out for each filter; backward the upstream gradient with zeros around
         tall = max(tall, g.height + g.top + (g.kernel_rows - 1) * g.dilation_rows + 1)
         wide = max(wide, g.width + g.left + (g.kernel_columns - 1) * g.dilation_columns + 1)
-        numbers = tall * wide * g.filters * (g.channels // g.groups) + (g.taps + 32) * g.filters
-        return numbers * size + 8 * (g.places + g.height * g.width + g.taps + g.stride_rows * g.stride_columns) + 65536
-    numbers = tall * wide * g.channels + 2 * (g.taps + 1) * g.filters + 2 * g.places * g.filters + 32 * g.taps + BLOCK_K * 8
-    return numbers * size + (2 * g.places + g.taps + g.filters + g.pool_rows * g.pool_columns + 4096) * 8 + 4 * g.places * g.filters + 65536
+        filters = -(-filters // LANES) * LANES
+        channels = max(channels, filters * (channels // g.groups if g.narrow else 1))
+    numbers = tall * wide * channels + (2 * g.taps + 34) * filters + 2 * g.places * g.filters + 32 * g.taps + BLOCK_K * 8
+    words = 2 * g.places + g.height * g.width + g.taps + g.filters + g.pool_rows * g.pool_columns + g.stride_rows * g.stride_columns
+    return numbers * size + 8 * (words + 4096) + 4 * g.places * g.filters + 65536
 
 
-def _kernel(name: str, signature: str, reference, cost, grain=1) -> Kernel:
-    file = "conv_backward_native" if name.endswith(("dx", "dw")) else "conv_native"
+def _kernel(name: str, file: str, signature: str, reference, cost, grain=1) -> Kernel:
+    body = f"from gpunn.kernels.{file}_native import {name} as body"
     return register(
         Kernel(
-            name=name, operands=parse(signature), extent=first_rows, reference=reference,
-            native_text=f"from gpunn.kernels.{file} import {name} as body", geometry="cpu", cost=cost, scratch=scratch_of, grain=grain,
+            name=name, operands=parse(signature), extent=first_rows, reference=reference, native_text=body, geometry="cpu", cost=cost,
+            scratch=scratch_of, grain=grain,
         )
     )
 
 
+_FORWARD, _DX = "x, w:whole, b:row, geometry:whole:i8 -> y", "dz, w:whole, geometry:whole:i8 -> dx"
+_DW = "x, dz, geometry:whole:i8, group:const:i8 -> parts:whole"
 # y = x convolved with w, + b. Images: (rows, height * width * channels); w: (taps, filters)
-CONV = _kernel("conv", "x, w:whole, b:row, geometry:whole:i8 -> y", _forward_reference, lambda x, w, b, g, *r: _dense(g))
+CONV = _kernel("conv", "conv", _FORWARD, _forward_reference, lambda x, w, b, g, y: _dense(g))
 # the same, the largest of every pool, and which of its places that is (the first of equals)
-CONV_POOL = _kernel(
-    "conv_pool", "x, w:whole, b:row, geometry:whole:i8 -> y, at:full:i4", _pool_reference, lambda x, w, b, g, *r: _dense(g)
-)
-CONV_DX = _kernel("conv_dx", "dz, w:whole, geometry:whole:i8 -> dx", _dx_reference, lambda dz, w, g, dx: _dense(g))
+CONV_POOL = _kernel("conv_pool", "conv", f"{_FORWARD}, at:full:i4", _pool_reference, lambda x, w, b, g, *r: _dense(g))
+CONV_DX = _kernel("conv_dx", "conv_backward", _DX, _dx_reference, lambda dz, w, g, dx: _dense(g))
 CONV_POOL_DX = _kernel(
-    "conv_pool_dx", "dy, at:full:i4, w:whole, geometry:whole:i8 -> dx", _pool_dx_reference, lambda dy, at, w, g, dx: _winners(g)
+    "conv_pool_dx", "conv_backward", "dy, at:full:i4, w:whole, geometry:whole:i8 -> dx", _pool_dx_reference,
+    lambda dy, at, w, g, dx: _winners(g),
 )
 # parts[p] = the gradient of (taps + 1, filters), the bias last, from images p * group to (p + 1) * group
-CONV_DW = _kernel(
-    "conv_dw", "x, dz, geometry:whole:i8, group:const:i8 -> parts:whole", _dw_reference, lambda x, dz, g, *r: _dense(g),
-    lambda x, dz, g, group, parts: group,
-)
+CONV_DW = _kernel("conv_dw", "conv_backward", _DW, _dw_reference, lambda x, dz, g, *r: _dense(g), lambda x, dz, g, group, parts: group)
 CONV_POOL_DW = _kernel(
-    "conv_pool_dw", "x, dy, at:full:i4, geometry:whole:i8, group:const:i8 -> parts:whole", _pool_dw_reference,
+    "conv_pool_dw", "conv_backward", "x, dy, at:full:i4, geometry:whole:i8, group:const:i8 -> parts:whole", _pool_dw_reference,
     lambda x, dy, at, g, *r: _winners(g), lambda x, dy, at, g, group, parts: group,
+)
+# the same of geometries `by_lanes`
+CONV_LANES = _kernel("conv_lanes", "conv_lanes", _FORWARD, _forward_reference, lambda x, w, b, g, y: _lanes(g))
+CONV_LANES_DX = _kernel("conv_lanes_dx", "conv_lanes", _DX, _dx_reference, lambda dz, w, g, dx: _lanes(g))
+CONV_LANES_DW = _kernel(
+    "conv_lanes_dw", "conv_lanes_dw", _DW, _dw_reference, lambda x, dz, g, *r: _lanes(g), lambda x, dz, g, group, parts: group
 )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba import carray, njit
 
 from gpunn.kernels.conv_narrow_native import is_narrow, narrow_dw, narrow_dx
-from gpunn.kernels.conv_places import image_at, image_without, panel, prepared, products, take
+from gpunn.kernels.conv_places import add_rows, image_at, image_without, panel, prepared, products, take
 from gpunn.kernels.gemm_native import _transpose
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, tile
 from gpunn.kernels.native import PLAIN, address, pointer
@@ -131,13 +131,7 @@ def _dense_dw(source, plane, dz, places, taps, starts, g, parts, part, more):
                 c = total + (k * cout + column) * size
                 products(parts, starts, m, address(places), count, dz + column * size, cout, n, c, cout, c if more else 0, cout)
     bias = carray(pointer(total + depth * cout * size, parts), (cout,))
-    d = carray(pointer(dz, parts), (count * cout,))
-    if not more:
-        bias[:] = parts.dtype.type(0)
-    for p in range(count):
-        row = d[p * cout : (p + 1) * cout]
-        for c in range(cout):
-            bias[c] += row[c]
+    add_rows(carray(pointer(dz, parts), (count * cout,)), cout, not more, bias)
 
 
 @njit(**_fast)

@@ -1,4 +1,4 @@
-"""The CPU's convolutions of many small groups (depthwise ones among them): vectors reach over the groups' filters. Needs Numba.
+"""The CPU's convolutions of many small groups (a few filters a channel among them): vectors reach over the groups' filters. Needs Numba.
 
 Each filter sees but its group's channels, so tiles of the ordinary kind would use a lane or two of a vector. Here the image is laid out
 with a channel for every filter, once for each of a group's channels ("planes"); then filter f of every sum needs number f only. Backward
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import carray, njit
 
-from gpunn.kernels.conv_places import border, take
+from gpunn.kernels.conv_places import add_rows, border, take
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, gather_tile
 from gpunn.kernels.native import PLAIN, address, move, pointer
 from gpunn.kernels.windows import NARROW
@@ -88,9 +88,6 @@ def _lay_out(x, i, g, tall, wide, area):
     rows, n = min(height, tall - top), min(width, wide - left)
     for r in range(rows):
         to, start = ((top + r) * wide + left) * cout, r * width * cin
-        if own == 1 and each == 1:
-            move(address(x) + (i * x.shape[1] + start) * x.itemsize, address(area) + to * x.itemsize, n * cout * x.itemsize)
-            continue
         for k in range(each):
             for p in range(n):
                 first = k * plane + to + p * cout
@@ -102,26 +99,24 @@ def _lay_out(x, i, g, tall, wide, area):
 
 
 @njit(**_fast)
-def _as_it_is(g, bordered):
-    return not bordered and g[2, 0] == g[14, 0] and g[5, 0] == g[14, 0]
+def _prepared(g, like, scratch):
+    """-> (height and width of a laid out image, places, taps, room for starts, room for an image, its border zero)."""
+    _, tall, wide = border(g)
+    plane = tall * wide * g[5, 0]
+    places, taps, at = _windows(g, wide, plane, scratch)
+    starts, at = take(at, ROWS_N, np.int64(0))
+    area, _ = take(at, plane * (g[2, 0] // g[14, 0]), like)
+    area[:] = like.dtype.type(0)
+    return tall, wide, places, taps, starts, area
 
 
 @njit(**_fast)
 def narrow(x, w, b, g, y, lo, hi, scratch):
     cout = g[5, 0]
-    bordered, tall, wide = border(g)
-    plane = tall * wide * cout
-    places, taps, at = _windows(g, wide, plane, scratch)
-    starts, at = take(at, ROWS_N, np.int64(0))
-    direct = _as_it_is(g, bordered)
-    area, at = take(at, 1 if direct else plane * (g[2, 0] // g[14, 0]), y)
-    area[:] = y.dtype.type(0)
+    tall, wide, places, taps, starts, area = _prepared(g, y, scratch)
     for i in range(lo, hi):
-        source = address(x) + i * x.shape[1] * x.itemsize
-        if not direct:
-            _lay_out(x, i, g, tall, wide, area)
-            source = address(area)
-        _sums(y, source, places, starts, taps, address(w), cout, cout, address(y) + i * y.shape[1] * y.itemsize, cout, address(b), 0)
+        _lay_out(x, i, g, tall, wide, area)
+        _sums(y, address(area), places, starts, taps, address(w), cout, cout, address(y) + i * y.shape[1] * y.itemsize, cout, address(b), 0)
 
 
 @njit(**_fast)
@@ -163,8 +158,7 @@ def narrow_dx(dz, w, g, dx, lo, hi, scratch):
     taps, weights, begins, at = _phases(w, g, above, before, wide, at)
     starts, at = take(at, ROWS_N, np.int64(0))
     area, at = take(at, tall * wide * cout, dx)
-    direct = each == 1 and own == 1
-    plane, at = take(at, 1 if direct else ROWS_N * cout, dx)
+    plane, at = take(at, ROWS_N * cout, dx)
     area[:] = dx.dtype.type(0)
     rows, columns = min(g[3, 0], tall - above), min(g[4, 0], wide - before)
     for i in range(lo, hi):
@@ -178,9 +172,6 @@ def narrow_dx(dz, w, g, dx, lo, hi, scratch):
             for u in range(1 if whole else (height - phase // sc + sr - 1) // sr):
                 source = address(area) + u * wide * cout * size
                 to = ((phase // sc + u * sr) * width + phase % sc) * cin
-                if direct:
-                    _sums(dx, source, places[:n], starts, some, first, cout, cout, address(dx[i]) + to * size, sc * cin, 0, 0)
-                    continue
                 for k in range(each):
                     for p in range(0, n, ROWS_N):
                         m = min(ROWS_N, n - p)
@@ -197,25 +188,12 @@ def narrow_dx(dz, w, g, dx, lo, hi, scratch):
 @njit(**_fast)
 def narrow_dw(x, dz, g, group, parts, lo, hi, scratch):
     size, cout = parts.itemsize, g[5, 0]
-    bordered, tall, wide = border(g)
-    plane = tall * wide * cout
-    places, taps, at = _windows(g, wide, plane, scratch)
-    starts, at = take(at, ROWS_N, np.int64(0))
-    direct = _as_it_is(g, bordered)
-    area, at = take(at, 1 if direct else plane * (g[2, 0] // g[14, 0]), parts)
-    area[:] = parts.dtype.type(0)
+    tall, wide, places, taps, starts, area = _prepared(g, parts, scratch)
     for i in range(lo, hi):
-        source, more = address(x) + i * x.shape[1] * size, i % group[0] != 0
-        if not direct:
-            _lay_out(x, i, g, tall, wide, area)
-            source = address(area)
+        more = i % group[0] != 0
+        _lay_out(x, i, g, tall, wide, area)
         total = address(parts) + i // group[0] * parts.shape[1] * size
         upstream = address(dz) + i * dz.shape[1] * size
-        _sums(parts, source, taps, starts, places, upstream, cout, cout, total, cout, total if more else 0, cout)
+        _sums(parts, address(area), taps, starts, places, upstream, cout, cout, total, cout, total if more else 0, cout)
         bias = carray(pointer(total + taps.size * cout * size, parts), (cout,))
-        if not more:
-            bias[:] = parts.dtype.type(0)
-        for p in range(places.size):
-            row = dz[i, p * cout : (p + 1) * cout]
-            for f in range(cout):
-                bias[f] += row[f]
+        add_rows(dz[i], cout, not more, bias)

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numba import carray, njit
 
+from gpunn.kernels.ahead_native import AHEAD
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, gather_tile
-from gpunn.kernels.native import PLAIN, address, move, pointer
+from gpunn.kernels.native import PLAIN, address, move, pointer, prefetch
 
 _ARGUMENTS = "places, table, count, b, ldb, c, ldc, begin, step, rest"
 _narrow, _single = ([gather_tile(r, min(v, VECTORS_N), True) for v in (1, 2, 3)] for r in (ROWS_N, 1))
@@ -19,6 +20,25 @@ def take(at, count, like):
     """-> (an array in private memory, where the next may begin)."""
     area = carray(pointer(at, like), (count,))
     return area, (at + count * area.itemsize + 63) // 64 * 64
+
+
+@njit(**_fast)
+def add_rows(d, columns, assign, out):
+    """out (+)= the sum of the rows of a flat matrix: a bias's gradient."""
+    if assign:
+        out[:] = d.dtype.type(0)
+    fours = d.size // (4 * columns) * 4 * columns
+    for first in range(0, fours, 4 * columns):  # four at a time: each waits for the one before
+        second, third, fourth = first + columns, first + 2 * columns, first + 3 * columns
+        for k in range(first, first + 4 * columns, 64 // d.itemsize):
+            prefetch(d, k + AHEAD // d.itemsize)
+        p, q, r, s = d[first:second], d[second:third], d[third:fourth], d[fourth : fourth + columns]
+        for c in range(columns):
+            out[c] += (p[c] + q[c]) + (r[c] + s[c])
+    for first in range(fours, d.size, columns):
+        row = d[first : first + columns]
+        for c in range(columns):
+            out[c] += row[c]
 
 
 @njit(**_fast)

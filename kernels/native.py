@@ -73,16 +73,18 @@ def move(typingctx, source, target, size):
     return types.void(types.int64, types.int64, types.int64), codegen
 
 
-def _prefetching(write: int, level: int) -> Any:
-    """What compiles to a prefetch of a cache line; level: 3 for the first-level cache, 2 for the second."""
+def ask_for(builder: Any, where: Any, write: int, level: int) -> None:
+    """Emits a prefetch of the cache line at a pointer; level: 3 for the first-level cache, 2 for the second."""
+    i32, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(function, [builder.bitcast(where, byte), i32(write), i32(level), i32(1)])
 
+
+def _prefetching(write: int, level: int) -> Any:
     def codegen(context, builder, signature, args):
         data = cgutils.create_struct_proxy(signature.args[0])(context, builder, value=args[0]).data
-        i32 = ir.IntType(32)
-        kind = ir.FunctionType(ir.VoidType(), [ir.IntType(8).as_pointer(), i32, i32, i32])
-        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-        where = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer())
-        builder.call(function, [where, i32(write), i32(level), i32(1)])
+        ask_for(builder, builder.gep(data, [args[1]]), write, level)
         return context.get_dummy_value()
 
     return codegen

@@ -46,6 +46,11 @@ class Windows(NamedTuple):
         """Whether groups (of a depthwise convolution, channels) have too few filters to fill a CPU's vectors."""
         return self.groups > 1 and self.filters // self.groups <= NARROW
 
+    def by_lanes(self, lanes: int) -> bool:
+        """Whether groups have as many filters as channels and fill a CPU's vectors evenly, whose `lanes` numbers can change places."""
+        own = self.filters // self.groups
+        return self.groups > 1 and self.filters == self.channels and own <= lanes and own & (own - 1) == 0
+
     @property
     def places(self) -> int:
         return self.out_height * self.out_width

@@ -23,6 +23,10 @@ class Convolution:
         self.geometry = ops.asarray(windows.array())
         self.direct = windows.groups > 1 or windows.taps <= FEW
 
+    def _lanes(self, dtype: Any) -> bool:
+        """On a CPU: whether tiles whose lanes are channels do it."""
+        return self.g.by_lanes(self.ops.turning // dtype.itemsize or 1)
+
     # ------------------------------------------------------------------ forward
     def forward(self, x: Any, kernel: Any, bias: Any) -> Any:
         """(rows, places * filters), on a CPU with the bias."""
@@ -30,7 +34,7 @@ class Convolution:
         y = ops.empty((rows, g.places * g.filters), x.dtype)
         w = kernel.reshape(g.taps, g.filters)
         if ops.chains:
-            ops.launch(conv.CONV, matrix(x), w, _bias(ops, bias, g, x.dtype), self.geometry, y)
+            ops.launch(conv.CONV_LANES if self._lanes(x.dtype) else conv.CONV, matrix(x), w, _bias(ops, bias, g, x.dtype), self.geometry, y)
         elif self.direct:
             ops.launch(conv_device.CONV_DIRECT, x, w, self.geometry, y)
         else:
@@ -59,7 +63,7 @@ class Convolution:
             parts = ops.empty((-(-rows // group), (g.taps + 1) * g.filters), x.dtype)
             images, dz = matrix(x), matrix(dz)
             if at is None:
-                ops.launch(conv.CONV_DW, images, dz, self.geometry, group, parts)
+                ops.launch(conv.CONV_LANES_DW if self._lanes(x.dtype) else conv.CONV_DW, images, dz, self.geometry, group, parts)
             else:
                 ops.launch(conv.CONV_POOL_DW, images, dz, at, self.geometry, group, parts)
             if kernel.learns:
@@ -89,7 +93,7 @@ class Convolution:
         dx = ops.empty((rows, g.height * g.width * g.channels), dz.dtype)
         dz = matrix(dz)
         if ops.chains and at is None:
-            ops.launch(conv.CONV_DX, dz, w, self.geometry, dx)
+            ops.launch(conv.CONV_LANES_DX if self._lanes(dz.dtype) else conv.CONV_DX, dz, w, self.geometry, dx)
         elif ops.chains:
             ops.launch(conv.CONV_POOL_DX, dz, at, w, self.geometry, dx)
         elif self.direct:

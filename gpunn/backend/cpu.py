@@ -112,6 +112,15 @@ class CpuBackend(Backend):
     def _recording(self, program: CpuProgram | None) -> None:
         self._threads_own.program = program
 
+    @property
+    def turning(self) -> int:
+        """Bytes of a vector whose numbers can change places in one go; 0: none."""
+        if not self.compiled:
+            return 0
+        from gpunn.kernels.lane_tiles import TURNS, VECTOR
+
+        return VECTOR if TURNS else 0
+
     def empty(self, shape: tuple[int, ...], dtype: Any = "float32") -> np.ndarray:
         """An array that starts on a cache line: threads that share it by rows or columns do not meet in one."""
         size, kind = math.prod(shape), np.dtype(dtype)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpunn.callbacks.base import Callback
-from gpunn.callbacks.batches import Every, frequency
+from gpunn.callbacks.batches import Saving
 
 FORMAT = "gpunn-backup-1"
 
@@ -27,7 +27,7 @@ class Resumed:
     again: Callable[[], None] | None = None
 
 
-class BackupAndRestore(Callback):
+class BackupAndRestore(Saving):
     """Keeps the state of a training in `backup_dir`; `fit` started again with the same arguments goes on there and ends bit-identically.
 
     Kept are the weights, the optimizer's state and rate, the random state, which layers learn, the place in the epoch with its sums so far,
@@ -42,7 +42,6 @@ class BackupAndRestore(Callback):
     another model or other data.
     """
 
-    every_batch = False
     last = True
 
     def __init__(
@@ -52,12 +51,8 @@ class BackupAndRestore(Callback):
         if not os.fspath(backup_dir):
             raise ValueError("BackupAndRestore: backup_dir must name a folder. Received: an empty name.")
         self.backup_dir = pathlib.Path(backup_dir)
-        self.save_freq, every = save_freq, frequency("save_freq", save_freq, "BackupAndRestore")
+        self.save_every(save_freq, "BackupAndRestore")
         self.double_checkpoint, self.delete_checkpoint = bool(double_checkpoint), bool(delete_checkpoint)
-        self._every = every if isinstance(every, Every) else None
-        if self._every is not None:
-            self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
-        self._epoch = 0
         self._training: Any = None
         self._others: list[Any] = []
 
@@ -122,17 +117,8 @@ class BackupAndRestore(Callback):
         self._epoch = state["epoch"]
 
     # ------------------------------------------------------------------ keeping
-    def batches_left(self) -> int | None:
-        return None if self._every is None else self._every.left()
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._epoch = epoch
-        if self._every is not None:
-            self._every.epoch()
-
-    def _after_batch(self, batch: int, logs: Any = None) -> None:
-        if self._every is not None and self._every.due(batch):
-            self._save({})
+    def _save_batch(self, batch: int, logs: Any) -> None:
+        self._save({})
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         self._epoch = epoch + 1

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from gpunn.callbacks.base import Callback
+
 
 class Every:
     """Counts train batches across epochs; `due` says when N of them have run since it last said so."""
@@ -38,3 +40,31 @@ def frequency(name: str, value: Any, where: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"Unrecognized {name} of {where}: {value!r}. Expected 'epoch' or a number of batches of at least 1.")
     return Every(value)
+
+
+class Saving(Callback):
+    """Saves after epochs or after every so many train batches: a subclass calls `save_every` in its constructor and gives `_save_batch`."""
+
+    every_batch = False
+
+    def save_every(self, save_freq: Any, where: str) -> None:
+        self.save_freq, every = save_freq, frequency("save_freq", save_freq, where)
+        self._every = every if isinstance(every, Every) else None
+        if self._every is not None:
+            self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
+        self._epoch = 0
+
+    def batches_left(self) -> int | None:
+        return None if self._every is None else self._every.left()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._epoch = epoch
+        if self._every is not None:
+            self._every.epoch()
+
+    def _after_batch(self, batch: int, logs: Any = None) -> None:
+        if self._every is not None and self._every.due(batch):
+            self._save_batch(batch, logs)
+
+    def _save_batch(self, batch: int, logs: Any) -> None:
+        raise NotImplementedError

@@ -3,12 +3,12 @@
 import os
 from typing import Any
 
-from gpunn.callbacks.batches import Every, frequency
+from gpunn.callbacks.batches import Saving
 from gpunn.callbacks.monitor import Monitor, number
 from gpunn.logs import Logs
 
 
-class ModelCheckpoint(Monitor):
+class ModelCheckpoint(Monitor, Saving):
     """Saves the model (`Model.save`) or its weights (`Model.save_weights`). Keras's arguments and rules; a file is the old or the new one.
 
     Arguments: ``filepath``, a name in which ``{epoch}`` (from 1), ``{batch}`` (from 1) and entries of the logs are filled in, as in
@@ -20,8 +20,6 @@ class ModelCheckpoint(Monitor):
     KeyError for a name in the path that is not in the logs, and see `Monitor`.
     """
 
-    every_batch = False
-
     def __init__(
         self, filepath: Any, monitor: str = "val_loss", verbose: int = 0, save_best_only: bool = False, save_weights_only: bool = False,
         mode: str = "auto", save_freq: Any = "epoch", initial_value_threshold: float | None = None,
@@ -32,11 +30,7 @@ class ModelCheckpoint(Monitor):
         )
         self.filepath, self.verbose = os.fspath(filepath), verbose
         self.save_best_only, self.save_weights_only = bool(save_best_only), bool(save_weights_only)
-        self.save_freq, every = save_freq, frequency("save_freq", save_freq, "ModelCheckpoint")
-        self._epoch = 0
-        self._every = every if isinstance(every, Every) else None
-        if self._every is not None:
-            self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
+        self.save_every(save_freq, "ModelCheckpoint")
 
     def check(self, model: Any) -> None:
         from gpunn.models.saving import format_of  # models stand above callbacks
@@ -45,17 +39,8 @@ class ModelCheckpoint(Monitor):
         if self.save_best_only:
             super().check(model)
 
-    def batches_left(self) -> int | None:
-        return None if self._every is None else self._every.left()
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._epoch = epoch
-        if self._every is not None:
-            self._every.epoch()
-
-    def _after_batch(self, batch: int, logs: Any = None) -> None:
-        if self._every is not None and self._every.due(batch):
-            self._save(self._epoch, batch, logs)
+    def _save_batch(self, batch: int, logs: Any) -> None:
+        self._save(self._epoch, batch, logs)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self._every is None:

@@ -15,6 +15,13 @@ CONVOLUTIONS = [
     Windows(6, 6, 8, 4, 4, 50, 3, 3),
     Windows(4, 4, 3, 4, 4, 6, 2, 2, top=0, left=1, groups=3),
 ]
+DEPTHWISE = [
+    Windows(5, 6, 3, 3, 4, 3, 3, 3, groups=3),
+    Windows(6, 5, 40, 6, 5, 40, 3, 3, top=1, left=1, groups=40),
+    Windows(7, 8, 2, 4, 4, 2, 3, 3, 2, 2, top=1, groups=2),
+    Windows(1, 9, 5, 1, 7, 5, 1, 3, groups=5),
+    Windows(9, 9, 16, 5, 5, 16, 3, 3, dilation_rows=2, dilation_columns=2, groups=16),
+]
 POOLINGS = [
     Windows(5, 6, 3, 2, 3, 3, 2, 2, 2, 2),
     Windows(6, 5, 4, 3, 3, 4, 3, 3, 2, 2, top=0, left=1),  # overlapping, padded
@@ -46,6 +53,7 @@ def _coarse(m, *shape):
 def _convolution(name):
     def make(m, rows, columns):
         g = chosen(CONVOLUTIONS, rows, columns)
+        g = chosen(DEPTHWISE, rows, columns) if "lanes" in name else g
         g = halved(g) if "pool" in name else g._replace(groups=1) if "2" in name else g
         images, places = g.height * g.width * g.channels, g.places * g.filters
         pooled, group = g.pooled[0] * g.pooled[1] * g.filters, group_of(rows)
@@ -69,7 +77,7 @@ def _convolution(name):
             "conv_direct_dw": lambda: [
                 _image(m, rows, g), m.small(rows, places), g.array(), rows, float(columns % 2), m.small(g.taps * g.filters, 1)
             ],
-        }[name]()
+        }[name.replace("_lanes", "")]()
 
     return make
 
@@ -114,7 +122,7 @@ def _global(m, rows, columns):
 MAKERS = {
     **{n: _convolution(n) for n in (
         "conv", "conv_pool", "conv_dx", "conv_pool_dx", "conv_dw", "conv_pool_dw", "im2col", "col2im", "conv_direct", "conv_direct_dx",
-        "conv_direct_dw",
+        "conv_direct_dw", "conv_lanes", "conv_lanes_dx", "conv_lanes_dw",
     )},
     **{n: _pooling(n) for n in ("max_pool", "max_pool_bwd", "average_pool", "average_pool_bwd")},
     "moment_parts": lambda m, r, c: [m.real(r, c) + m.dtype.type(64), -(-r // 3) if r else 1, m.blank(min(r, 3), 2 * c)],

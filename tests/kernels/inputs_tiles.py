@@ -1,5 +1,7 @@
 """Inputs of the products by tiles: `rows` x `columns` is the result; sums of all lengths, none among them."""
 
+from draws import added
+
 from gpunn.kernels import products
 from gpunn.kernels.record import REGISTRY
 
@@ -17,7 +19,7 @@ def _product(kind, then=None):
             return [a, b, inner, m.real(columns), m.blank(rows, columns)]
         if then == "relu_bwd":
             return [a, b, inner, m.real(rows, columns), m.blank(rows, columns)]
-        return [a, b, inner, float((rows + columns) % 2), m.real(rows, columns)]
+        return [a, b, inner, added(rows, columns), m.real(rows, columns)]
 
     return make
 

@@ -36,7 +36,7 @@ def test_as_keras(case, sim_with, cpu):
     y, vjp = jax.vjp(lambda values, x: theirs.stateless_call(values, [], x)[0], values, jax.numpy.asarray(x))
     dy = rng.standard_normal(y.shape)
     gradients, dx = vjp(jax.numpy.asarray(dy, y.dtype))
-    near = {"rtol": 1e-10, "atol": 1e-10} if "verage" not in name else {"rtol": 1e-6, "atol": 1e-7}  # Keras: means in float32
+    near = {"rtol": 1e-10, "atol": 1e-10}
     for ops in backends(sim_with):
         ours = getattr(layers, name)(*arguments, **options)
         ours.backend = ops

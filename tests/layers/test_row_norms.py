@@ -83,7 +83,7 @@ def test_twenty_steps_as_keras_takes_them(cpu):
     assert ours.recordable
     assert_same_history(ours.fit(x, y, **options), theirs.fit(x, y, **options))
     for name, a, b in zip([v.path for v in theirs.weights], ours.get_weights(), theirs.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=5e-6, err_msg=name)  # Keras keeps the weights of one of them in float32
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-9, err_msg=name)
 
 
 def test_normalized_rows():

@@ -12,7 +12,7 @@ from gpunn import losses
 
 pytestmark = pytest.mark.usefixtures("cpu")
 OURS = {n: c for n, c in CASES.items() if c.keras}
-EQUAL = {"rtol": 1e-6, "atol": 1e-7}  # Keras takes means in float32
+EQUAL = {"rtol": 1e-9, "atol": 1e-12}
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ LABELS = RNG.integers(0, 4, ROWS)
 BITS = (X[:, :1] + RNG.standard_normal((ROWS, 1)) > 0).astype(float)
 NUMBERS = RNG.standard_normal((ROWS, 4))
 WEIGHTS = RNG.uniform(0, 2, ROWS)
-NEAR = 2e-6  # Keras counts and averages in float32
+NEAR = 1e-9
 OPTIONS = {"batch_size": BATCH, "epochs": 2, "shuffle": False, "verbose": 0}
 
 BINARY = [
@@ -61,7 +61,7 @@ def test_logs_are_keras(kind, weighted):
     y = MODELS[kind][3]
     ours, theirs = both(kind, weighted)
     options = OPTIONS | ({"sample_weight": WEIGHTS} if weighted else {})
-    held = (X[:30], y[:30], WEIGHTS[:30]) if weighted else (X[:30], y[:30])
+    held = (X[:27], y[:27], WEIGHTS[:27]) if weighted else (X[:27], y[:27])  # a short batch of 3, as ROWS have one
     with np.errstate(all="ignore"):
         before = ours.backend.reads
         mine = ours.fit(X, y, validation_data=held, **options)

@@ -1,74 +1,18 @@
 """Files that are damaged, foreign or hostile: one clear error each, nothing is run or touched, the model stays as it was."""
 
 import io
-import json
 import pickle
 import zipfile
 
 import numpy as np
 import pytest
+from written_files import configured, cut, made, written, zipped
 
-import gpunn
-from gpunn import callbacks
-from gpunn import layers as L
 from gpunn.models import load_model
-from gpunn.models.files import kinds
 
 h5py = pytest.importorskip("h5py")
 pytest.importorskip("safetensors")
 pytestmark = pytest.mark.usefixtures("cpu")
-X = np.random.default_rng(0).standard_normal((16, 6)).astype("float32")
-
-
-def made(units=5):
-    hidden = [L.Dense(units, "relu", name="hidden"), L.BatchNormalization(name="norm")]
-    model = gpunn.Sequential([L.Input((6,)), *hidden, L.Dense(3, name="last")])
-    model.compile("adam", "mse", ["mae"])
-    return model
-
-
-def written(path):
-    model = made()
-    model.train_on_batch(X, X[:, :3])
-    whole = path.suffix == ".keras" or path.name == "m.h5"
-    (model.save if whole else model.save_weights)(path)
-    return model
-
-
-# ---------------------------------------------------------------------- ways to damage
-def cut(path):
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-
-
-def zipped(path, change):
-    """The archive with its members, a dict, changed."""
-    with zipfile.ZipFile(path) as archive:
-        members = {name: archive.read(name) for name in archive.namelist()}
-    change(members)
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in members.items():
-            archive.writestr(name, data, zipfile.ZIP_DEFLATED if len(data) > 10**6 else zipfile.ZIP_STORED)
-
-
-def configured(change):
-    """The JSON of the model changed, wherever it stands."""
-
-    def damage(path):
-        if path.suffix == ".h5":
-            with h5py.File(path, "a") as file:
-                config = json.loads(file.attrs["model_config"])
-                change(config)
-                file.attrs["model_config"] = json.dumps(config)
-            return
-
-        def within(members):
-            config = json.loads(members["config.json"])
-            change(config)
-            members["config.json"] = json.dumps(config)
-
-        zipped(path, within)
-
-    return damage
 
 
 def layer_of(number, **values):
@@ -249,135 +193,3 @@ def test_directories_and_archives_of_others(tmp_path):
         load_model(tmp_path / "m.h5")
     with pytest.raises(FileNotFoundError, match=r"No weights file at .*nowhere"):
         made().load_weights(tmp_path / "nowhere.weights.h5")
-
-
-def test_safetensors(tmp_path):
-    path = tmp_path / "m.safetensors"
-    model = written(path)
-    target = made()
-    target.load_weights(path)
-    np.testing.assert_array_equal(target.predict(X), model.predict(X))
-    gpunn.Sequential([L.Input((6,)), L.Dense(5, "relu"), L.BatchNormalization(), L.Dense(3)]).load_weights(path)  # by their order
-    before = target.get_weights()
-    for other, message in (
-        (made(4), r"weight hidden/kernel has shape \(6, 4\). Received: \(6, 5\)"),
-        (gpunn.Sequential([L.Input((6,)), L.Dense(5, name="hidden")]), "2 weights. Received: 8; missing: none; unknown: last/bias"),
-    ):
-        with pytest.raises(ValueError, match=message):
-            other.load_weights(path)
-    with pytest.raises(ValueError, match="holds weights alone"):
-        load_model(path)
-    from safetensors.numpy import save_file
-
-    save_file({p.name: np.zeros(p.shape, "i4") for p in target.parameters}, path)
-    with pytest.raises(ValueError, match=r"is of floating numbers. Received: dtype I32"):
-        target.load_weights(path)
-    written(path)
-    cut(path)
-    with pytest.raises(ValueError, match=r"m.safetensors: no whole .safetensors file"):
-        target.load_weights(path)
-    assert all(np.array_equal(a, b) for a, b in zip(before, target.get_weights(), strict=True))
-
-
-@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.weights.h5"])
-def test_weights_of_another_model_change_nothing(tmp_path, name):
-    written(tmp_path / name)
-    for other, message in (
-        (made(4), r"weight hidden/kernel has shape \(6, 4\). Received: \(6, 5\)"),
-        (gpunn.Sequential([L.Input((6,)), L.Dense(5), L.Dense(3), L.Dense(1)]), "(layers with weights|expected 2 weights)"),
-        (gpunn.Sequential([L.Input((6,)), L.Dense(5, use_bias=False), L.BatchNormalization(), L.Dense(3)]), "expected 1 weights"),
-    ):
-        before = other.get_weights()
-        with pytest.raises(ValueError, match=message):
-            other.load_weights(tmp_path / name)
-        assert all(np.array_equal(a, b) for a, b in zip(before, other.get_weights(), strict=True))
-
-
-def test_another_optimizers_state_stays_out_with_a_warning(tmp_path):
-    model = written(tmp_path / "m.weights.h5")
-    other = made()
-    other.compile("sgd", "mse")
-    with pytest.warns(UserWarning, match="holds the state of the optimizer Adam, which SGD cannot use"):
-        other.load_weights(tmp_path / "m.weights.h5")
-    np.testing.assert_array_equal(other.predict(X), model.predict(X))
-    assert other.optimizer.steps == 0
-
-
-def test_what_compile_cannot_be_read_is_said_with_the_way_around(tmp_path):
-    model = written(tmp_path / "m.keras")
-    configured(lambda c: c["compile_config"]["optimizer"].update(class_name="Adafactor"))(tmp_path / "m.keras")
-    with pytest.raises(ValueError, match=r"Unknown optimizer: 'Adafactor'.*compile=False loads the model without"):
-        load_model(tmp_path / "m.keras")
-    np.testing.assert_array_equal(load_model(tmp_path / "m.keras", compile=False).predict(X), model.predict(X))
-
-
-# ---------------------------------------------------------------------- writing
-@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.weights.h5", "m.safetensors", "m.npz"])
-def test_an_interrupted_save_leaves_the_old_file(tmp_path, monkeypatch, name):
-    path = tmp_path / name
-    model = written(path)
-    before = path.read_bytes()
-
-    def interrupted(*arguments):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("os.replace", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        (model.save if name in ("m.keras", "m.h5", "m.npz") else model.save_weights)(path)
-    assert path.read_bytes() == before and [f.name for f in tmp_path.iterdir()] == [name]
-
-
-@pytest.mark.parametrize(
-    ("name", "extra"), [("m.keras", "hdf5"), ("m.h5", "hdf5"), ("m.weights.h5", "hdf5"), ("m.safetensors", "safetensors")]
-)
-def test_a_missing_extra_names_its_command(tmp_path, monkeypatch, name, extra):
-    model = written(tmp_path / name)
-    monkeypatch.setattr(kinds, "find_spec", lambda package: None)
-    command = rf"Install it with: pip install \"gpunn\[{extra}\]\""
-    whole = name in ("m.keras", "m.h5")
-    for call in ((model.save if whole else model.save_weights), model.load_weights, *([load_model] if whole else [])):
-        with pytest.raises(ImportError, match=command):
-            call(tmp_path / name)
-    keeper = callbacks.ModelCheckpoint(tmp_path / "again" / name, save_weights_only=not whole)
-    before = model.get_weights()
-    with pytest.raises(ImportError, match=command):  # before the first epoch, not after it
-        model.fit(X, X[:, :3], verbose=0, callbacks=[keeper])
-    assert all(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True))
-
-
-def test_formats_that_hold_only_one_of_both(tmp_path):
-    model = made()
-    for name in ("m.weights.h5", "m.safetensors"):
-        with pytest.raises(ValueError, match=r"this format holds weights alone. Use save_weights"):
-            model.save(tmp_path / name)
-    with pytest.raises(ValueError, match="this format holds whole models"):
-        model.save_weights(tmp_path / "m.keras")
-    with pytest.raises(ValueError, match="holds weights alone"):
-        model.fit(X, X[:, :3], verbose=0, callbacks=[callbacks.ModelCheckpoint(tmp_path / "m.weights.h5")])
-    (tmp_path / "m.keras").mkdir()
-    with pytest.raises(ValueError, match="which is a directory"):
-        model.save(tmp_path / "m.keras")
-
-
-def test_the_same_model_gives_the_same_bytes(tmp_path):
-    model = written(tmp_path / "a.keras")
-    model.save(tmp_path / "b.keras")
-    assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
-
-
-@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.npz"])
-def test_saved_on_a_device_and_loaded_on_the_cpu_and_back(tmp_path, sim_with, name):
-    """Every bit the same; the device goes on training where the CPU left."""
-    sim_with()
-    model = written(tmp_path / "start.keras").to("sim")
-    model.train_on_batch(X, X[:, :3])
-    model.save(tmp_path / name)
-    there = load_model(tmp_path / name)
-    assert there.backend.name != model.backend.name and there.optimizer.iterations == 2
-    assert all(np.array_equal(a, b) for a, b in zip(there.get_weights(), model.get_weights(), strict=True))
-    there.save(tmp_path / name)
-    with gpunn.device("sim"):
-        back = load_model(tmp_path / name)
-    for one in (model, back):
-        one.train_on_batch(X, X[:, :3])
-    assert all(np.array_equal(a, b) for a, b in zip(back.get_weights(), model.get_weights(), strict=True))

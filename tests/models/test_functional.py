@@ -1,15 +1,14 @@
-"""Functional models: graphs, sharing, sub-models, models within, classes of the user's; summaries and pictures; what is refused."""
-
-import json
+"""Functional models: graphs, sharing, sub-models, models within, classes of the user's."""
 
 import graphs
 import numpy as np
 import pytest
+from own_model import Own
 
 import gpunn
 from gpunn import layers
-from gpunn.layers import Add, BatchNormalization, Concatenate, Dense, Dropout, Input, Lambda
-from gpunn.models import Functional, Model, Sequential, clone_model
+from gpunn.layers import Add, BatchNormalization, Concatenate, Dense, Dropout, Input
+from gpunn.models import Functional, Model, Sequential
 
 pytestmark = pytest.mark.usefixtures("cpu")
 RNG = np.random.default_rng(1)
@@ -167,20 +166,6 @@ def test_two_models_that_train_in_turns():
     assert len(recorded) == 2, "each step once"
 
 
-class Own(Model):
-    def __init__(self, **named):
-        super().__init__(**named)
-        self.hidden = [Dense(8, activation="relu"), Dense(8, activation="relu")]
-        self.drop, self.out = Dropout(0.4), Dense(2)
-
-    def call(self, x, training=False):
-        a = self.hidden[0](x)
-        b = Add()([a, self.hidden[1](a)])
-        if training:
-            b = self.drop(b)
-        return self.out(b)
-
-
 def test_a_class_of_the_users():
     model = Own(name="own")
     assert model.name == "own" and not model.built and len(model.layers) == 4
@@ -244,140 +229,3 @@ def test_on_the_simulated_device(graph, sim_with, float64):
             results.append((history["loss"], *model.get_weights(), model.predict(x, verbose=0)))
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9)
-
-
-# ------------------------------------------------------------------ configurations, copies, pictures
-@pytest.mark.parametrize("graph", ["chain", "residual", "moved", "many", "shared", "nested"])
-def test_configuration_and_clone(graph):
-    model, x, _ = getattr(graphs, graph)(gpunn)
-    config = json.loads(json.dumps(model.get_config()))
-    again, copy = Functional.from_config(config), clone_model(model)
-    assert json.loads(json.dumps(again.get_config())) == config
-    for other in (again, copy):
-        assert [w.shape for w in other.get_weights()] == [w.shape for w in model.get_weights()]
-        assert not np.array_equal(other.get_weights()[0], model.get_weights()[0])
-        other.set_weights(model.get_weights())
-        for a, b in zip(layers.graph.flat(model.predict(x, verbose=0)), layers.graph.flat(other.predict(x, verbose=0)), strict=True):
-            np.testing.assert_array_equal(a, b)
-
-
-def double(x):
-    return 2 * x
-
-
-def double_backward(dy, x):
-    return 2 * dy
-
-
-def test_clone_with_a_function_and_lambdas_in_files(tmp_path):
-    model = Sequential([Input((6,)), Dense(4), Lambda(double, backward=double_backward), Dense(2)])
-    last = model.layers[-1]
-    wider = clone_model(model, clone_function=lambda layer: Dense(7) if layer is last else layer)
-    assert wider.output_shape == (None, 7) and wider.layers[1] is model.layers[1]
-    model.compile("sgd", "mse")
-    model.fit(X, Y, verbose=0)
-    assert "launch by launch" in model.explain(print_fn=str)
-    model.save(tmp_path / "m.npz")
-    with pytest.raises(ValueError, match=r"Unknown function: 'double'. Pass custom_objects=\{'double': the_function\}"):
-        gpunn.models.load_model(tmp_path / "m.npz")
-    again = gpunn.models.load_model(tmp_path / "m.npz", custom_objects={"double": double, "double_backward": double_backward})
-    np.testing.assert_array_equal(again.predict(X, verbose=0), model.predict(X, verbose=0))
-
-
-def test_summary_names_what_is_connected():
-    model, _, _ = graphs.many(gpunn)
-    lines = []
-    model.summary(print_fn=lines.append)
-    (text,) = lines
-    assert "Connected to" in text and "numbers (Dense)" in text and "numbers[0][0]" in text and "Total params: " in text
-    nested, _, _ = graphs.nested(gpunn)
-    nested.summary(print_fn=lines.append, expand_nested=True)
-    assert lines[1].count("(Add)") == 2 and "    add" in lines[1]
-
-
-@pytest.mark.parametrize("suffix", ["svg", "png"])
-def test_picture(suffix, tmp_path):
-    pytest.importorskip("matplotlib")
-    model, _, _ = graphs.moved(gpunn)
-    figure = gpunn.utils.plot_model(model, tmp_path / f"m.{suffix}", show_shapes=True, show_layer_activations=True, dpi=40)
-    assert (tmp_path / f"m.{suffix}").stat().st_size > 1000
-    texts = [t.get_text() for t in figure.axes[0].texts]
-    assert sum("(Dense)" in t for t in texts) == 3 and any("out: (None, 5, 3)" in t for t in texts)
-    with pytest.raises(ValueError, match="expected a file name ending in"):
-        gpunn.utils.plot_model(model, tmp_path / "m.txt")
-
-
-# ------------------------------------------------------------------ what is refused
-def disconnected():
-    x, other = Input((3,), name="x"), Input((3,), name="other")
-    return Model(x, Add(name="total")([x, other]))
-
-
-def cyclic():
-    config = graphs.chain(gpunn)[0].get_config()
-    for entry, source in zip(config["layers"][1:3], (config["layers"][2]["name"], config["layers"][1]["name"]), strict=True):
-        entry["inbound_nodes"][0]["args"][0]["config"]["keras_history"][0] = source
-    return Functional.from_config(config)
-
-
-def unknown():
-    config = graphs.chain(gpunn)[0].get_config()
-    config["layers"][1]["class_name"] = "Sparkle"
-    return Functional.from_config(config)
-
-
-def many(**compiled):
-    model, x, y = graphs.many(gpunn)
-    model.compile("sgd", **({"loss": "mse"} | compiled))
-    return model, x, y
-
-
-def fit(x=None, y=None, **options):
-    model, own_x, own_y = many(loss=["mse", "binary_crossentropy", "sparse_categorical_crossentropy"])
-    before = model.get_weights()
-    try:
-        model.fit(own_x if x is None else x, own_y if y is None else y, verbose=0, **options)
-    finally:
-        for a, b in zip(before, model.get_weights(), strict=True):
-            np.testing.assert_array_equal(a, b)
-
-
-A, B, N, BITS, L = graphs.A, graphs.B, graphs.NUMBERS, graphs.BITS, graphs.LABELS
-REFUSED = {
-    "disconnected": (disconnected, r"Graph disconnected: tensor 'other' \(None, 3\), which layer 'total' takes"),
-    "cycle": (cyclic, "has a cycle, or layers that nothing leads to.*'dense.*'activation"),
-    "unknown class": (unknown, r"Unknown layer class 'Sparkle'. Pass custom_objects=\{'Sparkle': the_class\}"),
-    "not symbolic": (lambda: Model(np.ones(3), Input((3,))), "expected inputs to be symbolic tensors. Received: ndarray"),
-    "arrays among tensors": (lambda: Add()([Input((3,)), np.ones((1, 3))]), "expected symbolic tensors only. Received: ndarray"),
-    "names twice": (lambda: Model(x := Input((3,)), Dense(3, name="d")(Dense(3, name="d")(x))), "names of their own. Received: 'd' more"),
-    "wide": (lambda: Model(Input((2,)), Input((3,))), "Graph disconnected: .*which is an output"),
-    "too many inputs": (lambda: graphs.many(gpunn)[0](Input((6,))), "expects 2 input.s., but it received 1 input"),
-    "shape within": (lambda: Sequential([Input((4,)), Dense(2)])(Input((5,))), "axis -1 of input shape|expected input shape"),
-    "loss by unknown name": (lambda: many(loss={"numbers": "mse", "what": "mse"}), r"unknown output names in loss: \['what'\]. Expected"),
-    "loss without all": (lambda: many(loss={"numbers": "mse"}), r"expected keys \['numbers', 'bits', 'labels'\] in the loss dict"),
-    "losses": (lambda: many(loss=["mse", "mse"]), "loss must have one entry for each of the 3 outputs"),
-    "metrics by unknown name": (lambda: many(metrics={"what": "mse"}), "unknown output names in metrics"),
-    "metrics": (lambda: many(metrics=["mse"]), "metrics must have one entry for each of the 3 outputs"),
-    "loss_weights": (lambda: many(loss_weights=[1.0]), "`loss_weights` must match the number of losses"),
-    "weights by unknown name": (lambda: many(loss_weights={"what": 1}), "unknown output names in loss_weights"),
-    "inputs": (lambda: fit(x=[A]), r"expected 2 inputs, \['a', 'b'\], as a list or a dict. Received: 1"),
-    "inputs by name": (lambda: fit(x={"a": A, "c": B}), r"expected inputs named \['a', 'b'\]. Received: \['a', 'c'\]"),
-    "rows of inputs": (lambda: fit(x=[A, B[:5]]), r"Argument x\[1\] of fit.*expected as many rows as x\[0\], 24. Received: 5"),
-    "width of an input": (lambda: fit(x=[A, A]), r"Argument x\[1\] of fit.*expected shape \(None, 4\). Received: \(24, 6\)"),
-    "targets": (lambda: fit(y=[N, BITS]), "expected a list or a dict for the 3 outputs.*Received: 2 of them"),
-    "targets by name": (lambda: fit(y={"numbers": N, "bits": BITS, "what": L}), r"Argument y of fit: expected outputs named"),
-    "width of a target": (lambda: fit(y=[N[:, :1], BITS, L]), "targets do not fit the model's output"),
-    "class_weight": (lambda: fit(class_weight={0: 1.0}), "class_weight of fit: it is only supported for models with a single output"),
-    "sample weights": (lambda: fit(sample_weight=[np.ones(24)]), "sample_weight of fit: expected a list or a dict"),
-    "dtypes": (lambda: Model(x := Input((3,)), Dense(2, dtype="float64")(x)), "must compute in one type"),
-    "one output alone": (
-        lambda: Sequential([Input((6,)), Own(), Dense(1)]).add(Model(x := Input((1,)), [Dense(1)(x), Dense(1)(x)])), "must have one output"
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_is_refused(case):
-    make, message = REFUSED[case]
-    with pytest.raises((ValueError, TypeError), match=message):
-        make()

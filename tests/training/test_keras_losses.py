@@ -39,7 +39,7 @@ def stack(kind, sequences):
     return [*layers, ("Dense", {"units": 4, "activation": end, **last})]
 
 
-NEAR = 2e-6  # Keras takes the mean of a loss in float32 even in a float64 model, and twenty steps add that up
+NEAR = 1e-9
 
 
 def compare(ours, theirs, x, y, **options):
