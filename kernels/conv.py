@@ -135,8 +135,11 @@ def scratch_of(*arguments) -> int:
         wide = max(wide, g.width + g.left + (g.kernel_columns - 1) * g.dilation_columns + 1)
         filters = -(-filters // LANES) * LANES
         channels = max(channels, filters * (channels // g.groups if g.narrow else 1))
-    numbers = tall * wide * channels + (2 * g.taps + 34) * filters + 2 * g.places * g.filters + 32 * g.taps + BLOCK_K * 8
-    words = 2 * g.places + g.height * g.width + g.taps + g.filters + g.pool_rows * g.pool_columns + g.stride_rows * g.stride_columns
+    around = (g.height + (g.kernel_rows - 1) * g.dilation_rows) * (g.width + (g.kernel_columns - 1) * g.dilation_columns)
+    numbers = max(tall * wide * channels + 2 * g.places * g.filters, around * g.filters)
+    numbers += (2 * g.taps + 34) * filters + 32 * g.taps + BLOCK_K * 8
+    words = 2 * g.places + 2 * g.height * g.width + g.taps + (g.kernel_rows * g.kernel_columns + 1) * g.filters
+    words += g.pool_rows * g.pool_columns + g.stride_rows * g.stride_columns
     return numbers * size + 8 * (words + 4096) + 4 * g.places * g.filters + 65536
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba import carray, njit
 
 from gpunn.kernels.conv_narrow_native import is_narrow, narrow_dw, narrow_dx
-from gpunn.kernels.conv_places import add_rows, image_at, image_without, panel, prepared, products, take
+from gpunn.kernels.conv_places import add_rows, image_at, image_without, lines_under, panel, prepared, products, take, wide
 from gpunn.kernels.gemm_native import _transpose
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, tile
 from gpunn.kernels.native import PLAIN, address, pointer
@@ -43,9 +43,44 @@ def _turned(w, g, at):
 
 
 @njit(**_fast)
+def _as_forward(g, size):
+    """Whether the image's gradient is cheaper as a convolution of the upstream one: tiles' columns are channels then, else taps."""
+    each, lanes = g[2, 0] // g[14, 0], VECTOR // size
+    taps = g[6, 0] * g[7, 0]
+    if g[8, 0] > 1 or g[9, 0] > 1 or g[12, 0] > (g[6, 0] - 1) * g[10, 0] or g[13, 0] > (g[7, 0] - 1) * g[11, 0]:
+        return False  # places of several kinds, or more border than a window reaches over
+    columns, other = (each + lanes - 1) // lanes * lanes * taps, (each * taps + lanes - 1) // lanes * lanes
+    return 8 * columns * g[0, 0] * g[1, 0] <= 9 * other * g[3, 0] * g[4, 0]
+
+
+@njit(**_fast)
+def _forward_dx(dz, w, g, dx, lo, hi, scratch):
+    """Strides 1: the upstream gradient with zeros around, convolved with the window turned."""
+    cin, cout, groups, taps = g[2, 0], g[5, 0], g[14, 0], g[6, 0] * g[7, 0]
+    each, own = cin // groups, cout // groups
+    turned, at = take(scratch, taps * own * cin, w)
+    for t in range(taps):
+        for group in range(groups):
+            for c in range(each):
+                row = w[(taps - 1 - t) * each + c, group * own : (group + 1) * own]
+                for f in range(own):
+                    turned[(t * own + f) * cin + group * each + c] = row[f]
+    other, at = take(at, 17, np.int64(0))
+    other[0], other[1], other[2], other[3], other[4], other[5] = g[3, 0], g[4, 0], cout, g[0, 0], g[1, 0], cin
+    for k in range(6, 17):
+        other[k] = g[k, 0]
+    other[12], other[13] = (g[6, 0] - 1) * g[10, 0] - g[12, 0], (g[7, 0] - 1) * g[11, 0] - g[13, 0]
+    other[15], other[16] = 1, 1
+    wide(dz, address(turned), 0, other.reshape(17, 1), dx, lo, hi, at)
+
+
+@njit(**_fast)
 def conv_dx(dz, w, g, dx, lo, hi, scratch):
     if is_narrow(g):
         narrow_dx(dz, w, g, dx, lo, hi, scratch)
+        return
+    if _as_forward(g, dx.itemsize):
+        _forward_dx(dz, w, g, dx, lo, hi, scratch)
         return
     size, cin, cout, groups = dx.itemsize, g[2, 0], g[5, 0], g[14, 0]
     copied, tall, wide, plane, places, taps, starts, area, at = prepared(g, dx, scratch)
@@ -119,7 +154,7 @@ def _dense_dw(source, plane, dz, places, taps, starts, g, parts, part, more):
     """parts[part] (+)= what one image gives: dz at its places. `plane`: numbers from a group's image to the next."""
     size, cout, groups = parts.itemsize, g[5, 0], g[14, 0]
     own, depth, count = cout // groups, taps.size, places.size
-    step = panel(own, size)
+    step, row = panel(own, size), depth // g[6, 0]
     total = address(parts) + part * parts.shape[1] * size
     for group in range(groups):
         for j in range(0, own, step):
@@ -128,8 +163,13 @@ def _dense_dw(source, plane, dz, places, taps, starts, g, parts, part, more):
                 m = min(ROWS_N, depth - k)
                 for q in range(m):
                     starts[q] = source + (taps[k + q] + group * plane) * size
-                c = total + (k * cout + column) * size
-                products(parts, starts, m, address(places), count, dz + column * size, cout, n, c, cout, c if more else 0, cout)
+                first, last = 0, count
+                if g[15, 0] * g[16, 0] == 1 and k // row == (k + m - 1) // row:  # else places are not in the order of lines
+                    top, bottom = lines_under(g, k // row)
+                    first, last = top * g[4, 0], max(top, bottom) * g[4, 0]
+                c, up = total + (k * cout + column) * size, dz + (first * cout + column) * size
+                table = address(places) + first * 4
+                products(parts, starts, m, table, last - first, up, cout, n, c, cout, c if more else 0, cout)
     bias = carray(pointer(total + depth * cout * size, parts), (cout,))
     add_rows(carray(pointer(dz, parts), (count * cout,)), cout, not more, bias)
 

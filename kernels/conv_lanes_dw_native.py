@@ -10,7 +10,7 @@ from numba import carray, njit
 
 from gpunn.kernels.conv_places import add_rows, take
 from gpunn.kernels.gemm_tiles import VECTOR
-from gpunn.kernels.lane_layout import bring, lines_of, partner, turns_of
+from gpunn.kernels.lane_layout import bring, lines_of, spots_of, turns_of
 from gpunn.kernels.lane_tiles import SIDE, TURNED, TURNS, gradient_tile
 from gpunn.kernels.native import PLAIN, address, pointer
 
@@ -54,7 +54,7 @@ def _chosen(left, own):
 
 
 @njit(**_fast)
-def _laid(total, g, own, lanes, out):
+def _laid(total, g, own, lanes, spots, out):
     """The sums, (panel, tiles' taps, turns of a tile, tap, turn), as (taps, filters)."""
     cout, count, turns = g[5, 0], g[6, 0] * g[7, 0], min(own, TURNED)
     n = 0
@@ -65,8 +65,10 @@ def _laid(total, g, own, lanes, out):
             for s in range(0, own, turns):
                 for tap in range(t, t + taps):
                     for turn in range(s, s + turns):
-                        for c in range(j, min(j + lanes, cout)):
-                            out[(tap * own + (c & (own - 1))) * cout + partner(c, own, turn)] = total[n * lanes + c - j]
+                        some, by = total[n * lanes : (n + 1) * lanes], spots[turn * lanes : (turn + 1) * lanes]
+                        target = out[tap * own * cout + j :]
+                        for lane in range(min(lanes, cout - j)):
+                            target[by[lane]] = some[lane]
                         n += 1
             t += taps
 
@@ -81,6 +83,7 @@ def conv_lanes_dw(x, dz, g, group, parts, lo, hi, scratch):
     _, index, at = turns_of(own, parts, scratch)
     slots, stride, area, at = lines_of(tall, wide, width if top == 0 and tall <= height else 0, left, cout, parts, at)
     pixel = stride // wide if slots > 0 else cout * size
+    spots, at = spots_of(own, cout, True, parts, at)
     offsets, at = take(at, count, np.int64(0))
     total, at = take(at, count * own * panels * lanes, parts)
     for t in range(count):
@@ -113,4 +116,4 @@ def conv_lanes_dw(x, dz, g, group, parts, lo, hi, scratch):
                     to += taps * turns * VECTOR
                 t += taps
         if (i + 1) % group[0] == 0 or i + 1 == x.shape[0]:
-            _laid(total, g, own, lanes, out)
+            _laid(total, g, own, lanes, spots, out)

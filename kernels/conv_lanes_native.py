@@ -14,8 +14,8 @@ from numba import carray, njit
 from gpunn.kernels.conv_places import take
 from gpunn.kernels.gemm_tiles import VECTOR
 from gpunn.kernels.lane_layout import bring, laid_weights, lines_of, turns_of
-from gpunn.kernels.lane_tiles import SIDE, TURNS, line_tile
-from gpunn.kernels.native import PLAIN, address, move, pointer, prefetch_to_write
+from gpunn.kernels.lane_tiles import SIDE, TURNS, ask_to_write, line_tile
+from gpunn.kernels.native import PLAIN, address, move, pointer
 
 PIXELS = (14, 8, 7, 4, 1) if TURNS else (8, 4, 1)  # places of a tile: as many sums as registers hold
 LEAST = 8  # sums that keep the units busy: a tile of fewer takes as long
@@ -78,13 +78,6 @@ def _blank(like, begin, n, c, channels, ldc):
 
 
 @njit(**_fast)
-def _ask(image, first, count):
-    """The caches are to have a line of an output when it is written, not to wait for it then."""
-    for k in range(first, first + count, 64 // image.itemsize):
-        prefetch_to_write(image, k)
-
-
-@njit(**_fast)
 def conv_lanes(x, w, b, g, y, lo, hi, scratch):
     size, height, width, cout, kr, kc, sr, sc = y.itemsize, g[0, 0], g[1, 0], g[5, 0], g[6, 0], g[7, 0], g[8, 0], g[9, 0]
     dr, dc, top, left, own = g[10, 0], g[11, 0], g[12, 0], g[13, 0], cout // g[14, 0]
@@ -115,7 +108,7 @@ def conv_lanes(x, w, b, g, y, lo, hi, scratch):
             if count == 0:
                 _blank(y, address(b), g[4, 0], out + r * line, cout, cout * size)
                 continue
-            _ask(y[i], (r + 1) * g[4, 0] * cout, g[4, 0] * cout)
+            ask_to_write(y, out + (r + 1) * line, line)  # the caches are to have it when it is written
             _line(
                 y, table, count, weights + skipped * row, kr * row, shared, shift, index, address(b), g[4, 0], out + r * line, cout,
                 sc * pixel, cout * size,
@@ -140,7 +133,7 @@ def conv_lanes_dx(dz, w, g, dx, lo, hi, scratch):
             if slots > 0:
                 first, last = max(0, (h + top - (kr - 1) * dr) // sr), min((h + top) // sr, g[3, 0] - 1)
                 upto = bring(dz, image, first, last, upto, slots, wide, stride, ring, g[4, 0], before, cin)
-            _ask(dx[i], (h + 1) * width * cin, width * cin)
+            ask_to_write(dx, out + (h + 1) * width * cin * size, width * cin * size)
             for phase in range(min(sc, width)):
                 kind = 3 * (h % sr * sc + phase)
                 rows, side = kinds[kind + 1], kinds[kind + 2]

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from gpunn.kernels.conv_narrow_native import is_narrow, narrow
-from gpunn.kernels.conv_places import image_at, panel, prepared, products, take
+from gpunn.kernels.conv_places import image_at, panel, prepared, products, take, wide
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N
 from gpunn.kernels.native import PLAIN, address
 
@@ -18,22 +18,7 @@ def conv(x, w, b, g, y, lo, hi, scratch):
     if is_narrow(g):
         narrow(x, w, b, g, y, lo, hi, scratch)
         return
-    size, cout, groups = y.itemsize, g[5, 0], g[14, 0]
-    copied, tall, wide, plane, places, taps, starts, area, _ = prepared(g, y, scratch)
-    own, count = cout // groups, places.size
-    step = panel(own, size)
-    for i in range(lo, hi):
-        source = image_at(x, i, g, copied, tall, wide, area)
-        for group in range(groups):
-            for j in range(0, own, step):
-                n, column = min(step, own - j), group * own + j
-                for p in range(0, count, ROWS_N):
-                    m = min(ROWS_N, count - p)
-                    for q in range(m):
-                        starts[q] = source + (places[p + q] + group * plane) * size
-                    c = address(y) + (i * y.shape[1] + p * cout + column) * size
-                    first = address(b) + column * size
-                    products(y, starts, m, address(taps), taps.size, address(w) + column * size, cout, n, c, cout, first, 0)
+    wide(x, address(w), address(b), g, y, lo, hi, scratch)
 
 
 @njit(**_fast)

@@ -7,10 +7,12 @@ from numba import carray, njit
 
 from gpunn.kernels.ahead_native import AHEAD
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, gather_tile
+from gpunn.kernels.lane_tiles import ask_to_write
 from gpunn.kernels.native import PLAIN, address, move, pointer, prefetch
 
 _ARGUMENTS = "places, table, count, b, ldb, c, ldc, begin, step, rest"
 _narrow, _single = ([gather_tile(r, min(v, VECTORS_N), True) for v in (1, 2, 3)] for r in (ROWS_N, 1))
+SHORT = 128  # terms of a sum: of fewer, memory is what a place waits for
 _rows, _row = by_width(gather_tile(ROWS_N, VECTORS_N, False), _narrow, _ARGUMENTS), by_width(_single[-1], _single, _ARGUMENTS)
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
@@ -147,3 +149,53 @@ def products(like, starts, m, table, count, b, ldb, w, c, ldc, begin, step):
         for q in range(m):
             first = begin + q * step * like.itemsize if begin != 0 else begin
             _row(like, False, vectors, address(starts) + q * 8, table, count, b, ldb, c + q * ldc * like.itemsize, ldc, first, step, rest)
+
+
+@njit(**_fast)
+def lines_under(g, row):
+    """Of the window's row number `row`: the first line of the output where it lies on the image, and one past the last."""
+    up = g[12, 0] - row * g[10, 0]
+    first, last = (up + g[8, 0] - 1) // g[8, 0], (g[0, 0] - 1 + up) // g[8, 0] + 1
+    return min(max(first, 0), g[3, 0]), min(max(last, 0), g[3, 0])
+
+
+@njit(**_fast)
+def _terms(g, count, row, at):
+    """-> (for each tile of places the first of a window's taps that are on the image and how many there are, the end)."""
+    terms, at = take(at, 2 * ((count + ROWS_N - 1) // ROWS_N), np.int64(0))
+    for p in range(0, count, ROWS_N):
+        top, bottom = p // g[4, 0], (min(p + ROWS_N, count) - 1) // g[4, 0]
+        first, last = 0, g[6, 0]
+        while first < last and bottom < lines_under(g, first)[0]:
+            first += 1
+        while first < last and top >= lines_under(g, last - 1)[1]:
+            last -= 1
+        terms[p // ROWS_N * 2], terms[p // ROWS_N * 2 + 1] = first * row, (last - first) * row
+    return terms, at
+
+
+@njit(**_fast)
+def wide(x, w, b, g, y, lo, hi, scratch):
+    """Images convolved with weights (taps, filters) and a bias (0: none), both of them addresses; rows of the window that lie above or
+    below the image for all places of a tile are left out."""
+    size, cout, groups = y.itemsize, g[5, 0], g[14, 0]
+    copied, tall, width, plane, places, taps, starts, area, at = prepared(g, y, scratch)
+    own, count = cout // groups, places.size
+    step = panel(own, size)
+    terms, at = _terms(g, count, taps.size // g[6, 0], at)
+    for i in range(lo, hi):
+        source = image_at(x, i, g, copied, tall, width, area)
+        for group in range(groups):
+            for j in range(0, own, step):
+                n, column = min(step, own - j), group * own + j
+                begin = b + column * size if b != 0 else b
+                for p in range(0, count, ROWS_N):
+                    m = min(ROWS_N, count - p)
+                    for q in range(m):
+                        starts[q] = source + (places[p + q] + group * plane) * size
+                    if column == 0 and taps.size <= SHORT:  # to have the lines when they are written, not to wait for them then
+                        ask_to_write(y, address(y) + (i * y.shape[1] + p * cout) * size + AHEAD, m * cout * size)
+                    c = address(y) + (i * y.shape[1] + p * cout + column) * size
+                    first, length = terms[p // ROWS_N * 2], terms[p // ROWS_N * 2 + 1]
+                    by, table = w + (first * cout + column) * size, address(taps) + first * 4
+                    products(y, starts, m, table, length, by, cout, n, c, cout, begin, 0)

@@ -3,12 +3,12 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
+from numba import carray, njit
 
 from gpunn.kernels.conv_places import take
 from gpunn.kernels.gemm_tiles import VECTOR
 from gpunn.kernels.lane_tiles import copy_vectors
-from gpunn.kernels.native import PLAIN, address, move
+from gpunn.kernels.native import PLAIN, address, move, pointer
 
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
@@ -34,6 +34,20 @@ def turns_of(own, like, at):
 
 
 @njit(**_fast)
+def spots_of(own, columns, back, like, at):
+    """-> (where the weight of each turn and lane lies among a tap's, (channels of a group, `columns`) of them, the end). `back`: lanes are
+    the channels."""
+    lanes = VECTOR // like.itemsize
+    spots, at = take(at, own * lanes, np.int64(0))
+    for s in range(own):
+        for lane in range(lanes):
+            other = partner(lane, own, s)
+            row, column = (lane, other) if back else (other, lane)
+            spots[s * lanes + lane] = (row & (own - 1)) * columns + column
+    return spots, at
+
+
+@njit(**_fast)
 def _reached(kernel, stride, dilation, before, phase):
     """How many of a window's rows (or columns) an image's lines number `phase`, `phase` + stride, ... are under."""
     n = 0
@@ -53,7 +67,10 @@ def laid_weights(w, g, back, shared, at):
     lanes = VECTOR // w.itemsize
     panels = (cout + lanes - 1) // lanes
     kinds, at = take(at, 3 * pr * pc, np.int64(0))
+    spots, at = spots_of(own, cout, back, w, at)
     vectors, at = take(at, kr * kc * own * panels * lanes, w)
+    flat = carray(pointer(address(w), w), (w.size,))
+    vectors[:] = w.dtype.type(0)
     n = 0
     for kind in range(pr * pc):
         side = _reached(kc, pc, g[11, 0], g[13, 0], kind % pc)
@@ -69,14 +86,10 @@ def laid_weights(w, g, back, shared, at):
                         continue
                     for s in range(own):
                         first = (n + (s * side + tap if shared else tap * own + s)) * lanes
-                        for lane in range(lanes):
-                            c = panel * lanes + lane
-                            value = w.dtype.type(0)
-                            if c < cout:
-                                other = partner(c, own, s)
-                                row, column = (c, other) if back else (other, c)
-                                value = w[(i * kc + j) * own + (row & (own - 1)), column]
-                            vectors[first + lane] = value
+                        some, by = vectors[first : first + lanes], spots[s * lanes : (s + 1) * lanes]
+                        source = flat[(i * kc + j) * own * cout + panel * lanes :]
+                        for lane in range(min(lanes, cout - panel * lanes)):
+                            some[lane] = source[by[lane]]
                     tap += 1
                 n += side * own
     return address(vectors), kinds, at

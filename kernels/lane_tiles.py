@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from gpunn.kernels.ahead_native import AHEAD
+from gpunn.kernels.ahead_native import AHEAD, LINE
 from gpunn.kernels.gemm_tiles import I64, VECTOR, _scalar, _TileBuilder
 from gpunn.kernels.native import ask_for
 
@@ -99,6 +99,23 @@ def copy_vectors(typingctx, like, source, target, count):
         return context.get_dummy_value()
 
     return types.void(like, *[types.int64] * 3), codegen
+
+
+@intrinsic
+def ask_to_write(typingctx, like, where, size):
+    """Ask for the lines of `size` bytes, more than none, from an address on, before they are written."""
+
+    def codegen(context, builder, sig, args):
+        def one(i, values):
+            at = builder.add(args[1], builder.mul(i, I64(LINE)))
+            ask_for(builder, builder.inttoptr(at, ir.IntType(8).as_pointer()), 1, 3)
+            return []
+
+        lines = builder.sdiv(builder.add(args[2], I64(LINE - 1)), I64(LINE))
+        _Lanes(builder, sig.args[0]).counted(lines, [], one)
+        return context.get_dummy_value()
+
+    return types.void(like, types.int64, types.int64), codegen
 
 
 def line_tile(pixels: int, side: int, turning: bool) -> Any:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gpunn import callbacks, optimizers
-from gpunn.callbacks.monitor import better
+from gpunn.callbacks.monitor import Monitor, better
 from gpunn.layers import Dense, Input
 from gpunn.models import Sequential
 from gpunn.optimizers import schedules
@@ -217,3 +217,10 @@ def test_nothing_reads_every_batch_without_being_asked(tmp_path):
     every_tenth = callbacks.ModelCheckpoint(str(tmp_path / "e" / "{epoch}-{batch}"), save_freq=10, save_weights_only=True)
     model_of().fit(X, Y, batch_size=4, epochs=3, callbacks=[every_tenth], verbose=0)  # 15 batches an epoch
     assert {p.name for p in (tmp_path / "e").iterdir()} == {"1-10", "2-5", "2-15", "3-10"}
+
+
+@pytest.mark.parametrize(("mode", "small", "large"), [("max", 1.125, 1.25), ("min", 0.875, 0.75)])
+def test_less_than_min_delta_is_no_improvement(mode, small, large):
+    monitor = Monitor("loss", mode, min_delta=0.2)
+    assert monitor.improved(large, 1.0) and not monitor.improved(small, 1.0) and not monitor.improved(1.0, 1.0)
+    assert not monitor.improved(2.0 - large, 1.0) and monitor.improved(small, None)
