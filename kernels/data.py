@@ -81,19 +81,19 @@ PICK_ROWS = register(  # labels of sequences
 )
 
 
-def _advance_reference(position, step, rows, steps):
-    position += int(rows)
+def _advance_reference(position, step, by, steps):
+    position += int(by)
     step += int(steps)
 
 
-def _advance_native(position, step, rows, steps, lo, hi, scratch):
-    position[0] += rows[0]
+def _advance_native(position, step, by, steps, lo, hi, scratch):
+    position[0] += by[0]
     step[0] += steps[0]
 
 
 ADVANCE = register(
     Kernel(
-        name="advance", operands=parse("position:row:i8, step:row:i8, rows:const:i8, steps:const:i8 -> position:row:i8, step:row:i8"),
+        name="advance", operands=parse("position:row:i8, step:row:i8, by:const:i8, steps:const:i8 -> position:row:i8, step:row:i8"),
         extent=lambda *a: 1, reference=_advance_reference, native=_advance_native,
         cuda=cuda_kernel("data.cu", "advance"), geometry="one",
     )

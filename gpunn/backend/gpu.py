@@ -86,8 +86,9 @@ class GpuBackend(DeviceBackend):
             return None
         if number != self.device.id:
             raise elsewhere(name, number, f"gpu {self.device.id}")
+        with self.device:  # whoever made it has finished before we read: on the caller's stream, where its library does not say
+            self.stream.wait_event(cupy.cuda.get_current_stream().record())
         if isinstance(value, cupy.ndarray):
-            self.stream.wait_event(cupy.cuda.get_current_stream().record())  # whoever made it has finished before we read
             return value
         try:
             with self.here():  # the library that made it is told our stream, and orders the two

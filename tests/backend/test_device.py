@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 import gpunn
-from gpunn import layers, models
+from gpunn import callbacks, layers, models
 from gpunn.backend.device_program import STEPS_PER_GRAPH
 from gpunn.backend.errors import DeviceMemoryError, KernelCompileError
 from gpunn.backend.schedule import Node
 from gpunn.kernels import elementwise
 from gpunn.kernels.cuda_text import SUFFIX, typed
 from gpunn.kernels.record import REGISTRY, Kernel, parse
+from gpunn.training import loop
 
 ROWS, BATCH = 331, 32  # the last batch is short, and an epoch is more than one graph of several steps would be
 RNG = np.random.default_rng(3)
@@ -143,6 +144,20 @@ def test_an_allocation_inside_a_captured_step_is_refused(sim_with, monkeypatch):
     monkeypatch.setattr(ops, "run_node", allocating)
     with pytest.raises(RuntimeError, match="allocates while it is captured"):
         model.fit(X, Y, verbose=0)
+
+
+def test_a_later_epoch_is_whole_graphs(sim_with, monkeypatch):
+    """Single steps, by which the first epoch finds how many to run between two looks, are not run again."""
+    monkeypatch.setattr(loop, "CHUNK", 1e9)
+    ops, seen = sim_with(), []
+    replay = ops.replay
+    monkeypatch.setattr(ops, "replay", lambda graph: (seen.append(graph), replay(graph)))
+    ends = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(None))
+    with gpunn.device("sim"):
+        model = models.Sequential([layers.Input((5,)), layers.Dense(3)])
+        model.compile("sgd", "mse")
+    model.fit(np.ones((128, 5)), np.ones((128, 3)), batch_size=2, epochs=2, verbose=0, callbacks=[ends])
+    assert len(seen) - 1 - seen.index(None) - 1 == 64 // STEPS_PER_GRAPH
 
 
 def test_explain_counts_launches(sim_with):

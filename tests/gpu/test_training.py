@@ -149,24 +149,42 @@ def test_moving_there_and_back(device):
     np.testing.assert_array_equal(model.to("cpu").predict(X, verbose=0), before)
 
 
+class Foreign:
+    """An array of a library that speaks DLPack and nothing else."""
+
+    def __init__(self, array):
+        self._array, self.shape, self.dtype, self.ndim = array, array.shape, array.dtype, array.ndim
+
+    def __len__(self):
+        return len(self._array)
+
+    def __dlpack_device__(self):
+        return self._array.__dlpack_device__()
+
+    def __dlpack__(self, **options):
+        return self._array.__dlpack__(**options)
+
+
 def test_arrays_of_other_libraries(device):
     if device.name != "gpu":
         pytest.skip("needs the device's own arrays")
     import cupy
 
     expected = network("gpu").fit(X, Y, batch_size=64, epochs=1, verbose=0).history["loss"]
-    given = [(cupy.asarray(X), cupy.asarray(Y))]
+    given = [(cupy.asarray(X), cupy.asarray(Y)), (Foreign(cupy.asarray(X)), Foreign(cupy.asarray(Y)))]
     try:
         import torch
 
-        given.append((torch.from_numpy(X).cuda(), torch.from_numpy(Y).cuda()))
+        if torch.cuda.is_available():  # it may be built for the CPU only
+            given.append((torch.from_numpy(X).cuda(), torch.from_numpy(Y).cuda()))
     except ImportError:
         pass
     weights = np.linspace(0.5, 1, len(X)).astype(np.float32)
     weighted = network("gpu").fit(X, Y, sample_weight=weights, class_weight={1: 2.0}, batch_size=64, verbose=0).history["loss"]
     for x, y in given:
         assert network("gpu").fit(x, y, batch_size=64, epochs=1, verbose=0).history["loss"] == expected
-        there = cupy.asarray(weights) if isinstance(x, cupy.ndarray) else x.new_tensor(weights, dtype=torch.float32)
+        there = x.new_tensor(weights, dtype=torch.float32) if hasattr(x, "new_tensor") else cupy.asarray(weights)
+        there = Foreign(there) if isinstance(x, Foreign) else there
         options = {"sample_weight": there, "class_weight": {1: 2.0}, "batch_size": 64, "verbose": 0}
         assert network("gpu").fit(x, y, **options).history["loss"] == weighted
         parts = network("gpu").fit(x, y, validation_split=0.2, batch_size=64, verbose=0).history
