@@ -19,19 +19,27 @@ def average_pool(x, shares, g, y, lo, hi, scratch):
     for i in range(lo, hi):
         for r in range(g[3, 0]):
             top, place = r * g[8, 0] - g[12, 0], r * g[4, 0]
-            line[:] = 0
-            for down in range(max(0, top), min(height, top + g[6, 0])):
-                more = x[i, down * width * channels : (down + 1) * width * channels]
-                for k in range(width * channels):
-                    line[k] += more[k]
+            first_line, end = max(0, top), min(height, top + g[6, 0])
+            single = end - first_line == 1
+            if not single:
+                line[:] = 0
+                for down in range(first_line, end):
+                    more = x[i, down * width * channels : (down + 1) * width * channels]
+                    for k in range(width * channels):
+                        line[k] += more[k]
             for s in range(g[4, 0]):
                 left, first = s * g[9, 0] - g[13, 0], (place + s) * channels
                 out, share = y[i, first : first + channels], shares[place + s, 0]
                 total[:] = 0
                 for along in range(max(0, left), min(width, left + g[7, 0])):
-                    part = line[along * channels : (along + 1) * channels]
-                    for c in range(channels):
-                        total[c] += part[c]
+                    if single:
+                        own = x[i, (first_line * width + along) * channels : (first_line * width + along + 1) * channels]
+                        for c in range(channels):
+                            total[c] += own[c]
+                    else:
+                        part = line[along * channels : (along + 1) * channels]
+                        for c in range(channels):
+                            total[c] += part[c]
                 for c in range(channels):
                     out[c] = total[c] * share
 
@@ -39,20 +47,26 @@ def average_pool(x, shares, g, y, lo, hi, scratch):
 @njit(**_fast)
 def average_pool_bwd(dy, shares, g, dx, lo, hi, scratch):
     height, width, channels = g[0, 0], g[1, 0], g[2, 0]
-    line, _ = take(scratch, width * channels, dx)
+    size = width * channels
+    line, _ = take(scratch, size, dx)
     for i in range(lo, hi):
         dx[i] = 0
         for r in range(g[3, 0]):
             top, place = r * g[8, 0] - g[12, 0], r * g[4, 0]
-            line[:] = 0
+            first_line, end = max(0, top), min(height, top + g[6, 0])
+            single = end - first_line == 1
+            target = dx[i, first_line * size : (first_line + 1) * size] if single else line
+            if not single:
+                line[:] = 0
             for s in range(g[4, 0]):
                 left, first = s * g[9, 0] - g[13, 0], (place + s) * channels
                 up, share = dy[i, first : first + channels], shares[place + s, 0]
                 for along in range(max(0, left), min(width, left + g[7, 0])):
-                    to = line[along * channels : (along + 1) * channels]
+                    to = target[along * channels : (along + 1) * channels]
                     for c in range(channels):
                         to[c] += up[c] * share
-            for down in range(max(0, top), min(height, top + g[6, 0])):
-                row = dx[i, down * width * channels : (down + 1) * width * channels]
-                for k in range(width * channels):
-                    row[k] += line[k]
+            if not single:
+                for down in range(first_line, end):
+                    row = dx[i, down * size : (down + 1) * size]
+                    for k in range(size):
+                        row[k] += line[k]
