@@ -1,4 +1,4 @@
-"""Images a second of other networks against PyTorch and Keras on JAX: ``python bench/networks.py [--cases resnet gru] [--rounds 5]``.
+"""Images a second of networks of other kinds against PyTorch and Keras on JAX: ``python bench/networks.py [--cases resnet gru]``.
 
 Batch normalization and dropout, wide and deep dense networks, autoencoders, LeNet-5, a residual network, a GRU, a transformer's block, on
 Fashion-MNIST. Prints a table and writes bench/results/networks-cpu-DATE.json.

@@ -5,10 +5,10 @@
 Fashion-MNIST, Adam 1e-3, float32, reshuffled every epoch, data in memory. gpunn and Keras build from one text; PyTorch's twin beside it.
 """
 
+import itertools
 import os
 import sys
 import time
-from itertools import pairwise
 
 import numpy as np
 from torch_epochs import epochs
@@ -51,11 +51,15 @@ class Layers:
             x = self.k.Dense(width, "relu")(x)
         return inputs, self.k.Dense(784, "sigmoid")(x)
 
-    def lenet(self):
+    def lenet(self, pool="AveragePooling2D"):
         k, inputs = self.k, self.k.Input(IMAGE)
-        x = k.MaxPooling2D()(k.Conv2D(6, 5, padding="same", activation="tanh")(inputs))
-        x = k.Flatten()(k.MaxPooling2D()(k.Conv2D(16, 5, activation="tanh")(x)))
+        pool = getattr(k, pool)
+        x = pool(2)(k.Conv2D(6, 5, padding="same", activation="tanh")(inputs))
+        x = k.Flatten()(pool(2)(k.Conv2D(16, 5, activation="tanh")(x)))
         return inputs, k.Dense(10, "softmax")(k.Dense(84, "tanh")(k.Dense(120, "tanh")(x)))
+
+    def lenet_max(self):
+        return self.lenet("MaxPooling2D")
 
     def resnet(self):
         k, inputs = self.k, self.k.Input(IMAGE)
@@ -99,7 +103,7 @@ class Layers:
 
 
 CASES = [name for name in vars(Layers) if name not in ("normalized", "trained") and not name.startswith("_")]
-SHAPES = {"lenet": IMAGE, "resnet": IMAGE, "conv_autoencoder": IMAGE, "gru": STEPS, "transformer": STEPS}
+SHAPES = {"lenet": IMAGE, "lenet_max": IMAGE, "resnet": IMAGE, "conv_autoencoder": IMAGE, "gru": STEPS, "transformer": STEPS}
 
 
 def in_torch(case):
@@ -107,12 +111,12 @@ def in_torch(case):
     import torch
     from torch import nn
 
-    def normalized(before, width):
-        return [before, nn.BatchNorm1d(width), nn.ReLU(), nn.Dropout(0.3)]
+    def normalized(a, b):
+        return [nn.Linear(a, b, bias=False), nn.BatchNorm1d(b), nn.ReLU(), nn.Dropout(0.3)]
 
     def stack(widths, activation):
         out = []
-        for a, b in pairwise(widths):
+        for a, b in itertools.pairwise(widths):
             out += [nn.Linear(a, b), activation()]
         return out
 
@@ -145,20 +149,20 @@ def in_torch(case):
         def forward(self, x):
             return self.last(self.layer(self.first(x)).mean(1))
 
-    def pooled(a, b, padding):
-        return [nn.Conv2d(a, b, 5, padding=padding), nn.Tanh(), nn.MaxPool2d(2)]
+    def lenet(pool):
+        convolutions = [nn.Conv2d(1, 6, 5, padding=2), nn.Tanh(), pool(2), nn.Conv2d(6, 16, 5), nn.Tanh(), pool(2)]
+        return [*convolutions, nn.Flatten(), *stack((400, 120, 84), nn.Tanh), nn.Linear(84, 10)]
 
     def up(a, b):
         return nn.ConvTranspose2d(a, b, 3, 2, 1, output_padding=1)
 
     makers = {
-        "mlp_bn": lambda: [
-            *normalized(nn.Linear(784, 300, bias=False), 300), *normalized(nn.Linear(300, 100, bias=False), 100), nn.Linear(100, 10)
-        ],
+        "mlp_bn": lambda: [*normalized(784, 300), *normalized(300, 100), nn.Linear(100, 10)],
         "wide": lambda: [*stack((784, 1000, 1000), nn.ReLU), nn.Linear(1000, 10)],
         "deep": lambda: [*stack((784, *[100] * 10), nn.SELU), nn.Linear(100, 10)],
         "autoencoder": lambda: [*stack((784, 128, 32, 128), nn.ReLU), nn.Linear(128, 784), nn.Sigmoid()],
-        "lenet": lambda: [*pooled(1, 6, 2), *pooled(6, 16, 0), nn.Flatten(), *stack((400, 120, 84), nn.Tanh), nn.Linear(84, 10)],
+        "lenet": lambda: lenet(nn.AvgPool2d),
+        "lenet_max": lambda: lenet(nn.MaxPool2d),
         "resnet": lambda: [
             nn.Conv2d(1, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU(), Block(16, 16, 1), Block(16, 32, 2), Block(32, 64, 2),
             nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10),

@@ -2,7 +2,7 @@
 
 
 def epochs(model, x, y, batch, rate=1e-3, loss=None):
-    """-> ``epoch() -> loss`` over the tensors x and y in a new order each time, with Adam. `loss` of (output, y): cross-entropy."""
+    """-> ``epoch() -> loss`` over the tensors x and y in a new order each time, by Adam; `loss(output, y)`, or cross-entropy of labels."""
     import torch  # the other contestants do without
 
     of = loss or torch.nn.functional.cross_entropy

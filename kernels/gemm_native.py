@@ -215,3 +215,19 @@ def gemm_tn(a, b, add, out, lo, hi, scratch):
             _pack_columns(a, row, end, k0, k1, packed, ks, counts)
             right = address(b) + k0 * n * out.itemsize
             _panels_t(ROWS_T, VECTORS_T * lanes, packed, ks, counts, k1 - k0, right, n, n, out, row, end, 0, more, spare)
+
+
+@njit(**_fast)
+def flip_rows(x, out, lo, hi, scratch):
+    n, size, wide, columns = ROWS_N, x.itemsize, x.shape[0], x.shape[1]
+    line = max(n, 64 // size)  # rows whose numbers fill a cache line of the other
+    deep = columns // n * n
+    for first in range(lo, hi, line):
+        end = min(first + line, hi)
+        whole = first + (end - first) // n * n
+        for j in range(0, deep, n):
+            for i in range(first, whole, n):
+                _flip_n(x, address(x) + (i * columns + j) * size, columns, address(out) + (j * wide + i) * size, wide)
+        for i in range(first, end):
+            for j in range(deep if i < whole else 0, columns):
+                out[j, i] = x[i, j]

@@ -10,6 +10,8 @@ from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.record import Kernel, columns_of, first_rows, matrix, parse, register
 from gpunn.kernels.windows import Windows, add_back, padded, taps_of, windows_of
 
+FEW = 8  # channels
+
 
 def _kernel(name: str, signature: str, reference, native, cost, section: str | None = None, **words: str) -> Kernel:
     """`section` of the CUDA file is by default the kernel's own."""
@@ -86,6 +88,13 @@ def _max_bwd_native(dy, at, g, dx, lo, hi, scratch):
     height, width, channels = g[0, 0], g[1, 0], g[2, 0]
     for i in range(lo, hi):
         dx[i] = dx.dtype.type(0)
+        if channels < FEW:  # each winner for itself: too few channels for loops of vectors
+            for place in range(g[3, 0] * g[4, 0]):
+                top, left = place // g[4, 0] * g[8, 0] - g[12, 0], place % g[4, 0] * g[9, 0] - g[13, 0]
+                for c in range(place * channels, (place + 1) * channels):
+                    down, along = top + at[i, c] // g[7, 0], left + at[i, c] % g[7, 0]
+                    dx[i, (down * width + along) * channels + c - place * channels] += dy[i, c]
+            continue
         for r in range(g[3, 0]):
             for s in range(g[4, 0]):
                 first = (r * g[4, 0] + s) * channels
@@ -140,6 +149,12 @@ def shares_of(g: Windows, average: bool, dtype) -> np.ndarray:
     return 1 / _flat(ones, g, 0.0).sum(axis=2)[0, :, :1]
 
 
+def _line(*arguments) -> int:
+    """Bytes of private memory: a line of an image and a place, in float64."""
+    g = windows_of(arguments[2])
+    return 8 * (g.width + 1) * g.channels + 256
+
+
 def _mean_reference(x, shares, geometry, y):
     y[...] = (_flat(x, windows_of(geometry), 0.0).sum(axis=2, dtype=np.float64) * shares.reshape(-1, 1)).reshape(y.shape)
 
@@ -149,7 +164,7 @@ AVERAGE_POOL = register(
     Kernel(
         name="average_pool", operands=parse("x, shares:whole, geometry:whole:i8 -> y"), extent=first_rows, reference=_mean_reference,
         native_text="from gpunn.kernels.pool_native import average_pool as body", cuda=cuda_kernel("pool.cu", "average_pool"),
-        scratch=lambda x, s, g, y: 8 * windows_of(g).channels + 128, cost=lambda x, s, g, y: 0.15 * _values(g), family="images",
+        scratch=_line, cost=lambda x, s, g, y: 0.15 * _values(g), family="images",
     )
 )
 
@@ -161,25 +176,15 @@ def _mean_bwd_reference(dy, shares, geometry, dx):
     dx[...] = add_back(np.broadcast_to(share, (dy.shape[0], g.places, taps, g.channels)), g).reshape(dx.shape)
 
 
-def _mean_bwd_native(dy, shares, g, dx, lo, hi, scratch):
-    height, width, channels = g[0, 0], g[1, 0], g[2, 0]
-    for i in range(lo, hi):
-        dx[i] = dx.dtype.type(0)
-        for r in range(g[3, 0]):
-            for s in range(g[4, 0]):
-                place, top, left = r * g[4, 0] + s, r * g[8, 0] - g[12, 0], s * g[9, 0] - g[13, 0]
-                up, share = dy[i, place * channels : (place + 1) * channels], shares[place, 0]
-                for down in range(max(0, top), min(height, top + g[6, 0])):
-                    for along in range(max(0, left), min(width, left + g[7, 0])):
-                        start = (down * width + along) * channels
-                        to = dx[i, start : start + channels]
-                        for c in range(channels):
-                            to[c] += up[c] * share
-
-
-AVERAGE_POOL_BWD = _kernel(
-    "average_pool_bwd", "dy, shares:whole, geometry:whole:i8 -> dx", _mean_bwd_reference, _mean_bwd_native,
-    lambda dy, s, g, dx: 0.15 * _values(g), "pool_bwd", OPERAND="T* __restrict__ shares", PART="dy[k] * shares[r * wide + s]",
+AVERAGE_POOL_BWD = register(
+    Kernel(
+        name="average_pool_bwd", operands=parse("dy, shares:whole, geometry:whole:i8 -> dx"), extent=first_rows,
+        reference=_mean_bwd_reference, native_text="from gpunn.kernels.pool_native import average_pool_bwd as body",
+        cuda=cuda_kernel(
+            "pool.cu", "pool_bwd", "average_pool_bwd", OPERAND="T* __restrict__ shares", PART="dy[k] * shares[r * wide + s]"
+        ),
+        scratch=_line, cost=lambda dy, s, g, dx: 0.15 * _values(g), family="images",
+    )
 )
 
 

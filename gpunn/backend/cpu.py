@@ -12,10 +12,11 @@ import numpy as np
 
 from gpunn.backend.base import Backend
 from gpunn.backend.flat import cut_flat
+from gpunn.backend.flipped import flip_weights
 from gpunn.backend.schedule import Node, Schedule, schedule
 from gpunn.backend.split import split_first
 from gpunn.backend.together import CpuStack, Stack
-from gpunn.kernels import Kernel, gemm_symmetric, unit
+from gpunn.kernels import Kernel, gemm_flipped, gemm_symmetric
 
 ONE_THREAD = 40_000.0  # nanoseconds: a step shorter than this gains nothing from a second thread
 MAX_THREADS = 16
@@ -54,7 +55,7 @@ class CpuProgram:
         return self._plan
 
     def _schedule(self, threads: int, like: Schedule | None = None) -> Schedule:
-        nodes = cut_flat(split_first(self.nodes))
+        nodes = cut_flat(flip_weights(split_first(self.nodes)))
         return (None if like is None else like.of(nodes)) or schedule(nodes, threads)
 
     def replay(self, threads: int, like: Any = None) -> Any:
@@ -164,7 +165,7 @@ class CpuBackend(Backend):
             return super().gram(x, out, columns=columns)
         side = x.shape[columns]
         flipped, out = self.empty(x.shape[::-1], x.dtype), self.empty((side, side), x.dtype) if out is None else out
-        self.launch(unit.TRANSPOSE, x, 0.0, flipped)
+        self.launch(gemm_flipped.FLIP, x, flipped)
         self.launch(gemm_symmetric.GEMM_SYMMETRIC, *((flipped, x) if columns else (x, flipped)), out)
         return out
 

@@ -10,6 +10,13 @@ from gpunn.layers.activation import ALONE
 from gpunn.training.penalties import output_penalty
 from gpunn.training.plan import Plan, Stage
 
+# The largest number stays the largest behind these, so they may come behind a pooling, on fewer numbers. Where they are flat to a float's
+# precision equals may have another winner than before, but no gradient.
+INCREASING = (
+    activations.linear, activations.relu, activations.tanh, activations.sigmoid, activations.leaky_relu, activations.elu, activations.selu,
+    activations.softplus, activations.softsign, activations.relu6, activations.hard_sigmoid, activations.hard_tanh,
+)
+
 
 def fuse(given: Plan, losses: Sequence[Any] | None = None) -> tuple[Plan, list[bool]]:
     """-> (the plan with fewer stages, for each output whether its loss takes over the last activation).
@@ -81,4 +88,4 @@ def _pools(stage: Stage, layer: Any) -> bool:
     if (type(stage.layer), type(layer)) not in ((Conv1D, MaxPooling1D), (Conv2D, MaxPooling2D)) or stage.pool is not None:
         return False
     chosen = stage.activation or stage.layer.activation
-    return layer.strides == layer.pool_size and layer.padding == "valid" and chosen in (activations.linear, activations.relu)
+    return layer.strides == layer.pool_size and layer.padding == "valid" and chosen in INCREASING

@@ -46,4 +46,5 @@ MAKERS = {
     "gemm_nt": _gemm("nt"),
     "gemm_tn": _gemm("tn"),
     "gemm_symmetric": _symmetric,
+    "flip": lambda m, r, c: [m.real(r, c), m.blank(c, r)],
 }

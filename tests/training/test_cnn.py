@@ -9,6 +9,7 @@ from gpunn import layers
 from gpunn.backend.cpu import CpuBackend
 from gpunn.kernels import REGISTRY
 from gpunn.random import set_random_seed
+from gpunn.training import fuse
 
 ROWS, BATCH = 75, 8
 
@@ -116,6 +117,29 @@ def test_what_runs_as_one_is_shown(cpu, capsys):
     x = np.zeros((8, 12, 12, 1), np.float32)
     y = np.zeros(8, int)
     model.fit(x, y, batch_size=8, verbose=0)
+
+
+@pytest.mark.parametrize("activation", fuse.INCREASING, ids=lambda a: a.name)
+def test_a_pooling_may_come_before_an_increasing_activation(activation, cpu, monkeypatch):
+    def trained():
+        set_random_seed(2)
+        model = gpunn.Sequential([
+            layers.Input((9, 9, 2), dtype="float64"), layers.Conv2D(5, 3, activation=activation, dtype="float64"),
+            layers.MaxPooling2D(dtype="float64"), layers.Flatten(dtype="float64"), layers.Dense(3, "softmax", dtype="float64"),
+        ])
+        model.compile(gpunn.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
+        rng = np.random.default_rng(4)
+        x, y = 3 * rng.standard_normal((40, 9, 9, 2)), rng.integers(0, 3, 40)
+        losses = model.fit(x, y, batch_size=16, epochs=3, verbose=0).history["loss"]
+        return [*model.get_weights(), losses, model.predict(x, verbose=0)], model.explain(16)
+
+    together, text = trained()
+    assert "winners alone are kept" in text
+    monkeypatch.setattr(fuse, "INCREASING", ())
+    apart, text = trained()
+    assert "winners alone are kept" not in text
+    for a, b in zip(together, apart, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
 def test_images_go_through_a_phase_together(cpu):
