@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -40,6 +41,7 @@ class GpuBackend(DeviceBackend):
         # never the default stream, which cannot be captured; non-blocking, so that nothing on the default stream holds it up
         self.streams = [cupy.cuda.Stream(non_blocking=True) for _ in (lanes.MAIN, lanes.SIDE, lanes.COPY)]
         self.stream = self.streams[lanes.MAIN]
+        self._gate = threading.RLock()  # what another thread gave a stream that is being captured would run with every replay
         self._sent: list[np.ndarray] = []  # host memory that a copy may still be reading
         self._marks: list[Any] = []  # events live as long as the capture that recorded them
         library, light = cublas.load()
@@ -51,8 +53,8 @@ class GpuBackend(DeviceBackend):
 
     @contextlib.contextmanager
     def here(self) -> Iterator[None]:
-        """Our device and stream are the current ones: where CuPy allocates, copies and computes."""
-        with self.device, self.stream:
+        """Our device and stream are the current ones: where CuPy allocates, copies and computes. Waits for another thread's capture."""
+        with self._gate, self.device, self.stream:
             yield
 
     # ------------------------------------------------------------------ arrays
@@ -86,7 +88,7 @@ class GpuBackend(DeviceBackend):
             return None
         if number != self.device.id:
             raise elsewhere(name, number, f"gpu {self.device.id}")
-        with self.device:  # whoever made it has finished before we read: on the caller's stream, where its library does not say
+        with self._gate, self.device:  # whoever made it has finished before we read: on the caller's stream, where its library does not say
             self.stream.wait_event(cupy.cuda.get_current_stream().record())
         if isinstance(value, cupy.ndarray):
             return value
@@ -114,7 +116,8 @@ class GpuBackend(DeviceBackend):
         """Copy host memory behind what the stream does already. The memory is kept until the stream was waited for: where a driver
         reads pageable memory directly, the copy may still be under way when the call returns."""
         if values.nbytes:
-            target.set(values, stream=self.stream)
+            with self._gate:
+                target.set(values, stream=self.stream)
             self._sent.append(values)
             if sum(v.nbytes for v in self._sent) > 1 << 28:
                 self.synchronize()
@@ -127,9 +130,10 @@ class GpuBackend(DeviceBackend):
         return values
 
     def synchronize(self) -> None:
-        for stream in self.streams:
-            stream.synchronize()
-        self._sent.clear()
+        with self._gate:
+            for stream in self.streams:
+                stream.synchronize()
+            self._sent.clear()
 
     def free_memory(self) -> int:
         """Bytes that an allocation could get: free on the device, or kept free by CuPy's pool."""
@@ -149,13 +153,13 @@ class GpuBackend(DeviceBackend):
             target.set(staged, stream=self.streams[lanes.COPY])
 
     def mark(self, lane: int) -> Any:
-        with self.device:
+        with self._gate, self.device:
             event = cupy.cuda.Event(block=True, disable_timing=True)  # a thread that waits for it sleeps
             event.record(self.streams[lane])
         return event
 
     def follow(self, lane: int, mark: Any) -> None:
-        with self.device:
+        with self._gate, self.device:
             self.streams[lane].wait_event(mark)
 
     def reached(self, mark: Any) -> None:
@@ -174,6 +178,10 @@ class GpuBackend(DeviceBackend):
             raise compile_error(str(error), text, f"sm_{self.device.compute_capability}") from error
         return functions
 
+    def run_node(self, node: Any, lane: int = lanes.MAIN) -> None:
+        with self._gate:
+            super().run_node(node, lane)
+
     def call(self, function: Any, grid: tuple[int, ...], block: tuple[int, ...], arguments: tuple[Any, ...], lane: int) -> None:
         with self.device:
             function(grid, block, arguments, stream=self.streams[lane])
@@ -188,7 +196,7 @@ class GpuBackend(DeviceBackend):
 
     def call_persistent(self, function: Any, steps: int, arrived: Any, arguments: Sequence[Any]) -> None:
         grid, block = (self.properties.multiprocessors,), (self.properties.persistent_threads,)
-        with self.device:
+        with self._gate, self.device:
             function(grid, block, (np.int64(steps), arrived, *arguments), stream=self.stream)
 
     def clock(self, run: Callable[[], None]) -> float:
@@ -238,7 +246,7 @@ class GpuBackend(DeviceBackend):
             return math.inf  # an algorithm that the library offers and cannot run
 
     def replay(self, graph: Any) -> None:
-        with self.device:
+        with self._gate, self.device:
             graph.launch(self.stream)
 
     def signal(self, lane: int) -> Any:

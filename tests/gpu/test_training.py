@@ -142,6 +142,33 @@ def test_another_thread_trains_too(device):
         assert np.array_equal(a, b)
 
 
+def test_what_another_thread_gives_the_device_is_not_captured(device):
+    if device.name != "gpu":
+        pytest.skip("the stand-in records in one thread")
+    from gpunn.kernels.data import ADVANCE
+
+    ours, theirs, other = (device.zeros((1,), "int64") for _ in range(3))
+    threads = [
+        threading.Thread(target=device.launch, args=(ADVANCE, theirs, other, 1, 1)),
+        threading.Thread(target=device.write, args=(other, 5)),
+        threading.Thread(target=device.synchronize),
+    ]
+
+    def body():
+        device.launch(ADVANCE, ours, ours, 1, 0)
+        for thread in threads:
+            thread.start()
+            thread.join(0.05)
+
+    device.launch(ADVANCE, ours, other, 0, 0)  # compiles it
+    graph = device.capture(body)
+    for thread in threads:
+        thread.join()
+    for _ in range(3):
+        device.replay(graph)
+    assert int(device.to_numpy(ours)[0]) == 3 and int(device.to_numpy(theirs)[0]) == 1
+
+
 def test_moving_there_and_back(device):
     model = network("cpu", normalized=False)
     before = model.predict(X, verbose=0)
