@@ -6,13 +6,13 @@ import numpy as np
 from numba import carray, njit
 
 from gpunn.kernels.gemm import BLOCK_K, BLOCK_K_TN, BLOCK_N_NT, BLOCK_ROWS
-from gpunn.kernels.gemm_tiles import ROWS_N, ROWS_T, VECTOR, VECTORS_N, VECTORS_T, by_width, flip, keep, tile
+from gpunn.kernels.gemm_tiles import ROWS_N, ROWS_T, VECTOR, VECTORS_N, VECTORS_T, by_width, flip, flip_kept, keep, tile
 from gpunn.kernels.native import PLAIN, address, pointer
 
 _ARGUMENTS = "a, ks, count, b, ldb, c, ldc, accumulate, rest"
 _tile_n = by_width(tile(ROWS_N, VECTORS_N, False), [tile(ROWS_N, min(v, VECTORS_N), True) for v in (1, 2, 3)], _ARGUMENTS)
 _tile_t = by_width(tile(ROWS_T, VECTORS_T, False), [tile(ROWS_T, min(v, VECTORS_T), True) for v in range(1, 7)], _ARGUMENTS)
-_keep_n, _keep_t, _flip_n = keep(ROWS_N), keep(ROWS_T), flip(ROWS_N)
+_keep_t, _flip_n, _flip_kept = keep(ROWS_T), flip(ROWS_N), flip_kept(ROWS_N)
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
 
@@ -20,15 +20,12 @@ _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 def _pack_rows(a, lo, hi, k0, k1, packed, ks, counts):
     """Rows lo..hi of a, a tile's height at a time: packed[block, t, row], the k of each t, and how many t; short blocks end in zeros."""
     width, tall, size, stride = k1 - k0, ROWS_N, a.itemsize, a.shape[1]
-    spare = np.empty((ROWS_N, ROWS_N), a.dtype)
     for block in range((hi - lo + tall - 1) // tall):
         first, at, n = lo + block * tall, block * width * tall, 0
         whole = (width // tall) * tall if first + tall <= hi else 0
         for k in range(k0, k0 + whole, tall):
-            _flip_n(a, address(a) + (first * stride + k) * size, stride, address(spare), tall)
-            for q in range(tall):
-                ks[block * width + n] = k - k0 + q
-                n += _keep_n(a, address(spare) + q * tall * size, address(packed) + (at + n * tall) * size)
+            source, numbers = address(a) + (first * stride + k) * size, address(ks) + (block * width + n) * 4
+            n += _flip_kept(a, source, stride, address(packed) + (at + n * tall) * size, numbers, k - k0)
         for k in range(k0 + whole, k1):
             for i in range(tall):
                 packed[at + n * tall + i] = a[first + i, k] if first + i < hi else a.dtype.type(0)
