@@ -255,7 +255,7 @@ def _place(builder: Any, vector: Any, base: Any, numbers: Any) -> Any:
 
 
 def flip(lanes: int) -> Any:
-    """An intrinsic: a lanes x lanes block of numbers, transposed from one address to another; strides in numbers, `lanes` a power of two."""
+    """An intrinsic: a lanes x lanes block of numbers, transposed from one address to another; strides in numbers, lanes a power of 2."""
 
     @intrinsic
     def transpose(typingctx, like, source, source_stride, target, target_stride):
