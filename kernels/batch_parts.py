@@ -32,18 +32,29 @@ def _moments_native(x, part, parts, lo, hi, scratch):
         mean, squares = parts[p, :width], parts[p, width:]
         mean[:] = x.dtype.type(0)
         squares[:] = x.dtype.type(0)
-        for r in range(first, end):
+        fours = first + (end - first) // 4 * 4
+        for r in range(first, fours, 4):  # four rows at a time: a sum waits for the one before it
+            a, b, c, d = x[r], x[r + 1], x[r + 2], x[r + 3]
+            for j in range(width):
+                mean[j] += (a[j] + b[j]) + (c[j] + d[j])
+        for r in range(fours, end):
             row = x[r]
             for j in range(width):
                 mean[j] += row[j]
         share = x.dtype.type(1) / x.dtype.type(end - first)
         for j in range(width):
             mean[j] *= share
-        for r in range(first, end):
+        for r in range(first, fours, 4):
+            a, b, c, d = x[r], x[r + 1], x[r + 2], x[r + 3]
+            for j in range(width):
+                m = mean[j]
+                k, n, u, v = a[j] - m, b[j] - m, c[j] - m, d[j] - m
+                squares[j] += (k * k + n * n) + (u * u + v * v)
+        for r in range(fours, end):
             row = x[r]
             for j in range(width):
-                d = row[j] - mean[j]
-                squares[j] += d * d
+                d0 = row[j] - mean[j]
+                squares[j] += d0 * d0
 
 
 # parts[p] = (mean, sum of squares about it) of rows p * part to (p + 1) * part
@@ -105,7 +116,16 @@ def _sums_native(dy, x, mean, inverse, part, parts, lo, hi, scratch):
         first, second = parts[p, :width], parts[p, width:]
         first[:] = x.dtype.type(0)
         second[:] = x.dtype.type(0)
-        for r in range(p * size, min((p + 1) * size, x.shape[0])):
+        start, end = p * size, min((p + 1) * size, x.shape[0])
+        fours = start + (end - start) // 4 * 4
+        for r in range(start, fours, 4):
+            x0, x1, x2, x3, d0, d1, d2, d3 = x[r], x[r + 1], x[r + 2], x[r + 3], dy[r], dy[r + 1], dy[r + 2], dy[r + 3]
+            for j in range(width):
+                m, f = mean[j], inverse[j]
+                first[j] += (d0[j] + d1[j]) + (d2[j] + d3[j])
+                upper = d0[j] * (x0[j] - m) * f + d1[j] * (x1[j] - m) * f
+                second[j] += upper + (d2[j] * (x2[j] - m) * f + d3[j] * (x3[j] - m) * f)
+        for r in range(fours, end):
             row, up = x[r], dy[r]
             for j in range(width):
                 first[j] += up[j]
