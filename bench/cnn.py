@@ -5,30 +5,19 @@ Prints a table and writes bench/results/cnn-cpu-DATE.json, peak memory of each p
 """
 
 import argparse
-import statistics
-import time
 
-from contest import Contestant, save
+from contest import Contestant, ratios, save, take_turns
 
 PEERS = ("torch", "keras")
-REST = 0.5  # seconds between turns: pools of threads spin on after their work
 
 
 def contest(batch: int, rounds: int, rows: int, peers=PEERS) -> dict:
     everybody = [Contestant(name, batch, rows=rows, script="cnn_worker.py") for name in ("gpunn", *peers)]
-    try:
-        for _ in range(rounds):
-            for c in everybody:
-                c.epoch()
-                time.sleep(REST)
-    finally:
-        for c in everybody:
-            c.close()
-    ours = everybody[0]
+    take_turns(everybody, rounds)
     return {
         "batch": batch, "rounds": rounds, "rows": rows,
         "images_per_second": {c.name: round(c.rate) for c in everybody},
-        "ratio": {c.name: round(statistics.median(b / a for a, b in zip(ours.seconds, c.seconds, strict=True)), 3) for c in everybody[1:]},
+        "ratio": ratios(everybody),
         "peak_mb": {c.name: int(c.answers[-1][1]) for c in everybody},
         "peak_above_data_mb": {c.name: int(c.answers[-1][2]) for c in everybody},
         "seconds": {c.name: c.seconds for c in everybody},
@@ -47,8 +36,8 @@ def main() -> None:
     for batch in given.batches:
         results.append(contest(batch, given.rounds, given.rows // batch * batch, given.peers))
         r = results[-1]
-        ratios = "  ".join(f"{name} x{ratio:.2f}" for name, ratio in r["ratio"].items())
-        print(f"batch {batch:5d}  gpunn {r['images_per_second']['gpunn']:8,d} img/s  {ratios}  peak MB {r['peak_mb']}", flush=True)
+        beside = "  ".join(f"{name} x{ratio:.2f}" for name, ratio in r["ratio"].items())
+        print(f"batch {batch:5d}  gpunn {r['images_per_second']['gpunn']:8,d} img/s  {beside}  peak MB {r['peak_mb']}", flush=True)
     if not given.dry:
         print(save("cnn-cpu", {"results": results}))
 

@@ -46,6 +46,33 @@ class Contestant:
         self.process.wait()
 
 
+def take_turns(everybody: list[Contestant], rounds: int) -> None:
+    """So many epochs of each, one after another; then their processes end."""
+    try:
+        for _ in range(rounds):
+            for c in everybody:
+                c.epoch()
+    finally:
+        for c in everybody:
+            c.close()
+
+
+def ratios(everybody: list[Contestant]) -> dict[str, float]:
+    """How many times as long as the first one each of the others took: medians of the rounds'."""
+    ours = everybody[0].seconds
+    return {c.name: round(statistics.median(b / a for a, b in zip(ours, c.seconds, strict=True)), 3) for c in everybody[1:]}
+
+
+def serve(epoch) -> None:
+    """What a worker does: an epoch for each line that comes in, answered with seconds and loss."""
+    epoch()  # compiles, loads, allocates: not timed
+    print("ready", flush=True)
+    for _ in sys.stdin:
+        began = time.perf_counter()
+        loss = epoch()
+        print(f"{time.perf_counter() - began:.6f} {loss:.6f}", flush=True)
+
+
 @contextmanager
 def neighbours(count: int):
     """A spinning process on each core: a laptop is never idle."""

@@ -7,7 +7,7 @@ writes bench/results/grouped-cpu-DATE.json.
 import argparse
 import statistics
 
-from contest import Contestant, save
+from contest import Contestant, ratios, save, take_turns
 from grouped_worker import BATCH, CASES
 
 PEERS = ("torch", "torch_last")
@@ -15,18 +15,11 @@ PEERS = ("torch", "torch_last")
 
 def contest(case: str, rounds: int, passes: int) -> dict:
     everybody = [Contestant(name, case, rows=passes * BATCH, script="grouped_worker.py") for name in ("gpunn", *PEERS)]
-    try:
-        for _ in range(rounds):
-            for c in everybody:
-                c.epoch()
-    finally:
-        for c in everybody:
-            c.close()
-    ours = everybody[0]
+    take_turns(everybody, rounds)
     return {
         "case": case, "layer": list(CASES[case]), "batch": BATCH, "rounds": rounds, "passes": passes,
         "milliseconds": {c.name: round(1e3 * statistics.median(c.seconds) / passes, 3) for c in everybody},
-        "ratio": {c.name: round(statistics.median(b / a for a, b in zip(ours.seconds, c.seconds, strict=True)), 3) for c in everybody[1:]},
+        "ratio": ratios(everybody),
     }
 
 
@@ -41,8 +34,8 @@ def main() -> None:
     for case in given.cases:
         results.append(contest(case, given.rounds, given.passes))
         r = results[-1]
-        ratios = "  ".join(f"{name} x{ratio:.2f}" for name, ratio in r["ratio"].items())
-        print(f"{case:18s} gpunn {r['milliseconds']['gpunn']:8.2f} ms  {ratios}", flush=True)
+        beside = "  ".join(f"{name} x{ratio:.2f}" for name, ratio in r["ratio"].items())
+        print(f"{case:18s} gpunn {r['milliseconds']['gpunn']:8.2f} ms  {beside}", flush=True)
     if not given.dry:
         print(save("grouped-cpu", {"results": results}))
 

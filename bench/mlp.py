@@ -5,27 +5,18 @@ Prints a table and writes bench/results/mlp-cpu[-busy]-DATE.json. `test_mlp.py` 
 
 import argparse
 import os
-import statistics
 
-from contest import Contestant, neighbours, save
+from contest import Contestant, neighbours, ratios, save, take_turns
 
 PEERS = ("jax", "torch", "sklearn")
 
 
 def contest(batch: int, rounds: int, busy: bool, peers=PEERS, ours="gpunn", rows=60000) -> dict:
     everybody = [Contestant(name, batch, rows=rows) for name in (ours, *peers)]
-    try:
-        with neighbours(len(os.sched_getaffinity(0)) if busy else 0):
-            for _ in range(rounds):
-                for c in everybody:
-                    c.epoch()
-    finally:
-        for c in everybody:
-            c.close()
-    first = everybody[0]
+    with neighbours(len(os.sched_getaffinity(0)) if busy else 0):
+        take_turns(everybody, rounds)
     out = {"batch": batch, "busy": busy, "rounds": rounds, "images_per_second": {c.name: round(c.rate) for c in everybody}}
-    ratios = {c.name: [b / a for a, b in zip(first.seconds, c.seconds, strict=True)] for c in everybody[1:]}
-    out["ratio"] = {name: round(statistics.median(values), 3) for name, values in ratios.items()}
+    out["ratio"] = ratios(everybody)
     out["seconds"] = {c.name: c.seconds for c in everybody}
     return out
 
@@ -42,8 +33,8 @@ def main() -> None:
     for batch in given.batches:
         results.append(contest(batch, given.rounds, given.busy, given.peers))
         r = results[-1]
-        ratios = "  ".join(f"{name} x{ratio:.2f}" for name, ratio in r["ratio"].items())
-        print(f"batch {batch:5d}  gpunn {r['images_per_second']['gpunn']:8,d} img/s  {ratios}", flush=True)
+        beside = "  ".join(f"{name} x{ratio:.2f}" for name, ratio in r["ratio"].items())
+        print(f"batch {batch:5d}  gpunn {r['images_per_second']['gpunn']:8,d} img/s  {beside}", flush=True)
     if not given.dry:
         print(save("mlp-cpu-busy" if given.busy else "mlp-cpu", {"results": results}))
 

@@ -5,9 +5,8 @@ Fashion-MNIST. Prints a table and writes bench/results/networks-cpu-DATE.json.
 """
 
 import argparse
-import statistics
 
-from contest import Contestant, save
+from contest import Contestant, ratios, save, take_turns
 from networks_worker import CASES
 
 PEERS = ("torch", "keras")
@@ -15,18 +14,11 @@ PEERS = ("torch", "keras")
 
 def contest(case: str, batch: int, rounds: int, rows: int, peers=PEERS) -> dict:
     everybody = [Contestant(name, case, batch, rows=rows, script="networks_worker.py") for name in ("gpunn", *peers)]
-    try:
-        for _ in range(rounds):
-            for c in everybody:
-                c.epoch()
-    finally:
-        for c in everybody:
-            c.close()
-    ours = everybody[0]
+    take_turns(everybody, rounds)
     return {
         "case": case, "batch": batch, "rounds": rounds, "rows": rows,
         "images_per_second": {c.name: round(c.rate) for c in everybody},
-        "ratio": {c.name: round(statistics.median(b / a for a, b in zip(ours.seconds, c.seconds, strict=True)), 3) for c in everybody[1:]},
+        "ratio": ratios(everybody),
         "loss": {c.name: float(c.answers[-1][0]) for c in everybody},
     }
 
@@ -45,8 +37,8 @@ def main() -> None:
         for batch in given.batches:
             results.append(contest(case, batch, given.rounds, given.rows // batch * batch, given.peers))
             r = results[-1]
-            ratios = "  ".join(f"{name} x{ratio:.2f}" for name, ratio in r["ratio"].items())
-            print(f"{case:17s} batch {batch:5d}  gpunn {r['images_per_second']['gpunn']:8,d} img/s  {ratios}  loss {r['loss']}", flush=True)
+            beside = "  ".join(f"{name} x{ratio:.2f}" for name, ratio in r["ratio"].items())
+            print(f"{case:17s} batch {batch:5d}  gpunn {r['images_per_second']['gpunn']:8,d} img/s  {beside}  loss {r['loss']}", flush=True)
     if not given.dry:
         print(save("networks-cpu", {"results": results}))
 

@@ -178,7 +178,7 @@ class Training(_Pass):
     """The epochs of one `fit`. With `steps` given an epoch has so many batches and the next one goes on behind them, as in Keras."""
 
     training = True
-    _chunk = 1  # steps between two looks, as the last epoch came to
+    _chunk = 1  # steps between two looks, as the last epoch came to: it does not begin with single steps, launches of their own, again
 
     def __init__(self, model: Any, rows: Any, batch_size: int, shuffle: Any, steps: int | None = None, feed: Any = None):
         super().__init__(model, rows, batch_size, feed)
@@ -210,24 +210,21 @@ class Training(_Pass):
                 self.feed.begin(model.rng.seed, model.epochs_seen, self.shuffle)
                 model.epochs_seen += 1
             self.reset()
-        chunk = self._chunk
         with closing(self.feed.pieces(self._next + self.done, None if self.steps is None else self.steps - self.done)) as pieces:
             for rows, left in pieces:
                 while left and not model.stop_training:
-                    n = chain.batches_left(min(left, chunk))
+                    n = chain.batches_left(min(left, self._chunk))
                     if chain.every_batch:
                         chain.on_train_batch_begin(self.done)
                     began = time.perf_counter()
                     self.step(rows, n)
-                    took = time.perf_counter() - began
-                    self.done, left = self.done + n, left - n
+                    took, self.done, left = time.perf_counter() - began, self.done + n, left - n
                     if chain.every_batch or chain.every_chunk:
                         _offer(self.logs, partial(chain.on_train_batch_end, self.done - 1))
-                    if n == chunk or left:  # else it was as long as there was something to do
-                        chunk = max(1, min(4 * chunk, int(n * CHUNK / max(took, 1e-6))))
+                    if n == self._chunk or left:  # else it was as long as there was something to do
+                        self._chunk = max(1, min(4 * self._chunk, int(n * CHUNK / max(took, 1e-6))))
                 if model.stop_training:
                     break
-        self._chunk = chunk  # the next epoch begins with it: single steps in its place would be launches of their own
         if self.steps is not None and self.done < self.steps and not model.stop_training:
             warnings.warn(
                 f"Your input ran out of data: this epoch has {self.done} batches. Expected steps_per_epoch * epochs batches in all. "
