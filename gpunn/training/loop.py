@@ -187,6 +187,11 @@ class Training(_Pass):
         self._next = 0  # batch of the data set with which the epoch begins
         self.done = 0  # batches of the epoch that have run
 
+    def begin(self) -> None:
+        """As a new `fit` finds it."""
+        self._next = self.done = 0
+        self.resize(self._given[1])
+
     def resize(self, batch: int | None) -> None:
         """Epochs from here on have batches of so many rows; None: as they are. A step of each size is recorded once.
 
@@ -254,9 +259,8 @@ class Training(_Pass):
             self.feed.begin(self.model.rng.seed, self.model.epochs_seen - 1, self.shuffle)
             self.ops.write(self.sums, place["sums"])
 
-    def once(self, rows: Rows) -> Logs:
-        """One step on other rows of the same shapes."""
-        self.refill(rows)
+    def once(self) -> Logs:
+        """One step on the rows as they are."""
         self.step(self.batch, 1)
         return self.logs()
 
@@ -283,11 +287,6 @@ class Evaluation(_Pass):
                     _offer(self.logs, partial(chain.on_test_batch_end, done))
                     done += 1
         return self.logs()
-
-    def once(self, rows: Rows) -> Logs:
-        """Loss and metrics of other rows of the same shapes."""
-        self.refill(rows)
-        return self.run()
 
 
 def _offer(read: Callable[[], Logs], hook: Callable[[Logs], None]) -> None:

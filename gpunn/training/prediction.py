@@ -33,6 +33,10 @@ class Prediction:
         self._parts: list[list[np.ndarray]] = []
         self._last: list[np.ndarray] = []
 
+    def refill(self, rows: Any) -> None:
+        """Other rows of the same shapes."""
+        self.feed.refill(rows)
+
     def run(self, chain: Any = None) -> list[np.ndarray]:
         """May be called again, when the model has changed: nothing is recorded anew."""
         done, watched = 0, chain is not None and chain.predict_batches

@@ -2,6 +2,7 @@
 
 import warnings
 from abc import abstractmethod
+from contextlib import ExitStack
 from typing import Any, cast
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from gpunn import callbacks as cb
 from gpunn.layers.base import alias
 from gpunn.training import data, parts
+from gpunn.training.again import again
 from gpunn.training.changes import check_flips, converted, in_step
 from gpunn.training.compiling import Compiled
 from gpunn.training.door import given, given_inputs
@@ -87,20 +89,23 @@ class Trainer(OwnSteps, Compiled):
         chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps}, verbose, history=True)
         self._ready(rows.row_shape)
         check_flips(self.leaves, y)
-        training = kind_of(optimizer)(self, rows, batch_size, shuffle, steps_per_epoch)
-        if changed is not None:
-            training.feed.change = lambda ops, x: changed.change(ops, x, self.rng)
-            training.feed.change_target = changed.targets
-        evaluation = None
-        if held_rows is not None:
-            size = validation_batch_size or self._held_batch(batch_size, validation_steps, chain.test_batches)
-            evaluation = Evaluation(self, held_rows, size, validation_steps)
-        self.stop_training = False
-        self.history = history = cast(cb.History, chain.history)  # history=True above
-        try:
-            self._epochs(chain, training, evaluation, range(initial_epoch, epochs), validation_freq)
-        finally:
-            chain.close()
+        kind, options = kind_of(optimizer), (batch_size, shuffle, steps_per_epoch)
+        size = validation_batch_size or self._held_batch(batch_size, validation_steps, chain.test_batches)
+        with ExitStack() as used:
+            if changed is None:
+                training = used.enter_context(again(self, kind, rows, *options))
+                training.begin()
+            else:
+                training = kind(self, rows, *options)
+                training.feed.change = lambda ops, x: changed.change(ops, x, self.rng)
+                training.feed.change_target = changed.targets
+            evaluation = None if held_rows is None else used.enter_context(again(self, Evaluation, held_rows, size, validation_steps))
+            self.stop_training = False
+            self.history = history = cast(cb.History, chain.history)  # history=True above
+            try:
+                self._epochs(chain, training, evaluation, range(initial_epoch, epochs), validation_freq)
+            finally:
+                chain.close()
         return history
 
     def _epochs(self, chain: cb.CallbackList, training: Training, evaluation: Evaluation | None, numbers: range, freq: int) -> None:
@@ -150,7 +155,9 @@ class Trainer(OwnSteps, Compiled):
         chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps or rows.steps(batch_size or 32)})
         self._ready(rows.row_shape)
         chain.on_test_begin()
-        logs = Evaluation(self, rows, batch_size or self._held_batch(32, steps, chain.test_batches), steps).run(chain)
+        size = batch_size or self._held_batch(32, steps, chain.test_batches)
+        with again(self, Evaluation, rows, size, steps) as evaluation:
+            logs = evaluation.run(chain)
         chain.on_test_end(logs)
         return self._flat(logs, return_dict)
 
@@ -167,7 +174,9 @@ class Trainer(OwnSteps, Compiled):
         chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps or rows.steps(batch_size or 32)})
         self._ready(rows.row_shape)
         chain.on_predict_begin()
-        out = Prediction(self, rows, batch_size or self._held_batch(32, steps, chain.predict_batches), steps).run(chain)
+        size = batch_size or self._held_batch(32, steps, chain.predict_batches)
+        with again(self, Prediction, rows, size, steps) as prediction:
+            out = prediction.run(chain)
         chain.on_predict_end()
         return self.pack_outputs(out)
 
@@ -176,13 +185,15 @@ class Trainer(OwnSteps, Compiled):
         """One step on exactly these rows. -> loss and metrics of this batch (Keras 3 goes on accumulating; this does not)."""
         rows = self._check(x, y, sample_weight, class_weight, "train_on_batch")
         self._ready(rows.row_shape)
-        return self._flat(self._batch_runner(rows, True).once(rows), return_dict)
+        with again(self, kind_of(self.optimizer), rows, len(rows), False) as training:
+            return self._flat(training.once(), return_dict)
 
     def test_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False) -> Any:
         """Loss and metrics of exactly these rows."""
         rows = self._check(x, y, sample_weight, None, "test_on_batch")
         self._ready(rows.row_shape)
-        return self._flat(self._batch_runner(rows, False).once(rows), return_dict)
+        with again(self, Evaluation, rows, len(rows), None) as evaluation:
+            return self._flat(evaluation.run(), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs of these rows."""
@@ -191,19 +202,6 @@ class Trainer(OwnSteps, Compiled):
         first = data.host(arrays[0], labels[0]) if here is None else here
         x = first if len(arrays) == 1 and not isinstance(x, dict) else x
         return self.predict(x, batch_size=max(first.shape[0] if first.ndim else 1, 1))
-
-    def _batch_runner(self, rows: data.Rows, training: bool) -> Any:
-        """A recorded step for batches like this one, kept between calls."""
-        kinds = tuple((t.dtype.name, t.shape) for t in rows.targets)
-        weighed = tuple(None if w is None else w.shape for w in rows.row_weights)
-        key = (training, tuple((x.shape, x.dtype.name) for x in rows.xs), kinds, tuple(rows.metric_targets), weighed)
-        if key not in self._programs:
-            if len(self._programs) >= 8:  # batches of ever new sizes must not fill the memory
-                self._programs.clear()
-            with self.backend.here():
-                own = rows.copy()
-            self._programs[key] = kind_of(self.optimizer)(self, own, len(own), False) if training else Evaluation(self, own, len(own))
-        return self._programs[key]
 
     def _flat(self, logs: dict[str, float], return_dict: bool) -> Any:
         if return_dict:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from gpunn.logs import Logs
-from gpunn.training.data import Rows
 from gpunn.training.loop import Training, _offer
 
 
@@ -36,9 +35,8 @@ class WholeTraining(Training):
         self.model.epochs_seen += 1
         return logs
 
-    def once(self, rows: Rows) -> Logs:
-        """One search on other rows of the same shapes."""
-        self.feed.refill(rows)
+    def once(self) -> Logs:
+        """One search on the rows as they are."""
         return self._search()
 
     def _search(self) -> Logs:

@@ -21,7 +21,10 @@ class Resident(Feed):
         self.take_arrays(rows, [upload(ops, a) if isinstance(a, Source) else ops.asarray(a) for a in rows.arrays])
         self.order = ops.asarray(np.arange(self.rows, dtype=np.int32))
         self.position = ops.zeros((1,), "int64")
-        with ops.here():
+        self._take_labels(rows)
+
+    def _take_labels(self, rows: Rows) -> None:
+        with self.ops.here():
             self._labels = rows.labels
             self._classes = 0 if self._labels is None else int(self._labels.max()) + 1
 
@@ -74,6 +77,7 @@ class Resident(Feed):
         for mine, theirs in zip((*self.xs, *self.targets, *present(self.row_weights)), rows.arrays, strict=True):
             self.ops.write(mine, theirs)
         self.ops.write(self.position, 0)
+        self._take_labels(rows)
 
 
 def upload(ops: Any, source: Source) -> Any:
