@@ -4,6 +4,9 @@ Each launch of a phase is a number of blocks; the blocks that are resident on th
 A kernel's text becomes a member function of a struct in which other variables stand for CUDA's ``blockIdx`` and its like. What the kernel
 is called with: how many steps, the barrier's counter, then every array and every constant of the launches, each once.
 
+Some launches of a phase are chains: a block that has made rows with the first kernel goes on with the next one on these rows. Arrays that
+the next step's first phase writes while this step's last one reads them are there twice, for steps in turns.
+
 The grid must be launched cooperatively, with no more blocks than are resident at once. Arrays that one kernel reads another one writes,
 while this one runs: no pointer to constant values may be ``__restrict__``, for then NVRTC reads it through the cache of data that nobody
 writes (it did, for biases; a test looks at what it makes). Those to what is written stay so, which is enough to move loads past stores.
@@ -24,6 +27,7 @@ from gpunn.kernels.record import FLOATS, Kernel, shape_of
 NAME = "persistent_step"
 GEOMETRIES = ("elements", "rows", "warps", "columns", "one", "tiles")
 FIXED = ("inner", "add")  # constants that are written into the text, as rows and columns are: they belong to the form of a step
+LAST = "last"  # the name of a constant that is 1 in the last step of a launch, else 0
 ROOM = 64  # bytes of shared memory a thread, for whatever kernel a block is running
 MOST_PARAMETERS = 4096 // 8  # of a kernel
 _BUILTIN = re.compile(r"\b(blockIdx|threadIdx|blockDim|gridDim)\b")
@@ -119,22 +123,51 @@ def _rows(launch: Launch, rows: int, columns: int, threads: int, resident: int) 
     return Shape(rows, x, 1, threads // x)
 
 
-def persistent_text(phases: Sequence[Sequence[Launch]], carried: bool, device: Properties, address: Callable[[Any], int]) -> Text:
-    """The kernel of these phases. ``carried``: the first phase does not depend on the last one of the step before, and runs beside it."""
-    values = _Values(address)
+def rows_of_block(launch: Launch, device: Properties) -> int:
+    """How many whole rows a block makes, one block after another; 0 where blocks make other parts."""
+    kernel = launch.kernel
+    if kernel.geometry == "warps":
+        return 0 if re.search("__shared__|__syncthreads", kernel.cuda(launch.dtype)) else device.persistent_threads // WARP  # type: ignore[misc]
+    columns = shape_of(kernel, launch.arguments)[1]
+    return kernel.tile[0] if kernel.geometry == "tiles" and columns <= kernel.tile[1] else 0
+
+
+def follows(first: Launch, then: Launch, device: Properties) -> bool:
+    """Whether a block that has made rows with `first` can go on with `then` on them: several blocks' share, perhaps, but no part of one."""
+    if then.kernel.geometry != "warps" or why_not(first) or why_not(then):
+        return False
+    made, wanted = (rows_of_block(x, device) for x in (first, then))
+    rows, rows_2 = (shape_of(x.kernel, x.arguments)[0] for x in (first, then))
+    return wanted > 0 and made > 0 and made % wanted == 0 and rows == rows_2 and shape(then, device) is not None
+
+
+def persistent_text(
+    phases: Sequence[Sequence[Sequence[Launch]]], carried: bool, device: Properties, address: Callable[[Any], int],
+    twice: "dict[int, Any] | None" = None,
+) -> Text:
+    """The kernel of these phases, of each its chains of launches.
+
+    ``carried``: the first phase does not depend on the last one of the step before, and runs beside it. ``twice``: the second array of
+    each one that is there twice, by the address of the first.
+    """
+    values = _Values(address, twice or {})
     functions: dict[str, str] = {}
     entries = []
+
+    def call(launch: Launch, step: str) -> str:
+        name = function_name(launch.kernel, launch.dtype)
+        functions.setdefault(name, _function(launch, device.persistent_threads))
+        entries.append((launch.kernel, launch.dtype))
+        return f"w.{name}({', '.join(values.of(launch, step))});"
+
     written = []
-    for launches in phases:
-        calls: list[tuple[Shape, str]] = []
-        for launch in launches:
-            cut = shape(launch, device)
-            if cut is None:
-                continue
-            name = function_name(launch.kernel, launch.dtype)
-            functions.setdefault(name, _function(launch, device.persistent_threads))
-            entries.append((launch.kernel, launch.dtype))
-            calls.append((cut, f"{name}({', '.join(values.of(launch))});"))
+    for number, chains in enumerate(phases):
+        step = "(step + 1)" if carried and number == 0 else "step"
+        calls: list[tuple[Shape, str, str]] = []
+        for first, *more in chains:
+            cut = shape(first, device)
+            if cut is not None:
+                calls.append((cut, call(first, step), _chained(first, [(x, call(x, step)) for x in more], device)))
         written.append(calls)
     body = _carried(written) if carried else [*_loop(0), *(line for calls in written for line in _phase(calls)), "  }"]
     threads = device.persistent_threads
@@ -152,24 +185,32 @@ def persistent_text(phases: Sequence[Sequence[Launch]], carried: bool, device: P
 class _Values:
     """The parameters of the kernel, and what stands for them."""
 
-    def __init__(self, address: Callable[[Any], int]):
-        self._address = address
+    def __init__(self, address: Callable[[Any], int], twice: dict[int, Any]):
+        self._address, self._twice = address, twice
         self._arrays: dict[tuple[int, str], str] = {}
         self.parameters = ["long long steps", "unsigned int* arrived"]
         self.arguments: list[Any] = []
 
-    def of(self, launch: Launch) -> list[str]:
-        """What a launch's function is called with: names of parameters, then rows and columns."""
+    def of(self, launch: Launch, step: str) -> list[str]:
+        """What a launch's function is called with: names of parameters, then rows and columns. `step`: the number of its step in words."""
         head = HEAD.search(launch.kernel.cuda(launch.dtype))  # type: ignore[misc,union-attr]
         given = launch_arguments(launch.kernel, launch.arguments)
         out = []
         for o, value, parameter in zip(launch.kernel.operands, given, head.group(3).split(","), strict=False):  # type: ignore[union-attr]
             kind = " ".join(parameter.split()).rpartition(" ")[0].replace("__restrict__", "").replace("const ", "").strip()
-            if o.kind == "const" and o.name in FIXED:
+            if o.kind != "const":
+                out.append(self._one_of_two(kind, value, step))
+            elif o.name == LAST:
+                out.append(f"{kind}({step} + 1 == steps)")
+            elif o.name in FIXED:
                 out.append(f"{int(value)}LL" if kind == "long long" else f"{kind}({float(value)!r})")
             else:
-                out.append(self._new(kind, np.asarray(value)[()]) if o.kind == "const" else self._array(kind, value))
+                out.append(self._new(kind, np.asarray(value)[()]))
         return [*out, *(f"{int(n)}LL" for n in given[len(launch.kernel.operands) :])]
+
+    def _one_of_two(self, kind: str, array: Any, step: str) -> str:
+        own, second = self._array(kind, array), self._twice.get(self._address(array))
+        return own if second is None else f"({step} & 1 ? {self._array(kind, second)} : {own})"
 
     def _array(self, kind: str, array: Any) -> str:
         key = self._address(array), kind
@@ -206,7 +247,7 @@ def _loop(first: int) -> list[str]:
     return [f"  for (long long step = {first}; step < steps; ++step) {{"]
 
 
-def _carried(phases: Sequence[Sequence[tuple[Shape, str]]]) -> list[str]:
+def _carried(phases: Sequence[Sequence[tuple[Shape, str, str]]]) -> list[str]:
     """Before the first step only what is carried runs, in the last one all but that."""
     *middle, last = phases[1:]
     own, more = _count(last), _count(phases[0])
@@ -215,22 +256,33 @@ def _carried(phases: Sequence[Sequence[tuple[Shape, str]]]) -> list[str]:
             *_phase([*last, *phases[0]], *bounds), "  }"]  # fmt: skip
 
 
-def _count(calls: Sequence[tuple[Shape, str]]) -> int:
-    return sum(cut.resident for cut, _ in calls)
+def _count(calls: Sequence[tuple[Shape, str, str]]) -> int:
+    return sum(cut.resident for cut, _, _ in calls)
 
 
-def _phase(calls: Sequence[tuple[Shape, str]], first: str = "0u", end: str | None = None) -> list[str]:
+def _phase(calls: Sequence[tuple[Shape, str, str]], first: str = "0u", end: str | None = None) -> list[str]:
     """The blocks of all calls, handed to the resident ones in turns."""
     end = f"{_count(calls)}u" if end is None else end
     lines = [f"    for (unsigned int v = blockIdx.x + ({first}), end = {end}; v < end; v += gridDim.x) {{"]
     start = 0
-    for i, (cut, call) in enumerate(calls):
+    for i, (cut, call, more) in enumerate(calls):
         stop = start + cut.resident
-        own = f"v - {start}u" if cut.beside == 1 else f"(v - {start}u) * {cut.beside}u + threadIdx.x / {cut.x * cut.y}u"
+        block = f"v - {start}u"
+        own = block if cut.beside == 1 else f"({block}) * {cut.beside}u + threadIdx.x / {cut.x * cut.y}u"
         thread = "threadIdx.x" if cut.beside == 1 else f"threadIdx.x % {cut.x * cut.y}u"
         only = "" if cut.beside == 1 else f"if (w.blockIdx_.x < {cut.blocks}u) "
-        lines.append(
-            f"      {'else ' if i else ''}if (v < {stop}u) {{ w.be<{cut.x}, {cut.y}>({own}, {cut.blocks}u, {thread}); {only}w.{call} }}"
-        )
+        work = f"w.be<{cut.x}, {cut.y}>({own}, {cut.blocks}u, {thread}); {only}{call}{more.replace('BLOCK', f'({block})')}"
+        lines.append(f"      {'else ' if i else ''}if (v < {stop}u) {{ {work} }}")
         start = stop
     return [*lines, "      __syncthreads();", "    }", "    w.meet(arrived);"]
+
+
+def _chained(first: Launch, more: Sequence[tuple[Launch, str]], device: Properties) -> str:
+    """What number BLOCK of the blocks goes on with."""
+    out = ""
+    for launch, call in more:
+        cut, turns = shape(launch, device), rows_of_block(first, device) // rows_of_block(launch, device)
+        assert cut is not None  # noqa: S101  `follows` has looked
+        out += f" __syncthreads(); for (unsigned int t = 0; t < {turns}u; ++t) {{"
+        out += f" w.be<{cut.x}, 1>(BLOCK * {turns}u + t, {cut.blocks}u, threadIdx.x); {call} }}"
+    return out

@@ -4,9 +4,10 @@ A product is cut into tiles of its result, a block each; what is done to each va
 may be done before it is stored. Sums run in one order for a given tile and number of threads: the same bits in every run.
 """
 
-from gpunn.kernels import rectifiers
-from gpunn.kernels.cuda_text import CTYPES, cuda_kernel
-from gpunn.kernels.record import REGISTRY, Kernel, Operand, matrix, parse, register, rows_of
+from gpunn.kernels import optimizers, rectifiers
+from gpunn.kernels.cuda_text import cuda_kernel
+from gpunn.kernels.endings import NO_WORDS, Ending
+from gpunn.kernels.record import REGISTRY, Kernel, columns_of, matrix, parse, register, rows_of
 
 TILES = ((16, 16), (16, 32), (32, 32), (64, 32), (64, 64))  # rows x columns of the result that a block makes
 LATENCY, BYTES, LANES, OVERHEAD = 700, 40, 128, 1.5  # of a multiprocessor: clocks of a fetch, bytes a clock, sums a clock; what is beside
@@ -22,7 +23,6 @@ _RIGHT = {
     False: {"RIGHT": "k * width + c", "RIGHT_DEEP": "e / WIDE", "RIGHT_COLUMN": "e % WIDE"},
     True: {"RIGHT": "c * depth + k", "RIGHT_DEEP": _DEEP.format("WIDE"), "RIGHT_COLUMN": _SIDE.format("WIDE")},
 }
-_AT = {"full": "{}[at]", "row": "{}[c]", "col": "{}[r]", "const": "{}", "scalar": "(T){}[0]"}
 
 
 def _multiply(kind: str, a, b):
@@ -41,42 +41,22 @@ def product(kind: str, tile: tuple[int, int]) -> Kernel:
         target = matrix(out)
         target[...] = _multiply(kind, a, b) + (target if add else 0)
 
-    operands = parse("a:whole, b:whole, inner:const:i8, add:const, out -> out")
-    words = {"PARAMETERS": "T add,", "RESULT": "add != T(0) ? out[at] + z : z"}
-    return _registered(name, kind, tile, operands, reference, words)
+    words = {"PARAMETERS": "T add, T* __restrict__ out,", "RESULT": "out[at] = add != T(0) ? out[at] + z : z;", **NO_WORDS}
+    return _registered(name, kind, tile, parse("add:const, out -> out"), reference, words)
 
 
 def product_then(kind: str, tile: tuple[int, int], then: Kernel, place: int) -> Kernel:
-    """The product and, of each of its values, an elementwise kernel that takes it as its operand number `place`; made once."""
-    name = f"{_name(kind, tile)}_{then.name}" + (f"_{place}" if place else "")
+    """The product and, of each of its values, an elementwise kernel that takes it as its operand number `place`; made once. Operands: a, b,
+    inner, and those of the `Ending`."""
+    ending = Ending(then, place)
+    name = f"{_name(kind, tile)}_{ending.name}"
     if name in REGISTRY:
         return REGISTRY[name]
-    others = [o for i, o in enumerate(then.operands) if o.read and i != place]
 
     def reference(a, b, inner, *rest):
-        values = list(rest[:-1])
-        values.insert(place, _multiply(kind, a, b).reshape(rest[-1].shape))
-        then.reference(*values, rest[-1])
+        ending.reference(_multiply(kind, a, b), *rest)
 
-    operands = (*parse("a:whole, b:whole, inner:const:i8"), *(Operand(f"of_{o.name}", o.kind, o.dtype) for o in others), *parse("-> out"))
-    values = [_AT[o.kind].format(f"of_{o.name}") for o in others]
-    values.insert(place, "z")
-    words = {"PARAMETERS": "".join(f"{_parameter(o)}, " for o in others), "RESULT": f"{then.formula.name}({', '.join(values)})"}
-    return _registered(name, kind, tile, operands, reference, words, then)
-
-
-def can_follow(then: Kernel, place: int) -> bool:
-    """Whether `product_then` can be made: an elementwise kernel with one result, which it does not read, last."""
-    written = [o for o in then.operands if o.written]
-    plain = then.formula is not None and len(written) == 1 and not written[0].read and then.operands[-1].written
-    typed = all(o.dtype == "T" or o.kind == "const" for o in then.operands)
-    return plain and typed and then.operands[place].kind == "full" and then.geometry == "elements"
-
-
-def _parameter(o: Operand) -> str:
-    if o.kind == "const":
-        return f"{'T' if o.dtype == 'T' else CTYPES[o.dtype]} of_{o.name}"
-    return f"const {'double' if o.kind == 'scalar' else 'T'}* __restrict__ of_{o.name}"
+    return _registered(name, kind, tile, ending.operands(), reference, ending.words(), then.formulas)
 
 
 def _name(kind: str, tile: tuple[int, int]) -> str:
@@ -89,11 +69,12 @@ def layout(kind: str, tile: tuple[int, int]) -> dict[str, str]:
     return {**_LEFT[left], **_RIGHT[right], "TALL": str(tile[0]), "WIDE": str(tile[1])}
 
 
-def _registered(name, kind, tile, operands, reference, words, then: Kernel | None = None) -> Kernel:
+def _registered(name, kind, tile, operands, reference, words, formulas=()) -> Kernel:
     return register(
         Kernel(
-            name=name, operands=operands, extent=lambda *a: rows_of(a[-1]), reference=reference, geometry="tiles", tile=tile,
-            family="products", formulas=() if then is None else then.formulas,
+            name=name, operands=(*parse("a:whole, b:whole, inner:const:i8"), *operands),
+            extent=lambda a, *rest: columns_of(a) if KINDS[kind][0] else rows_of(a), reference=reference, geometry="tiles", tile=tile,
+            family="products", formulas=formulas,
             cuda=cuda_kernel("products.cu", "product", name, **words, **layout(kind, tile)),
         )
     )
@@ -118,3 +99,5 @@ for _kind, _tile in (("nn", (16, 16)), ("nn", (64, 64)), ("nt", (32, 32)), ("tn"
     product(_kind, _tile)
 product_then("nn", (16, 32), REGISTRY["bias_relu"], 0)
 product_then("nt", (16, 16), rectifiers.relu_bwd, 0)
+product_then("tn", (16, 32), optimizers.adam, 3)
+product_then("tn", (64, 32), optimizers.sgd, 1)

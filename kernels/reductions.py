@@ -4,7 +4,8 @@ import numpy as np
 
 from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.elementwise import elementwise
-from gpunn.kernels.record import Kernel, columns_of, matrix, parse, register, rows_of
+from gpunn.kernels.endings import Ending
+from gpunn.kernels.record import REGISTRY, Kernel, columns_of, matrix, parse, register, rows_of
 
 
 def _columns(*arguments):
@@ -43,6 +44,25 @@ COLUMN_SUM = register(
         cuda=cuda_kernel("reductions.cu", "column_sum"), geometry="columns", cost=lambda x, *a: 0.1 * rows_of(x), grain=wide_columns,
     )
 )
+
+
+def column_sum_then(then: Kernel, place: int) -> Kernel:
+    """The sums and, of each, an elementwise kernel that takes it as its operand number `place`; made once. Operands: x, and those of the
+    `Ending`, one value a column. A device's alone."""
+    ending = Ending(then, place)
+    name = f"column_sum_{ending.name}"
+    if name in REGISTRY:
+        return REGISTRY[name]
+
+    def reference(x, *rest):
+        ending.reference(matrix(x).sum(axis=0), *rest)
+
+    return register(
+        Kernel(
+            name=name, operands=(*parse("x:whole"), *ending.operands("row")), extent=_columns, reference=reference, geometry="columns",
+            formulas=then.formulas, family="endings", cuda=cuda_kernel("reductions.cu", "column_sum_then", name, **ending.words()),
+        )
+    )
 
 
 def _moments_reference(x, mean, variance):

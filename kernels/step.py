@@ -9,7 +9,7 @@ from collections.abc import Callable
 from gpunn.kernels import categorical, data, optimizers, softmax
 from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.record import REGISTRY, Kernel, columns_of, first_rows, matrix, parse, register, rows_of
-from gpunn.kernels.reductions import COLUMN_SUM
+from gpunn.kernels.reductions import COLUMN_SUM, column_sum_then
 
 
 def _gather_batch_reference(values, labels, order, position, scale, out, label):
@@ -131,3 +131,5 @@ FINISH_ADAM = register(
         formulas=optimizers.adam_rate.formulas,
     )
 )
+
+column_sum_then(optimizers.adam, 3)

@@ -39,6 +39,8 @@ def choose(program: Any, ops: Any, try_it: bool) -> Choice:
         step = PersistentStep(ops, program.nodes)
     except NoForm as error:
         return Choice(f"graph: {error}")
+    except MemoryError:
+        return Choice("graph: not enough memory to try the persistent kernel")
     name = f"persistent kernel: {len(step.phases)} phases, {step.barriers} barriers a step"
     if ops.persistent == "always":
         return Choice(name, step)

@@ -7,8 +7,6 @@ no other weight's. Results are the same to the bit: these kernels treat every el
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from gpunn.backend.schedule import Node, root_of
 
 Piece = tuple[int, int, int]  # first element, one past the last, rows of the launch that wrote it
@@ -29,23 +27,33 @@ def cut_flat(nodes: Sequence[Node]) -> list[Node]:
 
 
 def _pieces(node: Node, written: dict[int, list[tuple[int, int, int]]]) -> list[Node]:
-    full = [a for o, a in zip(node.kernel.operands, node.arguments, strict=True) if o.kind == "full"]
-    others = {o.kind for o in node.kernel.operands} - {"full", "scalar", "const"}
-    if node.kernel.formula is None or others or not full or any(a.ndim != 1 or a.size != full[0].size for a in full):
-        return [node]
+    full = flat_arrays(node)
     found: set[Piece] = set()
     for a in full:
         start, size = a.ctypes.data, a.itemsize
         for lo, hi, rows in written.get(root_of(a), ()):
             if lo >= start and hi <= start + a.nbytes:
                 found.add(((lo - start) // size, (hi - start) // size, rows))
-    pieces = _apart(sorted(found), full[0].size)
-    if len(pieces) < 2:
-        return [node]
-    return [_part(node, *piece) for piece in pieces]
+    return pieces(node, sorted(found))
 
 
-def _apart(found: list[Piece], size: int) -> list[Piece]:
+def flat_arrays(node: Node) -> list[Any]:
+    """The vectors of a launch that can be cut: of an elementwise kernel of nothing but vectors of one length and numbers."""
+    full = [a for o, a in zip(node.kernel.operands, node.arguments, strict=True) if o.kind == "full"]
+    others = {o.kind for o in node.kernel.operands} - {"full", "scalar", "const"}
+    if node.kernel.formula is None or others or any(a.ndim != 1 or a.size != full[0].size for a in full):
+        return []
+    return full
+
+
+def pieces(node: Node, found: Sequence[Piece]) -> list[Node]:
+    """The launch in pieces, those found and the gaps between them; as it is where they cross, or there are none."""
+    size = max((a.size for a in flat_arrays(node)), default=0)
+    cut = _apart(found, size)
+    return [node] if cut in ([], [(0, size, size)]) else [_part(node, *piece) for piece in cut]
+
+
+def _apart(found: Sequence[Piece], size: int) -> list[Piece]:
     """Pieces without overlap that cover everything, or nothing when the writers' ranges cross."""
     out: list[Piece] = []
     at = 0
@@ -65,7 +73,7 @@ def _apart(found: list[Piece], size: int) -> list[Piece]:
 
 def _part(node: Node, lo: int, hi: int, rows: int) -> Node:
     def part(kind: str, a: Any) -> Any:
-        return np.reshape(a[lo:hi], (rows, -1)) if kind == "full" else a
+        return a[lo:hi].reshape(rows, -1) if kind == "full" else a
 
     arguments = [part(o.kind, a) for o, a in zip(node.kernel.operands, node.arguments, strict=True)]
     return Node(node.kernel, arguments, rows)

@@ -1,106 +1,110 @@
 """A recorded step as phases of independent launches, for one kernel that holds them all; see `kernels.persistent`.
 
-The launches are fused by rules of their own: inside a kernel no library can be called, so a product is one of ours, and takes in the
-elementwise kernel behind it.
+Between two phases all blocks of the grid meet. Two launches share a phase, too, where a block of the later one needs nothing but rows that
+one block of the earlier one has made: the same block runs both, a chain, and only its own threads meet between.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from gpunn.backend import fuse_nodes
-from gpunn.backend.fuse_nodes import Program, Replacement, node_of
-from gpunn.backend.hazards import Address, Touch, conflict, touches
-from gpunn.backend.products import TRANSPOSES
+from gpunn.backend.hazards import Address, Touch, conflict, same, touches
 from gpunn.backend.schedule import Node
-from gpunn.kernels import gemm, products
-from gpunn.kernels.device import Properties
-from gpunn.kernels.record import Kernel, matrix
+from gpunn.kernels.persistent import Launch, follows
 
-KINDS = {kernel: kind for kind, kernel in (("nn", gemm.GEMM_NN), ("nt", gemm.GEMM_NT), ("tn", gemm.GEMM_TN))}
+Chain = list[Node]
 
 
-def fused(nodes: Sequence[Node], ops: Any) -> list[Node]:
-    """The launches that a kernel of our own would hold."""
-    rules = (
-        fuse_nodes.gather_with_labels, fuse_nodes.loss_with_hits, product_with_elementwise, product_alone, fuse_nodes.finish_step,
-    )  # fmt: skip
-    return fuse_nodes.fuse(nodes, ops, rules).nodes
+@dataclass
+class Phases:
+    """``phases``: of each its chains, most of one launch; ``carried``: whether the first phase runs beside the last one of the step before;
+    ``twice``: arrays of which steps must have two in turns for that: the first phase writes what the last one still reads."""
+
+    phases: list[list[Chain]]
+    carried: bool = False
+    twice: list[Any] = field(default_factory=list)
 
 
-def product_with_elementwise(program: Program) -> Replacement | None:
-    """A product and the elementwise kernel that alone needs it, or that writes in its place."""
-    for i, node in program.find(*KINDS):
-        a, b, add, z = node.arguments
-        for j in range(i + 1, len(program.nodes)) if not add else ():
-            then, values = program.nodes[j].kernel, program.nodes[j].arguments
-            place = _place(program, then, values, z)
-            if place is None or not program.may_move(i, j, (j,)):
-                continue
-            y = values[-1]
-            if (program.same(y, z) or program.private(z, (i, j))) and not _overlap(program, y, a, b):
-                others = [v for k, v in enumerate(values[:-1]) if k != place]
-                kernel = products.product_then(KINDS[node.kernel], _tile(program, node), then, place)
-                return (i, j), j, node_of(kernel, a, b, _inner(node), *others, y)
-    return None
+def phases(nodes: Sequence[Node], ops: Any) -> Phases:
+    """A launch is in the first phase in which nothing that it must wait for is left.
 
-
-def product_alone(program: Program) -> Replacement | None:
-    for i, node in program.find(*KINDS):
-        a, b, add, z = node.arguments
-        kernel = products.product(KINDS[node.kernel], _tile(program, node))
-        return (i,), i, node_of(kernel, a, b, _inner(node), add, z)
-    return None
-
-
-def _place(program: Program, then: Kernel, values: Sequence[Any], z: Any) -> int | None:
-    """Which operand of an elementwise kernel the product is, where the kernel can be done of each value of the product."""
-    if then.formula is None:
-        return None
-    arrays = [(k, o, v) for k, (o, v) in enumerate(zip(then.operands, values, strict=True)) if o.kind != "const"]
-    places = [k for k, o, v in arrays if o.read and program.same(v, z)]
-    if len(places) != 1 or not products.can_follow(then, places[0]):
-        return None
-    full = [v for _, o, v in arrays if o.kind == "full"]
-    y = values[-1]
-    apart = all(program.same(v, y) or not _overlap(program, y, v) for k, o, v in arrays if o.read and k != places[0])
-    alike = all(matrix(v).shape == matrix(z).shape and v.dtype == z.dtype for v in full)
-    return places[0] if apart and alike else None
-
-
-def _overlap(program: Program, written: Any, *others: Any) -> bool:
-    """Whether an array shares memory with one of the others: blocks would read there what other blocks have written already."""
-    address = program.ops.address
-    start = address(written)
-    mine = (Touch(start, start + written.nbytes, True),)
-    return any(conflict(mine, (Touch(address(x), address(x) + x.nbytes, False),)) for x in others)
-
-
-def _inner(node: Node) -> int:
-    a = matrix(node.arguments[0])
-    return a.shape[0] if TRANSPOSES[node.kernel.name][0] else a.shape[1]
-
-
-def _tile(program: Program, node: Node) -> tuple[int, int]:
-    device: Properties = program.ops.properties
-    rows, columns = matrix(node.arguments[3]).shape
-    return products.best_tile(rows, columns, _inner(node), device.persistent_threads, device.multiprocessors)
-
-
-# ---------------------------------------------------------------------- phases
-def phases(nodes: Sequence[Node], address: Address) -> tuple[list[list[Node]], bool]:
-    """-> (the launches phase by phase, whether the first phase may run beside the last one of the step before).
-
-    A launch is in the first phase in which nothing that it must wait for is left. The first phase can be carried where it does not touch
-    what the last one writes, nor the other way round: all else of the step before has ended by then.
+    When a phase is carried, all but the last one of the step before has ended: so only what that one touches matters. A launch of the first
+    phase that conflicts with it is left to the second one, if that makes the step no longer; else what it writes must be there twice.
     """
-    touched = [touches(n, address) for n in nodes]
-    at: list[int] = []
-    for i, mine in enumerate(touched):
-        at.append(max((at[j] + 1 for j in range(i) if conflict(mine, touched[j])), default=0))
-    count = max(at, default=-1) + 1
-    out = [[n for n, p in zip(nodes, at, strict=True) if p == phase] for phase in range(count)]
-    first, last = ([t for t, p in zip(touched, at, strict=True) if p == phase] for phase in (0, count - 1))
-    return out, count > 1 and not any(conflict(a, b) for a in first for b in last)
+    touched = [touches(n, ops.address) for n in nodes]
+    plain = _placed(nodes, touched, ops, ())
+    count = _count(plain)
+    late: list[int] = []
+    for i, _ in _clashes(touched, plain):
+        if i not in late and _count(_placed(nodes, touched, ops, [*late, i])) == count:
+            late.append(i)
+    placed = _placed(nodes, touched, ops, late)
+    twice = [_new_each_step(nodes, touched, touch, ops.address) for _, touch in _clashes(touched, placed)]
+    if count < 2 or any(array is None for array in twice):
+        return Phases(_grouped(nodes, plain))
+    return Phases(_grouped(nodes, placed), True, list({ops.address(a): a for a in twice}.values()))
+
+
+def _clashes(touched: Sequence[tuple[Touch, ...]], placed: Sequence[tuple[int, int]]) -> list[tuple[int, Touch]]:
+    """Launches of the first phase, with what they touch of what the last phase touches, one of the two writing."""
+    first, last = ([i for i, (p, _) in enumerate(placed) if p == phase] for phase in (0, _count(placed) - 1))
+    return [(i, t) for i in first for t in touched[i] if any(conflict((t,), touched[j]) for j in last)]
+
+
+def _placed(nodes: Sequence[Node], touched: Sequence[tuple[Touch, ...]], ops: Any, late: Sequence[int]) -> list[tuple[int, int]]:
+    """(phase, launch that begins its chain) of each launch; those that are `late` are not in the first phase."""
+    out: list[tuple[int, int]] = []
+    for i, node in enumerate(nodes):
+        before = [j for j in range(i) if conflict(touched[i], touched[j])]
+        phase = max((out[j][0] for j in before), default=-1)
+        near = [j for j in before if out[j][0] == phase]
+        heads = {out[j][1] for j in near}
+        if len(heads) == 1 and all(_row_by_row(nodes[j], node, ops.address) for j in near):
+            (head,) = heads
+            if follows(*(Launch(n.kernel, n.arguments) for n in (nodes[head], node)), ops.properties):
+                out.append((phase, head))
+                continue
+        out.append((max(phase + 1, int(i in late)), i))
+    return out
+
+
+def _count(placed: Sequence[tuple[int, int]]) -> int:
+    return max((phase for phase, _ in placed), default=-1) + 1
+
+
+def _grouped(nodes: Sequence[Node], placed: Sequence[tuple[int, int]]) -> list[list[Chain]]:
+    out: list[dict[int, Chain]] = [{} for _ in range(_count(placed))]
+    for node, (phase, head) in zip(nodes, placed, strict=True):
+        out[phase].setdefault(head, []).append(node)
+    return [list(chains.values()) for chains in out]
+
+
+def _row_by_row(one: Node, other: Node, address: Address) -> bool:
+    """Whether two launches conflict in rows alone: row i of the one and row i of the other, of the same memory."""
+    for o, a in _arrays(one):
+        for p, b in _arrays(other):
+            if not conflict((_touch(o, a, address),), (_touch(p, b, address),)):
+                continue
+            if not (o.kind in ("full", "col") and p.kind in ("full", "col") and same(a, b, address)):
+                return False
+    return True
+
+
+def _new_each_step(nodes: Sequence[Node], touched: Sequence[tuple[Touch, ...]], one: Touch, address: Address) -> Any:
+    """The array that a touch means, if a step writes it anew before it reads it, and touches it as a whole only; else None."""
+    users = [(i, t) for i, mine in enumerate(touched) for t in mine if t.start < one.end and one.start < t.end]
+    whole = all((t.start, t.end) == (one.start, one.end) for _, t in users)
+    first = [(o, a) for o, a in _arrays(nodes[users[0][0]]) if address(a) == one.start]
+    anew = all(o.written and not o.read and o.kind in ("full", "col") for o, _ in first)
+    return first[0][1] if whole and anew else None
+
+
+def _arrays(node: Node) -> list[tuple[Any, Any]]:
+    return [(o, a) for o, a in zip(node.kernel.operands, node.arguments, strict=True) if o.kind != "const" and a.nbytes]
+
+
+def _touch(o: Any, a: Any, address: Address) -> Touch:
+    return Touch(address(a), address(a) + a.nbytes, o.written)
 
 
 def written_bytes(nodes: Sequence[Node], address: Address) -> int:
@@ -118,9 +122,9 @@ def lasting(nodes: Sequence[Node], address: Address) -> list[Any]:
     writes: list[Touch] = []
     out: dict[int, Any] = {}
     for node in nodes:
-        arrays = [(o, a) for o, a in zip(node.kernel.operands, node.arguments, strict=True) if o.kind != "const" and a.nbytes]
+        arrays = _arrays(node)
         assigned = _assigned(node)
-        whole = [Touch(address(a), address(a) + a.nbytes, o.written) for o, a in arrays]
+        whole = [_touch(o, a, address) for o, a in arrays]
         reads += [t for (o, _), t in zip(arrays, whole, strict=True) if o.read and o.name != assigned and not conflict((t,), writes)]
         for (_, a), t in zip(arrays, whole, strict=True):
             if t.written and conflict((t,), reads) and (t.start not in out or out[t.start].nbytes < a.nbytes):

@@ -1,8 +1,8 @@
-// Matrix products by tiles; see products.py, which fills in LEFT, RIGHT and their like. A block makes TALL x WIDE values of the result: its
+// Matrix products by tiles; see products.py, which fills in LEFT, RIGHT and their like, and endings.py. A block makes TALL x WIDE values of the result: its
 // threads are cut into SPLIT groups that share out the sum, and a thread of a group keeps a square of 4 x 4 values in registers. What comes
 // next is fetched while the present part is multiplied. Matrices are small enough for a cache, so int is wide enough for every index.
 
-KERNEL(product)(const T* __restrict__ a, const T* __restrict__ b, long long inner, PARAMETERS T* __restrict__ out, long long rows,
+KERNEL(product)(const T* __restrict__ a, const T* __restrict__ b, long long inner, PARAMETERS long long rows,
                 long long columns) {
   constexpr int SPLIT = THREADS * 16 / (TALL * WIDE), TEAM = THREADS / SPLIT;
   constexpr int DEEP = 48 / (int)sizeof(T) * THREADS / (TALL + WIDE);  // of the sum at a time: 48 bytes a thread
@@ -52,12 +52,23 @@ KERNEL(product)(const T* __restrict__ a, const T* __restrict__ b, long long inne
   #pragma unroll
   for (int i = 0; i < 16; ++i) left[group * (TALL * WIDE) + (own_row + i / 4) * WIDE + own_column + i % 4] = sum[i];
   __syncthreads();
-  for (int e = thread; e < TALL * WIDE; e += THREADS) {
-    const int r = top + e / WIDE, c = edge + e % WIDE, at = r * width + c;
-    if (r >= height || c >= width) continue;
-    T z = T(0);
-    #pragma unroll 8
-    for (int g = 0; g < SPLIT; ++g) z += left[g * (TALL * WIDE) + e];  // one order, whatever the threads do
-    out[at] = RESULT;
+  constexpr int COUNT = TALL * WIDE / THREADS, EACH = COUNT < 1 ? 1 : COUNT < TOGETHER ? COUNT : TOGETHER;
+  LOADS
+  for (int first = thread; first < TALL * WIDE; first += EACH * THREADS) {
+    HELD
+    #pragma unroll
+    for (int i = 0; i < EACH; ++i) {
+      const int e = first + i * THREADS, r = top + e / WIDE, c = edge + e % WIDE, at = r * width + c;
+      if (r < height && c < width) { FETCH }
+    }
+    #pragma unroll
+    for (int i = 0; i < EACH; ++i) {
+      const int e = first + i * THREADS, r = top + e / WIDE, c = edge + e % WIDE, at = r * width + c;
+      if (r >= height || c >= width) continue;
+      T z = T(0);
+      #pragma unroll 8
+      for (int g = 0; g < SPLIT; ++g) z += left[g * (TALL * WIDE) + e];  // one order, whatever the threads do
+      RESULT
+    }
   }
 }

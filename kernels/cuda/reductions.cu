@@ -12,6 +12,24 @@ KERNEL(column_sum)(const T* __restrict__ x, T add, T* __restrict__ out, long lon
   if (threadIdx.y == 0 && c < columns) out[c] = add != T(0) ? out[c] + total : total;
 }
 
+// the same, ended; see endings.py
+KERNEL(column_sum_then)(const T* __restrict__ x, PARAMETERS long long rows, long long columns) {
+  __shared__ T part[1024];
+  constexpr int EACH = 1, i = 0;
+  const long long c = blockIdx.x * (long long)blockDim.x + threadIdx.x, at = c;
+  T total = T(0);
+  if (c < columns) {
+    #pragma unroll 4
+    for (long long r = threadIdx.y; r < rows; r += blockDim.y) total += x[r * columns + c];
+  }
+  const T z = strip_sum(total, part);
+  if (threadIdx.y != 0 || c >= columns) return;
+  LOADS
+  HELD
+  FETCH
+  RESULT
+}
+
 // two passes, so that data far from zero loses nothing
 KERNEL(moments)(const T* __restrict__ x, T* __restrict__ mean, T* __restrict__ variance, long long rows, long long columns) {
   __shared__ T part[1024];

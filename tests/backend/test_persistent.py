@@ -8,7 +8,7 @@ from small_steps import X, Y, agree, fitted, network, program_of
 
 import gpunn
 from gpunn import layers, models
-from gpunn.backend import phases
+from gpunn.backend import fuse_step, phases
 from gpunn.backend.hazards import conflict, touches
 from gpunn.backend.persistent import NoForm, PersistentStep, frozen_nodes
 from gpunn.kernels import REGISTRY, data
@@ -108,7 +108,7 @@ def without_barrier(module, number):
 
 
 @pytest.mark.filterwarnings("ignore:The loss became NaN")
-@pytest.mark.parametrize("number", range(9))
+@pytest.mark.parametrize("number", range(7))
 def test_each_barrier_is_needed(sim_with, number, monkeypatch):
     """Without any one of them some order of threads computes something else."""
     expected = fitted(sim_with(), "always", epochs=1)
@@ -125,23 +125,26 @@ def test_each_barrier_is_needed(sim_with, number, monkeypatch):
     differs = []
     for order in ORDERS:
         got = fitted(sim_with(order=order), "always", epochs=1)
-        differs.append(not all(np.array_equal(a, b) for a, b in zip(expected[1], got[1], strict=True)))
+        alike = all(np.array_equal(a, b) for a, b in zip(expected[1], got[1], strict=True))
+        differs.append(not alike or got[0] != expected[0])  # behind a block that made all rows alone, only the sums of losses wait
     assert any(differs)
 
 
 def test_phases_hold_no_two_launches_that_conflict(sim_with):
     ops = sim_with()
     for between in BETWEEN.values():
-        nodes = phases.fused(program_of(network(between=between)).nodes, ops)
-        groups, carried = phases.phases(nodes, ops.address)
+        nodes = fuse_step.fused(program_of(network(between=between)).nodes, ops)
+        placed = phases.phases(nodes, ops)
+        groups = [[n for chain in group for n in chain] for group in placed.phases]
         assert sum(map(len, groups)) == len(nodes) and all(groups)
         place = {id(n): p for p, group in enumerate(groups) for n in group}
+        chains = {id(n): i for i, chain in enumerate(c for group in placed.phases for c in group) for n in chain}
         for i, a in enumerate(nodes):
             for b in nodes[i + 1 :]:
                 if conflict(touches(a, ops.address), touches(b, ops.address)):
-                    assert place[id(a)] < place[id(b)]
-        assert carried  # the next batch is gathered while the weights are updated
-    assert len(groups) > 20 and "gather" in groups[0][0].kernel.name
+                    assert place[id(a)] < place[id(b)] or chains[id(a)] == chains[id(b)]
+        assert placed.carried  # the next batch is gathered while the weights are updated
+    assert len(groups) > 18 and "gather" in groups[0][0].kernel.name
 
 
 def test_what_the_last_phase_touches_is_not_carried(sim_with):
@@ -154,8 +157,9 @@ def test_what_the_last_phase_touches_is_not_carried(sim_with):
         ops.launch(data.GATHER["float"], rows, order, position, 1.0, out)
         ops.launch(REGISTRY["bias_linear"], out, one, more)
         ops.launch(data.ADVANCE, position, step, 2, 1)
-    groups, carried = phases.phases(program.nodes, ops.address)
-    assert [[n.kernel.name for n in g] for g in groups] == [["gather_float"], ["bias_linear", "advance"]] and not carried
+    placed = phases.phases(program.nodes, ops)
+    assert [[n.kernel.name for c in g for n in c] for g in placed.phases] == [["gather_float"], ["bias_linear", "advance"]]
+    assert not placed.carried and not placed.twice
     kernel = PersistentStep(ops, program.nodes)
     kernel.run(3)
     assert kernel.barriers == 2 and ops.to_numpy(position)[0] == 6 and ops.to_numpy(step)[0] == 3
@@ -170,7 +174,7 @@ def reason(ops, model, **data):
 
 def test_programs_without_a_form_stay_graphs_and_say_why(sim_with, monkeypatch):
     ops = sim_with()
-    assert reason(ops, network()) == "persistent kernel: 10 phases, 9 barriers a step"
+    assert reason(ops, network()) == "persistent kernel: 8 phases, 7 barriers a step"
     ops.properties = Properties(4, cache=1 << 14, persistent_threads=128)
     assert re.fullmatch(r"graph: a step writes [\d.]+ KB, more than half of the device's cache \(8.0 KB\)", reason(ops, network()))
     ops.properties = Properties(4, persistent_threads=128)
@@ -202,7 +206,7 @@ def test_explain_says_how_a_step_runs(sim_with):
     assert "; graph: nothing is timed here" in text
     ops.persistent = "always"
     text = network().explain(32, print_fn=lambda text: None)
-    assert "; persistent kernel: 10 phases, 9 barriers a step" in text
+    assert "; persistent kernel: 8 phases, 7 barriers a step" in text
     assert re.search(r"phase 0: gather\w+ x 32 \(beside the last phase of the step before\)", text)
 
 

@@ -15,8 +15,9 @@ from gpunn.kernels.row_losses import EPSILON
 
 WORDS = {"recurrent.cu": {n: f"{b}LL" for n, b in BITS.items()}, "attention.cu": attention.WORDS}
 WORDS["alignments.cu"] = {"NEVER": repr(alignments.NEVER)}
-WORDS["products.cu"] = products.layout("nn", (16, 16)) | {"RESULT": "add != T(0) ? out[at] + z : z"}
-FILLED = r"\b(?:START|SAVE|PRODUCT|CELL|CLEAR|GATES|PART)\b"  # words for which each kernel of a section has its own text
+WORDS["products.cu"] = products.layout("nn", (16, 16))
+# words for which each kernel of a section has its own text
+FILLED = r"\b(?:START|SAVE|PRODUCT|CELL|CLEAR|GATES|PART|LOADS|HELD|FETCH|RESULT|TOGETHER)\b"
 KERNELS = [REGISTRY[n] for n in NAMES]
 TEXTS = {function_name(k, d): k.cuda(d) for k, d in instances(kernels=KERNELS)}
 TEXTS |= {f"{f.name} ({d})": typed(f.cuda(), d) for k, d in instances(kernels=KERNELS) for f in k.formulas}

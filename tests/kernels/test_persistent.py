@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 import gpunn
-from gpunn import layers, models
+from gpunn import layers, models, optimizers
 from gpunn.backend.persistent import PersistentStep
 from gpunn.kernels import REGISTRY, offline, products
 from gpunn.kernels.device import ModuleText, Properties
-from gpunn.kernels.persistent import Launch, Shape, persistent_text, shape, threads_for, why_not
+from gpunn.kernels.persistent import Launch, Shape, follows, persistent_text, rows_of_block, shape, threads_for, why_not
 from gpunn.training.loop import Training
 
 try:
@@ -82,7 +82,7 @@ def test_tiles_fill_the_device():
 
 def test_every_array_and_number_stands_once():
     x, y, one = real(4, 5), real(4, 5), real(5)
-    phases = [[launch("bias_linear", x, one, y)], [launch("bias_linear", y, one, x), launch("column_sum", y, 0.0, one)]]
+    phases = [[[launch("bias_linear", x, one, y)]], [[launch("bias_linear", y, one, x)], [launch("column_sum", y, 0.0, one)]]]
     text = persistent_text(phases, False, H200, lambda a: a.ctypes.data)
     assert [a is b for a, b in zip(text.arguments, (x, one, y), strict=True)] == [True] * 3
     head = text.module.source[text.module.source.index("persistent_step(") :].splitlines()[0]
@@ -90,6 +90,42 @@ def test_every_array_and_number_stands_once():
     assert text.module.source.count("w.meet(arrived)") == 2
     body = text.module.source[: text.module.source.index('extern "C"')]
     assert not re.search(r"const [\w<> ]+\* __restrict__", body) and "blockDim." not in body
+
+
+def test_what_is_there_twice_is_taken_in_turns():
+    """The first phase, carried, is a step ahead, and so is the array that it writes."""
+    x, y, z, second = real(4, 5), real(4, 5), real(4, 5), real(4, 5)
+    phases = [[[launch("relu", x, y)]], [[launch("relu", y, z)]]]
+    text = persistent_text(phases, True, H200, lambda a: a.ctypes.data, {y.ctypes.data: second})
+    assert [a is b for a, b in zip(text.arguments, (x, y, second, z), strict=True)] == [True] * 4
+    assert "w.relu_f32(v0, ((step + 1) & 1 ? v2 : v1), 20LL, 5LL);" in text.module.source
+    assert "w.relu_f32((step & 1 ? v2 : v1), v3, 20LL, 5LL);" in text.module.source
+
+
+def test_what_an_update_is_made_of_is_stored_in_the_last_step():
+    tile = products.product_then("tn", (64, 32), REGISTRY["sgd"], 1)
+    weights = [real(7, 9) for _ in range(2)]
+    update = Launch(tile, [real(3, 7), real(3, 9), 3, weights[0], real(1, dtype="f8"), 1.0, weights[1]])
+    source = persistent_text([[[update]]], False, H200, lambda a: a.ctypes.data).module.source
+    assert re.search(r"w\.product_tn_64x32_sgd_f32\(v0, v1, 3LL, v2, v3, float\(step \+ 1 == steps\), v4, 7LL, 9LL\);", source)
+
+
+def test_rows_of_a_block():
+    """Which launches a block may run one after another, for the rows that it has."""
+    x, loss, label = real(128, 10), real(128), np.zeros(128, "i4")
+    narrow = Launch(products.product("nn", (16, 32)), (real(128, 100), real(100, 10), 100, 0.0, x))
+    tall = Launch(products.product("nn", (64, 32)), narrow.arguments)
+    wide = Launch(products.product("nn", (16, 32)), (real(128, 100), real(100, 33), 100, 0.0, real(128, 33)))
+    rows = launch("softmax_ce_sparse_hit", x, real(10), label, loss, 1.0, loss, x, loss)
+    assert [rows_of_block(one, H200) for one in (narrow, tall, wide, rows)] == [16, 64, 0, 16]
+    assert rows_of_block(launch("relu", x, x), H200) == rows_of_block(launch("column_sum", x, 0.0, real(10)), H200) == 0
+    few = Properties(132, persistent_threads=1024)  # a block takes 32 rows of the second one
+    assert follows(narrow, rows, H200) and follows(tall, rows, H200) and follows(tall, rows, few) and not follows(narrow, rows, few)
+    assert follows(rows, launch("softmax", x, x), H200) and not follows(rows, launch("relu", x, x), H200)
+    assert not follows(wide, rows, H200) and not follows(narrow, launch("softmax", real(64, 10), real(64, 10)), H200)
+    source = persistent_text([[[tall, rows]]], False, H200, lambda a: a.ctypes.data).module.source
+    chain = r"\); __syncthreads\(\); for \(unsigned int t = 0; t < 4u; \+\+t\) { w\.be<512, 1>\(\(v - 0u\) \* 4u \+ t, 8u, threadIdx\.x\); "
+    assert re.search(r"w\.product_nn_64x32_f32\([^;]*" + chain + r"w\.softmax", source) and "v < 2u" in source
 
 
 # ---------------------------------------------------------------------- NVRTC
@@ -100,7 +136,10 @@ def steps(sim_with, threads):
     rng, out = np.random.default_rng(0), []
     x, y = rng.integers(0, 256, (1024, 784)).astype(np.uint8), rng.integers(0, 10, 1024)
     normalized = [layers.BatchNormalization(), layers.Dropout(0.2)]
-    for rows, optimizer, between in ((32, "sgd", []), (128, "adam", []), (1024, "adam", []), (128, "rmsprop", normalized)):
+    much = optimizers.AdamW(use_ema=True, gradient_accumulation_steps=2)  # its update reads five arrays
+    for rows, optimizer, between in (
+        (32, "sgd", []), (128, "adam", []), (1024, "adam", []), (128, "rmsprop", normalized), (128, much, []),
+    ):
         with gpunn.device("sim"):
             model = models.Sequential(
                 [layers.Input((784,)), layers.Dense(300, "relu"), *between, layers.Dense(100, "tanh"), layers.Dense(10, "softmax")]
