@@ -41,7 +41,8 @@ def _multiply(like, starts, left, pitch, rows, table, count, right, line, column
             m = min(ROWS_N, rows - first)
             for q in range(m):
                 starts[q] = left + (first + q) * pitch * size
-            products(like, starts, m, address(table), count, right + j * size, line, w, out + (first * to + j) * size, to, 0, 0)
+            by, c = right + j * size, out + (first * to + j) * size
+            products(like.dtype.type(0), address(starts), m, address(table), count, by, line, w, c, to, 0, 0)
 
 
 @njit(**_fast)

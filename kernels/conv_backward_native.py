@@ -6,10 +6,11 @@ import numpy as np
 from numba import carray, njit
 
 from gpunn.kernels.conv_narrow_native import is_narrow, narrow_dw, narrow_dx
-from gpunn.kernels.conv_places import add_rows, image_at, image_without, lines_under, panel, prepared, products, take, wide
+from gpunn.kernels.conv_places import add_rows, image_at, image_without, lines_under, panel, prepared, products, rows_at_once, take, wide
 from gpunn.kernels.gemm_native import _transpose
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, tile
 from gpunn.kernels.native import PLAIN, address, pointer
+from gpunn.kernels.tile_ends import size_of
 
 LONG = 6  # vectors of a tile of one row
 SPARSE = 64  # taps: fewer, and a winner's sum is too short to be worth its list
@@ -82,7 +83,7 @@ def conv_dx(dz, w, g, dx, lo, hi, scratch):
     if _as_forward(g, dx.itemsize):
         _forward_dx(dz, w, g, dx, lo, hi, scratch)
         return
-    size, cin, cout, groups = dx.itemsize, g[2, 0], g[5, 0], g[14, 0]
+    size, cin, cout, groups = size_of(dx), g[2, 0], g[5, 0], g[14, 0]
     copied, tall, wide, plane, places, taps, starts, area, at = prepared(g, dx, scratch)
     turned, at = _turned(w, g, at)
     each, own, depth, count = cin // groups, cout // groups, taps.size, places.size
@@ -90,6 +91,7 @@ def conv_dx(dz, w, g, dx, lo, hi, scratch):
     for k in range(own):
         identity[k] = k
     columns, at = take(at, ROWS_N * depth, dx)
+    zero = dx.dtype.type(0)
     most = VECTORS_N * (VECTOR // size)
     run = g[7, 0] * each if g[11, 0] == 1 else each
     for i in range(lo, hi):
@@ -103,7 +105,8 @@ def conv_dx(dz, w, g, dx, lo, hi, scratch):
                     starts[q] = address(dz) + (i * dz.shape[1] + (p + q) * cout + group * own) * size
                 for j in range(0, depth, most):
                     n = min(most, depth - j)
-                    products(dx, starts, m, address(identity), own, b + j * size, depth, n, address(columns) + j * size, depth, 0, 0)
+                    c = address(columns) + j * size
+                    products(zero, address(starts), m, address(identity), own, b + j * size, depth, n, c, depth, 0, 0)
                 for q in range(m):
                     first = places[p + q] + group * plane
                     for k in range(0, depth, run):
@@ -152,15 +155,16 @@ def conv_pool_dx(dy, winners, w, g, dx, lo, hi, scratch):
 @njit(**_fast)
 def _dense_dw(source, plane, dz, places, taps, starts, g, parts, part, more):
     """parts[part] (+)= what one image gives: dz at its places. `plane`: numbers from a group's image to the next."""
-    size, cout, groups = parts.itemsize, g[5, 0], g[14, 0]
+    size, cout, groups = size_of(parts), g[5, 0], g[14, 0]
     own, depth, count = cout // groups, taps.size, places.size
-    step, row = panel(own, size), depth // g[6, 0]
+    step, row, zero = panel(own, size), depth // g[6, 0], parts.dtype.type(0)
     total = address(parts) + part * parts.shape[1] * size
     for group in range(groups):
         for j in range(0, own, step):
             n, column = min(step, own - j), group * own + j
-            for k in range(0, depth, ROWS_N):
-                m = min(ROWS_N, depth - k)
+            rows = rows_at_once(n, parts)
+            for k in range(0, depth, rows):
+                m = min(rows, depth - k)
                 for q in range(m):
                     starts[q] = source + (taps[k + q] + group * plane) * size
                 first, last = 0, count
@@ -169,7 +173,7 @@ def _dense_dw(source, plane, dz, places, taps, starts, g, parts, part, more):
                     first, last = top * g[4, 0], max(top, bottom) * g[4, 0]
                 c, up = total + (k * cout + column) * size, dz + (first * cout + column) * size
                 table = address(places) + first * 4
-                products(parts, starts, m, table, last - first, up, cout, n, c, cout, c if more else 0, cout)
+                products(zero, address(starts), m, table, last - first, up, cout, n, c, cout, c if more else 0, cout)
     bias = carray(pointer(total + depth * cout * size, parts), (cout,))
     add_rows(carray(pointer(dz, parts), (count * cout,)), cout, not more, bias)
 

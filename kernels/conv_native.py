@@ -6,9 +6,10 @@ import numpy as np
 from numba import njit
 
 from gpunn.kernels.conv_narrow_native import is_narrow, narrow
-from gpunn.kernels.conv_places import image_at, panel, prepared, products, take, wide
-from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N
+from gpunn.kernels.conv_places import TALL, image_at, panel, prepared, products, rows_at_once, take, wide
+from gpunn.kernels.gemm_tiles import VECTOR, VECTORS_N
 from gpunn.kernels.native import PLAIN, address
+from gpunn.kernels.tile_ends import size_of
 
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
@@ -23,25 +24,25 @@ def conv(x, w, b, g, y, lo, hi, scratch):
 
 @njit(**_fast)
 def conv_pool(x, w, b, g, y, winners, lo, hi, scratch):
-    size, cout, groups, pools = y.itemsize, g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
+    size, cout, groups, pools = size_of(y), g[5, 0], g[14, 0], g[15, 0] * g[16, 0]
     copied, tall, wide, plane, places, taps, starts, area, at = prepared(g, y, scratch)
     own, count = cout // groups, places.size // pools
     step, most = panel(own, size), VECTORS_N * (VECTOR // size)
-    now, at = take(at, ROWS_N * most, y)
+    now, at = take(at, TALL * most, y)
+    zero = y.dtype.type(0)
     for i in range(lo, hi):
         source = image_at(x, i, g, copied, tall, wide, area)
         for group in range(groups):
             for j in range(0, own, step):
                 n, column = min(step, own - j), group * own + j
-                for p in range(0, count, ROWS_N):
-                    m = min(ROWS_N, count - p)
+                rows = rows_at_once(n, y)
+                for p in range(0, count, rows):
+                    m = min(rows, count - p)
                     for q in range(pools):
                         for r in range(m):
                             starts[r] = source + (places[(p + r) * pools + q] + group * plane) * size
-                        products(
-                            y, starts, m, address(taps), taps.size, address(w) + column * size, cout, n, address(now), most,
-                            address(b) + column * size, 0,
-                        )
+                        by, begin, table = address(w) + column * size, address(b) + column * size, address(taps)
+                        products(zero, address(starts), m, table, taps.size, by, cout, n, address(now), most, begin, 0)
                         for r in range(m):
                             first = (p + r) * cout + column
                             new, best, which = now[r * most : r * most + n], y[i, first : first + n], winners[i, first : first + n]

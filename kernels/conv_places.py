@@ -9,11 +9,14 @@ from gpunn.kernels.ahead_native import AHEAD
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, gather_tile
 from gpunn.kernels.lane_tiles import ask_to_write
 from gpunn.kernels.native import PLAIN, address, move, pointer, prefetch
+from gpunn.kernels.tile_ends import size_of
 
 _ARGUMENTS = "places, table, count, b, ldb, c, ldc, begin, step, rest"
+TALL = max(ROWS_N, 8)  # rows of a tile of one vector: each is a sum of its own, and fewer do not keep the units busy
 _narrow, _single = ([gather_tile(r, min(v, VECTORS_N), True) for v in (1, 2, 3)] for r in (ROWS_N, 1))
 SHORT = 128  # terms of a sum: of fewer, memory is what a place waits for
 _rows, _row = by_width(gather_tile(ROWS_N, VECTORS_N, False), _narrow, _ARGUMENTS), by_width(_single[-1], _single, _ARGUMENTS)
+_tall = gather_tile(TALL, 1, True)
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
 
@@ -114,7 +117,7 @@ def prepared(g, like, scratch):
     addresses of a tile's rows and for a copied image (zeros), the end)."""
     copied, tall, wide = border(g)
     places, taps, at = tables(g, wide, scratch)
-    starts, at = take(at, ROWS_N, np.int64(0))
+    starts, at = take(at, TALL, np.int64(0))
     area, at = take(at, tall * wide * g[2, 0] if copied else 1, like)
     area[:] = like.dtype.type(0)
     return copied, tall, wide, tall * wide * (g[2, 0] // g[14, 0]), places, taps, starts, area, at
@@ -138,17 +141,31 @@ def panel(columns, size):
 
 
 @njit(**_fast)
-def products(like, starts, m, table, count, b, ldb, w, c, ldc, begin, step):
-    """m <= ROWS_N rows of up to VECTORS_N vectors; fewer than a whole tile's one by one."""
-    lanes = VECTOR // like.itemsize
+def rows_at_once(columns, like):
+    """How many rows a tile of so many columns takes."""
+    return TALL if columns <= VECTOR // size_of(like) else ROWS_N
+
+
+@njit(**_fast)
+def products(zero, starts, m, table, count, b, ldb, w, c, ldc, begin, step):
+    """m <= TALL rows of up to VECTORS_N vectors, those that are fewer than a tile's one by one. All but `zero`, a number, and sizes are
+    addresses."""
+    size = size_of(zero)
+    lanes = VECTOR // size
     vectors = (w + lanes - 1) // lanes
     rest = w - (vectors - 1) * lanes
-    if m == ROWS_N:
-        _rows(like, vectors == VECTORS_N and rest == lanes, vectors, address(starts), table, count, b, ldb, c, ldc, begin, step, rest)
-    else:
-        for q in range(m):
-            first = begin + q * step * like.itemsize if begin != 0 else begin
-            _row(like, False, vectors, address(starts) + q * 8, table, count, b, ldb, c + q * ldc * like.itemsize, ldc, first, step, rest)
+    done = 0
+    if TALL > ROWS_N and m == TALL and vectors == 1:
+        _tall(zero, starts, table, count, b, ldb, c, ldc, begin, step, rest)
+        return
+    while m - done >= ROWS_N:
+        first = begin + done * step * size if begin != 0 else begin
+        whole = vectors == VECTORS_N and rest == lanes
+        _rows(zero, whole, vectors, starts + done * 8, table, count, b, ldb, c + done * ldc * size, ldc, first, step, rest)
+        done += ROWS_N
+    for q in range(done, m):
+        first = begin + q * step * size if begin != 0 else begin
+        _row(zero, False, vectors, starts + q * 8, table, count, b, ldb, c + q * ldc * size, ldc, first, step, rest)
 
 
 @njit(**_fast)
@@ -160,17 +177,16 @@ def lines_under(g, row):
 
 
 @njit(**_fast)
-def _terms(g, count, row, at):
-    """-> (for each tile of places the first of a window's taps that are on the image and how many there are, the end)."""
-    terms, at = take(at, 2 * ((count + ROWS_N - 1) // ROWS_N), np.int64(0))
-    for p in range(0, count, ROWS_N):
-        top, bottom = p // g[4, 0], (min(p + ROWS_N, count) - 1) // g[4, 0]
+def _terms(g, at):
+    """-> (for each line of the output the first of the window's rows that are on the image and one past the last, the end)."""
+    terms, at = take(at, 2 * g[3, 0], np.int64(0))
+    for line in range(g[3, 0]):
         first, last = 0, g[6, 0]
-        while first < last and bottom < lines_under(g, first)[0]:
+        while first < last and line < lines_under(g, first)[0]:
             first += 1
-        while first < last and top >= lines_under(g, last - 1)[1]:
+        while first < last and line >= lines_under(g, last - 1)[1]:
             last -= 1
-        terms[p // ROWS_N * 2], terms[p // ROWS_N * 2 + 1] = first * row, (last - first) * row
+        terms[2 * line], terms[2 * line + 1] = first, last
     return terms, at
 
 
@@ -178,24 +194,30 @@ def _terms(g, count, row, at):
 def wide(x, w, b, g, y, lo, hi, scratch):
     """Images convolved with weights (taps, filters) and a bias (0: none), both of them addresses; rows of the window that lie above or
     below the image for all places of a tile are left out."""
-    size, cout, groups = y.itemsize, g[5, 0], g[14, 0]
+    size, cout, groups, zero = size_of(y), g[5, 0], g[14, 0], y.dtype.type(0)
     copied, tall, width, plane, places, taps, starts, area, at = prepared(g, y, scratch)
-    own, count = cout // groups, places.size
-    step = panel(own, size)
-    terms, at = _terms(g, count, taps.size // g[6, 0], at)
+    own, count, across = cout // groups, places.size, g[4, 0]
+    step, row = panel(own, size), taps.size // g[6, 0]
+    terms, at = _terms(g, at)
     for i in range(lo, hi):
         source = image_at(x, i, g, copied, tall, width, area)
         for group in range(groups):
             for j in range(0, own, step):
                 n, column = min(step, own - j), group * own + j
                 begin = b + column * size if b != 0 else b
-                for p in range(0, count, ROWS_N):
-                    m = min(ROWS_N, count - p)
+                rows, line, end = rows_at_once(n, y), 0, across
+                for p in range(0, count, rows):
+                    m = min(rows, count - p)
                     for q in range(m):
                         starts[q] = source + (places[p + q] + group * plane) * size
                     if column == 0 and taps.size <= SHORT:  # to have the lines when they are written, not to wait for them then
                         ask_to_write(y, address(y) + (i * y.shape[1] + p * cout) * size + AHEAD, m * cout * size)
                     c = address(y) + (i * y.shape[1] + p * cout + column) * size
-                    first, length = terms[p // ROWS_N * 2], terms[p // ROWS_N * 2 + 1]
-                    by, table = w + (first * cout + column) * size, address(taps) + first * 4
-                    products(y, starts, m, table, length, by, cout, n, c, cout, begin, 0)
+                    last = terms[2 * line + 1]  # of the first line; the first of the last
+                    while end < p + m:
+                        line, end = line + 1, end + across
+                    first = min(terms[2 * line], last)
+                    by, table = w + (first * row * cout + column) * size, address(taps) + first * row * 4
+                    products(zero, address(starts), m, table, (last - first) * row, by, cout, n, c, cout, begin, 0)
+                    if end == p + m and line + 1 < g[3, 0]:
+                        line, end = line + 1, end + across

@@ -9,6 +9,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from gpunn.kernels.native import PLAIN
+from gpunn.kernels.tile_ends import bytes_of, store_ends
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
 
@@ -28,8 +29,8 @@ def _machine() -> tuple[int, int, int, int, int]:
 VECTOR, ROWS_N, VECTORS_N, ROWS_T, VECTORS_T = _machine()
 
 
-def _scalar(array: Any) -> Any:
-    return ir.FloatType() if array.dtype == types.float32 else ir.DoubleType()
+def _scalar(like: Any) -> Any:
+    return ir.FloatType() if bytes_of(like) == 4 else ir.DoubleType()
 
 
 def tile(rows: int, vectors: int, masked: bool) -> Any:
@@ -44,7 +45,7 @@ def tile(rows: int, vectors: int, masked: bool) -> Any:
 
         def codegen(context, builder, sig, args):
             scalar = _scalar(sig.args[0])
-            lanes = VECTOR // (4 if sig.args[0].dtype == types.float32 else 8)
+            lanes = VECTOR // bytes_of(sig.args[0])
             _TileBuilder(builder, scalar, lanes, rows, vectors, masked).build(*args[1:])
             return context.get_dummy_value()
 
@@ -69,7 +70,7 @@ def gather_tile(rows: int, vectors: int, masked: bool, along: bool = False) -> A
 
         def codegen(context, builder, sig, args):
             scalar = _scalar(sig.args[0])
-            lanes = VECTOR // (4 if sig.args[0].dtype == types.float32 else 8)
+            lanes = VECTOR // bytes_of(sig.args[0])
             places, table, count, b, ldb, c, ldc, begin, step, rest = args[1:]
             held = builder.inttoptr(places, I64.as_pointer())
             starts = [
@@ -122,12 +123,26 @@ class _TileBuilder:
             return self.b.call(self.mload, [pointer, self.align, self.mask, self.zero])
         return self.b.load(pointer, align=self.align.constant)
 
-    def store(self, value, pointer, last):
-        pointer = self.b.bitcast(pointer, self.vector.as_pointer())
-        if last and self.masked:
-            self.b.call(self.mstore, [value, pointer, self.align, self.mask])
-        else:
-            self.b.store(value, pointer, align=self.align.constant)
+    def hold_back(self, rest):
+        """Loads and stores with ``last`` leave out all but `rest` lanes."""
+        words = ir.VectorType(I32 if isinstance(self.scalar, ir.FloatType) else I64, self.lanes)  # as wide as a lane: one comparison
+        self.rest = rest
+        number = self.b.trunc(rest, words.element) if words.element is I32 else rest
+        self.mask = self.b.icmp_signed("<", ir.Constant(words, list(range(self.lanes))), self.splat(number, words))
+
+    def store(self, value, pointer):
+        self.b.store(value, self.b.bitcast(pointer, self.vector.as_pointer()), align=self.align.constant)
+
+    def store_last(self, values, pointers):
+        """Vectors of which some lanes may not be there."""
+        if self.masked and VECTOR < 64:
+            store_ends(self.b, values, pointers, self.rest, self.align.constant)
+            return
+        for value, pointer in zip(values, pointers, strict=True):
+            if self.masked:
+                self.b.call(self.mstore, [value, self.b.bitcast(pointer, self.vector.as_pointer()), self.align, self.mask])
+            else:
+                self.store(value, pointer)
 
     def build(self, a, ks, count, b, ldb, c, ldc, accumulate, rest):
         bd = self.b
@@ -159,8 +174,7 @@ class _TileBuilder:
             return bd.gep(area[0], [bd.add(bd.mul(k(i), area[1]), k(v * self.lanes))])
 
         if self.masked:
-            wide = ir.VectorType(I64, self.lanes)
-            self.mask = bd.icmp_signed("<", ir.Constant(wide, list(range(self.lanes))), self.splat(rest, wide))
+            self.hold_back(rest)
         entry = bd.block
         load, start, loop, done = (bd.append_basic_block(n) for n in ("load", "start", "loop", "done"))
         bd.cbranch(begun, load, start)
@@ -197,8 +211,11 @@ class _TileBuilder:
             total.add_incoming(first[i, v], start)
             total.add_incoming(new[i, v], loop)
             held[i, v] = total
+        end = self.vectors - 1
         for i, v in cells:
-            self.store(held[i, v], cell(out, i, v), v == self.vectors - 1)
+            if v < end:
+                self.store(held[i, v], cell(out, i, v))
+        self.store_last([held[i, end] for i in range(self.rows)], [cell(out, i, end) for i in range(self.rows)])
 
 
 def by_width(full: Any, narrow: Sequence[Any], arguments: str) -> Any:
@@ -219,7 +236,7 @@ def keep(lanes: int) -> Any:
     def copy(typingctx, like, source, target):
         def codegen(context, builder, sig, args):
             vector = ir.VectorType(_scalar(sig.args[0]), lanes)
-            align = 4 if sig.args[0].dtype == types.float32 else 8
+            align = bytes_of(sig.args[0])
             value = builder.load(builder.inttoptr(args[1], vector.as_pointer()), align=align)
             builder.store(value, builder.inttoptr(args[2], vector.as_pointer()), align=align)
             live = builder.fcmp_unordered("!=", value, ir.Constant(vector, [0.0] * lanes))
@@ -260,7 +277,7 @@ def flip(lanes: int) -> Any:
     @intrinsic
     def transpose(typingctx, like, source, source_stride, target, target_stride):
         def codegen(context, builder, sig, args):
-            vector, align = ir.VectorType(_scalar(sig.args[0]), lanes), 4 if sig.args[0].dtype == types.float32 else 8
+            vector, align = ir.VectorType(_scalar(sig.args[0]), lanes), bytes_of(sig.args[0])
             from_, line, to, step = args[1:]
             rows = [builder.load(_place(builder, vector, from_, builder.mul(line, I64(i))), align=align) for i in range(lanes)]
             for i, row in enumerate(_turned(builder, rows, lanes)):
@@ -279,7 +296,7 @@ def flip_kept(lanes: int) -> Any:
     @intrinsic
     def kept(typingctx, like, source, stride, target, numbers, first):
         def codegen(context, builder, sig, args):
-            vector, align = ir.VectorType(_scalar(sig.args[0]), lanes), 4 if sig.args[0].dtype == types.float32 else 8
+            vector, align = ir.VectorType(_scalar(sig.args[0]), lanes), bytes_of(sig.args[0])
             word, zero = ir.IntType(lanes), ir.Constant(vector, [0.0] * lanes)
             source, stride, target, numbers, first = args[1:]
             rows = [builder.load(_place(builder, vector, source, builder.mul(stride, I64(i))), align=align) for i in range(lanes)]

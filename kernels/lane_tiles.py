@@ -31,16 +31,14 @@ class _Lanes(_TileBuilder):
         super().__init__(builder, scalar, VECTOR // self.size, 1, 1, True)
         self.indices = ir.VectorType(ir.IntType(8 * self.size), self.lanes)
 
-    def hold_back(self, rest):
-        """Loads and stores with ``last`` leave out all but `rest` lanes."""
-        wide = ir.VectorType(I64, self.lanes)
-        self.mask = self.b.icmp_signed("<", ir.Constant(wide, list(range(self.lanes))), self.splat(rest, wide))
-
     def at(self, where, last=False):
         return self.load(self.b.inttoptr(where, self.scalar.as_pointer()), last)
 
-    def put(self, value, where, last=False):
-        self.store(value, self.b.inttoptr(where, self.scalar.as_pointer()), last)
+    def put(self, value, where):
+        self.store(value, self.b.inttoptr(where, self.scalar.as_pointer()))
+
+    def put_last(self, values, places):
+        self.store_last(values, [self.b.inttoptr(where, self.scalar.as_pointer()) for where in places])
 
     def index(self, where):
         return self.b.load(self.b.inttoptr(where, self.indices.as_pointer()), align=self.size)
@@ -162,8 +160,7 @@ def line_tile(pixels: int, side: int, turning: bool) -> Any:
                 return values
 
             total = t.counted(bd.mul(count, turns), [start] * pixels, one)
-            for q in range(pixels):
-                t.put(total[q], bd.add(c, bd.mul(ldc, I64(q))), True)
+            t.put_last(total, [bd.add(c, bd.mul(ldc, I64(q))) for q in range(pixels)])
             return context.get_dummy_value()
 
         return signature, codegen

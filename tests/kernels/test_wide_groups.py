@@ -22,6 +22,11 @@ GEOMETRIES = {
     "places in the border alone": Windows(2, 3, 16, 8, 9, 16, 3, 3, top=4, left=4),
     "more channels than a panel": Windows(4, 5, 100, 4, 5, 7, 3, 3, top=1, left=1),
     "few channels": Windows(7, 6, 3, 7, 6, 24, 3, 3, top=1, left=1),
+    "a part of a vector": Windows(9, 7, 1, 9, 7, 6, 5, 5, top=2, left=2),
+    "one filter": Windows(5, 6, 3, 5, 6, 1, 3, 3, top=1, left=1),
+    "one vector, two lines": Windows(2, 7, 4, 2, 7, 8, 3, 3, top=1, left=1),
+    "a panel and a lane": Windows(5, 5, 4, 5, 5, 25, 3, 3, top=1, left=1),
+    "one line": Windows(1, 13, 2, 1, 13, 7, 1, 3, left=1),
     "an even window": Windows(6, 7, 24, 6, 7, 24, 2, 4, top=0, left=1),
 }
 KERNELS = [conv.CONV, conv.CONV_DX, conv.CONV_DW]
