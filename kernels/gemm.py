@@ -2,8 +2,9 @@
 
 A block of rows of the left matrix is packed k by k beside the list of those k at which the block is not all zeros: the borders of an
 image and many pixels of a batch are zero, and are skipped. (Adding an exact zero changes nothing, so the result does not depend on it;
-only 0 times infinity or NaN counts as 0.) The right matrix is read in place. The sum over k runs in one order whatever the threads and
-the blocks, so results are the same to the bit.
+only 0 times infinity or NaN counts as 0.) The right matrix is read in place, but where its rows are long: there a panel of its columns
+is laid out, row behind row, for all blocks of rows that read it. The sum over k runs in one order whatever the threads and the blocks, so
+results are the same to the bit.
 """
 
 import numpy as np
@@ -11,8 +12,9 @@ import numpy as np
 from gpunn.kernels.record import Kernel, columns_of, matrix, parse, register, rows_of
 
 BLOCK_ROWS = 128  # rows packed at a time
-BLOCK_K = 1024  # sums longer than this are cut, so that a panel stays in the second-level cache
-BLOCK_K_TN = 128  # and a panel of the right matrix in the first-level one
+BLOCK_K = 1024  # terms that packed rows have room for; symmetric and recurrent products cut their sums here
+PANEL_K = 256  # the others cut theirs here, so that a panel of the right matrix stays in the first-level cache
+BLOCK_K_TN = 128  # the same where columns of the left matrix are packed
 BLOCK_N_NT = 512
 
 

@@ -5,14 +5,17 @@ from typing import Any
 import numpy as np
 from numba import carray, njit
 
-from gpunn.kernels.gemm import BLOCK_K, BLOCK_K_TN, BLOCK_N_NT, BLOCK_ROWS
-from gpunn.kernels.gemm_tiles import ROWS_N, ROWS_T, VECTOR, VECTORS_N, VECTORS_T, by_width, flip, flip_kept, keep, tile
-from gpunn.kernels.native import PLAIN, address, pointer
+from gpunn.kernels.gemm import BLOCK_K, BLOCK_K_TN, BLOCK_N_NT, BLOCK_ROWS, PANEL_K
+from gpunn.kernels.gemm_tiles import ROWS_N, ROWS_T, VECTOR, VECTORS_N, VECTORS_T, by_width, copy_row, flip, flip_kept, keep, tile
+from gpunn.kernels.native import PLAIN, address, move, pointer
 
 _ARGUMENTS = "a, ks, count, b, ldb, c, ldc, accumulate, rest"
 _tile_n = by_width(tile(ROWS_N, VECTORS_N, False), [tile(ROWS_N, min(v, VECTORS_N), True) for v in (1, 2, 3)], _ARGUMENTS)
 _tile_t = by_width(tile(ROWS_T, VECTORS_T, False), [tile(ROWS_T, min(v, VECTORS_T), True) for v in range(1, 7)], _ARGUMENTS)
 _keep_t, _flip_n, _flip_kept = keep(ROWS_T), flip(ROWS_N), flip_kept(ROWS_N)
+_copy_row = by_width(copy_row(1), [copy_row(v) for v in range(1, max(VECTORS_N, VECTORS_T) + 1)], "source, target")
+LAID_FROM = 1024  # bytes from row to row of the right matrix: a panel of longer rows has every row or so on a page of its own
+LAID_BLOCKS = 4  # blocks of rows that read a panel: fewer do not pay for laying it out
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
 
@@ -53,32 +56,52 @@ def _pack_columns(a, lo, hi, k0, k1, packed, ks, counts):
         counts[block] = n
 
 
+@njit(**_fast)
+def _lay(out, b, ldb, count, vectors, rest, panel):
+    """A panel of b, row behind row; its last vector has `rest` columns, and what rows hold behind it, but nothing behind the last row."""
+    size = out.itemsize
+    line = vectors * VECTOR
+    for k in range(count - 1):
+        _copy_row(out, False, vectors, b + k * ldb * size, panel + k * line)
+    source, target = b + (count - 1) * ldb * size, panel + (count - 1) * line
+    if rest * size == VECTOR:
+        _copy_row(out, False, vectors, source, target)
+    else:
+        move(source, target, line - VECTOR + rest * size)
+
+
 def _panels_of(tile):
     @njit(**_fast)
-    def panels(tall, wide, packed, ks, counts, width, b, ldb, columns, out, row, hi, column, accumulate, spare):
-        """All tiles of rows row..hi: columns of b (at address b) in panels, so that a panel is read from cache by every block of rows."""
+    def panels(tall, wide, packed, ks, counts, width, b, ldb, columns, out, row, hi, column, accumulate, spare, panel):
+        """All tiles of rows row..hi: columns of b (at address b) in panels, so that a panel is read from cache by every block of rows;
+        where that pays it is copied to the address `panel` (0: nowhere)."""
         size = out.itemsize
         lanes = VECTOR // size
         ldc = out.shape[1]
         left = (columns + lanes - 1) // lanes
         panels = (left * lanes + wide - 1) // wide
+        lays = panel != 0 and width > 0 and ldb * size >= LAID_FROM and hi - row >= LAID_BLOCKS * tall
         j = 0
         while left > 0:  # panels of nearly equal width: a narrow last one would leave most registers idle
             vectors = (left + panels - 1) // panels
             w = min(vectors * lanes, columns - j)
             rest = w - (vectors - 1) * lanes
+            right, line = b + j * size, ldb
+            if lays:
+                _lay(out, right, ldb, width, vectors, rest, panel)
+                right, line = panel, vectors * lanes
             for block in range((hi - row + tall - 1) // tall):
                 r = row + block * tall
                 a, index = address(packed) + block * width * tall * size, address(ks) + block * width * 4
                 if r + tall <= hi:
                     c = address(out) + (r * ldc + column + j) * size
-                    tile(out, w == wide, vectors, a, index, counts[block], b + j * size, ldb, c, ldc, accumulate, rest)
+                    tile(out, w == wide, vectors, a, index, counts[block], right, line, c, ldc, accumulate, rest)
                 else:  # fewer rows than a tile: through a spare one, by the same sums as in a whole one
                     if accumulate:
                         for i in range(hi - r):
                             for q in range(w):
                                 spare[i * wide + q] = out[r + i, column + j + q]
-                    tile(out, w == wide, vectors, a, index, counts[block], b + j * size, ldb, address(spare), wide, accumulate, rest)
+                    tile(out, w == wide, vectors, a, index, counts[block], right, line, address(spare), wide, accumulate, rest)
                     for i in range(hi - r):
                         for q in range(w):
                             out[r + i, column + j + q] = spare[i * wide + q]
@@ -109,18 +132,24 @@ def _carve(like, scratch):
 
 
 @njit(**_fast)
+def _panel(packed):
+    """The address of a laid-out panel: behind packed rows, of which sums over PANEL_K terms leave most of the room."""
+    return address(packed) + (BLOCK_ROWS + 16) * PANEL_K * packed.itemsize
+
+
+@njit(**_fast)
 def gemm_nn(a, b, add, out, lo, hi, scratch):
     packed, ks, counts, spare, _ = _carve(out, scratch)
     lanes = VECTOR // out.itemsize
     n = b.shape[1]
-    for k0 in range(0, max(b.shape[0], 1), BLOCK_K):  # a sum of no terms is zero, and is written
-        k1 = min(k0 + BLOCK_K, b.shape[0])
+    for k0 in range(0, max(b.shape[0], 1), PANEL_K):  # a sum of no terms is zero, and is written
+        k1 = min(k0 + PANEL_K, b.shape[0])
         more = 1 if k0 > 0 or add[0] != 0.0 else 0
         for row in range(lo, hi, BLOCK_ROWS):
             end = min(row + BLOCK_ROWS, hi)
             _pack_rows(a, row, end, k0, k1, packed, ks, counts)
             right = address(b) + k0 * n * out.itemsize
-            _panels_n(ROWS_N, VECTORS_N * lanes, packed, ks, counts, k1 - k0, right, n, n, out, row, end, 0, more, spare)
+            _panels_n(ROWS_N, VECTORS_N * lanes, packed, ks, counts, k1 - k0, right, n, n, out, row, end, 0, more, spare, _panel(packed))
 
 
 @njit(**_fast)
@@ -129,13 +158,17 @@ def gemm_parts(a, b, part, parts, lo, hi, scratch):
     lanes = VECTOR // parts.itemsize
     m, n, size = a.shape[0], b.shape[1], part[0]
     for p in range(lo // size, (hi + size - 1) // size):
-        k0, k1 = p * size, min((p + 1) * size, b.shape[0])
+        first, last = p * size, min((p + 1) * size, b.shape[0])
         out = carray(pointer(address(parts) + p * m * n * parts.itemsize, parts), (m, n))
-        right = address(b) + k0 * n * parts.itemsize
-        for row in range(0, m, BLOCK_ROWS):
-            end = min(row + BLOCK_ROWS, m)
-            _pack_rows(a, row, end, k0, k1, packed, ks, counts)
-            _panels_n(ROWS_N, VECTORS_N * lanes, packed, ks, counts, k1 - k0, right, n, n, out, row, end, 0, 0, spare)
+        for k0 in range(first, last, PANEL_K):
+            k1 = min(k0 + PANEL_K, last)
+            more, right = 1 if k0 > first else 0, address(b) + k0 * n * parts.itemsize
+            for row in range(0, m, BLOCK_ROWS):
+                end = min(row + BLOCK_ROWS, m)
+                _pack_rows(a, row, end, k0, k1, packed, ks, counts)
+                _panels_n(
+                    ROWS_N, VECTORS_N * lanes, packed, ks, counts, k1 - k0, right, n, n, out, row, end, 0, more, spare, _panel(packed)
+                )
 
 
 @njit(**_fast)
@@ -152,7 +185,7 @@ def gemm_symmetric(a, b, out, lo, hi, scratch):
                 _pack_rows(a, row, end, k0, k1, packed, ks, counts)
                 right = address(b) + k0 * n * out.itemsize
                 more = 1 if k0 > 0 else 0
-                _panels_n(ROWS_N, VECTORS_N * lanes, packed, ks, counts, k1 - k0, right, n, end, out, row, end, 0, more, spare)
+                _panels_n(ROWS_N, VECTORS_N * lanes, packed, ks, counts, k1 - k0, right, n, end, out, row, end, 0, more, spare, 0)
             _mirror(out, row, end)
 
 
@@ -174,8 +207,8 @@ def gemm_nt(a, b, add, out, lo, hi, scratch):
     packed, ks, counts, spare, at = _carve(out, scratch)
     flipped = carray(pointer(at, out), (BLOCK_K * BLOCK_N_NT,))
     lanes = VECTOR // out.itemsize
-    for k0 in range(0, max(b.shape[1], 1), BLOCK_K):
-        k1 = min(k0 + BLOCK_K, b.shape[1])
+    for k0 in range(0, max(b.shape[1], 1), PANEL_K):
+        k1 = min(k0 + PANEL_K, b.shape[1])
         more = 1 if k0 > 0 or add[0] != 0.0 else 0
         for j in range(0, b.shape[0], BLOCK_N_NT):
             w = min(BLOCK_N_NT, b.shape[0] - j)
@@ -183,7 +216,7 @@ def gemm_nt(a, b, add, out, lo, hi, scratch):
             for row in range(lo, hi, BLOCK_ROWS):
                 end = min(row + BLOCK_ROWS, hi)
                 _pack_rows(a, row, end, k0, k1, packed, ks, counts)
-                _panels_n(ROWS_N, VECTORS_N * lanes, packed, ks, counts, k1 - k0, at, w, w, out, row, end, j, more, spare)
+                _panels_n(ROWS_N, VECTORS_N * lanes, packed, ks, counts, k1 - k0, at, w, w, out, row, end, j, more, spare, _panel(packed))
 
 
 @njit(**_fast)
@@ -211,7 +244,7 @@ def gemm_tn(a, b, add, out, lo, hi, scratch):
             more = 1 if k0 > 0 or add[0] != 0.0 else 0
             _pack_columns(a, row, end, k0, k1, packed, ks, counts)
             right = address(b) + k0 * n * out.itemsize
-            _panels_t(ROWS_T, VECTORS_T * lanes, packed, ks, counts, k1 - k0, right, n, n, out, row, end, 0, more, spare)
+            _panels_t(ROWS_T, VECTORS_T * lanes, packed, ks, counts, k1 - k0, right, n, n, out, row, end, 0, more, spare, _panel(packed))
 
 
 @njit(**_fast)

@@ -248,6 +248,25 @@ def keep(lanes: int) -> Any:
     return copy
 
 
+def copy_row(vectors: int) -> Any:
+    """An intrinsic: copies so many vectors of numbers from one address to another."""
+
+    @intrinsic
+    def copied(typingctx, like, source, target):
+        def codegen(context, builder, sig, args):
+            scalar, align = _scalar(sig.args[0]), 4 if sig.args[0].dtype == types.float32 else 8
+            lanes = VECTOR // align
+            vector = ir.VectorType(scalar, lanes)
+            row = [builder.load(_place(builder, vector, args[1], I64(v * lanes)), align=align) for v in range(vectors)]
+            for v, value in enumerate(row):
+                builder.store(value, _place(builder, vector, args[2], I64(v * lanes)), align=align)
+            return context.get_dummy_value()
+
+        return types.void(like, types.int64, types.int64), codegen
+
+    return copied
+
+
 def _turned(builder: Any, rows: list[Any], lanes: int) -> list[Any]:
     """A block of vectors, transposed. Eklundh's scheme: blocks of 1, 2, 4, ... change places, log2(lanes) rounds of shuffles."""
 

@@ -24,7 +24,7 @@ def product(a, at, k, right, line, n, out, row, end, column, more, packed, ks, c
         _pack_rows(a, row, end, at + k0, at + k1, packed, ks, counts)
         _panels_n(
             ROWS_N, VECTORS_N * (VECTOR // size), packed, ks, counts, k1 - k0, right + k0 * line * size, line, n, out, row, end, column,
-            1 if k0 > 0 else more, spare,
+            1 if k0 > 0 else more, spare, 0,
         )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 from draws import added
 
-INNER = (1, 7, 40, 1100)  # lengths of a product's sum; BLOCK_K is 1024
+INNER = (1, 7, 40, 1100)  # lengths of a product's sum; PANEL_K is 256, BLOCK_K 1024
 
 
 def _sparse(m, rows, columns):
