@@ -15,6 +15,8 @@ _tile_t = by_width(tile(ROWS_T, VECTORS_T, False), [tile(ROWS_T, min(v, VECTORS_
 _keep_t, _flip_n, _flip_kept = keep(ROWS_T), flip(ROWS_N), flip_kept(ROWS_N)
 _copy_row = by_width(copy_row(1), [copy_row(v) for v in range(1, max(VECTORS_N, VECTORS_T) + 1)], "source, target")
 LAID_FROM = 1024  # bytes from row to row of the right matrix: a panel of longer rows has every row or so on a page of its own
+LAYS = VECTOR < 64  # measured with vectors of 32 bytes; with those of 64 sums and panels are as they were measured before
+TERMS = PANEL_K if LAYS else BLOCK_K  # of a sum at a time
 LAID_BLOCKS = 4  # blocks of rows that read a panel: fewer do not pay for laying it out
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
@@ -80,7 +82,7 @@ def _panels_of(tile):
         ldc = out.shape[1]
         left = (columns + lanes - 1) // lanes
         panels = (left * lanes + wide - 1) // wide
-        lays = panel != 0 and width > 0 and ldb * size >= LAID_FROM and hi - row >= LAID_BLOCKS * tall
+        lays = LAYS and panel != 0 and width > 0 and ldb * size >= LAID_FROM and hi - row >= LAID_BLOCKS * tall
         j = 0
         while left > 0:  # panels of nearly equal width: a narrow last one would leave most registers idle
             vectors = (left + panels - 1) // panels
@@ -142,8 +144,8 @@ def gemm_nn(a, b, add, out, lo, hi, scratch):
     packed, ks, counts, spare, _ = _carve(out, scratch)
     lanes = VECTOR // out.itemsize
     n = b.shape[1]
-    for k0 in range(0, max(b.shape[0], 1), PANEL_K):  # a sum of no terms is zero, and is written
-        k1 = min(k0 + PANEL_K, b.shape[0])
+    for k0 in range(0, max(b.shape[0], 1), TERMS):  # a sum of no terms is zero, and is written
+        k1 = min(k0 + TERMS, b.shape[0])
         more = 1 if k0 > 0 or add[0] != 0.0 else 0
         for row in range(lo, hi, BLOCK_ROWS):
             end = min(row + BLOCK_ROWS, hi)
@@ -160,8 +162,8 @@ def gemm_parts(a, b, part, parts, lo, hi, scratch):
     for p in range(lo // size, (hi + size - 1) // size):
         first, last = p * size, min((p + 1) * size, b.shape[0])
         out = carray(pointer(address(parts) + p * m * n * parts.itemsize, parts), (m, n))
-        for k0 in range(first, last, PANEL_K):
-            k1 = min(k0 + PANEL_K, last)
+        for k0 in range(first, last, TERMS):
+            k1 = min(k0 + TERMS, last)
             more, right = 1 if k0 > first else 0, address(b) + k0 * n * parts.itemsize
             for row in range(0, m, BLOCK_ROWS):
                 end = min(row + BLOCK_ROWS, m)
@@ -207,8 +209,8 @@ def gemm_nt(a, b, add, out, lo, hi, scratch):
     packed, ks, counts, spare, at = _carve(out, scratch)
     flipped = carray(pointer(at, out), (BLOCK_K * BLOCK_N_NT,))
     lanes = VECTOR // out.itemsize
-    for k0 in range(0, max(b.shape[1], 1), PANEL_K):
-        k1 = min(k0 + PANEL_K, b.shape[1])
+    for k0 in range(0, max(b.shape[1], 1), TERMS):
+        k1 = min(k0 + TERMS, b.shape[1])
         more = 1 if k0 > 0 or add[0] != 0.0 else 0
         for j in range(0, b.shape[0], BLOCK_N_NT):
             w = min(BLOCK_N_NT, b.shape[0] - j)

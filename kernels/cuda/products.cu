@@ -1,6 +1,7 @@
-// Matrix products by tiles; see products.py, which fills in LEFT, RIGHT and their like, and endings.py. A block makes TALL x WIDE values of the result: its
-// threads are cut into SPLIT groups that share out the sum, and a thread of a group keeps a square of 4 x 4 values in registers. What comes
-// next is fetched while the present part is multiplied. Matrices are small enough for a cache, so int is wide enough for every index.
+// Matrix products by tiles; see products.py, which fills in LEFT, RIGHT and their like, and endings.py. A block makes TALL x WIDE values of
+// the result: its threads are cut into SPLIT groups that share out the sum, and a thread of a group keeps a square of 4 x 4 values in
+// registers. What comes next is fetched while the present part is multiplied. Matrices are small enough for a cache, so int is wide enough
+// for every index.
 
 KERNEL(product)(const T* __restrict__ a, const T* __restrict__ b, long long inner, PARAMETERS long long rows,
                 long long columns) {
