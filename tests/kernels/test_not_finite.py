@@ -70,6 +70,9 @@ def poisoned(kernel, operand, value):
         args[names.index("add")] = 1.0
     if kernel.name == "gemm_symmetric":
         args[0][args[0] == 0] = 1
+    if kernel.name.startswith(RECURRENT) and operand == "u":  # else all rows of a small tile may be masked or dropped: zeros, and skipped
+        for name in ("mask", "drop"):
+            args[names.index(name)][...] = 1
     if kernel.name in ADDING or kernel.name.endswith("_bwd_sum"):
         args[names.index("add")] = 1.0
     a = args[names.index(operand)]
