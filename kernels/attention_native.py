@@ -8,7 +8,8 @@ from numba import njit
 from gpunn.kernels import vector_math, vector_native  # noqa: F401  (the second teaches Numba the functions of the first)
 from gpunn.kernels.attention import CAUSAL, KEYS, OUT, QUERIES, WHOLE
 from gpunn.kernels.conv_places import products, take
-from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, flip
+from gpunn.kernels.gemm_moves import flip
+from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N
 from gpunn.kernels.native import FAST, PLAIN, Apart, address, widest
 
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}

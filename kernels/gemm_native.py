@@ -6,7 +6,8 @@ import numpy as np
 from numba import carray, njit
 
 from gpunn.kernels.gemm import BLOCK_K, BLOCK_K_TN, BLOCK_N_NT, BLOCK_ROWS, PANEL_K
-from gpunn.kernels.gemm_tiles import ROWS_N, ROWS_T, VECTOR, VECTORS_N, VECTORS_T, by_width, copy_row, flip, flip_kept, keep, tile
+from gpunn.kernels.gemm_moves import copy_row, flip, flip_kept, keep
+from gpunn.kernels.gemm_tiles import ROWS_N, ROWS_T, VECTOR, VECTORS_N, VECTORS_T, by_width, tile
 from gpunn.kernels.native import PLAIN, address, move, pointer
 
 _ARGUMENTS = "a, ks, count, b, ldb, c, ldc, accumulate, rest"
