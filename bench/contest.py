@@ -87,12 +87,6 @@ def neighbours(count: int):
 
 def machine() -> dict:
     """Where and with what a figure was measured."""
-    cpu = platform.processor()
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        cpu = next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        pass
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=HERE).stdout.strip()
     versions = {}
     for name in ("numpy", "numba", "jax", "torch", "scikit-learn", "keras"):
@@ -101,9 +95,25 @@ def machine() -> dict:
         except metadata.PackageNotFoundError:
             versions[name] = None
     return {
-        "cpu": cpu, "cores": len(os.sched_getaffinity(0)), "system": platform.system(), "python": platform.python_version(),
+        "cpu": _fact("model name") or platform.processor(), "instructions": _instructions(), "cores": len(os.sched_getaffinity(0)),
+        "system": platform.system(), "python": platform.python_version(),
         "versions": versions, "commit": commit, "date": date.today().isoformat(), "load_average": _load(),
     }
+
+
+def _fact(name: str) -> str | None:
+    """What the system says of its first core; None where it says nothing."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return None
+    return next((line.split(":")[1].strip() for line in lines if line.startswith(name)), None)
+
+
+def _instructions() -> str | None:
+    """The widest vectors of an x86 core."""
+    flags = (_fact("flags") or "").split()
+    return next((name for name in ("avx512f", "avx2", "avx") if name in flags), None)
 
 
 def _load() -> list[float] | None:
@@ -112,6 +122,8 @@ def _load() -> list[float] | None:
 
 
 def _file(name: str) -> pathlib.Path:
+    """Results of narrower vectors than AVX-512's lie in files of their own."""
+    name += "-avx2" if "cpu" in name and _instructions() == "avx2" else ""
     return HERE / "results" / f"{name}-{date.today().isoformat()}.json"
 
 
