@@ -29,9 +29,10 @@ def test_a_residual_network_learns_digits(cpu):
     (x, y), (x_test, y_test) = digits.load_data()
     gpunn.utils.set_random_seed(0)
     model = ResNet((8, 8), filters=(8, 16))
-    model.compile(gpunn.optimizers.Adam(5e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    model.fit(x / np.float32(16), y, batch_size=32, epochs=10, verbose=0)  # moving statistics need some 400 steps
-    assert model.evaluate(x_test / np.float32(16), y_test, verbose=0)[1] > 0.9
+    rate = gpunn.optimizers.schedules.CosineDecay(5e-3, 450)  # with a constant one moving statistics lag, and seeds come to 0.84 to 0.99
+    model.compile(gpunn.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x / np.float32(16), y, batch_size=32, epochs=10, verbose=0)
+    assert model.evaluate(x_test / np.float32(16), y_test, verbose=0)[1] > 0.94
 
 
 def accuracy(data, epochs):
