@@ -8,7 +8,7 @@ import argparse
 import statistics
 
 from calls_worker import CALLS
-from contest import Contestant, save
+from contest import Contestant, save, take_turns
 
 PEERS = ("keras", "torch", "sklearn")
 
@@ -20,13 +20,7 @@ def main() -> None:
     parser.add_argument("--dry", action="store_true", help="print, write no file")
     given = parser.parse_args()
     everybody = [Contestant(name, script="calls_worker.py") for name in ("gpunn", *given.peers)]
-    try:
-        for _ in range(given.rounds):
-            for c in everybody:
-                c.epoch()
-    finally:
-        for c in everybody:
-            c.close()
+    take_turns(everybody, given.rounds)
     times = {c.name: [list(map(float, words)) for words in c.answers] for c in everybody}  # rounds of microseconds, call by call
     results = {}
     for i, call in enumerate(CALLS):

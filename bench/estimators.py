@@ -7,24 +7,15 @@ Prints a table and writes bench/results/estimators-cpu-DATE.json.
 
 import argparse
 import statistics
-import time
 
-from contest import Contestant, save
+from contest import Contestant, save, take_turns
 
-REST = 0.5  # seconds between turns: pools of threads spin on after their work
 SIZES = {"100": (100,), "300-100": (300, 100)}
 
 
 def contest(kind: str, size: str, epochs: int, rounds: int, rows: int = 60000) -> dict:
     pair = [Contestant(name, kind, size, epochs, rows=rows, script="estimator_worker.py") for name in ("gpunn", "sklearn")]
-    try:
-        for _ in range(rounds):
-            for c in pair:
-                c.epoch()
-                time.sleep(REST)
-    finally:
-        for c in pair:
-            c.close()
+    take_turns(pair, rounds)
     ours, theirs = pair
     ratios = [b / a for a, b in zip(ours.seconds, theirs.seconds, strict=True)]
     accuracies = {c.name: [float(words[0]) for words in c.answers] for c in pair}

@@ -9,7 +9,7 @@ a quiet machine is then needed for a minute at a time only.
 import argparse
 import statistics
 
-from contest import Contestant, save, saved
+from contest import Contestant, save, saved, take_turns
 from optimizer_worker import OPTIONS, WAYS
 
 STEPS = 20
@@ -23,13 +23,7 @@ def contest(name: str, rounds: int) -> dict:
             contestants.append(Contestant(library, name, STEPS, rows=STEPS, script="optimizer_worker.py"))
         except RuntimeError:  # PyTorch has no such optimizer, or not in this way
             continue
-    try:
-        for _ in range(rounds):
-            for c in contestants:
-                c.epoch()
-    finally:
-        for c in contestants:
-            c.close()
+    take_turns(contestants, rounds)
     times = {c.name: [s / STEPS for s in c.seconds] for c in contestants}
     result = {"seconds": {n: {"best": min(t), "median": statistics.median(t)} for n, t in times.items()}}
     if len(times) > 1:

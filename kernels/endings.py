@@ -5,7 +5,6 @@ together, TOGETHER at most; the `i`-th of them is called z in RESULT. What the e
 anything stored: else each fetch would wait for the store before it.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,12 +85,12 @@ class Ending:
 NO_WORDS = {"LOADS": "", "HELD": "", "FETCH": "", "TOGETHER": "4"}  # of a text without one
 
 
-def can_end(then: Kernel, place: int, kinds: Callable[[str], bool] = lambda kind: True) -> bool:
-    """Whether there is such an ending: of an elementwise kernel of numbers of one type that reads the operand; `kinds` of the others."""
+def can_end(then: Kernel, place: int) -> bool:
+    """Whether there is such an ending: of an elementwise kernel of numbers of one type that reads the operand."""
     plain = then.formula is not None and then.geometry == "elements" and all(o.kind == "full" for o in then.outputs)
     typed = all(o.dtype == "T" or o.kind == "const" for o in then.operands)
     made = then.operands[place]
-    return plain and typed and made.kind == "full" and made.read and not made.written and all(kinds(o.kind) for o in then.operands)
+    return plain and typed and made.kind == "full" and made.read and not made.written
 
 
 def _parameter(o: Operand, name: str) -> str:

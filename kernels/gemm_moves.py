@@ -35,7 +35,7 @@ def copy_row(vectors: int) -> Any:
     @intrinsic
     def copied(typingctx, like, source, target):
         def codegen(context, builder, sig, args):
-            scalar, align = _scalar(sig.args[0]), 4 if sig.args[0].dtype == types.float32 else 8
+            scalar, align = _scalar(sig.args[0]), bytes_of(sig.args[0])
             lanes = VECTOR // align
             vector = ir.VectorType(scalar, lanes)
             row = [builder.load(_place(builder, vector, args[1], I64(v * lanes)), align=align) for v in range(vectors)]

@@ -16,7 +16,7 @@ _tile_t = by_width(tile(ROWS_T, VECTORS_T, False), [tile(ROWS_T, min(v, VECTORS_
 _keep_t, _flip_n, _flip_kept = keep(ROWS_T), flip(ROWS_N), flip_kept(ROWS_N)
 _copy_row = by_width(copy_row(1), [copy_row(v) for v in range(1, max(VECTORS_N, VECTORS_T) + 1)], "source, target")
 LAID_FROM = 1024  # bytes from row to row of the right matrix: a panel of longer rows has every row or so on a page of its own
-LAYS = VECTOR < 64  # measured with vectors of 32 bytes; with those of 64 sums and panels are as they were measured before
+LAYS = VECTOR == 32  # bytes, of AVX2: where it was measured to pay
 TERMS = PANEL_K if LAYS else BLOCK_K  # of a sum at a time
 LAID_BLOCKS = 4  # blocks of rows that read a panel: fewer do not pay for laying it out
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}

@@ -18,6 +18,7 @@ from gpunn.backend.phases import lasting
 STEPS = 64  # in one timed run
 ROUNDS = 5  # of each, in turns; the medians are compared
 CHECKED = 3  # steps after which both must agree
+NO_ROOM = "graph: not enough memory to try the persistent kernel"
 APART = 1e-2  # of an array's norm: how far they may be from each other then
 
 
@@ -40,7 +41,7 @@ def choose(program: Any, ops: Any, try_it: bool) -> Choice:
     except NoForm as error:
         return Choice(f"graph: {error}")
     except MemoryError:
-        return Choice("graph: not enough memory to try the persistent kernel")
+        return Choice(NO_ROOM)
     name = f"persistent kernel: {len(step.phases)} phases, {step.barriers} barriers a step"
     if ops.persistent == "always":
         return Choice(name, step)
@@ -52,7 +53,7 @@ def choose(program: Any, ops: Any, try_it: bool) -> Choice:
         try:
             known = _tried(program, ops, step)
         except MemoryError:  # today: it is tried again another time
-            return Choice("graph: not enough memory to try the persistent kernel")
+            return Choice(NO_ROOM)
         except RuntimeError as error:  # of the compiler, or of a launch; what ails the graph itself shows when that runs
             known = f"graph the persistent kernel cannot be used ({str(error).splitlines()[0][:200]})"
         algorithms.remember(ops.tuning, key, known)

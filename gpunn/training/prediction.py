@@ -53,9 +53,10 @@ class Prediction:
                         self._read()
                         chain.on_predict_batch_end(done - 1, {"outputs": self.model.pack_outputs(self._last)})
         self._read()
-        if self._values:
-            return self._values
-        return [values[0] if len(values) == 1 else np.concatenate(values) for values in zip(*self._parts, strict=True)]
+        values, parts, self._values, self._parts, self._last = self._values, self._parts, [], [], []  # the caller's, from here on
+        if values:
+            return values
+        return [values[0] if len(values) == 1 else np.concatenate(values) for values in zip(*parts, strict=True)]
 
     def _recorded(self, rows: int, steps: int) -> int:
         """Run at most so many steps; -> how many."""
