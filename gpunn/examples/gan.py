@@ -47,7 +47,7 @@ def train(steps: int, rng: np.random.Generator, say: Callable[[str], Any]) -> Se
         generator.set_weights(both.get_weights()[:count])
         made = generator.predict_on_batch(rng.standard_normal((BATCH, NOISE)).astype(np.float32))
         judged = discriminator.train_on_batch(np.concatenate([ring(BATCH, rng), made]), labels)
-        for copy, layer in zip(resting, discriminator.layers[1:], strict=True):
+        for copy, layer in zip(resting, discriminator.layers, strict=True):
             copy.set_weights(layer.get_weights())
         fooled = both.train_on_batch(rng.standard_normal((BATCH, NOISE)).astype(np.float32), real)
         if (step + 1) % 1000 == 0:

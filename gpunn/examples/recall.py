@@ -70,7 +70,7 @@ def accuracy(name: str, length: int, epochs: int = 20, rows: int = 2048) -> floa
 
 def main(path: Path, say: Callable[[str], Any]) -> Outcome:
     found = {name: [accuracy(name, length) for length in LENGTHS] for name in CELLS}
-    weights = {name: network(name, 10).layers[2].count_params() for name in CELLS}
+    weights = {name: network(name, 10).layers[1].count_params() for name in CELLS}
     for name, values in found.items():
         say(f"{name:9s} {weights[name]:6d} weights; " + ", ".join(f"{n} steps {v:.3f}" for n, v in zip(LENGTHS, values, strict=True)))
     figure, axes = panels(1, 1, 6.4, 4.2, "the first token, told at the end")

@@ -18,6 +18,7 @@ from gpunn.layers import room
 from gpunn.layers.graph import Connected, Node, Shape, symbolic
 from gpunn.layers.names import fresh_name
 from gpunn.layers.names import reset_names as reset_names
+from gpunn.layers.open_shapes import closed, depends, is_open, told_as_open
 from gpunn.lookup import snake
 
 Pullback = Callable[..., Any]
@@ -86,8 +87,8 @@ class Rng:
         self.seed, self.step = seed, backend.zeros((1,), "int64")
 
 
-def one_shape(input_shape: Any, input_dim: Any, batch_shape: Any) -> tuple[int, ...] | None:
-    """The shape of one row from Keras's spellings: a tuple, a list, a bare number, or ``input_dim``."""
+def one_shape(input_shape: Any, input_dim: Any, batch_shape: Any) -> tuple[int | None, ...] | None:
+    """The shape of one row from Keras's spellings: a tuple, a list, a bare number, or ``input_dim``; None is an open axis."""
     if batch_shape is not None:
         input_shape = tuple(batch_shape)[1:]
     if input_dim is not None and input_shape is None:
@@ -97,9 +98,9 @@ def one_shape(input_shape: Any, input_dim: Any, batch_shape: Any) -> tuple[int, 
     if isinstance(input_shape, (int, np.integer)):
         input_shape = (input_shape,)
     shape = tuple(input_shape)
-    if not all(isinstance(n, (int, np.integer)) and n > 0 for n in shape):
-        raise ValueError(f"An input shape holds positive integers, without the batch axis. Received: {input_shape!r}.")
-    return tuple(int(n) for n in shape)
+    if not all(n is None or (isinstance(n, (int, np.integer)) and n > 0) for n in shape):
+        raise ValueError(f"An input shape holds positive integers, or None, without the batch axis. Received: {input_shape!r}.")
+    return tuple(None if n is None else int(n) for n in shape)
 
 
 class Layer(Connected):
@@ -193,9 +194,22 @@ class Layer(Connected):
         return parameter
 
     def ensure_built(self, input_shape: Any) -> None:
-        if not self.built:
+        if self.built:
+            return
+        if is_open(input_shape):
+            self._build_open(input_shape)
+        else:
             self.build(input_shape)
-            self.built, self.built_for = True, input_shape
+        self.built, self.built_for = True, input_shape
+
+    def _build_open(self, input_shape: Any) -> None:
+        with told_as_open():
+            self.build(closed(input_shape))
+        if any(depends(p.shape) for p in self.parameters):
+            self.unbuild()
+            raise ValueError(
+                f"Layer {self.name!r}: its weights depend on an axis whose size is not known. Received: an input of shape {input_shape}."
+            )
 
     def unbuild(self) -> None:
         """Forget the parameters: the next input builds the layer anew."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gpunn.layers.names import fresh_name
+from gpunn.layers.open_shapes import shapes_out
 
 Shape = tuple[int | None, ...]
 
@@ -141,10 +142,10 @@ class Connected:
     def _shapes_out(self, shapes: Any, inputs: list[KerasTensor]) -> Any:
         if not isinstance(shapes, list):
             self.ensure_built(shapes)
-            return self.compute_output_shape(shapes)
+            return shapes_out(self.compute_output_shape, shapes)
         try:
             self.ensure_built(shapes)
-            out = self.compute_output_shape(shapes)
+            out = shapes_out(self.compute_output_shape, shapes)
         except (TypeError, IndexError, AttributeError) as error:
             raise self._too_many(inputs) from error
         except ValueError as error:

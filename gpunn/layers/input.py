@@ -14,6 +14,8 @@ TEXT = "string"  # Keras's name of such a type
 class InputLayer(Layer):
     """What a model's rows look like: shape without the batch axis. ``output`` is the symbolic tensor of them.
 
+    None is an open axis: every call of the model may bring another size. Weights cannot depend on it.
+
     A dtype of integers is what the rows are expected to be, "string" that they are texts for a `TextVectorization`; layers compute in
     `gpunn.config.floatx` all the same.
     """
@@ -31,7 +33,7 @@ class InputLayer(Layer):
         given = one_shape(shape, None, None) if shape is not None else self.given_shape
         if given is None:
             raise ValueError("Input needs a shape, without the batch axis: Input(shape=(784,)).")
-        self.given_shape: tuple[int, ...] = given
+        self.given_shape: tuple[int | None, ...] = given
         self.built = True
         Node(self, [], [KerasTensor(self.shape, self.given_dtype, self.name)])
 

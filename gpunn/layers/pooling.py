@@ -64,7 +64,7 @@ class AveragePooling2D(_Pool):
     recordable = True
     largest = False
 
-    def __init__(self, pool_size: Any, strides: Any = None, padding: Any = "valid", data_format: Any = None, **common: Any):
+    def __init__(self, pool_size: Any = (2, 2), strides: Any = None, padding: Any = "valid", data_format: Any = None, **common: Any):
         super().__init__(pool_size, strides, padding, data_format, **common)
 
 
@@ -85,7 +85,7 @@ class AveragePooling1D(_Pool):
     rank = 1
     largest = False
 
-    def __init__(self, pool_size: Any, strides: Any = None, padding: Any = "valid", data_format: Any = None, **common: Any):
+    def __init__(self, pool_size: Any = 2, strides: Any = None, padding: Any = "valid", data_format: Any = None, **common: Any):
         super().__init__(pool_size, strides, padding, data_format, **common)
 
 

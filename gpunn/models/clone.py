@@ -42,7 +42,7 @@ def _clone(model: Any, given: list[KerasTensor] | None, make: Any, within: Any, 
         return seen[layer]
 
     if isinstance(model, Sequential):
-        layers = [layer for layer in model.layers if given is None or not isinstance(layer, InputLayer)]
+        layers = [layer for layer in model._stack if given is None or not isinstance(layer, InputLayer)]
         out = Sequential([*(given or []), *(cloned(layer) for layer in layers)], name=model.name)
         if model.built and not out.built:
             out.build(model.input_shape)

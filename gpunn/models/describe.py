@@ -9,6 +9,8 @@ from gpunn.kernels import REGISTRY
 from gpunn.layers import InputLayer
 from gpunn.optimizers.recording import launches
 
+OPEN = 32  # the size that `explain` takes for an axis whose size is open
+
 
 def summary(model: Any, line_length: int | None = None, expand_nested: bool = False) -> str:
     """A table as Keras prints it, in plain characters; where the model is no chain, with what each layer is connected to."""
@@ -139,10 +141,11 @@ def _update(model: Any, optimizer: Any) -> str:
 
 def _sample(model: Any, rows: int) -> Any:
     """Rows of zeros that fit the model, to record a step with."""
-    x = [np.zeros((rows, *t.shape[1:]), model.dtype) for t in model.inputs]
+    x = [np.zeros((rows, *(OPEN if n is None else n for n in t.shape[1:])), model.dtype) for t in model.inputs]
+    outputs = model.output_shapes([a.shape[1:] for a in x] if len(x) > 1 else x[0].shape[1:])
     choices = []
     for head in model._setup.heads:
-        shape = (rows, *model.outputs[head.index].shape[1:])
+        shape = (rows, *outputs[head.index][1:])
         kinds = [np.zeros(shape[:-1], np.int32), np.zeros(shape, model.dtype)]
         choices.append(kinds if head.loss.sparse else kinds[::-1])  # some take labels though they do not say so
     for y in itertools.product(*choices):

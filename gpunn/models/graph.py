@@ -7,6 +7,7 @@ from typing import Any
 from gpunn.layers.base import Layer
 from gpunn.layers.graph import KerasTensor, Node, flat, packed
 from gpunn.layers.input import InputLayer
+from gpunn.layers.open_shapes import fits, is_open, shapes_out
 from gpunn.models.topology import cut, topology
 from gpunn.training.fuse import fuse
 from gpunn.training.plan import Plan, plan
@@ -88,7 +89,7 @@ class Graph:
         if input_shape is None:
             raise ValueError(f"Model {self.name!r}: build needs an input shape.")
         several = isinstance(input_shape, list)
-        shapes = [tuple(int(n) for n in s[1:]) for s in (input_shape if several else [input_shape])]
+        shapes = [tuple(None if n is None else int(n) for n in s[1:]) for s in (input_shape if several else [input_shape])]
         names: list[Any] = self._like or [None] * len(shapes)
         tensors = [InputLayer(shape, name=name).output for shape, name in zip(shapes, names, strict=True)]
         x: Any = dict(zip(self._like, tensors, strict=True)) if self._like else tensors if several else tensors[0]
@@ -213,7 +214,22 @@ class Graph:
         """Of each output, for inputs of such rows: a class of the user's is built for them. Raises ValueError where they do not fit."""
         if not self.built:
             self._ready(row_shape)
-        return [t.shape for t in self.outputs]
+        rows = row_shape if isinstance(row_shape, list) else [row_shape]
+        return self._shapes_for([(None, *shape) for shape in rows])
+
+    def _shapes_for(self, shapes: list[Shape]) -> list[Shape]:
+        """Of each output, for inputs of these shapes, which fit."""
+        if not any(is_open(t.shape) for t in self.outputs) or shapes == [t.shape for t in self.inputs]:
+            return [t.shape for t in self.outputs]
+        found = dict(zip(self.inputs, shapes, strict=True))
+        for node in self.graph(False)[1]:
+            if isinstance(node.layer, InputLayer):
+                continue
+            given: Any = [found[t] for t in node.inputs]
+            given = given if node.many_in else given[0]
+            out = node.layer.outputs_of_call(shapes_out(node.layer.compute_output_shape, given), given, node.options)
+            found.update(zip(node.outputs, out if node.many_out else [out], strict=True))
+        return [found[t] for t in self.outputs]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape that comes out, a list of them for several outputs. Raises ValueError for inputs of other shapes."""
@@ -221,9 +237,9 @@ class Graph:
             self.build(input_shape)
         shapes = [tuple(s) for s in (input_shape if isinstance(input_shape, list) else [input_shape])]
         expected = [t.shape for t in self.inputs]
-        if [s[1:] for s in shapes] != [s[1:] for s in expected]:
+        if len(shapes) != len(expected) or not all(fits(s[1:], e[1:]) for s, e in zip(shapes, expected, strict=True)):
             raise ValueError(f"Model {self.name!r}: expected inputs of shapes {expected}. Received: {shapes}.")
-        out = [t.shape for t in self.outputs]
+        out = self._shapes_for(shapes)
         return out if isinstance(self._output, (dict, list, tuple)) else out[0]
 
     def pack_outputs(self, outputs: list[Any]) -> Any:

@@ -18,10 +18,11 @@ from gpunn.models.graph import Graph
 from gpunn.models.kept import Kept
 from gpunn.models.storage import Storage
 from gpunn.training import data
+from gpunn.training.old_calls import OldCalls
 from gpunn.training.trainer import Trainer
 
 
-class Model(Graph, Trainer, Kept, Layer):
+class Model(Graph, Trainer, OldCalls, Kept, Layer):
     """A model: ``Model(inputs=..., outputs=...)``, of symbolic tensors, each alone or in a list or a dict, or a class of the user's.
 
     A class of the user's makes its layers in ``__init__``, as attributes, and gives ``call(self, x)`` or ``call(self, x, training)``, which
@@ -260,6 +261,10 @@ class Model(Graph, Trainer, Kept, Layer):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """A fresh model of what `get_config` said."""
+        if cls is Model and {"layers", "input_layers", "output_layers"} <= set(config):
+            from gpunn.models.functional import Functional
+
+            return Functional.from_config(config)
         known = inspect.signature(cls.__init__).parameters
         more = any(p.kind is p.VAR_KEYWORD for p in known.values())
         return cls(**{k: v for k, v in config.items() if k in known or (more and k != "dtype")})

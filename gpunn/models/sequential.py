@@ -6,12 +6,12 @@ from typing import Any
 from gpunn.layers import InputLayer, KerasTensor
 from gpunn.layers.base import Layer
 from gpunn.layers.names import fresh_name
+from gpunn.layers.open_shapes import fits, shapes_out
 from gpunn.models.configuration import described, made, sharing
 from gpunn.models.model import Model
-from gpunn.training.old_calls import OldCalls
 
 
-class Sequential(OldCalls, Model):
+class Sequential(Model):
     """A stack of layers, given as a list or by `add`.
 
     With an `Input` (or ``input_shape=``, ``input_dim=`` on the first layer) weights are made at once; without, at the first data.
@@ -29,7 +29,8 @@ class Sequential(OldCalls, Model):
 
     @property
     def layers(self) -> list[Any]:
-        return self._stack
+        """What was added, without an `Input`."""
+        return self._stack[1:] if self._stack and isinstance(self._stack[0], InputLayer) else self._stack[:]
 
     def add(self, layer: Any) -> None:
         if isinstance(layer, KerasTensor) and isinstance(layer.node.layer, InputLayer):
@@ -46,7 +47,7 @@ class Sequential(OldCalls, Model):
                 f"Expected dtype {self.dtype}. Received: {layer.dtype}."
             )
         shape = _rows_of(layer)
-        if self.built and shape is not None and (None, *shape) != self.output_shape:
+        if self.built and shape is not None and not fits((None, *shape), self.output_shape):
             raise _contradiction(layer, self.output_shape)
         if not self._stack:
             self.dtype = layer.dtype
@@ -66,7 +67,7 @@ class Sequential(OldCalls, Model):
 
     def pop(self) -> Layer:
         """Remove and return the last layer. Raises ValueError when there is none."""
-        if not self._stack:
+        if not self.layers:
             raise ValueError(f"Model {self.name!r} has no layers to remove.")
         layer = self._stack.pop()
         if not self._stack:
@@ -86,7 +87,7 @@ class Sequential(OldCalls, Model):
             raise ValueError(f"Model {self.name!r}: build needs an input shape.")
         if isinstance(input_shape, list) and isinstance(input_shape[0], (tuple, list)):
             raise ValueError(f"Model {self.name!r} takes one input. Received: the shapes {input_shape}.")
-        row = tuple(int(n) for n in input_shape[1:] if n is not None)
+        row = tuple(None if n is None else int(n) for n in input_shape[1:])
         self.compute_output_shape((None, *row))
         first = self._stack[0] if self._stack and isinstance(self._stack[0], InputLayer) else InputLayer(row, dtype=self.dtype)
         self._input = self._output = first.output
@@ -114,7 +115,7 @@ class Sequential(OldCalls, Model):
         for leaf in layer.leaves if isinstance(layer, Model) else [layer]:
             self.adopt(leaf)
         given = _rows_of(layer)
-        if given is not None and (None, *given) != before.shape:
+        if given is not None and not fits((None, *given), before.shape):
             raise _contradiction(layer, before.shape)
         after = layer(before)
         if not isinstance(after, KerasTensor):
@@ -143,9 +144,9 @@ class Sequential(OldCalls, Model):
         """The shape that comes out, without building anything."""
         for layer in self._stack:
             given = _rows_of(layer)
-            if given is not None and (None, *given) != (None, *input_shape[1:]):
+            if given is not None and not fits(given, input_shape[1:]):
                 raise ValueError(f"Layer {layer.name!r}: expected input shape {(None, *given)}. Received: {tuple(input_shape)}.")
-            input_shape = layer.compute_output_shape(input_shape)
+            input_shape = shapes_out(layer.compute_output_shape, tuple(input_shape))
         return input_shape
 
     def first_layers(self, converted: bool = False) -> list[Any]:
@@ -179,10 +180,10 @@ class Sequential(OldCalls, Model):
         return model
 
 
-def _rows_of(layer: Any) -> tuple[int, ...] | None:
+def _rows_of(layer: Any) -> tuple[int | None, ...] | None:
     """The shape of a row that a layer, or the first layer of a model, was given."""
     if isinstance(layer, Sequential):
-        return _rows_of(layer.layers[0]) if layer.layers else None
+        return _rows_of(layer._stack[0]) if layer._stack else None
     return layer.row_shape if isinstance(layer, Model) else layer.given_shape
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend.memory import available_memory
+from gpunn.layers.open_shapes import fits
 from gpunn.training.feeds import sources
 from gpunn.training.finite import check_finite, not_finite
 
@@ -139,7 +140,7 @@ def _hint(name: str) -> str:
 
 
 def inputs(
-    x: Any, row_shape: tuple[int, ...] | None, dtype: str, where: str, name: str = "x", ops: Any = None, lazy: bool = False
+    x: Any, row_shape: tuple[int | None, ...] | None, dtype: str, where: str, name: str = "x", ops: Any = None, lazy: bool = False
 ) -> Any:
     """Input rows: uint8 is kept (a step converts it as it gathers), everything else becomes the model's type.
 
@@ -156,7 +157,7 @@ def inputs(
     if flat and not in_file:
         x = x.reshape(-1, 1)
     found = (len(x), 1) if flat else tuple(x.shape)
-    if row_shape is not None and found[1:] != row_shape:
+    if row_shape is not None and not fits(found[1:], row_shape):
         raise ValueError(f"Argument {name} of {where}: expected shape {(None, *row_shape)}. Received: {found}.")
     if in_file or (lazy and here is None and x.dtype not in (np.uint8, dtype) and _too_large(x.size * np.dtype(dtype).itemsize)):
         return sources.source(x, dtype, name, where)

@@ -10,9 +10,16 @@ _WORKERS = ("max_queue_size", "max_q_size", "nb_worker", "pickle_safe", "use_mul
 class OldCalls:
     """`predict_classes`, `predict_proba` and the ``*_generator`` calls of Keras 1 and 2, for a model that has `fit` and its kin."""
 
+    layers: Any
     fit: Any
     evaluate: Any
     predict: Any
+
+    def reset_states(self) -> None:
+        """Begin with a state of zeros in every stateful layer."""
+        for layer in self.layers:
+            if hasattr(layer, "reset_states"):
+                layer.reset_states()
 
     def predict_proba(self, x: Any, batch_size: int | None = None, verbose: Any = 0) -> np.ndarray:
         """`predict`."""

@@ -36,7 +36,7 @@ class Freeze(callbacks.Callback):
     """Changes the model as it trains."""
 
     def on_epoch_end(self, epoch, logs=None):
-        self.model.layers[1].trainable = epoch != 1
+        self.model.layers[0].trainable = epoch != 1
 
 
 def model_of(seed, optimizer="adam"):

@@ -138,7 +138,7 @@ def test_tensorboard(tmp_path):
     assert [(s, float(v)) for s, v in held["evaluation_loss_vs_iterations"]] == [
         (3 * (i + 1), np.float32(v)) for i, v in enumerate(history["val_loss"])
     ]
-    kernel = model.layers[1].parameters[0]
+    kernel = model.layers[0].parameters[0]
     steps = train[f"{kernel.name}/histogram"]
     assert [s for s, _ in steps] == [0, 2] and steps[-1][1][:, 2].sum() == kernel.numpy().size, "buckets hold every weight"
     low, high = steps[-1][1][0, 0], steps[-1][1][-1, 1]

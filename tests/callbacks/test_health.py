@@ -31,7 +31,7 @@ def with_dead(shares, batch_norm=False):
 def plain_share(model, layer):
     """By hand: the share of a layer's units that are never above 0."""
     x = X
-    for other in model.layers[1:]:
+    for other in model.layers:
         if isinstance(other, Dense):
             x = x @ other.kernel.numpy() + other.bias.numpy()
             if other.activation.name == "relu":
@@ -58,7 +58,7 @@ def test_only_relu_can_be_dead(cpu):
     model = Sequential([Input((6,)), *(Dense(4, activation=a, name=f"d{i}") for i, a in enumerate([*relus, *others]))])
     assert list(dead_neurons(model, X)) == [f"d{i}" for i in range(len(relus))]
     alone = Sequential([Input((6,)), ReLU(name="first"), Dense(3), ReLU(), Dense(3, activation="softmax")])
-    assert list(dead_neurons(alone, X)) == ["first", alone.layers[2].name], "after a Dense it runs in that one's pass"
+    assert list(dead_neurons(alone, X)) == ["first", alone.layers[1].name], "after a Dense it runs in that one's pass"
 
 
 def test_dead_neurons_of_an_image(cpu):
@@ -96,7 +96,7 @@ def torch_norms(model):
     """The same gradient by PyTorch's autograd."""
     torch = pytest.importorskip("torch")
     x, weights = torch.tensor(X, dtype=torch.float64), []
-    for layer in model.layers[1:]:
+    for layer in model.layers:
         kernel, bias = (torch.tensor(w.numpy(), dtype=torch.float64, requires_grad=True) for w in layer.parameters)
         weights.append((layer.name, kernel, bias))
         x = x @ kernel + bias

@@ -17,6 +17,7 @@ ON_PURPOSE = {
     ("load_data", "path"),  # a folder here
     ("CallbackList", "callbacks"), ("CallbackList", "model"),  # what fit makes
     ("Input", "name"), ("Input", "batch_shape"), ("InputLayer", "name"), ("InputLayer", "batch_shape"),  # without sparse and ragged
+    *((f"{name}{rank}D", "pool_size") for name in ("AveragePooling", "AvgPool") for rank in (1, 2)),  # Keras 2's default
     ("KerasTensor", "name"),  # without sparse, ragged and a history
     ("clone_model", "recursive"),  # without call_function
     ("circle", "gamma"), ("circle", "margin"),  # without the embeddings of others to compare with

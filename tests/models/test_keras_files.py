@@ -81,9 +81,9 @@ def rows_for(model, count=5):
     """Numbers, or tokens; some steps are masked."""
     shape = (count, *model.input_shape[1:])
     x = RNG.standard_normal(shape)
-    if isinstance(model.layers[1], L.Embedding):
+    if isinstance(model.layers[0], L.Embedding):
         x = RNG.integers(0, 20, shape).astype(float)
-    if isinstance(model.layers[1], L.Masking):
+    if isinstance(model.layers[0], L.Masking):
         x[:2, 3:] = 0
     return x
 

@@ -210,10 +210,10 @@ def test_what_it_is_made_of(cpu, make, message):
 
 def test_other_architectures_are_refused(cpu):
     widths = iter([8, 9])
-    with pytest.raises(ValueError, match=r"layer 1: Dense\(.*units=8.* in replica 0, Dense\(.*units=9.* in replica 1"):
+    with pytest.raises(ValueError, match=r"layer 0: Dense\(.*units=8.* in replica 0, Dense\(.*units=9.* in replica 1"):
         Replicas(lambda: Sequential([Input((4,)), Dense(next(widths))]), seeds=[1, 2])
     counts = iter([1, 2])
-    with pytest.raises(ValueError, match="layers: 2 in replica 0, 3 in replica 1"):
+    with pytest.raises(ValueError, match="layers: 1 in replica 0, 2 in replica 1"):
         Replicas(lambda: Sequential([Input((4,)), *(Dense(4) for _ in range(next(counts)))]), seeds=[1, 2])
     momenta = iter([0.0, 0.5])
 

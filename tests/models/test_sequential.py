@@ -114,15 +114,15 @@ def test_add_after_build_and_pop():
         model.pop()
     with pytest.raises(ValueError, match="has no layers to remove"):
         model.pop()
-    model.add(Dense(2, input_shape=(7,)))
-    assert model.input_shape == (None, 7)
+    model.add(Dense(2))
+    assert model.input_shape == (None, 12) and model.output_shape == (None, 2), "its Input stays"
 
 
 def test_a_layer_that_does_not_fit_is_not_added():
     model = Sequential([Input((12,)), Dense(4, name="wide")])
     with pytest.raises(ValueError, match=r"Expected a target_shape with as many. Received: \(5,\)"):
         model.add(Reshape((5,)))
-    assert [layer.name for layer in model.layers][1:] == ["wide"] and model.output_shape == (None, 4)
+    assert [layer.name for layer in model.layers] == ["wide"] and model.output_shape == (None, 4)
     with pytest.raises(TypeError, match=r"Only layers can be added .* Received: 'Dense' \(of type str\)"):
         model.add("Dense")
     with pytest.raises(ValueError, match="Input must come first"):
@@ -158,10 +158,10 @@ def test_weights_in_and_out():
     out = model.get_weights()
     out[0][...] = 99
     assert model.get_weights()[0][0, 0] != 99, "get_weights returns copies"
-    bn = model.layers[2]
+    bn = model.layers[1]
     assert [p.name.rpartition("/")[2] for p in bn.weights] == ["gamma", "beta", "moving_mean", "moving_variance"]
     assert len(model.trainable_weights) == 6 and len(model.non_trainable_weights) == 2
-    np.testing.assert_array_equal(np.asarray(model.layers[1].kernel), weights[0].astype("float32"))
+    np.testing.assert_array_equal(np.asarray(model.layers[0].kernel), weights[0].astype("float32"))
 
 
 def test_weights_that_do_not_fit_change_nothing():
@@ -175,7 +175,7 @@ def test_weights_that_do_not_fit_change_nothing():
         with pytest.raises(ValueError, match=message):
             model.set_weights(wrong)
     with pytest.raises(ValueError, match=r"Layer 'd': weights do not fit. Expected shapes .*\(12, 4\).* Received: .*\(2, 2\)"):
-        model.layers[1].set_weights([np.zeros((2, 2))])
+        model.layers[0].set_weights([np.zeros((2, 2))])
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 

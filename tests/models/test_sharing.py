@@ -19,7 +19,7 @@ def test_thawing_keeps_each_parameters_own_moments():
     x, y = X[:, :4], X[:, 4:8]
     model.fit(x, y, verbose=0)
     moments = {name: np.array(view) for name, view in model.storage.split(model.optimizer.state["momentum"]).items()}
-    model.layers[1].trainable = False
+    model.layers[0].trainable = False
     model.fit(x, y, verbose=0, epochs=0)
     now = model.storage.split(model.optimizer.state["momentum"])
     assert set(now) == {"b/kernel", "b/bias"}

@@ -136,8 +136,8 @@ def test_exclusions_come_before_the_model(cpu):
     with pytest.raises(ValueError, match="AdamW: exclude_from_weight_decay must be called before the model is compiled and built"):
         optimizer.exclude_from_weight_decay(var_names=["kernel"])
     fresh = AdamW()
-    fresh.exclude_from_weight_decay(var_list=[model.layers[1].bias])
-    assert model.layers[1].bias.name in fresh.exclusion and model.layers[2].bias.name not in fresh.exclusion
+    fresh.exclude_from_weight_decay(var_list=[model.layers[0].bias])
+    assert model.layers[0].bias.name in fresh.exclusion and model.layers[1].bias.name not in fresh.exclusion
 
 
 def test_explain_says_how_many_launches(cpu):

@@ -190,10 +190,10 @@ def test_the_average_waits_for_the_end_of_fit(cpu, float64):
         seen.append(plain.get_weights()[0])
         mean = seen[-1] if mean is None else 0.5 * mean + 0.5 * seen[-1]
         np.testing.assert_array_equal(averaged.get_weights()[0], seen[-1])
-    average = averaged.optimizer.export(averaged.storage)[f"average/{averaged.layers[1].kernel.name}"]
+    average = averaged.optimizer.export(averaged.storage)[f"average/{averaged.layers[0].kernel.name}"]
     np.testing.assert_allclose(average, mean, rtol=1e-12)
     averaged.fit(X, Y, epochs=0, verbose=0)
     np.testing.assert_array_equal(averaged.get_weights()[0], seen[-1])
     averaged.fit(X[:30], Y[:30], batch_size=30, verbose=0)
-    average = averaged.optimizer.export(averaged.storage)[f"average/{averaged.layers[1].kernel.name}"]
+    average = averaged.optimizer.export(averaged.storage)[f"average/{averaged.layers[0].kernel.name}"]
     np.testing.assert_array_equal(averaged.get_weights()[0], average)

@@ -50,15 +50,15 @@ def fit(model, x=X, y=Y, **options):
 
 
 def frozen(model):
-    model.layers[1].trainable = False
+    model.layers[0].trainable = False
 
 
 def other_activation(model):
-    model.layers[-1].activation = model.layers[1].activation
+    model.layers[-1].activation = model.layers[0].activation
 
 
 def less_dropout(model):
-    model.layers[3].rate = 0.1
+    model.layers[2].rate = 0.1
 
 
 def clipped(model):

@@ -233,7 +233,7 @@ def test_a_callback_may_use_the_model():
         def on_epoch_end(self, epoch, logs=None):
             self.model.evaluate(X, Y)
             self.model.optimizer.learning_rate = 0.0 if epoch else 0.1
-            self.model.layers[1].trainable = False
+            self.model.layers[0].trainable = False
 
     model = model_of()
     model.fit(X, Y, epochs=2, batch_size=25, callbacks=[Busy()], verbose=0)
@@ -251,7 +251,7 @@ def test_validation_after_freezing_is_of_the_weights_there_are(where):
     class Freeze(callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             found.append((logs["val_loss"], self.model.evaluate(X[40:], Y[40:])[0]))
-            self.model.layers[1].trainable = epoch != 0
+            self.model.layers[0].trainable = epoch != 0
             if where == "callback":
                 self.model.evaluate(X, Y)
 

@@ -42,9 +42,9 @@ def test_freezing_between_two_fits_takes_the_penalty_away():
     model.fit(X, NUMBERS, verbose=0)
     penalty = model.losses[0]
     with_it = model.evaluate(X, NUMBERS)
-    model.layers[1].trainable = False
+    model.layers[0].trainable = False
     assert model.evaluate(X, NUMBERS) == pytest.approx(with_it - penalty, rel=1e-9)
-    model.layers[1].trainable = True
+    model.layers[0].trainable = True
     assert model.evaluate(X, NUMBERS) == pytest.approx(with_it, rel=1e-12)
 
 

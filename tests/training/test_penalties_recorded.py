@@ -89,7 +89,7 @@ def test_a_scaled_loss_scales_the_penalties_gradients_and_nothing_else(either_cp
     for factor in (None, 64.0):
         gpunn.random.set_random_seed(4)
         model = stack()
-        model.layers[1].bias.regularizer = Quartic()
+        model.layers[0].bias.regularizer = Quartic()
         model.compile(SGD(0.0, loss_scale_factor=factor), "mse")
         results.append((model.train_on_batch(X[:9], X[:9, :3]), model.storage.gradients.copy()))
     assert results[0][0] == results[1][0]

@@ -138,7 +138,7 @@ def _dead(model: Any, x: np.ndarray) -> float | None:
         return None
     alive: list[np.ndarray] = []
     given = x
-    for layer in model.layers[1:-1]:
+    for layer in model.layers[:-1]:
         part = Sequential([Input(given.shape[1:]), layer])
         given = np.asarray(part.predict(given, verbose=0))
         if isinstance(layer, (LeakyReLU, ELU, PReLU, Activation)) or getattr(getattr(layer, "activation", None), "name", "") == "relu":

@@ -229,7 +229,7 @@ def representations(scale: Scale) -> Outcome:
         given, held, found = data[0], test[0], []
         for depth in range(4):
             if depth:
-                layer = model.layers[depth]
+                layer = model.layers[depth - 1]
                 part = Sequential([Input(given.shape[1:]), Dense(100, "relu")])
                 part.set_weights([p.numpy() for p in layer.parameters])
                 given, held = part.predict(given, verbose=0), part.predict(held, verbose=0)

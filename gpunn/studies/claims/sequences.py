@@ -73,7 +73,7 @@ def autoencoders(scale: Scale) -> Outcome:
     fitted(denoising, (noisy(x), x), scale.pick(15, 40), 64)
     left, before = score(denoising, (given, x_test))["loss"], float(np.mean((given - x_test) ** 2))
     probes = {}
-    for name, layers in (("code of 32", plain.layers[1:3]), ("32 random pixels", None)):
+    for name, layers in (("code of 32", plain.layers[:2]), ("32 random pixels", None)):
         if layers is None:
             chosen = rng.choice(np.flatnonzero(x.std(axis=0) > 0.05), 32, replace=False)
             codes = x[:, chosen], x_test[:, chosen]
