@@ -12,6 +12,10 @@ from gpunn.training.feeds.errors import DataError
 __all__ = ["DataError", "PyDataset", "Sequence", "image_dataset_from_directory", "plot_model", "set_random_seed", "to_categorical"]
 _ELSEWHERE = {
     **dict.fromkeys(("array_to_img", "img_to_array", "load_img", "save_img"), "gpunn.preprocessing.files"),
+    **dict.fromkeys((
+        "CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects", "get_registered_name",
+        "get_registered_object", "register_keras_serializable", "serialize_keras_object",
+    ), "gpunn.saving"),
     "class_weights": "gpunn.preprocessing.labels",
     "pad_sequences": "gpunn.preprocessing.sequence",
     "unpack_x_y_sample_weight": "gpunn.training.own_step",

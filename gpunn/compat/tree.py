@@ -68,6 +68,7 @@ KERAS: dict[str, Place] = {
     "preprocessing.sequence": Place("gpunn.preprocessing.sequence"),
     "preprocessing.text": Place("gpunn.preprocessing.text"),
     "regularizers": Place("gpunn.regularizers"),
+    "saving": Place("gpunn.saving"),
     "utils": _UTILS,
     "wrappers": Place(old=True),
     "wrappers.scikit_learn": Place("gpunn.compat.wrappers", old=True),
