@@ -133,7 +133,7 @@ def deserialize_keras_object(config: Any, custom_objects: dict[str, Any] | None 
     own = lookup.known(custom_objects)
     kind = _kind(config, own)
     if kind is None:
-        found = own.get(config.get("registered_name")) or lookup.find("class", config["class_name"], lookup.table({}, own))
+        found = own.get(str(config.get("registered_name"))) or lookup.find("class", config["class_name"], lookup.table({}, own))
         return found.from_config(dict(config["config"])) if hasattr(found, "from_config") else found(**config["config"])
     return _READERS[kind](keras_json.from_keras(config, own, kind), own)
 
@@ -146,7 +146,7 @@ def _kind(config: dict[str, Any], own: dict[str, Any]) -> str | None:
     name = config["class_name"]
     if name in keras_json.MODELS:
         return "layers"
-    found = own.get(config.get("registered_name")) or lookup.table({}, own).get(name)
+    found = own.get(str(config.get("registered_name"))) or lookup.table({}, own).get(name)
     for kind, base, _ in _KINDS:
         if isinstance(found, type):
             if issubclass(found, base):
