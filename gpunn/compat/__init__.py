@@ -78,7 +78,7 @@ def installed() -> bool:
 
 
 def _dress(value: Any) -> Any:
-    from gpunn.compat.results import dress  # which needs NumPy
+    from gpunn.compat.numpy_results import dress  # which needs NumPy
 
     return dress(value)
 
