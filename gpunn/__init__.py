@@ -29,6 +29,7 @@ _MODULES = {
     "pruning",
     "random",
     "regularizers",
+    "saving",
     "training",
     "tuning",
     "utils",

@@ -18,6 +18,41 @@ def set_floatx(value: str) -> None:
     _floatx = value
 
 
+def backend() -> str:
+    """The name of what computes, where Keras would say "jax"."""
+    return "gpunn"
+
+
+def epsilon() -> float:
+    """The small number that Keras's formulas add or clip at."""
+    from gpunn.kernels.row_losses import EPSILON
+
+    return EPSILON
+
+
+def set_epsilon(value: float) -> None:
+    """Accepts `epsilon` alone: kernels are compiled with it. Raises ValueError for another number."""
+    if value != epsilon():
+        raise ValueError(
+            f"set_epsilon: the formulas here are compiled with {epsilon()}. Optimizers and normalization layers take an `epsilon` of their "
+            f"own. Received: {value!r}."
+        )
+
+
+def image_data_format() -> str:
+    """Where an image's channels are."""
+    return "channels_last"
+
+
+def set_image_data_format(data_format: str) -> None:
+    """Accepts "channels_last" alone. Raises ValueError for anything else."""
+    if data_format != "channels_last":
+        raise ValueError(
+            f"set_image_data_format: images have their channels last here. Expected 'channels_last': np.moveaxis(x, 1, -1) brings "
+            f"them there. Received: {data_format!r}."
+        )
+
+
 STREAMING = ("auto", "always", "never")
 _streaming: str | None = None
 

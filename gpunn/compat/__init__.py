@@ -7,6 +7,7 @@ After `install` these names are served from gpunn, under the paths of Keras 1, 2
   ``Perceptron`` come from gpunn too.
 
 Nothing is imitated: a name that gpunn does not have raises AttributeError or ImportError, saying what is missing and what there is.
+Numbers and arrays that models, layers, losses, metrics and activations give in calls have ``.numpy()`` meanwhile.
 ``gpunn run script.py`` does the same for a script; ERRATA.md beside this file lists where the courses' slides are wrong.
 """
 
@@ -15,6 +16,7 @@ import sys
 from types import ModuleType, TracebackType
 from typing import Any
 
+from gpunn import results
 from gpunn.compat.finder import Finder, Served
 from gpunn.compat.tree import REPLACED
 
@@ -50,6 +52,7 @@ def install() -> Installation:
     _real.update(_take_out())
     _finder = Finder()
     sys.meta_path.insert(0, _finder)
+    results.dress_with(_dress)
     return Installation(fresh=True)
 
 
@@ -59,6 +62,7 @@ def uninstall() -> None:
     if _finder is None:
         return
     sys.meta_path.remove(_finder)
+    results.dress_with(None)
     _finder = None
     _take_out()
     for name, module in _real.items():
@@ -71,6 +75,12 @@ def uninstall() -> None:
 def installed() -> bool:
     """Whether `install` is in force."""
     return _finder is not None
+
+
+def _dress(value: Any) -> Any:
+    from gpunn.compat.numpy_results import dress  # which needs NumPy
+
+    return dress(value)
 
 
 def _take_out() -> dict[str, ModuleType]:

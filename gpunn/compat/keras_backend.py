@@ -1,34 +1,80 @@
-"""``keras.backend``: what of it makes sense without symbolic tensors."""
+"""``keras.backend``: settings, values of variables, and questions about tensors."""
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from gpunn.config import floatx
 from gpunn.layers.base import reset_names
+from gpunn.layers.graph import KerasTensor
+from gpunn.utils import is_keras_tensor, standardize_dtype
 
-__all__ = ["backend", "clear_session", "epsilon", "get_value", "image_data_format"]
-
-
-def backend() -> str:
-    """The name of what computes."""
-    return "gpunn"
+__all__ = [
+    "batch_get_value", "batch_set_value", "cast_to_floatx", "clear_session", "count_params", "get_uid", "get_value", "int_shape",
+    "is_float_dtype", "is_int_dtype", "is_keras_tensor", "set_value", "standardize_dtype",
+]
+_uids: Counter[str] = Counter()
 
 
 def clear_session(free_memory: bool = True) -> None:
-    """Count layer names from the start again. There is no global graph to clear."""
+    """Count layer names and `get_uid` from the start again. There is no global graph to clear."""
     reset_names()
+    _uids.clear()
 
 
-def epsilon() -> float:
-    """The small number that Keras's formulas add or clip at."""
-    return 1e-7
+def get_uid(prefix: str = "") -> int:
+    """1, 2, 3 ... for each prefix."""
+    _uids[prefix] += 1
+    return _uids[prefix]
 
 
-def image_data_format() -> str:
-    """Where an image's channels are."""
-    return "channels_last"
+# ---------------------------------------------------------------------- values
+def get_value(x: Any) -> Any:
+    """A parameter as a NumPy array; a number, such as ``optimizer.learning_rate``, as a NumPy number."""
+    return np.asarray(x)[()] if np.ndim(x) == 0 else np.asarray(x)
 
 
-def get_value(x: Any) -> np.ndarray:
-    """A parameter, or a number such as ``optimizer.learning_rate``, as a NumPy array."""
-    return np.asarray(x)
+def set_value(x: Any, value: Any) -> None:
+    """Set a parameter, or ``optimizer.learning_rate``. Raises TypeError for what cannot be set."""
+    if not hasattr(x, "assign"):
+        raise TypeError(f"set_value: expected a parameter, or an optimizer's learning_rate. Received: {type(x).__name__}.")
+    x.assign(value)
+
+
+def batch_get_value(tensors: Iterable[Any]) -> list[Any]:
+    """`get_value` of each."""
+    return [get_value(x) for x in tensors]
+
+
+def batch_set_value(tuples: Iterable[tuple[Any, Any]]) -> None:
+    """`set_value` for each (parameter, value)."""
+    for x, value in tuples:
+        set_value(x, value)
+
+
+def cast_to_floatx(x: Any) -> np.ndarray:
+    """An array of the type that layers compute in."""
+    return np.asarray(x, dtype=floatx())
+
+
+# ---------------------------------------------------------------------- questions
+def int_shape(x: Any) -> tuple[int | None, ...]:
+    """The shape of a symbolic tensor (with the batch axis as None), a parameter or an array."""
+    return tuple(x.shape if isinstance(x, KerasTensor) else np.shape(x))
+
+
+def count_params(x: Any) -> int:
+    """How many numbers a parameter or an array holds."""
+    return int(np.prod(np.shape(x)))
+
+
+def is_float_dtype(dtype: Any) -> bool:
+    """Whether it is a type of floating numbers."""
+    return np.dtype(standardize_dtype(dtype)).kind == "f"
+
+
+def is_int_dtype(dtype: Any) -> bool:
+    """Whether it is a type of integers."""
+    return np.dtype(standardize_dtype(dtype)).kind in "iu"

@@ -11,7 +11,7 @@ import numpy as np
 import gpunn.backend
 import gpunn.random
 
-float32, float64 = "float32", "float64"
+float32, float64, int32, int64, uint8, string = "float32", "float64", "int32", "int64", "uint8", "string"
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,16 @@ def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice
 
     kinds = ["CPU", *(["GPU"] if prefer_gpu() else [])]
     return [PhysicalDevice(f"/physical_device:{kind}:0", kind) for kind in kinds if device_type in (None, kind)]
+
+
+def gpu_device_name() -> str:
+    """"/device:GPU:0", or "" where gpunn can use none."""
+    return "/device:GPU:0" if list_physical_devices("GPU") else ""
+
+
+def is_built_with_cuda() -> bool:
+    """Whether the library could use an NVIDIA GPU at all."""
+    return True
 
 
 def is_gpu_available(cuda_only: bool = False, min_cuda_compute_capability: Any = None) -> bool:
@@ -47,6 +57,20 @@ def device(name: str) -> Iterator[None]:
         raise ValueError(f"tf.device: expected '/CPU:0' or '/GPU:0'. Received: {name!r}.")
     with gpunn.backend.device(kind):
         yield
+
+
+def executing_eagerly() -> bool:
+    """Calls give values at once."""
+    return True
+
+
+def function(func: Any = None, **options: Any) -> Any:
+    """``@tf.function``, with options or without: the function as it is, for there is no graph to make of it."""
+    return (lambda given: given) if func is None else func
+
+
+def nothing(*arguments: Any, **named: Any) -> None:
+    """What TensorFlow is told about its own running, and what gpunn has no use for: how much it logs, how it runs functions."""
 
 
 def get_logger() -> logging.Logger:

@@ -28,7 +28,8 @@ _TOP = Place(names={
     "Loss": "gpunn.losses:Loss",
     "Metric": "gpunn.metrics:Metric", "Optimizer": "gpunn.optimizers:Optimizer",
 })
-_BACKEND = Place("gpunn.compat.keras_backend", {"floatx": "gpunn.config:floatx", "set_floatx": "gpunn.config:set_floatx"})
+_SETTINGS = ("backend", "epsilon", "floatx", "image_data_format", "set_epsilon", "set_floatx", "set_image_data_format")
+_BACKEND = Place("gpunn.compat.keras_backend", {name: f"gpunn.config:{name}" for name in _SETTINGS})
 _UTILS = Place("gpunn.utils", {"clear_session": "gpunn.compat.keras_backend:clear_session"})
 _OLD_UTILS = replace(_UTILS, old=True)
 
@@ -68,6 +69,7 @@ KERAS: dict[str, Place] = {
     "preprocessing.sequence": Place("gpunn.preprocessing.sequence"),
     "preprocessing.text": Place("gpunn.preprocessing.text"),
     "regularizers": Place("gpunn.regularizers"),
+    "saving": Place("gpunn.saving"),
     "utils": _UTILS,
     "wrappers": Place(old=True),
     "wrappers.scikit_learn": Place("gpunn.compat.wrappers", old=True),
@@ -76,24 +78,41 @@ KERAS: dict[str, Place] = {
     "utils.vis_utils": _OLD_UTILS,
 }
 
-_FUNCTIONS = "gpunn.compat.tensorflow"
+
+
+def _tensorflow(*names: str, **others: str) -> Place:
+    """Names of `gpunn.compat.tensorflow`; `others` under the names they have there."""
+    places = {name: name for name in names} | others
+    return Place(names={name: f"gpunn.compat.tensorflow:{where}" for name, where in places.items()})
+
+
+_LOGGING = Place(names={
+    "set_verbosity": "gpunn.compat.tensorflow:nothing",
+    **{level: f"logging:{level}" for level in ("DEBUG", "ERROR", "FATAL", "INFO", "WARN")},
+})
 _TENSORFLOW: dict[str, Place] = {
-    "": Place(names={
-        "__version__": "gpunn.compat.versions:TENSORFLOW", "device": f"{_FUNCTIONS}:device", "get_logger": f"{_FUNCTIONS}:get_logger",
-        "float32": f"{_FUNCTIONS}:float32", "float64": f"{_FUNCTIONS}:float64",
-    }),
-    "config": Place(names={"list_physical_devices": f"{_FUNCTIONS}:list_physical_devices"}),
-    "config.experimental": Place(names={
-        "list_physical_devices": f"{_FUNCTIONS}:list_physical_devices", "set_memory_growth": f"{_FUNCTIONS}:set_memory_growth",
-    }),
+    "": Place(names={"__version__": "gpunn.compat.versions:TENSORFLOW", **_tensorflow(
+        "device", "executing_eagerly", "float32", "float64", "function", "get_logger", "int32", "int64", "string", "uint8",
+    ).names}),
+    "autograph": _tensorflow(set_verbosity="nothing"),
+    "compat": Place(),
+    "compat.v1": _tensorflow("get_logger", set_random_seed="set_seed", enable_eager_execution="nothing", enable_v2_behavior="nothing"),
+    "compat.v1.logging": _LOGGING,
+    "config": _tensorflow(
+        "list_physical_devices", list_logical_devices="list_physical_devices", run_functions_eagerly="nothing",
+        set_soft_device_placement="nothing",
+    ),
+    "config.experimental": _tensorflow("list_physical_devices", "set_memory_growth"),
+    "data": Place("gpunn.utils.dataset"),
+    "data.experimental": Place("gpunn.utils.dataset", only=("AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY")),
     "initializers": KERAS["initializers"],
     "losses": KERAS["losses"],
     "metrics": KERAS["metrics"],
     "nn": KERAS["activations"],
     "optimizers": KERAS["optimizers"],
     "python": Place(old=True),
-    "random": Place(names={"set_seed": f"{_FUNCTIONS}:set_seed"}),
-    "test": Place(names={"is_gpu_available": f"{_FUNCTIONS}:is_gpu_available"}),
+    "random": _tensorflow("set_seed"),
+    "test": _tensorflow("gpu_device_name", "is_built_with_cuda", "is_gpu_available"),
 }
 
 NETWORKS = "sklearn.neural_network"

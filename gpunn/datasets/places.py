@@ -51,10 +51,11 @@ class Report:
 
 def cache_folder(source: Source) -> Path:
     """Folder of one data set in the user cache (``GPUNN_CACHE``, or the platform's folder for caches); it need not exist."""
-    return _cache_root() / "datasets" / source.key
+    return cache_root() / "datasets" / source.key
 
 
-def _cache_root() -> Path:
+def cache_root() -> Path:
+    """``GPUNN_CACHE``, or the platform's folder for caches."""
     chosen = os.environ.get(CACHE_VARIABLE)
     if chosen:
         return Path(chosen).expanduser().absolute()

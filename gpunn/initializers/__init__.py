@@ -23,13 +23,13 @@ from gpunn.initializers.drawn import (
 )
 from gpunn.initializers.given import STFT, Constant, Identity, Ones, Zeros
 
+IdentityInitializer, OrthogonalInitializer, STFTInitializer = Identity, Orthogonal, STFT  # Keras's second names
 zeros, ones, constant, identity, stft = Zeros, Ones, Constant, Identity, STFT
 random_uniform, random_normal, truncated_normal, variance_scaling = RandomUniform, RandomNormal, TruncatedNormal, VarianceScaling
 glorot_uniform, glorot_normal, he_uniform, he_normal = GlorotUniform, GlorotNormal, HeUniform, HeNormal
 lecun_uniform, lecun_normal, orthogonal = LecunUniform, LecunNormal, Orthogonal
 NAMES: dict[str, Any] = {  # Keras 1 called some otherwise
-    "zero": Zeros, "one": Ones, "uniform": RandomUniform, "normal": RandomNormal, "IdentityInitializer": Identity,
-    "OrthogonalInitializer": Orthogonal, "STFTInitializer": STFT,
+    "zero": Zeros, "one": Ones, "uniform": RandomUniform, "normal": RandomNormal,
 }
 for _name, _class in list(globals().items()):
     if isinstance(_class, type) and issubclass(_class, Initializer) and _class not in (Initializer, RandomInitializer, FromFunction):
@@ -64,9 +64,10 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> In
 
 
 __all__ = [
-    "NAMES", "STFT", "Constant", "FromFunction", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity", "Initializer",
-    "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "RandomInitializer", "RandomNormal", "RandomUniform", "TruncatedNormal",
-    "VarianceScaling", "Zeros", "constant", "deserialize", "fans", "get", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform",
-    "identity", "lecun_normal", "lecun_uniform", "ones", "orthogonal", "random_normal", "random_uniform", "serialize", "stft",
-    "truncated_normal", "variance_scaling", "zeros",
+    "NAMES", "STFT", "Constant", "FromFunction", "GlorotNormal", "GlorotUniform", "HeNormal", "HeUniform", "Identity",
+    "IdentityInitializer", "Initializer", "LecunNormal", "LecunUniform", "Ones", "Orthogonal", "OrthogonalInitializer",
+    "RandomInitializer", "RandomNormal", "RandomUniform", "STFTInitializer", "TruncatedNormal", "VarianceScaling", "Zeros", "constant",
+    "deserialize", "fans", "get", "glorot_normal", "glorot_uniform", "he_normal", "he_uniform", "identity", "lecun_normal",
+    "lecun_uniform", "ones", "orthogonal", "random_normal", "random_uniform", "serialize", "stft", "truncated_normal",
+    "variance_scaling", "zeros",
 ]

@@ -23,11 +23,12 @@ from gpunn.layers.conv import Conv1D, Conv2D
 from gpunn.layers.conv_separable import DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D
 from gpunn.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
 from gpunn.layers.dense import Dense
+from gpunn.layers.described import deserialize, serialize
 from gpunn.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from gpunn.layers.embedding import Embedding, Masking
 from gpunn.layers.function import Lambda
 from gpunn.layers.graph import KerasTensor
-from gpunn.layers.input import Input, InputLayer
+from gpunn.layers.input import Input, InputLayer, InputSpec
 from gpunn.layers.joining import Concatenate, Dot, concatenate, dot
 from gpunn.layers.merge import (
     Add,
@@ -75,6 +76,6 @@ MaxPool1D, MaxPool2D, AvgPool1D, AvgPool2D = MaxPooling1D, MaxPooling2D, Average
 GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D
 GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2D
 
-_FUNCTIONS = (Input, add, average, concatenate, dot, maximum, minimum, multiply, subtract)
-_CLASSES = (Layer, Parameter, KerasTensor)
+_FUNCTIONS = (Input, add, average, concatenate, deserialize, dot, maximum, minimum, multiply, serialize, subtract)
+_CLASSES = (Layer, Parameter, KerasTensor, InputSpec)
 __all__ = sorted(n for n, found in globals().items() if found in _FUNCTIONS or (isinstance(found, type) and issubclass(found, _CLASSES)))

@@ -20,6 +20,7 @@ from gpunn.layers.names import fresh_name
 from gpunn.layers.names import reset_names as reset_names
 from gpunn.layers.open_shapes import closed, depends, is_open, told_as_open
 from gpunn.lookup import snake
+from gpunn.results import dressed
 
 Pullback = Callable[..., Any]
 _KINDS: tuple[tuple[str, Any], ...] = (("initializer", initializers), ("regularizer", regularizers), ("constraint", constraints))
@@ -233,7 +234,7 @@ class Layer(Connected):
             self.rng = Rng(self.backend, random.current_seed())
         if self.takes_mask:
             options = {**options, "mask": None if mask is None else self.backend.asarray(np.asarray(mask), self.dtype)}
-        return self.forward(arrays if many else arrays[0], bool(training), **options)[0]
+        return dressed(self.forward(arrays if many else arrays[0], bool(training), **options)[0])
 
     def get_config(self) -> dict[str, Any]:
         common: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
@@ -248,6 +249,10 @@ class Layer(Connected):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Layer":
         return cls(**config)
+
+    variables = property(lambda self: self.weights)
+    trainable_variables = property(lambda self: self.trainable_weights)
+    non_trainable_variables = property(lambda self: self.non_trainable_weights)
 
     @property
     def trainable_weights(self) -> list[Parameter]:

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from gpunn.layers.base import Layer, Pullback
+from gpunn.layers.described import layer_of, serialize
 from gpunn.layers.rnn import GRU, LSTM, SimpleRNN
-from gpunn.layers.wrappers import Wrapper, described, layer_of
+from gpunn.layers.wrappers import Wrapper
 
 _OF_SEQUENCES = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
 
@@ -205,7 +206,7 @@ class StackedRNNCells(Wrapper):
         return [step, *(s for new in ends for s in new)], pullback
 
     def config(self) -> dict[str, Any]:
-        return {"cells": [described(cell) for cell in self.cells]}
+        return {"cells": [serialize(cell) for cell in self.cells]}
 
 
 def fresh(cell: Layer) -> Layer:

@@ -181,6 +181,16 @@ class Connected:
         outputs = self._node(0, "output").outputs
         return outputs[0] if len(outputs) == 1 else outputs
 
+    @property
+    def input_shape(self) -> Any:
+        """Of the layer's first call, with the batch axis as None; a list for several inputs."""
+        return mapped(lambda t: t.shape, self.input)
+
+    @property
+    def output_shape(self) -> Any:
+        """Of the layer's first call; a list for several outputs."""
+        return mapped(lambda t: t.shape, self.output)
+
     def get_input_at(self, index: int) -> Any:
         """The symbolic input of the call of this number."""
         inputs = self._node(index, "input").inputs

@@ -1,5 +1,6 @@
 """Input: where a model's graph begins."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,21 @@ class InputLayer(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name, "dtype": self.given_dtype, "shape": self.given_shape}
+
+
+@dataclass
+class InputSpec:
+    """What a layer says of its inputs, as Keras's layers do in ``input_spec``: kept, not checked, as layers here check what they take."""
+
+    dtype: Any = None
+    shape: Any = None
+    ndim: int | None = None
+    max_ndim: int | None = None
+    min_ndim: int | None = None
+    axes: dict[int, int] | None = None
+    allow_last_axis_squeeze: bool = False
+    name: str | None = None
+    optional: bool = False
 
 
 def Input(

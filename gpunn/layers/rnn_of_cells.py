@@ -10,8 +10,9 @@ from gpunn.kernels.sequences import choose_rows, choose_rows_bwd
 from gpunn.layers.base import Layer, Pullback
 from gpunn.layers.cells import StackedRNNCells, fresh, output_size, state_sizes
 from gpunn.layers.columns import numbered, pick, put
+from gpunn.layers.described import layer_of, serialize
 from gpunn.layers.held_state import Stateful
-from gpunn.layers.wrappers import Wrapper, described, layer_of
+from gpunn.layers.wrappers import Wrapper
 
 
 class RNN(Wrapper, Stateful):
@@ -108,7 +109,7 @@ class RNN(Wrapper, Stateful):
 
     def config(self) -> dict[str, Any]:
         names = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "zero_output_for_mask")
-        return {**{n: getattr(self, n) for n in names}, "cell": described(self.cell)}
+        return {**{n: getattr(self, n) for n in names}, "cell": serialize(self.cell)}
 
 
 class _Call:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from gpunn import lookup
 from gpunn.kernels.record import REGISTRY
 from gpunn.kernels.sequences import JOIN, PART, merge_mul, merge_mul_bwd, merge_sum, merge_sum_bwd
 from gpunn.layers.base import Layer, Parameter, Pullback
+from gpunn.layers.described import layer_of, serialize
 from gpunn.layers.dropout import Drawing
 from gpunn.layers.held_state import Stateful
 
@@ -52,19 +52,6 @@ class Wrapper(Drawing):
             layer.unbuild()
 
 
-def described(layer: Layer) -> dict[str, Any]:
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
-
-
-def layer_of(given: Any) -> Any:
-    """A layer from itself or from its description. Raises ValueError for an unknown class."""
-    if not isinstance(given, dict):
-        return given
-    from gpunn.layers import NAMES
-
-    return lookup.find("layer class", given["class_name"], NAMES).from_config(dict(given["config"]))
-
-
 class TimeDistributed(Wrapper):
     """A layer applied to each step alone: (rows, steps, ...) -> (rows, steps, ...). The steps of all rows are its rows, all at once."""
 
@@ -98,7 +85,7 @@ class TimeDistributed(Wrapper):
         return y.reshape(*x.shape[:2], *y.shape[1:]), pullback
 
     def config(self) -> dict[str, Any]:
-        return {"layer": described(self.layer)}
+        return {"layer": serialize(self.layer)}
 
 
 class Bidirectional(Wrapper):
@@ -234,4 +221,4 @@ class Bidirectional(Wrapper):
         return 0.5 if self.merge_mode == "ave" else 1.0
 
     def config(self) -> dict[str, Any]:
-        return {"layer": described(self.forward_layer), "backward_layer": described(self.backward_layer), "merge_mode": self.merge_mode}
+        return {"layer": serialize(self.forward_layer), "backward_layer": serialize(self.backward_layer), "merge_mode": self.merge_mode}

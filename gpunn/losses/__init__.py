@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gpunn.lookup import find, from_identifier
+from gpunn.lookup import find, from_identifier, key_of, table
 from gpunn.losses.alignment import CTC
 from gpunn.losses.base import LEFT, Loss
 from gpunn.losses.function import FormulaLoss, LossFunctionWrapper
@@ -116,22 +116,20 @@ def crossentropy(output_shape: tuple[int | None, ...], target_shape: tuple[int |
 def serialize(loss: Any) -> dict[str, Any]:
     """A loss (or anything `get` takes) as a class name and a configuration."""
     loss = get(loss)
-    return {"class_name": type(loss).__name__, "config": loss.get_config()}
+    return {"class_name": key_of(type(loss)), "config": loss.get_config()}
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
     """The loss that `serialize` wrote. Raises ValueError for a user's function or class that custom_objects do not hold."""
     if not isinstance(config, dict):
         return get(config, custom_objects)
-    own, name, options = custom_objects or {}, config.get("class_name"), dict(config.get("config", {}))
+    own, name, options = table({}, custom_objects), config.get("class_name"), dict(config.get("config", {}))
     if name in ("LossFunctionWrapper", "FormulaLoss"):
         name = options.pop("fn", options.get("name"))
         if name not in own:
             raise ValueError(f"The loss {name!r} is a user's own: give it in custom_objects={{{name!r}: ...}}.")
         return own[name] if isinstance(own[name], Loss) else LossFunctionWrapper(own[name], **options)
-    if name in own:
-        return own[name](**options)
-    return from_identifier("loss", {"class_name": name, "config": options}, NAMES, Loss)
+    return from_identifier("loss", {"class_name": name, "config": options}, NAMES | (custom_objects or {}), Loss)
 
 
 __all__ = [

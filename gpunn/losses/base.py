@@ -9,6 +9,7 @@ from gpunn.backend import get_backend
 from gpunn.kernels import weighing
 from gpunn.lookup import snake
 from gpunn.losses import targets
+from gpunn.results import dressed
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 LEFT = ("none", None)  # no reduction: the values themselves, for calls
@@ -175,13 +176,13 @@ class Loss:
             raise ValueError(f"Loss {self.name}: a vector has no axis beyond the batch's. Received: y_pred of shape {p.shape[1:]}.")
         if single and sample_weight is not None:  # Keras: the one value, weighed by each
             parts = np.asarray(sample_weight, p.dtype).reshape(-1)
-            return self._reduced(np.broadcast_to(self._values(ops, y, p, np.ones(1, p.dtype))[0], parts.shape), parts)
+            return dressed(self._reduced(np.broadcast_to(self._values(ops, y, p, np.ones(1, p.dtype))[0], parts.shape), parts))
         w = np.ones(len(p) * self.positions(p.shape), p.dtype)
         if sample_weight is not None:
             w = self._weights(sample_weight, p.shape).astype(p.dtype)
         values, weights = self._values(ops, y, p, w)
         out = self._reduced(values, weights)
-        return out if np.ndim(out) == 0 else out.reshape(() if single else shape)[()]
+        return dressed(out if np.ndim(out) == 0 else out.reshape(() if single else shape)[()])
 
     def _values(self, ops: Any, y: np.ndarray, p: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         target = ops.asarray(y)

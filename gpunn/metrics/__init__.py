@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from gpunn import losses
-from gpunn.lookup import find, snake
+from gpunn.lookup import find, key_of, snake, table
 from gpunn.losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -164,14 +164,14 @@ def serialize(metric: Any) -> Any:
     if isinstance(metric, str):
         return metric
     metric = get(metric)
-    return {"class_name": type(metric).__name__, "config": metric.get_config()}
+    return {"class_name": key_of(type(metric)), "config": metric.get_config()}
 
 
 def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Metric:
     """The metric that `serialize` wrote. Raises ValueError for a user's function or class that custom_objects do not hold."""
     if not isinstance(config, dict):
         return get(config)
-    own, name, options = custom_objects or {}, config.get("class_name"), dict(config.get("config", {}))
+    own, name, options = table({}, custom_objects), config.get("class_name"), dict(config.get("config", {}))
     if name == "LossMetric":
         return LossMetric(losses.deserialize(options.pop("loss"), own), **options)
     if name == "MeanMetricWrapper":
@@ -179,7 +179,7 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Me
         if title not in own:
             raise ValueError(f"The metric {title!r} is a user's own: give it in custom_objects={{{title!r}: ...}}.")
         return MeanMetricWrapper(own[title], **options)
-    return own[name](**options) if name in own else find("metric", name, NAMES)(**options)
+    return find("metric", name, NAMES | (custom_objects or {}))(**options)
 
 
 mse = MSE = mean_squared_error

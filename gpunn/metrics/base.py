@@ -1,5 +1,7 @@
 """Metric: what every metric is. Sums on the device that a step adds to, and a number worked out of them when somebody asks."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from gpunn.kernels import data as feeding
 from gpunn.layers.base import fresh_name
 from gpunn.lookup import snake
 from gpunn.losses import targets
+from gpunn.results import dressed
 
 
 class Metric:
@@ -34,6 +37,11 @@ class Metric:
         self.dtype = dtype
         self.sums: np.ndarray | None = None
         self._variables: list[Variable] = []
+
+    def __init_subclass__(cls, **named: Any) -> None:
+        super().__init_subclass__(**named)
+        if "result" in vars(cls):
+            cls.result = _dressed(cls.result)  # type: ignore[method-assign]
 
     # ------------------------------------------------------------------ what a subclass gives
     @property
@@ -125,6 +133,16 @@ class Metric:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+def _dressed(result: Callable[..., Any]) -> Callable[..., Any]:
+    """The same method, whose numbers its caller gets as `gpunn.results` gives them."""
+
+    @wraps(result)
+    def given(self: Metric) -> Any:
+        return dressed(result(self))
+
+    return given
 
 
 class Variable:

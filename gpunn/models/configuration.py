@@ -36,7 +36,7 @@ def described(layer: Any) -> dict[str, Any]:
         entry, number = seen[layer]
         entry["shared_object_id"] = number
         return dict(entry)
-    entry = {"class_name": type(layer).__name__, "config": layer.get_config()}
+    entry = {"class_name": lookup.key_of(type(layer)), "config": layer.get_config()}
     if seen is not None:
         seen[layer] = (entry, len(seen))
     return entry
@@ -60,7 +60,8 @@ def _made(entry: dict[str, Any], own: dict[str, Any] | None) -> Any:
     from gpunn.models.sequential import Sequential
 
     models = {"Sequential": Sequential, "Functional": Functional, "Model": Functional}
-    name, table = entry["class_name"], NAMES | models | (own or {})
+    name, table = entry["class_name"], lookup.table(NAMES | models, own)
+    name = name if name in table else name.rpartition(">")[2]
     if name not in table:
         raise ValueError(
             f"Unknown layer class {name!r}. Pass custom_objects={{{name!r}: the_class}}. Known: {', '.join(sorted(table))}."

@@ -17,6 +17,7 @@ from gpunn.models import own_classes
 from gpunn.models.graph import Graph
 from gpunn.models.kept import Kept
 from gpunn.models.storage import Storage
+from gpunn.results import dressed
 from gpunn.training import data
 from gpunn.training.old_calls import OldCalls
 from gpunn.training.trainer import Trainer
@@ -277,9 +278,9 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
         if symbolic([x, *others]):
             return self.connect((x, *others), training, options)
         if not training:
-            return self.predict_on_batch(x)
+            return dressed(self.predict_on_batch(x))
         rows = data.Rows(self._inputs(x, "call"), [], None)
         self._ready(rows.row_shape)
         self.lend()
         given = [self.backend.asarray(a, self.dtype) for a in rows.xs]
-        return self.pack_outputs([self.backend.to_numpy(y) for y in self.plan_of(True).run(given, True).outputs])
+        return dressed(self.pack_outputs([self.backend.to_numpy(y) for y in self.plan_of(True).run(given, True).outputs]))

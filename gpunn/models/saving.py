@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
-from gpunn import losses, metrics, optimizers
+from gpunn import lookup, losses, metrics, optimizers
 from gpunn.layers import room
 from gpunn.models import own_classes
 from gpunn.models.files import READERS, WEIGHT_WRITERS, WRITERS, kinds
@@ -53,7 +53,7 @@ def writable(path: Any, overwrite: bool) -> pathlib.Path:
 
 def describe(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
     """Everything but arrays: architecture, random state, and what compile was given."""
-    config: dict[str, Any] = {"class_name": type(model).__name__, "config": model.get_config(), "dtype": model.dtype}
+    config: dict[str, Any] = {"class_name": lookup.key_of(type(model)), "config": model.get_config(), "dtype": model.dtype}
     if not model.is_graph:
         config["build"], config["names"] = own_classes.built_for(model), [p.name for p in model.parameters]
     config["rng"] = {"seed": model.rng.seed, "step": int(model.backend.to_numpy(model.rng.step)[0]), "epochs": model.epochs_seen}
@@ -100,7 +100,10 @@ def rebuild(config: dict[str, Any], own: dict[str, Any] | None) -> Any:
     from gpunn import models
 
     kinds_of_model: dict[str, Any] = {"Sequential": models.Sequential, "Functional": models.Functional}
-    name, kind = config["class_name"], (own or {}).get(config["class_name"])
+    mine = lookup.table({}, own)
+    name = config["class_name"]
+    name = name if name in mine else name.rpartition(">")[2]
+    kind = mine.get(name)
     if isinstance(kind, type) and issubclass(kind, models.Model) and not issubclass(kind, tuple(kinds_of_model.values())):
         model = own_classes.made(kind, config, own)
     elif name not in kinds_of_model:

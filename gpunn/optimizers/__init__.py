@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gpunn.lookup import find, from_identifier
+from gpunn.lookup import find, from_identifier, key_of
 from gpunn.optimizers import legacy, schedules
 from gpunn.optimizers.accumulating import Adadelta, Adagrad, Ftrl, RMSprop
 from gpunn.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
@@ -29,7 +29,7 @@ def serialize(optimizer: Optimizer) -> dict[str, Any]:
     """``{"module", "class_name", "config", "registered_name"}`` of an optimizer, as Keras writes it; without its state."""
     kind = type(optimizer)
     module = "gpunn.optimizers" if NAMES.get(kind.__name__) is kind else None
-    return {"module": module, "class_name": kind.__name__, "config": optimizer.get_config(), "registered_name": None}
+    return {"module": module, "class_name": key_of(kind), "config": optimizer.get_config(), "registered_name": None}
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Optimizer:

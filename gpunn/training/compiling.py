@@ -88,7 +88,7 @@ class Compiled(ABC):
         setup = Setup(Given(loss, loss_weights, metrics, weighted_metrics), optimizers.get(optimizer))
         if self.built:
             setup.heads, setup.outputs = heads(setup.given, self.output_names, self.output_shapes(self.row_shape)), len(self.output_names)
-        elif len(self.output_names) == 1 and not nested(loss):
+        elif len(self.output_names) == 1 and not any(map(nested, (loss, loss_weights))) and not isinstance(metrics, dict):
             setup.heads = heads(setup.given, self.output_names, [(None, 2)])  # unknown names show here
         else:  # how many outputs there are shows when it is built
             for one in flat(loss):

@@ -30,15 +30,15 @@ class OldCalls:
         p = self.predict(x, batch_size=batch_size, verbose=verbose)
         return p.argmax(axis=-1) if p.shape[-1] > 1 else (p > 0.5).astype("int32")
 
-    def fit_generator(self, generator: Any, steps_per_epoch: int | None = None, epochs: int = 1, **named: Any) -> Any:
+    def fit_generator(self, generator: Any, steps_per_epoch: float | None = None, epochs: int = 1, **named: Any) -> Any:
         """`fit` with a generator as `x`."""
         return self.fit(generator, steps_per_epoch=steps_per_epoch, epochs=epochs, **_without(named))
 
-    def evaluate_generator(self, generator: Any, steps: int | None = None, **named: Any) -> Any:
+    def evaluate_generator(self, generator: Any, steps: float | None = None, **named: Any) -> Any:
         """`evaluate` with a generator as `x`."""
         return self.evaluate(generator, steps=steps, **_without(named))
 
-    def predict_generator(self, generator: Any, steps: int | None = None, **named: Any) -> Any:
+    def predict_generator(self, generator: Any, steps: float | None = None, **named: Any) -> Any:
         """`predict` with a generator as `x`."""
         return self.predict(generator, steps=steps, **_without(named))
 

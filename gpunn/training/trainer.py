@@ -1,5 +1,6 @@
 """fit, evaluate, predict and the batch-wise calls: what a model inherits."""
 
+import math
 import warnings
 from abc import abstractmethod
 from contextlib import ExitStack
@@ -42,7 +43,7 @@ class Trainer(OwnSteps, Compiled):
     def fit(
         self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: Any = "auto", callbacks: Any = None,
         validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True, class_weight: Any = None,
-        sample_weight: Any = None, initial_epoch: int = 0, steps_per_epoch: int | None = None, validation_steps: int | None = None,
+        sample_weight: Any = None, initial_epoch: int = 0, steps_per_epoch: float | None = None, validation_steps: float | None = None,
         validation_batch_size: int | None = None, validation_freq: int = 1, nb_epoch: int | None = None, workers: int | None = None,
         use_multiprocessing: bool = False, max_queue_size: int | None = None,
     ) -> cb.History:
@@ -61,12 +62,12 @@ class Trainer(OwnSteps, Compiled):
         epochs = alias(epochs, nb_epoch, "epochs", "nb_epoch")
         optimizer = self._need_setup("fit").optimizer
         batch_size = _whole("batch_size", optimizer.default_batch if batch_size is None else batch_size, 1)
+        steps_per_epoch, validation_steps = _steps("steps_per_epoch", steps_per_epoch), _steps("validation_steps", validation_steps)
         x = converted(self.first_layers(), x, self.input_names)
         changed = in_step(x, steps_per_epoch, optimizer) if y is None and sample_weight is None else None
         if changed is not None:
             x, y, sample_weight, batch_size, shuffle = changed.x, changed.y, changed.sample_weight, changed.batch_size, changed.shuffle
         epochs, initial_epoch = _whole("epochs", epochs, 0), _whole("initial_epoch", initial_epoch, 0)
-        steps_per_epoch, validation_steps = _perhaps("steps_per_epoch", steps_per_epoch), _perhaps("validation_steps", validation_steps)
         validation_batch_size = _perhaps("validation_batch_size", validation_batch_size)
         validation_freq = _whole("validation_freq", validation_freq, 1)
         held = None
@@ -144,13 +145,13 @@ class Trainer(OwnSteps, Compiled):
     # ------------------------------------------------------------------ evaluate, predict
     def evaluate(
         self, x: Any = None, y: Any = None, batch_size: int | None = None, verbose: Any = "auto", sample_weight: Any = None,
-        steps: int | None = None, callbacks: Any = None, return_dict: bool = False, workers: int | None = None,
+        steps: float | None = None, callbacks: Any = None, return_dict: bool = False, workers: int | None = None,
         use_multiprocessing: bool = False, max_queue_size: int | None = None,
     ) -> Any:
         """Loss and metrics over all rows, without training: a number, a list ``[loss, metrics...]``, or a dict with `return_dict`.
 
         x may be all that `fit` takes."""
-        steps, batch_size = _perhaps("steps", steps), _perhaps("batch_size", batch_size)
+        steps, batch_size = _steps("steps", steps), _perhaps("batch_size", batch_size)
         rows = given(self, x, y, sample_weight, None, "evaluate", False, workers, _perhaps("max_queue_size", max_queue_size))
         chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps or rows.steps(batch_size or 32)})
         self._ready(rows.row_shape)
@@ -162,13 +163,13 @@ class Trainer(OwnSteps, Compiled):
         return self._flat(logs, return_dict)
 
     def predict(
-        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: int | None = None, callbacks: Any = None,
+        self, x: Any, batch_size: int | None = None, verbose: Any = "auto", steps: float | None = None, callbacks: Any = None,
         workers: int | None = None, use_multiprocessing: bool = False, max_queue_size: int | None = None,
     ) -> Any:
         """The model's outputs for all rows, as NumPy arrays (rows, ...): one, or a list or dict of them as the model has it.
 
         x may be all that `fit` takes; of batches only the inputs count."""
-        steps, batch_size = _perhaps("steps", steps), _perhaps("batch_size", batch_size)
+        steps, batch_size = _steps("steps", steps), _perhaps("batch_size", batch_size)
         rows = given_inputs(self, x, "predict", workers, _perhaps("max_queue_size", max_queue_size))
         self.output_shapes(rows.row_shape)
         chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps or rows.steps(batch_size or 32)})
@@ -219,3 +220,10 @@ def _whole(name: str, value: Any, least: int) -> int:
 
 def _perhaps(name: str, value: Any) -> int | None:
     return None if value is None else _whole(name, value, 1)
+
+
+def _steps(name: str, value: Any) -> int | None:
+    """A number of batches; a float, such as rows / rows of a batch, means batches until so much is reached, as in Keras 2."""
+    if isinstance(value, (float, np.floating)) and np.isfinite(value) and value > 0:
+        value = math.ceil(value)
+    return _perhaps(name, value)

@@ -77,7 +77,7 @@ def test_star_and_helpers_of_gpunn(served):
         ("import keras.experimental", ImportError, r"keras, .* has no 'experimental'\. It has: .*layers.*models"),
         ("import keras.src.layers", ImportError, r"keras, .* has no 'src'"),
         ("from keras import datsets", ImportError, r"keras, .* has no 'datsets'\. It has: .*datasets"),
-        ("import tensorflow.data", ImportError, r"tensorflow, .* has no 'data'\. It has: .*keras"),
+        ("import tensorflow.io", ImportError, r"tensorflow, .* has no 'io'\. It has: .*keras"),
         ("import tensorflow as tf; tf.keras.layers.Dens", AttributeError, r"tensorflow\.keras\.layers, .* has no 'Dens'\. It has: .*Dense"),
         ("import tensorflow as tf; tf.constant(1)", AttributeError, r"tensorflow, .* has no 'constant'\. It has: .*keras"),
     ],

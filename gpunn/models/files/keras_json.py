@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn import activations, constraints, initializers, layers, losses, metrics, optimizers, regularizers
+from gpunn import activations, constraints, initializers, layers, lookup, losses, metrics, optimizers, regularizers
 from gpunn.optimizers.schedules import base as schedules
 
 # what Keras 3 does not have, or has under another meaning
@@ -20,7 +20,7 @@ OURS_ALONE = {
     "LossFunctionWrapper", "FormulaLoss", "LBFGS", "ElasticNet", "Lasso", "Ridge", "OneCycle", "StepDecay", "WarmUp",
     "Cutout", "RandomAffine", "RandomChannelShift", "SaltAndPepper",
 }
-_MODULES: dict[str, tuple[str, Any]] = {
+MODULES: dict[str, tuple[str, Any]] = {
     "layers": ("keras.layers", layers.NAMES), "initializers": ("keras.initializers", initializers.NAMES),
     "regularizers": ("keras.regularizers", regularizers.NAMES), "constraints": ("keras.constraints", constraints.NAMES),
     "losses": ("keras.losses", losses.NAMES), "metrics": ("keras.metrics", metrics.NAMES),
@@ -30,7 +30,7 @@ _MODULES: dict[str, tuple[str, Any]] = {
 _BY_KEY = {"initializer": "initializers", "regularizer": "regularizers", "constraint": "constraints", "schedule": "schedules",
            "rate": "schedules", "optimizer": "optimizers", "loss": "losses"}
 _AS_LAYERS = {"leaky_relu": "LeakyReLU", "elu": "ELU", "relu": "ReLU", "softmax": "Softmax"}  # activations with parameters
-_MODELS = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
+MODELS = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
 _NEVER_TRAINED = {"SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"}  # which do not take `trainable` in Keras
 # arguments that Keras writes and that change nothing here
 _IGNORED = {"quantization_config", "sparse", "ragged", "optional", "shared_object_id", "jit_compile", "is_legacy_optimizer", "lora_rank",
@@ -48,14 +48,15 @@ def to_keras(entry: dict[str, Any], kind: str = "layers", shapes: dict[str, Any]
     name, config = entry["class_name"], entry["config"]
     if name == "function":
         return {"module": "builtins", "class_name": "function", "config": config, "registered_name": config}
-    if name in _MODELS:
+    if name in MODELS:
         return _model(entry, shapes)
-    module, known = _MODULES[kind]
+    module, known = MODULES[kind]
     ours = name not in known or name in OURS_ALONE
     values = {k: _value(k, v, shapes) for k, v in config.items()}
     if kind == "layers":
         values = _layer(name, values)
-    out = {"module": f"gpunn.{kind}" if ours else module, "class_name": name, "config": values, "registered_name": name if ours else None}
+    title = name.rpartition(">")[2]  # of a class that is registered, "package>Name"
+    out = {"module": f"gpunn.{kind}" if ours else module, "class_name": title, "config": values, "registered_name": name if ours else None}
     if name == "MultiHeadAttention":  # which Keras calls on arguments, not on a list
         entry = entry | {"inbound_nodes": [_spread(call) for call in entry.get("inbound_nodes", [])]} if "inbound_nodes" in entry else entry
     shape = (shapes or {}).get(config.get("name")) if kind == "layers" and name != "MultiHeadAttention" else None
@@ -83,7 +84,7 @@ def _model(entry: dict[str, Any], shapes: dict[str, Any] | None) -> dict[str, An
     inner = [to_keras(layer, shapes=shapes) for layer in config.pop("layers")]
     rest = {k: _value(k, v, shapes) for k, v in config.items()}
     name, shape = entry["class_name"], config.get("build_input_shape")
-    out = {"module": _MODELS[name], "class_name": name, "registered_name": None if name == "Sequential" else name}
+    out = {"module": MODELS[name], "class_name": name, "registered_name": None if name == "Sequential" else name}
     out["config"] = {"trainable": True} | rest | {"layers": inner}
     more = {k: _value(k, v, shapes) for k, v in entry.items() if k not in ("class_name", "config", "module", "registered_name")}
     return out | ({} if shape is None else {"build_config": {"input_shape": shape}}) | more
@@ -138,6 +139,8 @@ def legacy(entry: Any) -> Any:
     if not isinstance(entry, dict) or "class_name" not in entry:
         return entry
     kept = {k: v for k, v in entry.items() if k not in ("module", "registered_name", "build_config", "compile_config")}
+    if ">" in str(entry.get("registered_name")):
+        kept["class_name"] = entry["registered_name"]
     if isinstance(entry["config"], dict) and "layers" in entry["config"]:
         kept["config"] = entry["config"] | {"layers": legacy(entry["config"]["layers"])}
     return kept
@@ -151,7 +154,7 @@ def from_keras(entry: Any, own: dict[str, Any] | None = None, kind: str = "layer
     """
     if not isinstance(entry, dict) or not isinstance(entry.get("class_name"), str) or "config" not in entry:
         raise ValueError(f"expected a class name with a configuration. Received: {str(entry)[:80]}.")
-    own = own or {}
+    own = lookup.known(own)
     registered = entry.get("registered_name")
     name = registered if registered in own else entry["class_name"]
     config = entry["config"] if isinstance(entry["config"], dict) else {}
@@ -159,7 +162,7 @@ def from_keras(entry: Any, own: dict[str, Any] | None = None, kind: str = "layer
     rest = {k: _from(k, v, own) for k, v in entry.items() if k in ("name", "inbound_nodes", "shared_object_id") and kind == "layers"}
     if kind == "layers" and name == "InputLayer" and "batch_input_shape" in values:
         values["batch_shape"] = values.pop("batch_input_shape")
-    known = _MODULES[kind][1].get(name)
+    known = MODULES[kind][1].get(name)
     if name not in own and isinstance(known, type):
         values = _accepted(known, values, f"{name} {values.get('name', '')!r}" if kind == "layers" else name)
     return {"class_name": name, "config": values} | rest

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from gpunn.kernels.record import Kernel
-from gpunn.lookup import find
+from gpunn.lookup import find, key_of
 from gpunn.optimizers.checks import positive
 
 NAMES: dict[str, Any] = {}  # the library's own schedules, filled where they are defined
@@ -87,7 +87,7 @@ def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
     """``{"module", "class_name", "config", "registered_name"}`` of a schedule, as Keras writes it."""
     kind = type(learning_rate_schedule)
     module = "gpunn.optimizers.schedules" if NAMES.get(kind.__name__) is kind else None
-    return {"module": module, "class_name": kind.__name__, "config": learning_rate_schedule.get_config(), "registered_name": None}
+    return {"module": module, "class_name": key_of(kind), "config": learning_rate_schedule.get_config(), "registered_name": None}
 
 
 def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> LearningRateSchedule:

@@ -45,7 +45,9 @@ class GivenBatches:
         return self.first.row_shape
 
     def steps(self, batch: int) -> int | None:
-        """Batches in a pass, where somebody knows."""
+        """Batches in a pass, where somebody knows. Raises ValueError for a pass without end."""
+        if self.source.endless:
+            raise ValueError(f"Argument x of {self.where}: {self.source.kind} without end needs a number of steps. Received: None.")
         return self.source.count
 
     def take(self, number: int, epoch: int) -> Rows | None:

@@ -13,11 +13,13 @@ ARRAYS = ("__array__", "__dlpack__", "__cuda_array_interface__", "__array_interf
 
 class Batched:
     """Where batches come from. ``count``: batches in a pass, None where nobody knows; ``passes``: whether a pass can be begun again;
+    ``endless``: whether a pass is known to have no end;
     ``beside``: whether batches may be made in a thread beside the steps; ``ahead``: how many may wait."""
 
     kind = "a generator"
     count: int | None = None
     passes = False
+    endless = False
 
     def __init__(self, given: Any, workers: int, ahead: int):
         self.given, self.beside, self.ahead = given, workers > 0, ahead
@@ -37,7 +39,7 @@ class FromIterable(Batched):
 
     def __init__(self, given: Any, workers: int, ahead: int):
         super().__init__(given, workers, ahead)
-        self.kind = f"a {type(given).__name__}"
+        self.kind, self.endless = f"a {type(given).__name__}", bool(getattr(given, "endless", False))
         try:
             self.count = len(given)
         except TypeError:  # a loader over a stream has none

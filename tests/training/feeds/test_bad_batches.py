@@ -107,7 +107,7 @@ DOOR = {
     "an empty sequence": (lambda: (Batches(0), None), {}, "expected at least one batch. Received: a Batches without any"),
     "a wrong first batch": (lambda: (after(0, (X[:, :2], Y)), None), {}, r"batch 1 of epoch 1 .*expected shape \(None, 12\)"),
     "steps_per_epoch 0": (lambda: (generator(), None), {"steps_per_epoch": 0}, "steps_per_epoch: expected an integer of at least 1"),
-    "steps_per_epoch 1.5": (lambda: (generator(), None), {"steps_per_epoch": 1.5}, "steps_per_epoch: expected an integer of at least 1"),
+    "steps_per_epoch -0.5": (lambda: (generator(), None), {"steps_per_epoch": -0.5}, "steps_per_epoch: expected an integer of at least 1"),
     "validation_steps": (lambda: (generator(), None), {"validation_steps": -1}, "validation_steps: expected an integer of at least 1"),
     "workers": (lambda: (generator(), None), {"workers": -1}, "workers: expected an integer of at least 0"),
     "max_queue_size": (lambda: (generator(), None), {"max_queue_size": 0}, "max_queue_size: expected an integer of at least 1"),

@@ -1,0 +1,20 @@
+"""What a model, a layer, a loss, a metric or an activation gives somebody who calls it with arrays: one place for all of them.
+
+NumPy arrays and numbers, as they come; `gpunn.compat` makes them answer TensorFlow's ``.numpy()`` as well.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+_dress: Callable[[Any], Any] | None = None
+
+
+def dressed(value: Any) -> Any:
+    """The result of a call, as the one who called gets it."""
+    return value if _dress is None else _dress(value)
+
+
+def dress_with(function: Callable[[Any], Any] | None) -> None:
+    """From now on results are what this makes of them; None: as they come."""
+    global _dress
+    _dress = function
