@@ -19,10 +19,10 @@ ELEMENTWISE = {
         "towards_zero", "no_number", "nonzero", "zero_of", "multiply_two_a", "multiply_two_b", "root_bwd", "inverse_root_bwd",
         "logarithm_bwd", "power_of_e_bwd", "power_of_e_minus_one_bwd",
     )},
-    **{name: FLAGS for name in (
+    **dict.fromkeys((
         "where_larger", "where_smaller", "is_greater", "is_greater_equal", "is_less", "is_less_equal", "is_equal", "is_not_equal",
         "are_both", "is_either",
-    )},
+    ), FLAGS),
     **{name: {"x": "small"} for name in (
         "power_of_e", "power_of_e_minus_one", "sine", "sine_bwd", "cosine", "cosine_bwd", "error_function", "error_function_bwd",
     )},
