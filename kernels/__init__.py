@@ -3,6 +3,7 @@
 from gpunn.kernels import (
     activations,
     alignments,
+    arithmetic,
     attention,
     augment_blur,
     augment_draw,
@@ -61,6 +62,7 @@ __all__ = [
     "Kernel",
     "activations",
     "alignments",
+    "arithmetic",
     "attention",
     "augment_blur",
     "augment_draw",

@@ -11,6 +11,7 @@ import numpy as np
 from gpunn.backend import get_backend
 from gpunn.kernels.activations import bias_linear, following
 from gpunn.kernels.record import Kernel, Operand
+from gpunn.operators import Operators
 from gpunn.results import dressed
 
 Pullback = Callable[[Any], Any]
@@ -136,6 +137,10 @@ class Activation:
     def __call__(self, x: Any, *arguments: Any, **parameters: Any) -> Any:
         """f of an array. -> a NumPy array of its shape; of an array on the GPU, one on the GPU. Integers become float32."""
         chosen = self.configured(*arguments, **parameters) if arguments or parameters else self.ready()
+        if isinstance(x, Operators):
+            from gpunn.ops.known import activated  # operations are made of activations
+
+            return activated(chosen, x)
         return chosen if x is PROBE else dressed(chosen._of_array(x))
 
     def _of_array(self, x: Any) -> Any:

@@ -5,6 +5,7 @@ has saved belongs to the pullback, never to the layer, so a layer may be called 
 parameter's slice of the model's flat gradient: the first write of a step assigns, later ones add.
 """
 
+import functools
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -20,14 +21,15 @@ from gpunn.layers.names import fresh_name
 from gpunn.layers.names import reset_names as reset_names
 from gpunn.layers.open_shapes import closed, depends, is_open, told_as_open
 from gpunn.lookup import snake
+from gpunn.operators import Operators
 from gpunn.results import dressed
 
 Pullback = Callable[..., Any]
 _KINDS: tuple[tuple[str, Any], ...] = (("initializer", initializers), ("regularizer", regularizers), ("constraint", constraints))
 
 
-class Parameter:
-    """A named array of a layer.
+class Parameter(Operators):
+    """A named array of a layer. Arithmetic with it is done at once, or becomes part of the graph where its layer's `call` is being traced.
 
     Attributes: ``name``, ``shape``, ``trainable`` (False for running statistics), ``value`` and ``gradient`` (views of the model's flat
     vectors once a model owns the layer), ``regularizer`` and ``constraint`` (objects, or None).
@@ -69,6 +71,16 @@ class Parameter:
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return self.numpy().astype(dtype or self.value.dtype, copy=False)
+
+    @property
+    def dtype(self) -> str:
+        return np.dtype(self.value.dtype).name
+
+    def assign_add(self, values: Any) -> None:
+        self.assign(self.numpy() + np.asarray(values))
+
+    def assign_sub(self, values: Any) -> None:
+        self.assign(self.numpy() - np.asarray(values))
 
     def assign(self, values: Any) -> None:
         """Replace the values. Raises ValueError when the shape differs."""
@@ -116,6 +128,10 @@ class Layer(Connected):
     parameters (see `Parameter.claim`) and returns the input's. A subclass that only launches kernels may set ``recordable = True`` in its
     class: its steps are then recorded and replayed, and its pullback takes ``need_dx=True`` too; any other runs eagerly, launch by launch.
 
+    Or a subclass gives `call(inputs, training=None)` and no `forward`: it runs on symbolic tensors, once for training and once for anything
+    else, with its weights as symbolic values, and what it does there (operators, `gpunn.ops`, layers that are its attributes) becomes part
+    of the model's graph, differentiated and recorded. ``super().call(inputs)`` is what the class it is derived from does.
+
     A layer with several inputs gets lists (of shapes, of arrays) and its pullback returns a list; `need_dx` is then False or a tuple, one
     for each input. One with several outputs returns lists, and its pullback gets a list, None where there is no gradient. A pullback may
     overwrite the gradient it gets; what it returns is the caller's. Called on symbolic tensors (`gpunn.Input`) a layer becomes part of a
@@ -128,6 +144,11 @@ class Layer(Connected):
     recordable = False
     supports_masking = False  # else a mask of steps ends here
     takes_mask = False  # whether it is called as forward(x, training, mask=mask)
+
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        if "build" in vars(cls) and not hasattr(cls, "fit"):
+            cls.build = _marked(cls.build)  # type: ignore[method-assign]
 
     def __init__(
         self, name: str | None = None, trainable: bool = True, dtype: Any = None, input_shape: Any = None, input_dim: int | None = None,
@@ -146,6 +167,7 @@ class Layer(Connected):
         self.built = False
         self.inbound_nodes: list[Node] = []
         self.built_for: tuple[int | None, ...] | None = None  # the shape of the input it was built for
+        self.kept_plans: dict[Any, Any] = {}  # of a class with `call`: what it does to arrays of a shape
         self._options: dict[str, dict[str, Any]] = {}
         self.backend: Backend = get_backend()
         self.rng: Any = None  # an `Rng`, once a model or a call gives one
@@ -155,9 +177,17 @@ class Layer(Connected):
         """Make the parameters for inputs of this shape."""
 
     def compute_output_shape(self, input_shape: Any) -> Any:
+        if self.traced and type(self).call is not Layer.call:
+            from gpunn.ops.tracing import shape_of_call
+
+            return shape_of_call(self, input_shape)
         return input_shape
 
-    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
+    def forward(self, x: Any, training: bool = False, **options: Any) -> tuple[Any, Pullback]:
+        if self.traced:
+            from gpunn.ops.tracing import run_call  # operations are layers
+
+            return run_call(self, x, training, options)
         raise NotImplementedError(f"{type(self).__name__} gives no forward(x, training), which returns output and pullback, dy -> dx.")
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
@@ -167,6 +197,55 @@ class Layer(Connected):
     def config(self) -> dict[str, Any]:
         """The constructor's arguments beyond the common ones."""
         return {}
+
+    # ------------------------------------------------------------------ a class that gives `call`
+    @property
+    def traced(self) -> bool:
+        """Whether the class gives `call`, and no `forward` after that."""
+        for kind in type(self).__mro__:
+            if "forward" in vars(kind) or "call" in vars(kind):
+                return "forward" not in vars(kind)
+        return False
+
+    def call(self, inputs: Any, training: bool | None = None, **options: Any) -> Any:
+        """What the class's `forward` does, from within the `call` of a class derived from it, on symbolic tensors."""
+        return self.connect((inputs,), training, options)
+
+    def add_loss(self, loss: Any) -> None:
+        """Within `call`: add the sum of a symbolic tensor to the loss of the model."""
+        from gpunn.ops.tracing import add_loss
+
+        add_loss(loss)
+
+    @property
+    def sublayers(self) -> list["Layer"]:
+        """Layers that a class with `call` keeps as attributes, or in lists and dicts of them."""
+        own = [layer for value in vars(self).values() for layer in layers_in(value)] if self.traced else []
+        return list(dict.fromkeys(layer for layer in own if layer is not self))
+
+    def name_within(self) -> None:
+        """Parameters of layers within are named after the attributes that hold these: the same in whatever order layers are made."""
+        for attribute, value in vars(self).items() if self.traced else ():
+            for i, layer in enumerate(layers_in(value)):
+                path = attribute if layer is value else f"{attribute}_{i}"
+                for p in layer.parameters:
+                    p.name = f"{self.name}/{path}/{p.name.rpartition('/')[2]}"
+
+    @property
+    def leaves(self) -> list["Layer"]:
+        """Itself and the layers within, at any depth, each once."""
+        return list(dict.fromkeys([self, *(leaf for layer in self.sublayers for leaf in layer.leaves)]))
+
+    @property
+    def trainable(self) -> bool:
+        """Whether its weights learn; setting it sets that of layers within."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value
+        for layer in self.sublayers:
+            layer.trainable = value
 
     # ------------------------------------------------------------------ common
     def weight_options(self, name: str, initializer: Any, *more: Any) -> None:
@@ -178,10 +257,13 @@ class Layer(Connected):
             setattr(self, f"{name}_{kind}", option)
 
     def add_weight(
-        self, name: str, shape: Sequence[int], initializer: Any = None, trainable: bool = True, regularizer: Any = None,
-        constraint: Any = None,
+        self, name: Any = None, shape: Any = None, initializer: Any = None, trainable: bool = True, regularizer: Any = None,
+        constraint: Any = None, dtype: Any = None, **unused: Any,
     ) -> Parameter:
-        """A new parameter. Raises ValueError when a regularizer or a constraint cannot be applied to it."""
+        """A new parameter; name and shape in either order. Raises ValueError when a regularizer or a constraint cannot be applied to it."""
+        if isinstance(name, (tuple, list)):
+            name, shape, initializer = None, name, shape if initializer is None else initializer
+        name, shape = name or fresh_name("weight"), tuple(shape or ())
         known = self._options.get(name, {})
         room.take(f"{self.name}/{name}", shape)
         values = initializers.get(initializer or known.get("initializer", "glorot_uniform"))(tuple(shape), self.dtype)
@@ -214,7 +296,7 @@ class Layer(Connected):
 
     def unbuild(self) -> None:
         """Forget the parameters: the next input builds the layer anew."""
-        self.parameters, self.built = [], False
+        self.parameters, self.built, self.kept_plans = [], False, {}
 
     def __call__(self, x: Any, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
         """The layer applied to arrays of rows, outside any model; or, to symbolic tensors, a call that a model's graph will hold.
@@ -224,6 +306,10 @@ class Layer(Connected):
         if others and isinstance(others[0], bool):
             training, others = others[0], others[1:]
         if symbolic([x, *others]):
+            if self.traced:
+                from gpunn.ops.tracing import traced_call
+
+                return traced_call(self, (x, *others), training, options if mask is None else {**options, "mask": mask})
             return self.connect((x, *others), training, options)
         given = [x, *others] if others else x
         many = isinstance(given, (list, tuple)) and bool(given) and all(hasattr(v, "shape") for v in given)
@@ -234,6 +320,9 @@ class Layer(Connected):
             self.rng = Rng(self.backend, random.current_seed())
         if self.takes_mask:
             options = {**options, "mask": None if mask is None else self.backend.asarray(np.asarray(mask), self.dtype)}
+        if self.traced:
+            for layer in self.leaves:
+                layer.backend, layer.rng = self.backend, self.rng
         return dressed(self.forward(arrays if many else arrays[0], bool(training), **options)[0])
 
     def get_config(self) -> dict[str, Any]:
@@ -256,25 +345,25 @@ class Layer(Connected):
 
     @property
     def trainable_weights(self) -> list[Parameter]:
-        return [p for p in self.parameters if p.trainable and self.trainable]
+        return [p for layer in self.leaves for p in layer.parameters if p.trainable and layer.trainable]
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
-        return [p for p in self.parameters if not (p.trainable and self.trainable)]
+        return [p for layer in self.leaves for p in layer.parameters if not (p.trainable and layer.trainable)]
 
     @property
     def weights(self) -> list[Parameter]:
-        return self.parameters
+        return [p for layer in self.leaves for p in layer.parameters]
 
     def get_weights(self) -> list[np.ndarray]:
-        return [p.numpy() for p in self.parameters]
+        return [p.numpy() for p in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace all weights. Raises ValueError, and changes nothing, when the number or a shape differs."""
-        expected, received = [p.shape for p in self.parameters], [np.shape(w) for w in weights]
+        expected, received = [p.shape for p in self.weights], [np.shape(w) for w in weights]
         if expected != received:
             raise ValueError(f"Layer {self.name!r}: weights do not fit. Expected shapes {expected}. Received: {received}.")
-        for p, w in zip(self.parameters, weights, strict=True):
+        for p, w in zip(self.weights, weights, strict=True):
             p.assign(w)
 
     @property
@@ -283,7 +372,7 @@ class Layer(Connected):
         return [regularizers.value_of(p.regularizer, p.numpy()) for p in self.trainable_weights if p.regularizer is not None]
 
     def count_params(self) -> int:
-        return sum(int(np.prod(p.shape)) for p in self.parameters)
+        return sum(int(np.prod(p.shape)) for p in self.weights)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
@@ -302,3 +391,23 @@ def positive(name: str, value: Any, layer: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value <= 0:
         raise ValueError(f"Layer {layer!r}: {name} must be a positive integer. Received: {name}={value!r}.")
     return int(value)
+
+
+def layers_in(value: Any) -> list[Any]:
+    """The layers in lists and dicts."""
+    if isinstance(value, Layer):
+        return [value]
+    parts = value if isinstance(value, (list, tuple)) else value.values() if isinstance(value, dict) else ()
+    return [layer for part in parts for layer in layers_in(part)]
+
+
+def _marked(build: Any) -> Any:
+    """A `build` after which the layer is built, whoever called it."""
+
+    @functools.wraps(build)
+    def marked(self: Layer, *arguments: Any, **named: Any) -> Any:
+        out = build(self, *arguments, **named)
+        self.built = True
+        return out
+
+    return marked

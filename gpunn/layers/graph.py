@@ -5,16 +5,20 @@ from typing import Any
 
 from gpunn.layers.names import fresh_name
 from gpunn.layers.open_shapes import shapes_out
+from gpunn.operators import Operators
 
 Shape = tuple[int | None, ...]
 
 
-class KerasTensor:
+class KerasTensor(Operators):
     """A value that a model will compute: ``shape`` with the batch axis first, as None; ``dtype``; ``name``; ``node``, the call that gives
     it, and ``index``, which of that call's outputs it is.
 
-    Sums, differences and products of two of them are `Add`, `Subtract` and `Multiply` layers.
+    Arithmetic with tensors, numbers and arrays gives another (`gpunn.ops`); sums, differences and products of two tensors of one shape are
+    `Add`, `Subtract` and `Multiply` layers.
     """
+
+    __array_ufunc__ = None
 
     def __init__(self, shape: Shape, dtype: str = "float32", name: str | None = None):
         self.shape, self.dtype, self.name = tuple(shape), dtype, name or fresh_name("keras_tensor")
@@ -26,13 +30,16 @@ class KerasTensor:
         return len(self.shape)
 
     def __add__(self, other: Any) -> Any:
-        return _merged("Add", self, other)
+        return _merged("Add", self, other, super().__add__)
 
     def __sub__(self, other: Any) -> Any:
-        return _merged("Subtract", self, other)
+        return _merged("Subtract", self, other, super().__sub__)
 
     def __mul__(self, other: Any) -> Any:
-        return _merged("Multiply", self, other)
+        return _merged("Multiply", self, other, super().__mul__)
+
+    def __iter__(self) -> Any:
+        raise TypeError(f"{self!r} has no values yet, and cannot be gone through: gpunn.ops.unstack takes it apart.")
 
     def __array__(self, *arguments: Any, **named: Any) -> Any:
         raise TypeError(f"{self!r} has no values yet: call a layer on it, make a model of it, and give that model arrays.")
@@ -44,17 +51,19 @@ class KerasTensor:
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
 
-def _merged(kind: str, a: Any, b: Any) -> Any:
+def _merged(kind: str, a: Any, b: Any, otherwise: Callable[[Any], Any]) -> Any:
+    """A layer's output for two tensors of one shape outside of any function that is being traced; else the operation's."""
     from gpunn.layers import merge
+    from gpunn.ops.operation import current
 
-    if not isinstance(b, KerasTensor):
-        raise TypeError(f"{a!r}: only symbolic tensors can be merged with it. Received: {type(b).__name__}. A Lambda layer takes formulas.")
-    return getattr(merge, kind)()([a, b])
+    alike = isinstance(b, KerasTensor) and a.shape == b.shape and a.dtype == b.dtype and len(a.shape) > 1
+    return getattr(merge, kind)()([a, b]) if alike and current() is None else otherwise(b)
 
 
 class Node:
     """One call of a layer. ``arguments`` and ``options`` as they were given; ``inputs`` and ``outputs``, flat; ``many_in`` and
-    ``many_out``, whether the layer's `forward` takes, and gives, a list; ``training``, where the call fixed it, else None."""
+    ``many_out``, whether the layer's `forward` takes, and gives, a list; ``training``, where the call fixed it, else None; ``inside``, by
+    `training`, the graph that the layer's own `call` made of it, None where its `forward` runs."""
 
     def __init__(
         self, layer: Any, inputs: list[KerasTensor], outputs: list[KerasTensor], many_in: bool = False, many_out: bool = False,
@@ -62,9 +71,16 @@ class Node:
     ):
         self.layer, self.inputs, self.outputs, self.many_in, self.many_out = layer, inputs, outputs, many_in, many_out
         self.training, self.arguments, self.options = training, arguments, options or {}
+        self.inside: dict[bool, tuple[list[KerasTensor], list[Node], list[KerasTensor]]] | None = None
         for i, tensor in enumerate(outputs):
             tensor.node, tensor.index = self, i
         layer.inbound_nodes.append(self)
+
+    def opened(self, training: bool) -> Any:
+        """(inputs, calls, outputs) within a call of a model, or of a layer that gives `call`; None for any other."""
+        if self.inside is not None:
+            return self.inside[training]
+        return self.layer.graph(training) if hasattr(self.layer, "graph") else None
 
     @property
     def plain_options(self) -> dict[str, Any]:

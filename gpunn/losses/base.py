@@ -9,6 +9,7 @@ from gpunn.backend import get_backend
 from gpunn.kernels import weighing
 from gpunn.lookup import snake
 from gpunn.losses import targets
+from gpunn.operators import Operators
 from gpunn.results import dressed
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
@@ -163,6 +164,12 @@ class Loss:
         y_pred: (rows, ..., columns), or one row (columns,). sample_weight: one for each row or each value.
         Raises ValueError for targets or weights that do not fit.
         """
+        if isinstance(y_pred, Operators):
+            if sample_weight is not None:
+                raise ValueError(f"Loss {self.name}: no sample_weight with symbolic tensors.")
+            from gpunn.ops import known  # operations are made of losses
+
+            return known.reduced(self, y_true, y_pred)
         p, ops = np.asarray(y_pred), get_backend()
         p = p.astype(self.dtype or ("float64" if p.dtype == np.float64 else "float32"))
         single = p.ndim == 1

@@ -4,11 +4,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from gpunn.layers.base import Layer
+from gpunn.layers.base import Layer, layers_in
 from gpunn.layers.graph import KerasTensor, Node, flat, packed
 from gpunn.layers.input import InputLayer
 from gpunn.layers.open_shapes import fits, is_open, shapes_out
 from gpunn.models.topology import cut, topology
+from gpunn.ops.operation import Owned, tracing
 from gpunn.training.fuse import fuse
 from gpunn.training.plan import Plan, plan
 
@@ -31,6 +32,7 @@ class Graph:
     _programs: dict[Any, Any]
     _plans: dict[bool, Any]
     adopt: Callable[[Any], None]
+    leaves: Any
     lend: Callable[[], None]
     _arrange: Callable[[], None]
     _ready: Callable[[Any], None]
@@ -44,6 +46,12 @@ class Graph:
     def is_graph(self) -> bool:
         """Whether its configuration is a graph (or a stack) of layers; False of a class of the user's, which makes them itself."""
         return any(kind.__name__ in ("Sequential", "Functional") for kind in type(self).__mro__)
+
+    @property
+    def varies(self) -> bool:
+        """Whether its graph may be another one in training than otherwise: a class gives `call` for both."""
+        inside = [layer for layer in self.layers if isinstance(layer, Graph)]
+        return not self.is_graph or any(m.varies for m in inside) or any(leaf.traced for leaf in self.leaves)
 
     # ------------------------------------------------------------------ making it
     def connect_graph(self, inputs: Any, outputs: Any) -> None:
@@ -94,9 +102,10 @@ class Graph:
         tensors = [InputLayer(shape, name=name).output for shape, name in zip(shapes, names, strict=True)]
         x: Any = dict(zip(self._like, tensors, strict=True)) if self._like else tensors if several else tensors[0]
         how = "training" in inspect.signature(self.call).parameters  # type: ignore[attr-defined]
-        results = {t: self.call(x, training=t) if how else None for t in (True, False)}  # type: ignore[attr-defined]
-        if not how:
-            results[True] = results[False] = self.call(x)  # type: ignore[attr-defined]
+        with tracing(self):
+            results = {t: self.call(x, training=t) if how else None for t in (True, False)}  # type: ignore[attr-defined]
+            if not how:
+                results[True] = results[False] = self.call(x)  # type: ignore[attr-defined]
         traced: dict[bool, Any] = {}
         found: dict[Any, None] = {}
         for t, result in results.items():
@@ -108,12 +117,12 @@ class Graph:
             traced[t] = (nodes, flat(result))
             found.update(dict.fromkeys(layers))
         own = [layer for layer in self._attributes() if layer in found]
-        layers = own + [layer for layer in found if layer not in own and not isinstance(layer, InputLayer)]
+        layers = own + [layer for layer in found if layer not in own and not isinstance(layer, (InputLayer, Owned))]
         self._set_graph(x, results[False], traced, layers)
 
     def _attributes(self) -> list[Any]:
         """The layers that a class of the user's keeps as attributes, or in lists and dicts of them."""
-        return list(dict.fromkeys(layer for name, value in vars(self).items() if name != "_found" for layer in _layers_in(value)))
+        return list(dict.fromkeys(layer for name, value in vars(self).items() if name != "_found" for layer in layers_in(value)))
 
     @property
     def layers(self) -> list[Any]:
@@ -279,10 +288,3 @@ class Graph:
             return dx if several else dx[0]
 
         return run.outputs if len(run.outputs) > 1 else run.outputs[0], pullback
-
-
-def _layers_in(value: Any) -> list[Any]:
-    if isinstance(value, Layer):
-        return [value]
-    parts = value if isinstance(value, (list, tuple)) else value.values() if isinstance(value, dict) else ()
-    return [layer for part in parts for layer in _layers_in(part)]

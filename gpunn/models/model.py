@@ -68,28 +68,13 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
     @property
     def leaves(self) -> list[Layer]:
         """The layers, with those of models within in place of these, each once."""
-        return list(dict.fromkeys(leaf for layer in self.layers for leaf in (layer.leaves if isinstance(layer, Model) else [layer])))
+        return list(dict.fromkeys(leaf for layer in self.layers for leaf in layer.leaves))
 
     @property
     def parameters(self) -> list[Parameter]:  # type: ignore[override]
         return [p for layer in self.leaves for p in layer.parameters]
 
-    @property
-    def weights(self) -> list[Parameter]:
-        return self.parameters
-
-    @property
-    def trainable_weights(self) -> list[Parameter]:
-        return [p for layer in self.leaves for p in layer.trainable_weights]
-
-    @property
-    def non_trainable_weights(self) -> list[Parameter]:
-        return [p for layer in self.leaves for p in layer.non_trainable_weights]
-
-    @property
-    def losses(self) -> list[float]:
-        """What the regularizers of the weights that learn add to the loss now, one number each."""
-        return [value for layer in self.leaves for value in layer.losses]
+    losses = Layer.losses  # which `Trainer` asks for
 
     @property
     def trainable(self) -> bool:  # type: ignore[override]
@@ -125,7 +110,9 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
         return tuple(layer.trainable for layer in self.leaves)
 
     def _tell_apart(self) -> None:
-        """Parameters of layers that have one name, in different models within, get names of their own."""
+        """Parameters of layers that have one name, in different models within, get names of their own; those within a layer its name."""
+        for layer in self.leaves:
+            layer.name_within()
         seen: set[str] = set()
         for p in self.parameters:
             name, n = p.name, 0
@@ -175,7 +162,7 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
     @property
     def inner_models(self) -> list["Model"]:
         """Models within, at any depth."""
-        inner = [layer for layer in self.layers if isinstance(layer, Model)]
+        inner = [layer for one in self.layers for layer in (one, *one.sublayers) if isinstance(layer, Model)]
         return [*inner, *(m for layer in inner for m in layer.inner_models)]
 
     def storage_fits(self) -> bool:
@@ -216,7 +203,7 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
     def count_params(self) -> int:
         """How many numbers all weights hold."""
         self._need_built("count_params")
-        return sum(layer.count_params() for layer in self.leaves)
+        return super().count_params()
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by name or index. Raises ValueError listing the names."""

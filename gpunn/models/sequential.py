@@ -112,7 +112,7 @@ class Sequential(Model):
         if isinstance(layer, InputLayer):
             self._tensors.append(before)
             return
-        for leaf in layer.leaves if isinstance(layer, Model) else [layer]:
+        for leaf in layer.leaves:
             self.adopt(leaf)
         given = _rows_of(layer)
         if given is not None and not fits((None, *given), before.shape):

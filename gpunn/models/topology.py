@@ -28,6 +28,11 @@ def topology(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> t
     return order, layers
 
 
+def between(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> list[Node]:
+    """The calls from the inputs to the outputs, each after those it needs."""
+    return list(_visit(inputs, outputs, {}))
+
+
 def _visit(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor], met: dict[Any, int]) -> Iterator[Node]:
     """Nodes after those they need, depth first. `met` takes the layers in the order they are met."""
     given, done, open_nodes = set(inputs), set(), set()
@@ -88,7 +93,7 @@ def _by_depth(order: list[Node], given: set[KerasTensor], met: dict[Any, int]) -
 
 def cut(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> tuple[list[KerasTensor], list[KerasTensor]]:
     """The same graph with inputs of its own where those given are in the middle of another: its calls are made again on them."""
-    nodes = list(_visit(inputs, outputs, {}))
+    nodes = between(inputs, outputs)
     own = {t: t if isinstance(t.node.layer, InputLayer) else InputLayer(t.shape[1:], dtype=t.dtype).output for t in inputs}
     return list(own.values()), replay(nodes, dict(own), outputs)
 

@@ -44,6 +44,11 @@ class Compiled(ABC):
     def output_names(self) -> list[str]:
         """One for each output, in order."""
 
+    @property
+    @abstractmethod
+    def varies(self) -> bool:
+        """Whether its graph may be another one in training than otherwise."""
+
     @abstractmethod
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape."""
@@ -143,6 +148,11 @@ class Compiled(ABC):
         self.pack()
         self._flags = self.set_flags()
         setup.penalties = Penalties(self.backend, self.storage, self.parameters, setup.stages)
+        setup.evaluation = None
+        if self.varies:
+            own, fused = fuse.fuse(plan(self, False), chosen)
+            penalties = Penalties(self.backend, self.storage, self.parameters, own.stages)
+            setup.evaluation = own, penalties, [fused[head.index] for head in setup.heads]
         setup.optimizer.bind(self.backend, self.storage)
 
     def _follow_flags(self) -> None:

@@ -18,7 +18,7 @@ from gpunn.regularizers import Regularizer, value_and_gradient
 class OutputPenalty:
     """An activity regularizer as a stage behind its layer: the output goes through, its gradient gets the penalty's."""
 
-    recordable = True
+    recordable = penalises = True
     takes_mask = False
 
     def __init__(self, regularizer: Regularizer, layer: Any):
@@ -104,7 +104,7 @@ class Penalties:
         learning = [p for p in parameters if p.learns]
         self._regularized = [p for p in learning if p.regularizer is not None]
         self._constrained = [p for p in learning if p.constraint is not None]
-        self._outputs = [s.layer for s in stages if isinstance(s.layer, OutputPenalty)]
+        self._outputs = [s.layer for s in stages if getattr(s.layer, "penalises", False)]
         summed: dict[int, list[Any]] = {}
         for p in self._regularized:
             if p.regularizer.penalty is not None:

@@ -15,6 +15,22 @@ from gpunn.layers.dropout import Drawing
 Look = Callable[["Stage", Any], None]
 
 
+# what a class derived from one of ours may give without another way to compute
+HARMLESS = {
+    "call", "__init__", "get_config", "from_config", "__module__", "__qualname__", "__doc__", "__annotations__", "__dict__", "__weakref__",
+    "__firstlineno__", "__static_attributes__",
+}
+
+
+def _says_recordable(kind: type) -> bool:
+    for one in kind.__mro__:
+        if "recordable" in vars(one):
+            return bool(vars(one)["recordable"])
+        if set(vars(one)) - HARMLESS:
+            return False
+    return False
+
+
 @dataclass
 class Stage:
     """A layer's call: perhaps with the activation of the layer after it, or without its own; perhaps with a pooling.
@@ -38,7 +54,11 @@ class Stage:
     @property
     def recordable(self) -> bool:
         """Whether the layer's own class says that it only launches kernels; one that a user wrote on top of ours must say so again."""
-        return bool(type(self.layer).__dict__.get("recordable", False)) and getattr(self.layer, "all_recordable", True)
+        return _says_recordable(type(self.layer)) and getattr(self.layer, "all_recordable", True)
+
+    @property
+    def learns(self) -> bool:
+        return any(p.learns for p in (*self.layer.parameters, *getattr(self.layer, "reads", ())))
 
     def forward(self, x: Any, training: bool, mask: Any = None) -> Any:
         """-> (output, pullback). x and mask: lists, where the layer takes several inputs."""
@@ -100,7 +120,7 @@ class Plan:
         """Values whose gradients are needed: something before them learns, or they come in and `inputs` says so."""
         found = set(self.inputs) if inputs else set()
         for stage in self.stages:
-            if any(i in found for i in stage.inputs) or any(p.learns for p in stage.layer.parameters):
+            if any(i in found for i in stage.inputs) or stage.learns:
                 found.update(stage.outputs)
         return found
 
@@ -154,7 +174,11 @@ def _copy(ops: Any, array: Any) -> Any:
 
 def plan(model: Any, training: bool) -> Plan:
     """The calls of a built model's graph, models within it opened; nothing fused yet."""
-    tensors, nodes, outputs = model.graph(training)
+    return between(*model.graph(training), training)
+
+
+def between(tensors: Sequence[Any], nodes: Sequence[Any], outputs: Sequence[Any], training: bool) -> Plan:
+    """The same of calls between tensors."""
     counter = iter(range(1 << 62))
     numbers = {tensor: next(counter) for tensor in tensors}
     stages: list[Stage] = []
@@ -174,12 +198,13 @@ def _open(nodes: Any, numbers: dict[Any, int], counter: Any, training: bool, fix
         if isinstance(layer, InputLayer):
             continue
         given = [numbers[t] for t in node.inputs]
-        if not hasattr(layer, "graph"):
+        opened = node.opened(training if how is None else how)
+        if opened is None:
             made = [next(counter) for _ in node.outputs]
             stages.append(Stage(layer, tuple(given), tuple(made), node.many_in, node.many_out, how, node.plain_options))
         else:
-            inside, calls, outside = layer.graph(training if how is None else how)
+            inside, calls, outside = opened
             within = dict(zip(inside, given, strict=True))
-            _open(calls, within, counter, training, how, stages)
+            _open(calls, within, counter, training if how is None else how, how, stages)
             made = [within[t] for t in outside]
         numbers.update(zip(node.outputs, made, strict=True))

@@ -12,7 +12,8 @@ from gpunn.training.plan import Plan, Stage
 @dataclass
 class Setup:
     """What compile decided. ``heads`` are the outputs with a loss, none of them as long as a model with several is not built; ``plan`` is
-    there once the model is built, and ``penalties``, a `Penalties`."""
+    there once the model is built, and ``penalties``, a `Penalties`; ``evaluation`` is the same two for an evaluation, with whether each
+    output's loss takes over its activation, where the model's graph may be another one then."""
 
     given: Given
     optimizer: optimizers.Optimizer
@@ -20,6 +21,13 @@ class Setup:
     outputs: int = 1
     plan: Plan | None = None
     penalties: Any = None
+    evaluation: tuple[Plan, Any, list[bool]] | None = None
+
+    def of_step(self, training: bool) -> tuple[Any, Any, list[bool]]:
+        """(plan, penalties, whether each head's loss takes over its output's activation) of a train step, or of an evaluation's."""
+        if training or self.evaluation is None:
+            return self.plan, self.penalties, [head.fused for head in self.heads]
+        return self.evaluation
 
     @property
     def stages(self) -> list[Stage]:

@@ -78,8 +78,9 @@ def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Su
     ys = [feed.gather_target(ops, place, rows) for place in feed.loss_targets]
     weights = [feed.gather_weights(ops, rows, k) for k in range(len(setup.heads))]
     factor = setup.optimizer.scale_loss(1.0) if training else 1.0
-    setup.penalties.begin(rows, factor)
-    run = setup.plan.run(xs, training)
+    stages, penalties, fused = setup.of_step(training)
+    penalties.begin(rows, factor)
+    run = stages.run(xs, training)
     gradients: list[Any] = [None] * len(run.outputs)
     predictions = []
     for k, (head, y, weight) in enumerate(zip(setup.heads, ys, weights, strict=True)):
@@ -87,7 +88,7 @@ def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Su
         each = masked(ops, spread(ops, weight, rows, rows * loss.positions(z.shape), dtype), run.masks[head.index], loss.reduction)
         weighed = loss.weigh(ops, y, each)
         scale = factor * head.weight * loss.scale(loss.count(z.shape))
-        if head.fused:
+        if fused[k]:
             values, gradients[head.index], p = loss.record_fused(ops, y, z, weighed, scale)
         else:
             values, gradients[head.index] = loss.record(ops, y, z, weighed, scale)
@@ -103,12 +104,12 @@ def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Su
         run.backward(ops, gradients)
         for p in model.parameters:
             p.end_step()
-    setup.penalties.weights(training)
-    setup.penalties.add_up(rows, model.rng.step, sums.penalties)
+    penalties.weights(training)
+    penalties.add_up(rows, model.rng.step, sums.penalties)
     if training:
         size = model.storage.trainable_size
         setup.optimizer.record(ops, model.storage.values[:size], model.storage.gradients[:size])
-        setup.penalties.settle(setup.optimizer.rate)
+        penalties.settle(setup.optimizer.rate)
     ops.launch(feeding.ADVANCE, feed.position, model.rng.step, rows, int(training))
 
 

@@ -25,6 +25,17 @@ KERNEL(sum_columns)(const T* __restrict__ x, const int* __restrict__ starts, con
   }
 }
 
+KERNEL(largest_columns)(const T* __restrict__ x, const int* __restrict__ starts, const int* __restrict__ order, long long width,
+                        T* __restrict__ y, long long rows, long long columns) {
+  const long long row = blockIdx.x;
+  if (row >= rows) return;
+  for (long long j = threadIdx.x; j < width; j += blockDim.x) {
+    T best = x[row * columns + order[starts[j]]];
+    for (int k = starts[j] + 1; k < starts[j + 1]; ++k) best = maximum(best, x[row * columns + order[k]]);
+    y[row * width + j] = best;
+  }
+}
+
 KERNEL(row_dots)(const T* __restrict__ a, const T* __restrict__ b, long long b_wide, long long down, long long across, long long deep,
                  long long a_out, long long a_in, long long b_out, long long b_in, T* __restrict__ out, long long rows, long long columns) {
   const long long row = blockIdx.x;

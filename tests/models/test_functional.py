@@ -75,8 +75,8 @@ def test_arithmetic_of_tensors():
     d = model.layers[1](X[:, :3])
     for got, want in zip(model.predict(X[:, :3], verbose=0), (X[:, :3] + d, X[:, :3] - d, X[:, :3] * d), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-6)
-    with pytest.raises(TypeError, match="only symbolic tensors can be merged"):
-        x + 1
+    with pytest.raises(TypeError, match="unsupported operand"):
+        x + "1"
 
 
 @pytest.mark.parametrize("kind", ["sequential", "functional"])

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from gpunn.layers.base import Layer, Parameter
+from gpunn.layers.base import Layer, Parameter, layers_in
 from gpunn.lookup import snake
 
 _CELLS = ("LSTM", "GRU", "SimpleRNN")  # whose weights are those of their cell
@@ -52,6 +52,9 @@ def _of_layer(layer: Any, path: str, seen: set[int]) -> Iterator[Group]:
     children = {name: child for name in _CHILDREN if isinstance(getattr(getattr(layer, name, None), "parameters", None), list)
                 for child in [getattr(layer, name)]}
     cells = getattr(layer, "cells", None) if type(layer).__name__ == "StackedRNNCells" else None
+    for name, value in vars(layer).items() if getattr(layer, "traced", False) else ():
+        for i, child in enumerate(layers_in(value)):
+            children[name if child is value else f"{name}/{i}"] = child
     inner = {id(p) for child in (*children.values(), *(cells or ())) for p in child.parameters}
     own = [p for p in layer.parameters if id(p) not in inner] if not hasattr(layer, "layers") else []
     own = [*(p for p in own if p.trainable), *(p for p in own if not p.trainable)]

@@ -1,0 +1,199 @@
+"""Sums, means and other numbers along axes, and products of matrices, under the names of ``keras.ops``.
+
+Axis 0 of a symbolic tensor is the batch: what is summed over it (also with axis=None) is that of one batch, in `predict` as in training,
+and differs from batch to batch.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from gpunn.layers.graph import KerasTensor
+from gpunn.ops import arithmetic as a
+from gpunn.ops import reductions as r
+from gpunn.ops import shaping
+from gpunn.ops.operation import apply
+from gpunn.ops.products import MATMUL
+
+
+def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The sum over the axes, all by default."""
+    return apply(r.SUM, x, axis=axis, keepdims=keepdims)
+
+
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The mean over the axes, all by default."""
+    return apply(r.MEAN, x, axis=axis, keepdims=keepdims)
+
+
+def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """The largest along the axes; its gradient is shared by those that are alike."""
+    found = apply(r.LARGEST, x, axis=axis, keepdims=keepdims)
+    return found if initial is None else a.maximum(found, initial)
+
+
+def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """The smallest along the axes."""
+    found = a.negative(apply(r.LARGEST, a.negative(x), axis=axis, keepdims=keepdims))
+    return found if initial is None else a.minimum(found, initial)
+
+
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether all along the axes hold."""
+    return a.logical_not(any(a.logical_not(x), axis, keepdims))
+
+
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether one along the axes holds."""
+    return a.cast(max(a.cast(a.cast(x, "bool"), "float32"), axis, keepdims), "bool")
+
+
+def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The mean of the squared distances from the mean."""
+    return mean(a.square(a.subtract(x, mean(x, axis, keepdims=True))), axis, keepdims)
+
+
+def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The root of `var`."""
+    return a.sqrt(var(x, axis, keepdims))
+
+
+def moments(x: Any, axes: Any, keepdims: bool = False, **unused: Any) -> tuple[Any, Any]:
+    """(mean, variance)."""
+    return mean(x, axes, keepdims), var(x, axes, keepdims)
+
+
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """The Euclidean norm over the axes; with `ord` 1 or infinity the sum or the largest of the sizes."""
+    if ord in (None, 2, "fro", "euclidean"):
+        return a.sqrt(sum(a.square(x), axis, keepdims))
+    if ord in (1, math.inf, np.inf):
+        return (sum if ord == 1 else max)(a.abs(x), axis, keepdims)
+    raise ValueError(f"norm: expected ord None, 1, 2 or infinity. Received: ord={ord!r}.")
+
+
+def normalize(x: Any, axis: int = -1, order: int = 2, epsilon: float = 1e-12) -> Any:
+    """x divided by its Euclidean norm along the axis, which is taken as at least the root of `epsilon`."""
+    return a.multiply(x, a.rsqrt(a.maximum(sum(a.square(x), axis, keepdims=True), epsilon)))
+
+
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))) over the axes, without overflow."""
+    top = a.stop_gradient(max(x, axis, keepdims=True))
+    found = a.add(a.log(sum(a.exp(a.subtract(x, top)), axis, keepdims=True)), top)
+    return found if keepdims else shaping.squeeze_all(found, axis)
+
+
+def softmax(x: Any, axis: int = -1) -> Any:
+    """exp(x) in shares of its sum along the axis."""
+    return apply(r.SOFTMAX, x, axis=axis)
+
+
+def log_softmax(x: Any, axis: int = -1) -> Any:
+    """The logarithm of `softmax`."""
+    return apply(r.LOG_SOFTMAX, x, axis=axis)
+
+
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """The place of the largest along the axis, the first where several are; of all without an axis. No gradient."""
+    if not isinstance(x, KerasTensor):
+        return np.argmax(np.asarray(x), axis=axis, keepdims=keepdims)
+    if axis is None:
+        x, axis = shaping.reshape(x, (-1,)), 0
+    n = x.shape[axis]
+    if n is None:
+        raise ValueError(f"argmax: expected an axis within a row. Received: axis={axis!r} of shape {x.shape}.")
+    places = np.arange(n, dtype=np.float32).reshape([-1 if i == axis % x.ndim else 1 for i in range(x.ndim)])
+    first = min(a.where(a.equal(x, max(x, axis, keepdims=True)), places, float(n)), axis, keepdims)
+    return a.cast(first, "int32")
+
+
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """The place of the smallest along the axis."""
+    return argmax(a.negative(x), axis, keepdims)
+
+
+def prod(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """The product along one axis, or of all."""
+    if not isinstance(x, KerasTensor):
+        return np.prod(np.asarray(x), axis=axis, keepdims=keepdims)
+    if axis is None:
+        x, axis = shaping.reshape(x, (-1,)), 0
+    if x.shape[axis] is None:
+        raise ValueError(f"prod: expected an axis within a row. Received: axis={axis!r} of shape {x.shape}.")
+    found = None
+    for part in shaping.unstack(x, axis=axis):
+        found = part if found is None else a.multiply(found, part)
+    return shaping.expand_dims(found, axis) if keepdims else found
+
+
+# ---------------------------------------------------------------------- products
+def matmul(x1: Any, x2: Any) -> Any:
+    """x1 @ x2, with axes before the last two as in NumPy."""
+    return apply(MATMUL, x1, x2)
+
+
+def dot(x1: Any, x2: Any) -> Any:
+    """NumPy's dot: along the last axis of x1 and the last but one of x2."""
+    many = [len(np.shape(v) if not hasattr(v, "shape") else v.shape) for v in (x1, x2)]
+    if 0 in many:
+        return a.multiply(x1, x2)
+    return matmul(x1, x2) if many[1] <= 2 else tensordot(x1, x2, [[many[0] - 1], [many[1] - 2]])
+
+
+def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
+    """The sum of products over axes of both: so many last ones and first ones, or two lists of axes."""
+    n, m = len(x1.shape), len(x2.shape)
+    left, right = (range(n - axes, n), range(axes)) if isinstance(axes, int) else axes
+    left, right = ([v] if isinstance(v, int) else list(v) for v in (left, right))
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    first, second = list(letters[:n]), list(letters[n : n + m])
+    for i, j in zip(left, right, strict=True):
+        second[j] = first[i]
+    shared = {first[i] for i in left}
+    out = [c for c in first + second if c not in shared]
+    return einsum(f"{''.join(first)},{''.join(second)}->{''.join(out)}", x1, x2)
+
+
+def einsum(subscripts: str, *operands: Any) -> Any:
+    """Sums of products named by letters, ``"bij,bjk->bik"``, of one or two operands, each letter at most once in each."""
+    left, _, out = subscripts.replace(" ", "").partition("->")
+    names = left.split(",")
+    unclear = "->" not in subscripts or "." in subscripts or len(operands) not in (1, 2) or len(names) != len(operands)
+    if unclear or len({*out}) != len(out) or not {*out} <= {*left}:
+        raise ValueError(f"einsum: expected one or two operands and letters such as 'bij,bjk->bik'. Received: {subscripts!r}.")
+    if [n for n in names if len({*n}) != len(n)]:
+        raise ValueError(f"einsum: a letter stands twice in one operand. Received: {subscripts!r}.")
+    others = [*names[1:], ""]
+    values = []
+    for i, (name, value) in enumerate(zip(names, operands, strict=True)):  # what stands in one operand alone is summed first
+        alone = [k for k, c in enumerate(name) if c not in out and c not in (others[0] if i == 0 else names[0])]
+        values.append(sum(value, alone) if alone else value)
+        names[i] = "".join(c for c in name if name.index(c) not in alone)
+    if len(values) == 1:
+        return _in_order(values[0], names[0], out)
+    return _of_two(values, names, out)
+
+
+def _in_order(x: Any, name: str, wanted: str) -> Any:
+    return x if name == wanted else shaping.transpose(x, [name.index(c) for c in wanted])
+
+
+def _of_two(values: list[Any], names: list[str], out: str) -> Any:
+    """Letters in both and in the result are the axes before; in both alone, those that are summed over."""
+    shared = [c for c in names[0] if c in names[1]]
+    before, summed = [c for c in shared if c in out], [c for c in shared if c not in out]
+    free = [[c for c in name if c not in shared] for name in names]
+    sizes = {c: n for name, value in zip(names, values, strict=True) for c, n in zip(name, value.shape, strict=True)}
+    left = _in_order(values[0], names[0], "".join([*before, *free[0], *summed]))
+    right = _in_order(values[1], names[1], "".join([*before, *summed, *free[1]]))
+
+    def size(letters: list[str]) -> int:
+        return -1 if None in [sizes[c] for c in letters] else math.prod(sizes[c] for c in letters)
+
+    ahead = [-1 if sizes[c] is None else sizes[c] for c in before]
+    left = shaping.reshape(left, [*ahead, size(free[0]), size(summed)])
+    right = shaping.reshape(right, [*ahead, size(summed), size(free[1])])
+    shape = [-1 if sizes[c] is None else sizes[c] for c in [*before, *free[0], *free[1]]]
+    return _in_order(shaping.reshape(matmul(left, right), shape), "".join([*before, *free[0], *free[1]]), out)

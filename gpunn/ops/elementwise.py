@@ -1,0 +1,203 @@
+"""Operations element by element, with NumPy's broadcasting: each a formula and the formulas of its gradients, one for an operand."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gpunn.kernels import activations, rectifiers
+from gpunn.kernels import arithmetic as k
+from gpunn.kernels import columns as two
+from gpunn.kernels.columns import SUM_COLUMNS
+from gpunn.kernels.elementwise import composed
+from gpunn.kernels.record import Kernel
+from gpunn.kernels.reductions import COLUMN_SUM
+from gpunn.ops.moves import copy, fold, fold_to, spread
+from gpunn.ops.operation import Back, Definition, Operation, flat
+
+
+class Elementwise(Definition):
+    """``function`` of NumPy arrays, the same as a kernel, and its gradients by the names of the kernel's operands.
+
+    A gradient is a kernel that takes dy and, by their names, operands or the result; None means dy itself; an operand that is not named has
+    none. Operands that are numbers, one value a row or one a column go into the kernel as such; others are spread first.
+    """
+
+    def __init__(self, name: str, function: Callable[..., Any], kernel: Kernel, **gradients: Kernel | None):
+        super().__init__(name)
+        self.function, self.kernel, self.gradients = function, kernel, gradients
+        self.names = [o.name for o in kernel.operands if o.read]
+
+    def numpy(self, *operands: Any, **options: Any) -> Any:
+        with np.errstate(all="ignore"):
+            return self.function(*operands)
+
+    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+        ops, given = op.backend, {}
+        shape = np.broadcast_shapes(*(() if isinstance(v, float) else tuple(v.shape) for v in operands))
+        for name, value in zip(self.names, operands, strict=True):
+            given[name] = _Operand(ops, value, shape)
+        y = ops.empty(shape, op.dtype)
+        out = self.kernel.outputs[0].name
+        _launch(ops, self.kernel, given, y)
+        known = given | {out: _Operand(ops, y, shape)}
+
+        def back(dy: Any, needs: Sequence[bool]) -> list[Any]:
+            found: list[Any] = []
+            for name, need in zip(self.names, needs, strict=True):
+                if not need or name not in self.gradients:
+                    found.append(None)
+                    continue
+                kernel, d = self.gradients[name], dy
+                if kernel is not None:
+                    d = ops.empty(shape, op.dtype)
+                    _launch(ops, kernel, known | {"dy": _Operand(ops, dy, shape)}, d)
+                narrow = known[name].back(d)
+                found.append(copy(ops, narrow) if narrow is dy and any(f is not None for f in found) else narrow)
+            return found
+
+        return y, back
+
+
+class _Operand:
+    """An operand beside an output of `shape`: its kind in the kernel ("const", "row", "col" or "full"), and its array or number."""
+
+    def __init__(self, ops: Any, value: Any, shape: tuple[int, ...]):
+        self.ops, self.kind = ops, "full"
+        if isinstance(value, float):
+            self.kind, self.value = "const", value
+            return
+        self.array = value
+        padded = (1,) * (len(shape) - self.array.ndim) + tuple(self.array.shape)
+        if padded == shape:
+            self.value = self.array.reshape(shape)
+        elif len(shape) > 1 and padded[1:] == shape[1:] and padded[0] == 1:
+            self.kind, self.value = "row", self.array.reshape(-1)
+        elif len(shape) > 1 and padded[0] == shape[0] and set(padded[1:]) == {1}:
+            self.kind, self.value = "col", self.array.reshape(-1)
+        else:
+            self.value = spread(ops, self.array, shape)
+
+    def back(self, d: Any) -> Any:
+        """What a gradient of the output's shape is for the operand. Overwrites nothing."""
+        if self.kind == "row":
+            total = self.ops.empty((self.array.size,), d.dtype)
+            self.ops.launch(COLUMN_SUM, d, 0.0, total)
+            return total
+        if self.kind == "col":
+            index = np.repeat(np.arange(d.shape[0]), d.size // max(d.shape[0], 1))
+            return fold(self.ops, SUM_COLUMNS, d, index, (d.shape[0], 1))
+        return d if self.array.size == d.size else fold_to(self.ops, d, (1,) * (d.ndim - self.array.ndim) + tuple(self.array.shape))
+
+
+def _launch(ops: Any, kernel: Kernel, given: dict[str, _Operand], out: Any) -> None:
+    read = [o for o in kernel.operands if o.read]
+    kinds = [given[o.name].kind for o in read]
+    if any(o.kind != kind for o, kind in zip(read, kinds, strict=True)):
+        letters = "".join(kind[0] if kind != "col" else "w" for kind in kinds)
+        names, (y,) = [o.name for o in read], kernel.outputs
+        signature = ", ".join(f"{n}:{kind}" for n, kind in zip(names, kinds, strict=True)) + f" -> {y.name}"
+        text = f"{kernel.name}({', '.join(names)})"
+        kernel = composed(f"{kernel.name}_of_{letters}", signature, ", ".join(names), text, {kernel.name: kernel})
+    arguments = [v.value if v.kind == "const" else flat(v.value) for v in (given[o.name] for o in read)]
+    ops.launch(kernel, *arguments, flat(out))
+
+
+def _formula(kernel: Kernel) -> Callable[..., Any]:
+    """The NumPy function of a formula that NumPy has no function for, in the type that NumPy would have."""
+
+    def function(*operands: Any) -> Any:
+        arrays = [np.asarray(v) for v in operands]
+        kind = np.result_type(*arrays, np.float32 if all(a.dtype.kind != "f" for a in arrays) else arrays[0])
+        return np.asarray(kernel.formula.numpy(*(a.astype(kind) for a in arrays)), kind)
+
+    return function
+
+
+def _own(name: str, kernel: Kernel, **gradients: Kernel | None) -> Elementwise:
+    return Elementwise(name, _formula(kernel), kernel, **gradients)
+
+
+NEGATIVE = Elementwise("negative", np.negative, k.negative, x=k.negative_bwd)
+ABSOLUTE = Elementwise("absolute", np.abs, k.absolute, x=k.absolute_bwd)
+SQUARE = Elementwise("square", np.square, k.square, x=k.square_bwd)
+SQRT = Elementwise("sqrt", np.sqrt, k.root, x=k.root_bwd)
+RSQRT = Elementwise("rsqrt", lambda x: 1 / np.sqrt(x), k.inverse_root, x=k.inverse_root_bwd)
+EXP = Elementwise("exp", np.exp, k.power_of_e, x=k.power_of_e_bwd)
+EXPM1 = Elementwise("expm1", np.expm1, k.power_of_e_minus_one, x=k.power_of_e_minus_one_bwd)
+LOG = Elementwise("log", np.log, k.logarithm, x=k.logarithm_bwd)
+LOG1P = Elementwise("log1p", np.log1p, k.logarithm_of_one_more, x=k.logarithm_of_one_more_bwd)
+SIN = Elementwise("sin", np.sin, k.sine, x=k.sine_bwd)
+COS = Elementwise("cos", np.cos, k.cosine, x=k.cosine_bwd)
+ERF = _own("erf", k.error_function, x=k.error_function_bwd)
+TANH = Elementwise("tanh", np.tanh, activations.tanh_, x=activations.tanh_bwd)
+SIGMOID = _own("sigmoid", activations.sigmoid, x=activations.sigmoid_bwd)
+RELU = Elementwise("relu", lambda x: np.maximum(x, 0), rectifiers.relu, x=rectifiers.relu_bwd)
+LEAKY_RELU = _own("leaky_relu", rectifiers.leaky_relu, x=rectifiers.leaky_relu_bwd)
+ELU = _own("elu", rectifiers.elu, x=rectifiers.elu_bwd)
+SELU = _own("selu", rectifiers.selu, x=rectifiers.selu_bwd)
+SOFTPLUS = _own("softplus", rectifiers.softplus, x=rectifiers.softplus_bwd)
+SILU = _own("silu", rectifiers.silu, x=rectifiers.silu_bwd)
+GELU = _own("gelu", rectifiers.gelu, x=rectifiers.gelu_bwd)
+GELU_TANH = _own("gelu_tanh", rectifiers.gelu_tanh, x=rectifiers.gelu_tanh_bwd)
+SIGN = Elementwise("sign", np.sign, k.sign_of)
+FLOOR = Elementwise("floor", np.floor, k.rounded_down)
+CEIL = Elementwise("ceil", np.ceil, k.rounded_up)
+ROUND = Elementwise("round", np.round, k.rounded)
+ISNAN = Elementwise("isnan", np.isnan, k.no_number)
+LOGICAL_NOT = Elementwise("logical_not", np.logical_not, k.zero_of)
+STOP_GRADIENT = Elementwise("stop_gradient", np.array, activations.linear)
+
+ADD = Elementwise("add", np.add, two.add_two, a=None, b=None)
+SUBTRACT = Elementwise("subtract", np.subtract, two.subtract_two, a=None, b=k.negative_bwd)
+MULTIPLY = Elementwise("multiply", np.multiply, two.multiply_two, a=k.multiply_two_a, b=k.multiply_two_b)
+DIVIDE = Elementwise("divide", np.true_divide, k.quotient_of_two, a=k.quotient_of_two_a, b=k.quotient_of_two_b)
+MOD = Elementwise("mod", np.mod, k.remainder_of_two, a=None)
+POWER = Elementwise("power", np.power, k.power_of_two, a=k.power_of_two_a, b=k.power_of_two_b)
+MAXIMUM = Elementwise("maximum", np.maximum, two.larger_of_two, a=k.where_larger, b=k.where_smaller)
+MINIMUM = Elementwise("minimum", np.minimum, two.smaller_of_two, a=k.where_smaller, b=k.where_larger)
+GREATER = Elementwise("greater", np.greater, k.is_greater)
+GREATER_EQUAL = Elementwise("greater_equal", np.greater_equal, k.is_greater_equal)
+LESS = Elementwise("less", np.less, k.is_less)
+LESS_EQUAL = Elementwise("less_equal", np.less_equal, k.is_less_equal)
+EQUAL = Elementwise("equal", np.equal, k.is_equal)
+NOT_EQUAL = Elementwise("not_equal", np.not_equal, k.is_not_equal)
+LOGICAL_AND = Elementwise("logical_and", np.logical_and, k.are_both)
+LOGICAL_OR = Elementwise("logical_or", np.logical_or, k.is_either)
+WHERE = Elementwise("where", np.where, k.chosen, a=k.chosen_a, b=k.chosen_b)
+
+
+class Cast(Definition):
+    """Another type: floats are what the graph computes in, integers are cut towards zero, truths are 1 and 0 and have no gradient."""
+
+    def numpy(self, x: Any, dtype: str = "float32") -> Any:
+        return np.asarray(x).astype(dtype)
+
+    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+        (x,), kind = operands, np.dtype(options["dtype"]).kind
+        if kind == "f":
+            return x, lambda dy, needs: [dy]
+        y = op.backend.empty(x.shape, x.dtype)
+        op.backend.launch(k.nonzero if kind == "b" else k.towards_zero, flat(x), flat(y))
+        return y, lambda dy, needs: [None]
+
+
+CAST = Cast("cast")
+
+
+
+class Filled(Definition):
+    """An array of the operand's shape, all of whose elements are one number."""
+
+    def __init__(self, name: str, value: float):
+        super().__init__(name)
+        self.value = value
+
+    def numpy(self, x: Any) -> Any:
+        return np.full_like(x, self.value)
+
+    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+        return op.backend.asarray(np.full(operands[0].shape, self.value, op.dtype)), lambda dy, needs: [None]
+
+
+ZEROS_LIKE, ONES_LIKE = Filled("zeros_like", 0.0), Filled("ones_like", 1.0)

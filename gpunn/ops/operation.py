@@ -1,0 +1,225 @@
+"""What an operation is: a function of arrays, and the same as a call in a graph, with its pullback.
+
+`apply` decides: on arrays a definition's `numpy` computes at once; where a symbolic tensor is among the operands, or a layer's weight while
+that layer's `call` is being traced, an `Operation` becomes part of the graph, and the step runs the definition's `device`.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from gpunn import config
+from gpunn.kernels import REGISTRY
+from gpunn.layers.base import Layer, Parameter
+from gpunn.layers.graph import KerasTensor, Node, Shape, symbolic
+from gpunn.layers.names import fresh_name
+
+Back = Callable[[Any, Sequence[bool]], list[Any]]
+DEFINITIONS: dict[str, "Definition"] = {}
+
+
+class Definition:
+    """An operation's forward and backward. A subclass gives `numpy` and `device`; a definition is found by its name.
+
+    ``numpy(*operands, **options)`` -> an array. ``device(op, operands, options)`` -> (array of op.backend, back): operands are arrays of
+    the device, and numbers; ``back(dy, needs)`` -> a gradient for each operand, of its shape, None
+    where it is not needed or there is none. It may overwrite dy, and what it returns is the caller's. ``recordable``: whether it only
+    launches kernels.
+    """
+
+    recordable = True
+
+    def __init__(self, name: str):
+        self.name = name
+        DEFINITIONS[name] = self
+
+    def numpy(self, *operands: Any, **options: Any) -> Any:
+        raise NotImplementedError
+
+    def device(self, op: "Operation", operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+        raise NotImplementedError
+
+    def outcome(self, operands: Sequence[Any], options: dict[str, Any]) -> tuple[Shape, str]:
+        """Shape and type of what comes out: tried on two and on three rows, whose number shows as None."""
+        tried = []
+        for rows in (2, 3):
+            with np.errstate(all="ignore"):
+                tried.append(np.asarray(self.numpy(*(_sample(v, rows) for v in operands), **options)))
+        a, b = tried
+        return tuple(n if n == m else None for n, m in zip(a.shape, b.shape, strict=True)), a.dtype.name
+
+
+def _sample(value: Any, rows: int) -> Any:
+    if not isinstance(value, KerasTensor):
+        return value
+    return np.ones([rows if n is None else n for n in value.shape], value.dtype)
+
+
+class Trace:
+    """What goes on while a user's function runs on symbolic tensors: ``owner``, whose device and random state its operations use."""
+
+    def __init__(self, owner: Any):
+        self.owner = owner
+        self.weights: dict[int, KerasTensor] = {}
+        self.losses: list[KerasTensor] = []
+
+
+_trace: ContextVar[Trace | None] = ContextVar("the function that is being traced", default=None)
+
+
+@contextmanager
+def tracing(owner: Any) -> Iterator[Trace]:
+    """Within the ``with`` block operations belong to `owner`, and its weights are symbolic."""
+    trace = Trace(owner)
+    token = _trace.set(trace)
+    try:
+        yield trace
+    finally:
+        _trace.reset(token)
+
+
+def current() -> Trace | None:
+    return _trace.get()
+
+
+class Owned(Layer):
+    """A part of a graph that lives where its owner does: the layer or loss whose function was traced, or itself."""
+
+    recordable = True
+    owner: Any = None
+
+    def __init__(self, dtype: str, name: str):
+        trace = current()
+        self.owner = None if trace is None else trace.owner
+        super().__init__(name=fresh_name(name), dtype=dtype)
+        self.built = True
+
+    @property
+    def backend(self) -> Any:
+        return self._backend if self.owner is None else self.owner.backend
+
+    @backend.setter
+    def backend(self, value: Any) -> None:
+        self._backend = value
+
+    @property
+    def rng(self) -> Any:
+        return self._rng if self.owner is None else self.owner.rng
+
+    @rng.setter
+    def rng(self, value: Any) -> None:
+        self._rng = value
+
+
+def flat(array: Any) -> Any:
+    """Itself; a number of no axes as an array of one, as kernels take them."""
+    return array if array.ndim else array.reshape(1)
+
+
+class Weight(Owned):
+    """A parameter as a symbolic value: its pullback writes the parameter's gradient."""
+
+    recordable = True
+
+    def __init__(self, parameter: Parameter):
+        super().__init__(parameter.value.dtype.name, "weight")
+        self.reads = [parameter]
+        Node(self, [], [KerasTensor(parameter.shape, self.dtype)], many_in=True, arguments=([],))
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
+        p, ops = self.reads[0], self.backend
+
+        def pullback(dy: Any, need_dx: Any = True) -> list[Any]:
+            if p.learns:
+                if p.claim():
+                    ops.launch(REGISTRY["add"], flat(p.gradient), flat(dy))
+                else:
+                    ops.launch(REGISTRY["linear"], flat(dy), flat(p.gradient))
+            return []
+
+        return p.value.reshape(p.shape), pullback
+
+
+class Operation(Owned):
+    """A call of a definition in a graph. ``constants``: operands that are no tensors, by their places among `count`."""
+
+    recordable = True
+
+    def __init__(self, operation: str, count: int, constants: dict[int, Any], options: dict[str, Any], dtype: str, name: str | None = None):
+        super().__init__(dtype, name or operation)
+        self.definition = DEFINITIONS[operation]
+        self.count, self.constants, self.options = count, constants, options
+
+    @property
+    def all_recordable(self) -> bool:
+        return self.definition.recordable
+
+    def _operands(self, given: Sequence[Any]) -> list[Any]:
+        rest = iter(given)
+        return [self.constants[i] if i in self.constants else next(rest) for i in range(self.count)]
+
+    def __call__(self, x: Any, *others: Any, **options: Any) -> Any:
+        inputs = list(x) if isinstance(x, (list, tuple)) else [x]
+        if not symbolic(inputs):
+            return self.definition.numpy(*self._operands([np.asarray(v) for v in inputs]), **self.options)
+        shape, kind = self.definition.outcome(self._operands(inputs), self.options)
+        output = KerasTensor(shape, self.dtype if np.dtype(kind).kind == "f" else kind)
+        Node(self, inputs, [output], many_in=True, arguments=(inputs,))
+        return output
+
+    def _placed(self, constant: Any) -> Any:
+        """A constant as a definition's `device` takes it: a number, or an array of the device."""
+        return float(constant) if np.ndim(constant) == 0 else self.backend.asarray(np.asarray(constant, self.dtype))
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
+        placed = {i: self._placed(v) for i, v in self.constants.items()}
+        rest = iter(x)
+        operands = [placed[i] if i in placed else next(rest) for i in range(self.count)]
+        y, back = self.definition.device(self, operands, self.options)
+        places = [i for i in range(self.count) if i not in self.constants]
+
+        def pullback(dy: Any, need_dx: Any = True) -> list[Any]:
+            asked = need_dx if isinstance(need_dx, tuple) else (bool(need_dx),) * len(x)
+            needs = [False] * self.count
+            for place, need in zip(places, asked, strict=True):
+                needs[place] = need
+            gradients = back(dy.reshape(y.shape), needs)
+            return [None if gradients[i] is None else gradients[i].reshape(a.shape) for i, a in zip(places, x, strict=True)]
+
+        return y, pullback
+
+
+def apply(definition: Definition, *operands: Any, **options: Any) -> Any:
+    """The operation on arrays, at once; or, where one of them is symbolic, as part of the graph."""
+    trace = current()
+    values = [_operand(v, trace) for v in operands]
+    tensors = [v for v in values if isinstance(v, KerasTensor)]
+    if not tensors:
+        return definition.numpy(*values, **options)
+    dtype = next((t.dtype for t in tensors if t.dtype in ("float32", "float64")), None) or _type_before(tensors[0])
+    constants = {i: v for i, v in enumerate(values) if not isinstance(v, KerasTensor)}
+    return Operation(definition.name, len(values), constants, options, dtype)(tensors)
+
+
+def _type_before(tensor: KerasTensor) -> str:
+    """The floating type that a graph computes in, where a tensor holds integers or truths."""
+    return tensor.node.layer.dtype if tensor.node is not None else config.floatx()
+
+
+def _operand(value: Any, trace: Trace | None) -> Any:
+    """A symbolic tensor, a number, or a NumPy array."""
+    if isinstance(value, Parameter):
+        if trace is None:
+            return value.numpy()
+        if id(value) not in trace.weights:
+            trace.weights[id(value)] = Weight(value).output
+        return trace.weights[id(value)]
+    if isinstance(value, (KerasTensor, bool, int, float, np.ndarray, np.generic)):
+        return value
+    if symbolic(value):
+        raise TypeError(f"Expected a tensor or an array; gpunn.ops.stack makes one of several tensors. Received: {value!r}.")
+    array = np.asarray(value)
+    return array.astype(config.floatx()) if array.dtype == np.float64 and isinstance(value, (list, tuple)) else array

@@ -1,0 +1,246 @@
+"""Arrays in other shapes: reshaped, joined, cut, repeated, under the names of ``keras.ops``. A tensor's axis 0 is the batch, None."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gpunn import config
+from gpunn.layers.graph import KerasTensor
+from gpunn.ops import arithmetic as a
+from gpunn.ops.moves import Join, Move
+from gpunn.ops.operation import Back, Definition, Operation, apply
+
+
+class Reshape(Move):
+    """Another shape, in which -1 stands for what the rows leave open: how many there are may be any multiple."""
+
+    def outcome(self, operands: Sequence[Any], options: dict[str, Any]) -> tuple[Any, str]:
+        x, wanted = operands[0], options["shape"]
+        if None in x.shape and -1 in wanted:
+            return tuple(None if n == -1 else n for n in wanted), x.dtype
+        return super().outcome(operands, options)
+
+
+RESHAPE = Reshape("reshape", lambda x, shape: np.reshape(x, shape))
+TRANSPOSE = Move("transpose", lambda x, axes=None: np.transpose(x, axes))
+SLICE = Move("slice", lambda x, key: np.asarray(x)[key])
+REPEAT = Move("repeat", lambda x, repeats, axis=None: np.repeat(x, repeats, axis))
+TILE = Move("tile", lambda x, repeats: np.tile(x, repeats))
+TAKE = Move("take", lambda x, indices, axis=None: np.take(x, indices, axis))
+FLIP = Move("flip", lambda x, axis=None: np.flip(x, axis))
+ROLL = Move("roll", lambda x, shift, axis=None: np.roll(x, shift, axis))
+BROADCAST = Move("broadcast_to", lambda x, shape: np.broadcast_to(x, [m if n is None else n for n, m in _aligned(shape, np.shape(x))]))
+CONCATENATE = Join("concatenate", lambda *x, axis=-1: np.concatenate(x, axis))
+STACK = Join("stack", lambda *x, axis=0: np.stack(x, axis))
+
+
+def _aligned(shape: Sequence[Any], given: Sequence[int]) -> list[tuple[Any, int]]:
+    return list(zip(shape, (*(1,) * (len(shape) - len(given)), *given), strict=True))
+
+
+class Rows(Definition):
+    """How many rows there are: what `shape` says of the batch axis."""
+
+    def numpy(self, x: Any, axis: int = 0) -> Any:
+        return np.asarray(np.shape(x)[axis], np.int32)
+
+    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+        count = operands[0].shape[options["axis"]]
+        return op.backend.asarray(np.full((1,), count, op.dtype)).reshape(()), lambda dy, needs: [None]
+
+
+ROWS = Rows("rows")
+
+
+def shape(x: Any) -> tuple[Any, ...]:
+    """The lengths of the axes; of the batch axis a symbolic number, which `reshape` and `gpunn.ops.random` take too."""
+    if not isinstance(x, KerasTensor):
+        return tuple(np.shape(x))
+    return tuple(apply(ROWS, x, axis=i) if n is None else n for i, n in enumerate(x.shape))
+
+
+def size(x: Any) -> Any:
+    """How many elements there are."""
+    if not isinstance(x, KerasTensor):
+        return np.size(x)
+    known = math.prod(n for n in x.shape if n is not None)
+    open_axes = [n for n in shape(x) if isinstance(n, KerasTensor)]
+    return a.multiply(open_axes[0], known) if open_axes else known
+
+
+def ndim(x: Any) -> int:
+    return len(x.shape) if hasattr(x, "shape") else np.ndim(x)
+
+
+def _plain(wanted: Any) -> tuple[int, ...]:
+    """A shape as NumPy takes it: -1 for the batch axis."""
+    wanted = [wanted] if isinstance(wanted, (int, np.integer, KerasTensor)) or wanted is None else list(wanted)
+    return tuple(-1 if n is None or isinstance(n, KerasTensor) else int(n) for n in wanted)
+
+
+def reshape(x: Any, newshape: Any) -> Any:
+    """x in another shape; -1, None and the symbolic number of rows stand for what is left."""
+    wanted = _plain(newshape)
+    if wanted.count(-1) > 1 and isinstance(x, KerasTensor):  # the batch stays, and the rest of a row is one axis: (None, -1)
+        row = math.prod(n for n in x.shape[1:] if n is not None)
+        known = math.prod(n for n in wanted[1:] if n != -1)
+        wanted = (-1, *(row // known if n == -1 else n for n in wanted[1:]))
+    return apply(RESHAPE, x, shape=wanted)
+
+
+def transpose(x: Any, axes: Any = None) -> Any:
+    """The axes in another order, by default reversed."""
+    return apply(TRANSPOSE, x, axes=None if axes is None else tuple(axes))
+
+
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    """Two axes in each other's place."""
+    order = list(range(ndim(x)))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return transpose(x, order)
+
+
+def moveaxis(x: Any, source: int, destination: int) -> Any:
+    """An axis at another place."""
+    n = ndim(x)
+    order = [i for i in range(n) if i != source % n]
+    order.insert(destination % n, source % n)
+    return transpose(x, order)
+
+
+def getitem(x: Any, key: Any) -> Any:
+    """x[key], with numbers, slices, None and ..."""
+    for part in key if isinstance(key, tuple) else (key,):
+        if not (part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice, list, np.ndarray))):
+            raise TypeError(f"Expected numbers, slices, None or ... between the brackets. Received: {part!r}.")
+    return apply(SLICE, x, key=key)
+
+
+def expand_dims(x: Any, axis: int) -> Any:
+    """A new axis of length one."""
+    n = ndim(x) + 1
+    return getitem(x, tuple(None if i == axis % n else slice(None) for i in range(n)))
+
+
+def squeeze(x: Any, axis: Any = None) -> Any:
+    """Without axes of length one: all, or those named."""
+    lengths = np.shape(x) if not isinstance(x, KerasTensor) else x.shape
+    gone = [i for i, n in enumerate(lengths) if n == 1] if axis is None else [axis] if isinstance(axis, int) else list(axis)
+    gone = [i % len(lengths) for i in gone]
+    if any(lengths[i] != 1 for i in gone):
+        raise ValueError(f"squeeze: expected axes of length 1. Received: axis={axis!r} of shape {tuple(lengths)}.")
+    return squeeze_all(x, gone)
+
+
+def squeeze_all(x: Any, axis: Any) -> Any:
+    """Without these axes, each of length one; all of them where `axis` is None."""
+    n = ndim(x)
+    gone = range(n) if axis is None else [axis] if isinstance(axis, int) else axis
+    gone = [i % n for i in gone]
+    return getitem(x, tuple(0 if i in gone else slice(None) for i in range(n)))
+
+
+def ravel(x: Any) -> Any:
+    """All elements in one axis."""
+    return reshape(x, (-1,))
+
+
+def flatten_rows(x: Any) -> Any:
+    """Each row in one axis."""
+    return reshape(x, (-1, math.prod(x.shape[1:])))
+
+
+def concatenate(xs: Any, axis: int = -1) -> Any:
+    """Side by side along an axis."""
+    return apply(CONCATENATE, *xs, axis=axis)
+
+
+def stack(x: Any, axis: int = 0) -> Any:
+    """Along a new axis."""
+    return apply(STACK, *x, axis=axis)
+
+
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+    """The parts along an axis, without it."""
+    n, count = ndim(x), x.shape[axis]
+    return [getitem(x, tuple(i if k == axis % n else slice(None) for k in range(n))) for i in range(int(count))]
+
+
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """Parts along an axis: so many of one length, or cut at these places."""
+    n, length = ndim(x), int(x.shape[axis])
+    if isinstance(indices_or_sections, int):
+        if length % indices_or_sections:
+            raise ValueError(f"split: axis {axis} of length {length} is not {indices_or_sections} equal parts.")
+        ends = list(range(0, length + 1, length // indices_or_sections))
+    else:
+        ends = [0, *indices_or_sections, length]
+    pieces = [slice(i, j) for i, j in itertools.pairwise(ends)]
+    return [getitem(x, tuple(piece if k == axis % n else slice(None) for k in range(n))) for piece in pieces]
+
+
+def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
+    """Each element so many times."""
+    return apply(REPEAT, x, repeats=repeats, axis=axis)
+
+
+def tile(x: Any, repeats: Any) -> Any:
+    """The whole so many times along each axis."""
+    return apply(TILE, x, repeats=repeats if isinstance(repeats, int) else tuple(repeats))
+
+
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """The elements at these places, which are numbers."""
+    return apply(TAKE, x, indices=np.asarray(indices), axis=axis)
+
+
+def flip(x: Any, axis: Any = None) -> Any:
+    """In reverse order."""
+    return apply(FLIP, x, axis=axis)
+
+
+def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+    """Moved along an axis, round its end."""
+    return apply(ROLL, x, shift=shift, axis=axis)
+
+
+def broadcast_to(x: Any, shape: Any) -> Any:
+    """In this shape, axes of length one repeated; None for an axis that stays."""
+    return apply(BROADCAST, x, shape=tuple(None if n is None or isinstance(n, KerasTensor) else int(n) for n in shape))
+
+
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, **unused: Any) -> Any:
+    """1 at each label's place and 0 elsewhere, along a new last axis."""
+    if axis != -1:
+        raise ValueError(f"one_hot: expected axis=-1. Received: axis={axis!r}.")
+    places = np.arange(num_classes).astype(config.floatx() if isinstance(x, KerasTensor) else np.int64)
+    hot = a.equal(expand_dims(x, -1), places)
+    return a.cast(hot, dtype or config.floatx())
+
+
+def zeros(shape: Any, dtype: Any = None) -> np.ndarray:
+    """An array of zeros."""
+    return np.zeros(shape, dtype or config.floatx())
+
+
+def ones(shape: Any, dtype: Any = None) -> np.ndarray:
+    """An array of ones."""
+    return np.ones(shape, dtype or config.floatx())
+
+
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> np.ndarray:
+    """An array of one number."""
+    return np.full(shape, fill_value, dtype or config.floatx())
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> np.ndarray:
+    """Numbers from `start` up to `stop`, without it."""
+    return np.arange(start, stop, step, dtype) if stop is not None else np.arange(start, dtype=dtype)
+
+
+def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarray:
+    """Ones on a diagonal."""
+    return np.eye(N, M, k, dtype or config.floatx())

@@ -1,0 +1,169 @@
+"""Functions of the user's that are traced: `call` of a layer, losses, activations. Run on symbolic tensors once, they become graphs."""
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gpunn.kernels.columns import times
+from gpunn.kernels.record import REGISTRY
+from gpunn.layers.graph import KerasTensor, Node, flat, mapped, packed
+from gpunn.ops import operation
+from gpunn.ops.moves import spread
+from gpunn.ops.operation import Owned, tracing
+from gpunn.ops.reductions import total
+
+
+class Source(Owned):
+    """What a traced function is given: a tensor of any shape."""
+
+    def __init__(self, shape: Sequence[int | None], dtype: str):
+        super().__init__(dtype if dtype in ("float32", "float64") else "float32", "source")
+        Node(self, [], [KerasTensor(tuple(shape), dtype)], many_in=True, arguments=([],))
+
+
+class AddedLoss(Owned):
+    """The first input as it is; the sum of the second is added to the loss, as an output's penalty is (see `gpunn.training.penalties`)."""
+
+    recordable = True
+    penalises = True
+
+    def __init__(self, tensor: KerasTensor, loss: KerasTensor):
+        super().__init__(tensor.node.layer.dtype, "added_loss")
+        self.values: Any = None  # where the step that is being recorded wants the loss, in equal parts for each row
+        self.factor = 1.0
+        Node(self, [tensor, loss], [KerasTensor(tensor.shape, tensor.dtype)], many_in=True, arguments=([tensor, loss],))
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
+        (y, loss), ops = x, self.backend
+        if self.values is not None:
+            whole = total(ops, loss.reshape(1, -1), [1])
+            parts = spread(ops, whole.reshape(1, 1), (self.values.size, 1)) if self.values.size != 1 else whole
+            ops.launch(REGISTRY["linear"], parts.reshape(-1), self.values)
+            ops.launch(times, self.values, 1.0 / self.values.size)
+
+        def pullback(dy: Any, need_dx: Any = True) -> list[Any]:
+            return [dy, ops.asarray(np.full(loss.shape, self.factor, loss.dtype))]
+
+        return y, pullback
+
+
+def swapped(structure: Any, known: dict[KerasTensor, Any]) -> Any:
+    return mapped(lambda v: known.get(v, v) if isinstance(v, KerasTensor) else v, structure)
+
+
+def calls(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> list[Node]:
+    """The calls between these tensors, in an order in which they can run."""
+    from gpunn.models.topology import between  # models are made of layers, and layers of operations
+
+    return between(inputs, outputs)
+
+
+def plan_of(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor], training: bool = False) -> Any:
+    from gpunn.training.plan import between  # as above
+
+    return between(inputs, calls(inputs, outputs), outputs, training)
+
+
+# ---------------------------------------------------------------------- a layer that gives `call`
+def traced_call(layer: Any, arguments: tuple[Any, ...], training: bool | None, options: dict[str, Any]) -> Any:
+    """A layer's call on symbolic tensors, with what its `call` does for training and otherwise. -> what `call` returns, symbolic.
+
+    Raises TypeError where `call` returns something that is no tensor.
+    """
+    given = [t for t in flat([list(arguments), options]) if isinstance(t, KerasTensor)]
+    given = list(dict.fromkeys(given))
+    first = arguments[0]
+    layer.ensure_built([t.shape for t in first] if isinstance(first, (list, tuple)) else mapped(lambda t: t.shape, first)
+                       if isinstance(first, dict) else first.shape)
+    takes = inspect.signature(layer.call).parameters
+    inside: dict[bool, Any] = {}
+    result: Any = None
+    for how in (True, False):
+        with tracing(layer) as trace:
+            known = {t: Source(t.shape, t.dtype).output for t in given}
+            more = swapped(options, known)
+            if "training" in takes:
+                more["training"] = how if training is None else training
+            result = layer.call(*swapped(list(arguments), known), **more)
+            outputs = flat(result)
+            if odd := [v for v in outputs if not isinstance(v, KerasTensor)]:
+                raise TypeError(f"Layer {layer.name!r}: call must return symbolic tensors. Received: {type(odd[0]).__name__}.")
+            for loss in trace.losses:
+                outputs[0] = AddedLoss(outputs[0], loss).output
+        inside[how] = (list(known.values()), calls(list(known.values()), outputs), outputs)
+    tensors = [KerasTensor(t.shape, t.dtype) for t in inside[False][2]]
+    node = Node(layer, given, tensors, True, True, training, tuple(arguments), options)
+    node.inside = inside
+    return packed(result, tensors)
+
+
+def shape_of_call(layer: Any, input_shape: Any) -> Any:
+    """What comes out for inputs of these shapes."""
+    shapes = input_shape if isinstance(input_shape, list) else [tuple(input_shape)]
+    sources = [Source(shape, layer.dtype).output for shape in shapes]
+    out = traced_call(layer, (sources if isinstance(input_shape, list) else sources[0],), None, {})
+    return out.shape if isinstance(out, KerasTensor) else [t.shape for t in flat(out)]
+
+
+def run_call(layer: Any, x: Any, training: bool, options: dict[str, Any]) -> tuple[Any, Any]:
+    """The same on arrays of the device: (output, pullback)."""
+    arrays = flat(x)
+    key = (tuple(a.shape[1:] for a in arrays), bool(training), tuple(sorted((n, repr(v)) for n, v in options.items())))
+    if key not in layer.kept_plans:
+        sources = [Source((None, *a.shape[1:]), layer.dtype).output for a in arrays]
+        out = traced_call(layer, (packed(x, sources),), training, options)
+        layer.kept_plans[key] = (out, plan_of(sources, flat(out), training))
+    out, plan = layer.kept_plans[key]
+    run = plan.run(arrays, training)
+
+    def pullback(dy: Any, need_dx: Any = True) -> Any:
+        dx = run.backward(layer.backend, flat(dy), inputs=bool(need_dx))
+        return packed(x, dx)
+
+    return packed(out, run.outputs), pullback
+
+
+def add_loss(loss: Any) -> None:
+    """Add to the loss of the model in whose layer this is called. Raises RuntimeError outside of a layer's `call`."""
+    trace = operation.current()
+    if trace is None:
+        raise RuntimeError("add_loss is called within a layer's call(self, inputs), on what gpunn.ops makes of symbolic tensors.")
+    if isinstance(loss, KerasTensor):
+        trace.losses.append(loss)
+
+
+# ---------------------------------------------------------------------- a function of tensors
+class Traced:
+    """``function(*tensors)``, traced for these shapes and run on arrays of the device. ``shape``: of its result.
+
+    Raises TypeError where it returns no symbolic tensor, and whatever the function raises.
+    """
+
+    def __init__(self, function: Callable[..., Any], shapes: Sequence[Sequence[int | None]], dtype: str):
+        self.backend: Any = None
+        self.rng: Any = None
+        self.dtype = dtype
+        with tracing(self):
+            self.inputs = [Source(shape, dtype).output for shape in shapes]
+            result = function(*self.inputs)
+        if not isinstance(result, KerasTensor):
+            raise TypeError(f"{getattr(function, '__name__', function)}: expected a symbolic tensor. Received: {type(result).__name__}.")
+        self.shape = result.shape
+        self.plan = plan_of(self.inputs, [result])
+
+    @property
+    def recordable(self) -> bool:
+        return self.plan.recordable
+
+    def run(self, ops: Any, arrays: Sequence[Any]) -> tuple[Any, Callable[[Any], list[Any]]]:
+        """-> (result, a function of its gradient -> those of the arrays, None where there is none; it overwrites what it is given)."""
+        self.backend = ops
+        done = self.plan.run(arrays, False)
+
+        def back(dy: Any) -> list[Any]:
+            self.backend = ops
+            return done.backward(ops, [dy], inputs=True)
+
+        return done.outputs[0], back

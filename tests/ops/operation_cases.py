@@ -1,0 +1,103 @@
+"""Operations with arrays for them: a function of tensors, shapes with the batch axis first, and how the numbers are drawn."""
+
+import numpy as np
+
+from gpunn import ops
+
+COLUMN = np.array([[0.5], [-1.0], [2.0]])
+ROW = np.array([0.5, -1.0, 2.0, 1.5])
+ONE = (5, 4)
+
+
+def positive(rng, shape):
+    return rng.uniform(0.3, 2.0, shape)
+
+
+def normal(rng, shape):
+    return rng.standard_normal(shape)
+
+
+def unary(name, draw=normal, **options):
+    return lambda x: getattr(ops, name)(x, **options), [ONE], draw
+
+
+CASES = {
+    **{name: unary(name) for name in (
+        "negative", "absolute", "square", "exp", "expm1", "sin", "cos", "tanh", "erf", "sigmoid", "relu", "selu", "softplus", "silu",
+        "leaky_relu", "elu", "gelu",
+    )},
+    **{name: unary(name, positive) for name in ("sqrt", "rsqrt", "log", "log1p", "reciprocal")},
+    "gelu_exactly": unary("gelu", approximate=False),
+    "plus": (lambda a, b: a + b, [ONE, ONE], normal),
+    "minus_a_row": (lambda a, b: a - b, [ONE, (1, 4)], normal),
+    "times_a_column": (lambda a, b: a * b, [ONE, (5, 1)], normal),
+    "a_column_by_a_row": (lambda a, b: a / b, [(5, 1), (1, 4)], positive),
+    "middle_axes": (lambda a, b: a * b, [(3, 1, 4), (3, 2, 1)], normal),
+    "numbers_on_either_side": (lambda a: 2 - 3 * (1 / (a + 4)) / 2, [ONE], positive),
+    "arrays_on_either_side": (lambda a: ROW - a * COLUMN, [(5, 3, 4)], normal),
+    "squared": (lambda a: ops.sum(a * a) * a + a - a, [ONE], normal),
+    "power": (lambda a, b: a**b, [ONE, ONE], positive),
+    "powers_of_numbers": (lambda a: a**2 + a**3 + a**0.5 + a**1 + a**1.7 + 2**a, [ONE], positive),
+    "maximum": (lambda a, b: ops.maximum(a, b) - ops.minimum(a, 0.1), [ONE, ONE], normal),
+    "mod": (lambda a: ops.mod(a, 0.7), [ONE], normal),
+    "clip": (lambda a: ops.clip(a, -0.5, 0.5) * a, [ONE], normal),
+    "where": (lambda a, b: ops.where(a > b, a * b, b), [ONE, ONE], normal),
+    "truths": (lambda a, b: ops.where((a > 0) & ~(b < 0) | ops.equal(a, b), a, -b), [ONE, ONE], normal),
+    "sum": (lambda a: ops.sum(a * a), [ONE], normal),
+    "sum_of_rows": (lambda a: ops.sum(a * a, axis=-1), [(3, 2, 4)], normal),
+    "sum_of_columns": (lambda a: ops.sum(a * a, axis=0, keepdims=True) * a, [ONE], normal),
+    "sum_of_two_axes": (lambda a: ops.sum(a * a, axis=[0, 2]), [(3, 2, 4)], normal),
+    "mean": (lambda a: ops.mean(ops.square(a), axis=(1, 2)), [(3, 2, 4)], normal),
+    "mean_of_all": (lambda a: ops.mean(a) + a, [ONE], normal),
+    "max": (lambda a: ops.max(a, axis=1) * ops.min(a, axis=1), [ONE], normal),
+    "max_of_all": (lambda a: ops.max(a) * a, [ONE], normal),
+    "max_of_columns": (lambda a: ops.max(a, axis=0), [(5, 2, 3)], normal),
+    "var": (lambda a: ops.var(a, axis=-1) + ops.std(a, axis=-1), [ONE], normal),
+    "norm": (lambda a: ops.norm(a, axis=-1, keepdims=True) + ops.norm(a, ord=1, axis=1, keepdims=True), [ONE], normal),
+    "normalize": (lambda a: ops.normalize(a, axis=-1), [ONE], normal),
+    "logsumexp": (lambda a: ops.logsumexp(a, axis=1), [(3, 4, 2)], normal),
+    "softmax": (lambda a: ops.softmax(a) * ops.log_softmax(a), [ONE], normal),
+    "softmax_of_a_middle_axis": (lambda a: ops.softmax(a, axis=1), [(3, 4, 2)], normal),
+    "prod": (lambda a: ops.prod(a, axis=1), [ONE], normal),
+    "matmul": (lambda a, b: a @ b, [(5, 4), (4, 3)], normal),
+    "matmul_of_sequences": (lambda a: a @ np.eye(4)[:, :2], [(3, 2, 4)], normal),
+    "matmul_by_rows": (lambda a, b: a @ b, [(3, 2, 4), (3, 4, 5)], normal),
+    "matmul_of_heads": (lambda a, b: ops.matmul(a, ops.swapaxes(b, -1, -2)), [(2, 3, 4, 2), (2, 1, 5, 2)], normal),
+    "products_of_rows": (lambda a: a @ ops.transpose(a), [ONE], normal),
+    "by_a_vector": (lambda a: a @ ROW, [ONE], normal),
+    "dot": (lambda a: ops.dot(a, np.outer(ROW, ROW)), [ONE], normal),
+    "tensordot": (lambda a, b: ops.tensordot(a, b, [[2], [1]]), [(3, 2, 4), (5, 4)], normal),
+    "einsum": (lambda a, b: ops.einsum("bik,bjk->bij", a, b), [(3, 2, 4), (3, 5, 4)], normal),
+    "einsum_of_a_weight": (lambda a, b: ops.einsum("abc,cde->abde", a, b), [(3, 2, 4), (4, 2, 3)], normal),
+    "einsum_of_rows": (lambda a, b: ops.einsum("bi,bi->b", a, b), [ONE, ONE], normal),
+    "einsum_of_one": (lambda a: ops.einsum("bij->ji", a), [(3, 2, 4)], normal),
+    "reshape": (lambda a: ops.reshape(a, (-1, 2, 6)) * ops.reshape(a, (ops.shape(a)[0], 2, -1)), [(3, 4, 3)], normal),
+    "transpose": (lambda a: ops.transpose(a, (0, 2, 1)), [(3, 2, 4)], normal),
+    "moved": (lambda a: ops.moveaxis(a, 0, -1), [(3, 2, 4)], normal),
+    "cut": (lambda a: a[:, 1:3, ::-1] * a[..., :1, :] + a[:, None, 0], [(3, 3, 2)], normal),
+    "first_rows": (lambda a: a[:2] * 2, [(3, 2)], normal),
+    "squeezed": (lambda a: ops.squeeze(ops.expand_dims(a, 1), 1) + ops.expand_dims(a, -1)[..., 0], [ONE], normal),
+    "joined": (lambda a, b: ops.concatenate([a, b, a], axis=-1), [ONE, (5, 2)], normal),
+    "joined_along_rows": (lambda a, b: ops.concatenate([a, b], axis=0), [ONE, ONE], normal),
+    "stacked": (lambda a, b: ops.stack([a, b], axis=1) * ops.stack([a, b], axis=1), [ONE, ONE], normal),
+    "split": (lambda a: ops.split(a, 2, axis=-1)[0] * ops.split(a, [2], axis=1)[1], [ONE], normal),
+    "repeated": (lambda a: ops.repeat(a, 3, axis=1) * ops.tile(a, (1, 3)), [ONE], normal),
+    "tiled_rows": (lambda a: ops.tile(a, (2, 1)), [ONE], normal),
+    "taken": (lambda a: ops.take(a, [0, 2, 2], axis=1), [ONE], normal),
+    "flipped": (lambda a: ops.flip(a, axis=1) * ops.roll(a, 1, axis=1), [ONE], normal),
+    "broadcast": (lambda a: ops.broadcast_to(a, (None, 3, 4)), [(5, 1, 4)], normal),
+    "held": (lambda a: ops.stop_gradient(ops.ones_like(a)) * a + ops.zeros_like(a) + ops.full_like(a, 2.0), [ONE], normal),
+    "size": (lambda a: a / ops.cast(ops.size(a), "float64") + ops.cast(ops.shape(a)[0], "float64"), [ONE], normal),
+}
+# without a gradient: against NumPy alone
+PLAIN = {
+    "sign": (lambda a: ops.sign(a) + ops.floor(a) + ops.ceil(a) + ops.round(2 * a), [ONE], normal),
+    "isnan": (lambda a: ops.isnan(ops.log(a)), [ONE], normal),
+    "argmax": (lambda a: ops.argmax(a, axis=-1), [(3, 2, 4)], normal),
+    "argmin": (lambda a: ops.argmin(a, axis=1), [(3, 2, 4)], normal),
+    "one_hot": (lambda a: ops.one_hot(ops.argmax(a, axis=-1), 4), [ONE], normal),
+    "cast": (lambda a: ops.cast(ops.cast(3 * a, "int32"), "float64") + ops.cast(a > 0, "float64"), [ONE], normal),
+    "any": (lambda a: ops.logical_and(ops.any(a > 1, axis=-1), ops.logical_not(ops.all(a > 0, axis=-1))), [ONE], normal),
+    "unlike": (lambda a: (a >= 0) | (a <= -1) & ops.not_equal(a, 0.5), [ONE], normal),
+    "xor": (lambda a: ops.logical_xor(a > 0, a < 1), [ONE], normal),
+}

@@ -1,0 +1,103 @@
+"""Every operation on a device as on NumPy's arrays, and its gradient along a random direction."""
+
+import numpy as np
+import pytest
+from gradient import compare
+from operation_cases import CASES, PLAIN
+
+from gpunn import config, ops
+from gpunn.backend import get_backend
+from gpunn.layers import Dense, Input
+from gpunn.models import Sequential
+from gpunn.ops.tracing import Traced
+
+
+def ran(case, seed, where=None, spoil=1.0):
+    function, shapes, draw = {**CASES, **PLAIN}[case]
+    rng = np.random.default_rng(seed)
+    arrays = [draw(rng, shape) for shape in shapes]
+    batch = [(None if shape[0] == shapes[0][0] and len(shape) >= len(shapes[0]) else shape[0], *shape[1:]) for shape in shapes]
+    traced = Traced(function, batch, "float64")
+    device = get_backend(where)
+
+    def value(*given):
+        return device.to_numpy(traced.run(device, [device.asarray(np.array(a)) for a in given])[0])
+
+    want = np.asarray(function(*arrays))
+    got = value(*arrays)
+    assert got.shape == want.shape
+    assert [n for n in traced.shape if n is not None] == [n for n, m in zip(want.shape, traced.shape, strict=True) if m is not None]
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
+    assert traced.recordable
+    if case in PLAIN:
+        return
+    y, back = traced.run(device, [device.asarray(np.array(a)) for a in arrays])
+    dy = rng.standard_normal(want.shape)
+    gradients = [spoil * device.to_numpy(g) for g in back(device.asarray(dy.copy()).reshape(want.shape))]
+    compare(lambda: float((value(*arrays) * dy).sum()), arrays, gradients, seed, case)
+    del y
+
+
+@pytest.mark.parametrize("case", [*CASES, *PLAIN])
+def test_as_numpy_with_its_gradient(case, float64, either_cpu):
+    for seed in range(2):
+        ran(case, seed)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_check_sees_a_gradient_off_by_a_thousandth(case, float64, cpu):
+    with pytest.raises(AssertionError, match=r"analytic .* numeric"):
+        ran(case, 0, spoil=1.001)
+
+
+@pytest.mark.parametrize("case", [*CASES, *PLAIN])
+def test_on_a_device(case, float64, sim_with):
+    sim_with()
+    ran(case, 0, "sim")
+
+
+def test_ties_share_a_gradient(float64, cpu):
+    ops_of = get_backend()
+    x = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
+    _, back = Traced(lambda a: ops.max(a, axis=1), [(None, 3)], "float64").run(ops_of, [x])
+    np.testing.assert_allclose(back(np.array([2.0, 3.0]))[0], [[0, 1, 1], [1, 1, 1]])
+
+
+def test_arrays_give_arrays():
+    x = np.arange(6.0, dtype=np.float32).reshape(2, 3)
+    assert isinstance(ops.add(x, 1), np.ndarray) and ops.add(x, 1).dtype == np.float32
+    assert ops.convert_to_tensor([1.0, 2.0]).dtype == config.floatx() and ops.convert_to_tensor([1]).dtype == np.int32
+    assert ops.shape(x) == (2, 3) and ops.zeros((2,)).dtype == np.float32 and ops.softmax(x).shape == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda x: ops.sum(x, axis=4), Exception, "axis 4"),
+        (lambda x: ops.squeeze(x, 1), ValueError, r"squeeze: expected axes of length 1. Received: axis=1 of shape \(None, 3\)"),
+        (lambda x: x[x], TypeError, "Expected numbers, slices"),
+        (lambda x: ops.einsum("ii->i", x), ValueError, "a letter stands twice"),
+        (lambda x: ops.einsum("bi,ij", x, x), ValueError, "einsum: expected one or two operands"),
+        (lambda x: ops.argmax(x, axis=0), ValueError, "argmax: expected an axis within a row"),
+        (list, TypeError, "cannot be gone through"),
+        (lambda x: 1 if x > 0 else 0, TypeError, "a graph cannot depend on them"),
+        (lambda x: ops.concatenate([x, x[:, :2]], axis=0), ValueError, "match"),
+    ],
+)
+def test_what_is_wrong_is_said(make, error, message):
+    with pytest.raises(error, match=message):
+        make(Input((3,)))
+
+
+def test_a_model_with_operations_is_recorded(float64, cpu):
+    from gpunn.models import Model
+
+    x = Input((4,))
+    h = Dense(3)(x)
+    model = Model(x, ops.mean(ops.square(h) + 2 * h, axis=-1, keepdims=True))
+    model.compile("sgd", "mse")
+    X = np.random.default_rng(0).standard_normal((20, 4))
+    h = X @ model.get_weights()[0]
+    np.testing.assert_allclose(model.predict(X, verbose=0), (h * h + 2 * h).mean(axis=-1, keepdims=True), rtol=1e-9)
+    assert "Nodes:" in model.explain(print_fn=str)
+    assert isinstance(model, Model) and not isinstance(model, Sequential)
