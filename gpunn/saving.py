@@ -21,10 +21,8 @@ __all__ = [
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
-    """`Model.load_weights` as a function. Raises ValueError for ``skip_mismatch=True``: all weights fit, or none is read."""
-    if skip_mismatch:
-        raise ValueError("load_weights: weights of other shapes are never skipped. Received: skip_mismatch=True.")
-    model.load_weights(filepath)
+    """`Model.load_weights` as a function."""
+    model.load_weights(filepath, skip_mismatch)
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:

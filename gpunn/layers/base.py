@@ -76,6 +76,12 @@ class Parameter:
             raise ValueError(f"Cannot assign to {self.name}: expected shape {self.shape}. Received: {values.shape}.")
         self.backend.write(self.value, values.astype(self.value.dtype))
 
+    def assign_add(self, values: Any) -> None:
+        self.assign(self.numpy() + np.asarray(values))
+
+    def assign_sub(self, values: Any) -> None:
+        self.assign(self.numpy() - np.asarray(values))
+
     def __repr__(self) -> str:
         return f"<Parameter {self.name} {self.shape}>"
 
@@ -127,6 +133,7 @@ class Layer(Connected):
     recordable = False
     supports_masking = False  # else a mask of steps ends here
     takes_mask = False  # whether it is called as forward(x, training, mask=mask)
+    input_spec: Any = None  # see `InputSpec`
 
     def __init__(
         self, name: str | None = None, trainable: bool = True, dtype: Any = None, input_shape: Any = None, input_dim: int | None = None,

@@ -19,10 +19,11 @@ from gpunn.models.kept import Kept
 from gpunn.models.storage import Storage
 from gpunn.results import dressed
 from gpunn.training import data
+from gpunn.training.old_calls import OldCalls
 from gpunn.training.trainer import Trainer
 
 
-class Model(Graph, Trainer, Kept, Layer):
+class Model(Graph, Trainer, OldCalls, Kept, Layer):
     """A model: ``Model(inputs=..., outputs=...)``, of symbolic tensors, each alone or in a list or a dict, or a class of the user's.
 
     A class of the user's makes its layers in ``__init__``, as attributes, and gives ``call(self, x)`` or ``call(self, x, training)``, which
@@ -233,9 +234,11 @@ class Model(Graph, Trainer, Kept, Layer):
             raise ValueError(f"Model {self.name!r} is not built: call build(), fit() or give an Input before `{what}()`.")
 
     # ------------------------------------------------------------------ saying what it is
-    def summary(self, line_length: int | None = None, print_fn: Any = None, expand_nested: bool = False) -> None:
+    def summary(
+        self, line_length: int | None = None, positions: Any = None, print_fn: Any = None, expand_nested: bool = False
+    ) -> None:
         """Print a table of the layers: output shape, parameters, what they are connected to, totals; with `expand_nested` those of models
-        within."""
+        within. `positions` of the columns are the table's own."""
         from gpunn.models.describe import summary
 
         (print_fn or print)(summary(self, line_length, expand_nested))

@@ -106,6 +106,8 @@ def test_a_scope():
         assert layer.kernel_regularizer is one["small"] and layer.activation.name == "leaky_relu"
     with pytest.raises(ValueError, match="Unknown activation: 'leak'"):
         layers.Dense(2, activation="leak")
+    with saving.custom_object_scope({"relu": gpunn.activations.tanh}):  # before the library's own
+        assert layers.Dense(2, activation="relu").activation.name == "tanh"
     gpunn.utils.get_custom_objects().update(two)
     assert layers.Dense(2, activation="leak").activation.name == "leaky_relu"
 
