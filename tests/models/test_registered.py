@@ -174,6 +174,8 @@ def test_code_in_a_configuration_is_not_run():
     entry = {"module": "keras.layers", "class_name": "Lambda", "config": {"function": {"class_name": "__lambda__", "config": {}}}}
     with pytest.raises(ValueError, match="__lambda__"):
         saving.deserialize_keras_object(entry)
+    with pytest.raises(ValueError, match="expected an array of numbers"):
+        saving.deserialize_keras_object({"class_name": "__numpy__", "config": {"value": [1], "dtype": "object"}})
     with pytest.raises(ValueError, match="Unknown class"):
         saving.deserialize_keras_object({"module": "os", "class_name": "system", "config": {}})
 
