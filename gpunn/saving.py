@@ -21,10 +21,8 @@ __all__ = [
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
-    """`Model.load_weights` as a function. Raises ValueError for ``skip_mismatch=True``: all weights fit, or none is read."""
-    if skip_mismatch:
-        raise ValueError("load_weights: weights of other shapes are never skipped. Received: skip_mismatch=True.")
-    model.load_weights(filepath)
+    """`Model.load_weights` as a function."""
+    model.load_weights(filepath, skip_mismatch)
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True) -> None:
@@ -125,8 +123,8 @@ def deserialize_keras_object(config: Any, custom_objects: dict[str, Any] | None 
         return config
     if "class_name" not in config:
         return {name: deserialize_keras_object(v, custom_objects) for name, v in config.items()}
-    if config["class_name"] == "__numpy__":
-        return np.array(config["config"]["value"], config["config"]["dtype"])
+    if config["class_name"] in ("__numpy__", "__tensor__"):
+        return keras_json.array_of(config["config"])
     if config["class_name"] == "function":
         name = str(config["config"])
         return lookup.find("function", name, _FUNCTIONS | (custom_objects or {}))

@@ -49,6 +49,12 @@ def set_memory_growth(device: Any, enable: bool) -> None:
     """Nothing to do: gpunn takes device memory as it needs it."""
 
 
+def set_visible_devices(devices: Any, device_type: str | None = None) -> None:
+    """No GPU among them: models are made on the CPU from now on. Anything else changes nothing."""
+    if device_type == "GPU" and not devices:
+        gpunn.backend.set_backend("cpu")
+
+
 @contextlib.contextmanager
 def device(name: str) -> Iterator[None]:
     """``with tf.device("/GPU:0"):`` models made inside live there. Raises ValueError for what is neither a CPU nor the first GPU."""

@@ -22,15 +22,22 @@ class Place:
 
 
 _TOP = Place(names={
-    "__version__": "gpunn.compat.versions:KERAS",
+    "__version__": "gpunn.compat.versions:KERAS", "version": "gpunn.compat.versions:version",
     "Input": "gpunn.models:Input", "Model": "gpunn.models:Model", "Sequential": "gpunn.models:Sequential",
     "KerasTensor": "gpunn.layers:KerasTensor", "Layer": "gpunn.layers:Layer", "Initializer": "gpunn.initializers:Initializer",
     "Loss": "gpunn.losses:Loss",
     "Metric": "gpunn.metrics:Metric", "Optimizer": "gpunn.optimizers:Optimizer",
 })
 _SETTINGS = ("backend", "epsilon", "floatx", "image_data_format", "set_epsilon", "set_floatx", "set_image_data_format")
-_BACKEND = Place("gpunn.compat.keras_backend", {name: f"gpunn.config:{name}" for name in _SETTINGS})
+_BACKEND = Place("gpunn.compat.keras_backend", {
+    **{name: f"gpunn.config:{name}" for name in _SETTINGS},
+    **{name: f"gpunn.compat.keras2:{name}" for name in ("image_dim_ordering", "set_image_dim_ordering")},
+})
 _UTILS = Place("gpunn.utils", {"clear_session": "gpunn.compat.keras_backend:clear_session"})
+_INITIALIZERS = Place("gpunn.initializers", {
+    "normal": "gpunn.initializers:RandomNormal", "one": "gpunn.initializers:Ones", "uniform": "gpunn.initializers:RandomUniform",
+    "zero": "gpunn.initializers:Zeros",
+})
 _OLD_UTILS = replace(_UTILS, old=True)
 
 # Where Keras 1 and 2 kept families of layers; each has all layers here.
@@ -50,21 +57,25 @@ KERAS: dict[str, Place] = {
     "datasets": Place(),
     "datasets.fashion_mnist": Place("gpunn.datasets.fashion_mnist"),
     "datasets.mnist": Place("gpunn.datasets.mnist"),
-    "engine": Place(old=True),
+    "engine": Place("gpunn.layers", {"Model": "gpunn.models:Model"}, old=True),
     "engine.topology": Place("gpunn.layers", old=True),
     "engine.training": Place("gpunn.models", old=True),
-    "initializations": Place("gpunn.initializers", old=True),
-    "initializers": Place("gpunn.initializers"),
+    "initializations": replace(_INITIALIZERS, old=True),
+    "initializers": _INITIALIZERS,
     "layers": Place("gpunn.layers"),
     **{f"layers.{family}": Place("gpunn.layers", old=True) for family in _LAYER_FAMILIES},
-    "losses": Place("gpunn.losses"),
+    "layers.experimental": Place(old=True),
+    "layers.experimental.preprocessing": Place("gpunn.layers", old=True),
+    "losses": Place("gpunn.losses", {"Reduction": "gpunn.compat.keras2:Reduction"}),
     "metrics": Place("gpunn.metrics"),
-    "models": Place("gpunn.models"),
+    "models": Place("gpunn.models", {"model_from_config": "gpunn.saving:deserialize_keras_object"}),
     "objectives": Place("gpunn.losses", old=True),
     "optimizers": Place("gpunn.optimizers"),
     "optimizers.legacy": Place("gpunn.optimizers.legacy", old=True),
     "optimizers.schedules": Place("gpunn.optimizers.schedules"),
-    "preprocessing": Place("gpunn.preprocessing"),
+    "preprocessing": Place("gpunn.preprocessing", {
+        name: f"gpunn.utils:{name}" for name in ("image_dataset_from_directory", "timeseries_dataset_from_array")
+    }),
     "preprocessing.image": Place("gpunn.preprocessing.image"),
     "preprocessing.sequence": Place("gpunn.preprocessing.sequence"),
     "preprocessing.text": Place("gpunn.preprocessing.text"),
@@ -73,7 +84,9 @@ KERAS: dict[str, Place] = {
     "utils": _UTILS,
     "wrappers": Place(old=True),
     "wrappers.scikit_learn": Place("gpunn.compat.wrappers", old=True),
+    "utils.data_utils": _OLD_UTILS,
     "utils.generic_utils": _OLD_UTILS,
+    "utils.layer_utils": Place("gpunn.compat.keras_backend", only=("count_params",), old=True),
     "utils.np_utils": _OLD_UTILS,
     "utils.vis_utils": _OLD_UTILS,
 }
@@ -93,26 +106,35 @@ _LOGGING = Place(names={
 _TENSORFLOW: dict[str, Place] = {
     "": Place(names={"__version__": "gpunn.compat.versions:TENSORFLOW", **_tensorflow(
         "device", "executing_eagerly", "float32", "float64", "function", "get_logger", "int32", "int64", "string", "uint8",
+        set_random_seed="set_seed",
     ).names}),
     "autograph": _tensorflow(set_verbosity="nothing"),
     "compat": Place(),
-    "compat.v1": _tensorflow("get_logger", set_random_seed="set_seed", enable_eager_execution="nothing", enable_v2_behavior="nothing"),
+    "compat.v1": _tensorflow(
+        "get_logger", set_random_seed="set_seed", enable_eager_execution="nothing", enable_v2_behavior="nothing",
+        disable_eager_execution="nothing", disable_v2_behavior="nothing",
+    ),
     "compat.v1.logging": _LOGGING,
     "config": _tensorflow(
-        "list_physical_devices", list_logical_devices="list_physical_devices", run_functions_eagerly="nothing",
-        set_soft_device_placement="nothing",
+        "list_physical_devices", "set_visible_devices", list_logical_devices="list_physical_devices",
+        run_functions_eagerly="nothing", set_soft_device_placement="nothing",
     ),
-    "config.experimental": _tensorflow("list_physical_devices", "set_memory_growth"),
+    "config.experimental": _tensorflow("list_physical_devices", "set_memory_growth", list_logical_devices="list_physical_devices"),
+    "config.optimizer": _tensorflow(set_jit="nothing"),
+    "config.threading": _tensorflow(set_inter_op_parallelism_threads="nothing", set_intra_op_parallelism_threads="nothing"),
+    "debugging": _tensorflow(set_log_device_placement="nothing"),
     "data": Place("gpunn.utils.dataset"),
     "data.experimental": Place("gpunn.utils.dataset", only=("AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY")),
     "initializers": KERAS["initializers"],
+    "logging": replace(_LOGGING, old=True),
     "losses": KERAS["losses"],
     "metrics": KERAS["metrics"],
     "nn": KERAS["activations"],
     "optimizers": KERAS["optimizers"],
     "python": Place(old=True),
     "random": _tensorflow("set_seed"),
-    "test": _tensorflow("gpu_device_name", "is_built_with_cuda", "is_gpu_available"),
+    "test": _tensorflow("gpu_device_name", "is_built_with_cuda", "is_gpu_available", is_built_with_gpu_support="is_built_with_cuda"),
+    "version": Place(names={"VERSION": "gpunn.compat.versions:TENSORFLOW"}),
 }
 
 NETWORKS = "sklearn.neural_network"

@@ -89,6 +89,12 @@ class Parameter(Operators):
             raise ValueError(f"Cannot assign to {self.name}: expected shape {self.shape}. Received: {values.shape}.")
         self.backend.write(self.value, values.astype(self.value.dtype))
 
+    def assign_add(self, values: Any) -> None:
+        self.assign(self.numpy() + np.asarray(values))
+
+    def assign_sub(self, values: Any) -> None:
+        self.assign(self.numpy() - np.asarray(values))
+
     def __repr__(self) -> str:
         return f"<Parameter {self.name} {self.shape}>"
 
@@ -144,6 +150,7 @@ class Layer(Connected):
     recordable = False
     supports_masking = False  # else a mask of steps ends here
     takes_mask = False  # whether it is called as forward(x, training, mask=mask)
+    input_spec: Any = None  # see `InputSpec`
 
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)
@@ -183,7 +190,7 @@ class Layer(Connected):
             return shape_of_call(self, input_shape)
         return input_shape
 
-    def forward(self, x: Any, training: bool = False, **options: Any) -> tuple[Any, Pullback]:
+    def forward(self, x: Any, training: bool = False, *more: Any, **options: Any) -> tuple[Any, Pullback]:
         if self.traced:
             from gpunn.ops.tracing import run_call  # operations are layers
 

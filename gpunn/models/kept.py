@@ -8,17 +8,18 @@ class Kept:
 
     name: str
 
-    def save(self, path: Any, overwrite: bool = True, include_optimizer: bool = True) -> None:
+    def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, save_format: Any = None) -> None:
         """Write architecture, weights and optimizer state to one file; `gpunn.models.load_model` reads it.
 
         The suffix says the format: ``.keras`` and ``.h5`` are Keras 3's, which it loads (they need h5py: ``pip install "gpunn[hdf5]"``);
-        any other is gpunn's own, an .npz archive. Raises ValueError for a file that is there where `overwrite` is False.
+        any other is gpunn's own, an .npz archive; Keras 2's `save_format` changes nothing.
+        Raises ValueError for a file that is there where `overwrite` is False.
         """
         from gpunn.models.saving import save
 
-        save(self, path, overwrite, include_optimizer)
+        save(self, filepath, overwrite, include_optimizer)
 
-    def save_weights(self, path: Any, overwrite: bool = True) -> None:
+    def save_weights(self, filepath: Any, overwrite: bool = True, save_format: Any = None) -> None:
         """Write the weights, and the state of the optimizer where the model is compiled, to one file; `load_weights` reads it.
 
         The suffix says the format: ``.weights.h5`` is Keras 3's; ``.h5``, Keras 2's, and ``.safetensors`` hold weights alone; any other is
@@ -26,18 +27,21 @@ class Kept:
         """
         from gpunn.models.state import save_weights
 
-        save_weights(self, path, overwrite)
+        save_weights(self, filepath, overwrite)
 
-    def load_weights(self, path: Any) -> None:
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False) -> None:
         """Read the weights (and the optimizer's state) that `save_weights` or Keras 3 wrote, or those of a whole .keras file; of another
         whole model's file the weights alone.
 
         Raises FileNotFoundError for no file; ValueError, changing nothing, for one that is not whole or has weights of other shapes. Warns
-        where the file holds the state of another kind of optimizer, which stays out.
+        where the file holds the state of another kind of optimizer, which stays out. `skip_mismatch` and `by_name` must be False.
         """
+        for name, asked in (("skip_mismatch", skip_mismatch), ("by_name", by_name)):
+            if asked:
+                raise ValueError(f"load_weights reads all weights, in the model's order. Expected {name}=False. Received: {asked!r}.")
         from gpunn.models.state import load_weights
 
-        load_weights(self, path)
+        load_weights(self, filepath)
 
     def export(self, path: Any, format: str = "onnx") -> None:
         """Write the model as ONNX, for inference elsewhere, with any number of rows (``pip install "gpunn[onnx]"``).

@@ -221,9 +221,11 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
             raise ValueError(f"Model {self.name!r} is not built: call build(), fit() or give an Input before `{what}()`.")
 
     # ------------------------------------------------------------------ saying what it is
-    def summary(self, line_length: int | None = None, print_fn: Any = None, expand_nested: bool = False) -> None:
+    def summary(
+        self, line_length: int | None = None, positions: Any = None, print_fn: Any = None, expand_nested: bool = False
+    ) -> None:
         """Print a table of the layers: output shape, parameters, what they are connected to, totals; with `expand_nested` those of models
-        within."""
+        within. `positions` of the columns are the table's own."""
         from gpunn.models.describe import summary
 
         (print_fn or print)(summary(self, line_length, expand_nested))

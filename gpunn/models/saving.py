@@ -69,7 +69,9 @@ def describe(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
     return config
 
 
-def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True) -> Any:
+def load_model(
+    filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
+) -> Any:
     """The model in a file that `Model.save` or Keras 3 wrote (.keras, .h5), ready to go on training where it was.
 
     Which format it is, the file itself says. `custom_objects`: classes and functions of the user's by name. Code in a file is never run,
@@ -77,7 +79,7 @@ def load_model(path: Any, custom_objects: dict[str, Any] | None = None, compile:
     Raises FileNotFoundError for no file, ValueError for one that is not a whole model, or holds an unknown layer class, ImportError naming
     the extra that a format needs.
     """
-    path = pathlib.Path(path)
+    path = pathlib.Path(filepath)
     kind = kinds.of_file(path, "model")
     with told(path), READERS[kind](path) as source:
         config = source.model_config(custom_objects)

@@ -9,9 +9,10 @@ from gpunn.layers.names import fresh_name
 from gpunn.layers.open_shapes import fits, shapes_out
 from gpunn.models.configuration import described, made, sharing
 from gpunn.models.model import Model
+from gpunn.training.old_calls import OldPredictions
 
 
-class Sequential(Model):
+class Sequential(OldPredictions, Model):
     """A stack of layers, given as a list or by `add`.
 
     With an `Input` (or ``input_shape=``, ``input_dim=`` on the first layer) weights are made at once; without, at the first data.

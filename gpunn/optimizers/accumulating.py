@@ -5,7 +5,7 @@ from typing import Any, Unpack
 from gpunn.kernels import optimizers as kernels
 from gpunn.kernels.record import Kernel
 from gpunn.optimizers.base import Common, Optimizer
-from gpunn.optimizers.checks import number, share
+from gpunn.optimizers.checks import number, share, smallest
 from gpunn.optimizers.recording import Step
 
 
@@ -18,11 +18,11 @@ class Adagrad(Optimizer):
     slots = ("accumulator",)
 
     def __init__(
-        self, learning_rate: Any = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7, **common: Unpack[Common]
+        self, learning_rate: Any = 0.001, initial_accumulator_value: float = 0.1, epsilon: float | None = 1e-7, **common: Unpack[Common]
     ):
         super().__init__(learning_rate, **common)
         self.initial_accumulator_value = number("initial_accumulator_value", initial_accumulator_value, "Adagrad")
-        self.epsilon = number("epsilon", epsilon, "Adagrad")
+        self.epsilon = smallest(epsilon, "Adagrad")
 
     @property
     def kernel(self) -> Kernel:
@@ -46,9 +46,9 @@ class Adadelta(Optimizer):
 
     slots = ("accumulated_grad", "accumulated_delta_var")
 
-    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float = 1e-7, **common: Unpack[Common]):
+    def __init__(self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float | None = 1e-7, **common: Unpack[Common]):
         super().__init__(learning_rate, **common)
-        self.rho, self.epsilon = share("rho", rho, "Adadelta", closed=True), number("epsilon", epsilon, "Adadelta")
+        self.rho, self.epsilon = share("rho", rho, "Adadelta", closed=True), smallest(epsilon, "Adadelta")
 
     @property
     def kernel(self) -> Kernel:
@@ -70,12 +70,12 @@ class RMSprop(Optimizer):
     """
 
     def __init__(
-        self, learning_rate: Any = 0.001, rho: float = 0.9, momentum: float = 0.0, epsilon: float = 1e-7, centered: bool = False,
+        self, learning_rate: Any = 0.001, rho: float = 0.9, momentum: float = 0.0, epsilon: float | None = 1e-7, centered: bool = False,
         **common: Unpack[Common],
     ):
         super().__init__(learning_rate, **common)
         self.rho, self.momentum = share("rho", rho, "RMSprop", closed=True), number("momentum", momentum, "RMSprop")
-        self.epsilon, self.centered = number("epsilon", epsilon, "RMSprop"), bool(centered)
+        self.epsilon, self.centered = smallest(epsilon, "RMSprop"), bool(centered)
         self.slots = ("velocity", *(("momentum",) if self.momentum else ()), *(("average_gradient",) if centered else ()))
 
     @property

@@ -6,7 +6,7 @@ from gpunn.kernels import optimizers as kernels
 from gpunn.kernels import segments
 from gpunn.kernels.record import Kernel
 from gpunn.optimizers.base import Common, NotDecay, Optimizer
-from gpunn.optimizers.checks import number, share
+from gpunn.optimizers.checks import share, smallest
 from gpunn.optimizers.recording import Step
 
 
@@ -16,12 +16,12 @@ class _Moments(Optimizer):
     slots = ("momentum", "velocity")
 
     def __init__(
-        self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7, **common: Unpack[Common]
+        self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float | None = 1e-7, **common: Unpack[Common]
     ):
         super().__init__(learning_rate, **common)
         kind = type(self).__name__
         self.beta_1, self.beta_2 = share("beta_1", beta_1, kind), share("beta_2", beta_2, kind)
-        self.epsilon = number("epsilon", epsilon, kind)
+        self.epsilon = smallest(epsilon, kind)
 
     def moments(self) -> dict[str, Any]:
         """Operands that they all take."""
@@ -40,7 +40,7 @@ class Adam(_Moments):
     """
 
     def __init__(
-        self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7, amsgrad: bool = False,
+        self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float | None = 1e-7, amsgrad: bool = False,
         **common: Unpack[Common],
     ):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, **common)
@@ -64,8 +64,8 @@ class AdamW(Adam):
     """Adam with weight decay (Loshchilov & Hutter 2019). Raises ValueError for weight_decay=None."""
 
     def __init__(
-        self, learning_rate: Any = 0.001, weight_decay: float = 0.004, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-7,
-        amsgrad: bool = False, **common: Unpack[NotDecay],
+        self, learning_rate: Any = 0.001, weight_decay: float = 0.004, beta_1: float = 0.9, beta_2: float = 0.999,
+        epsilon: float | None = 1e-7, amsgrad: bool = False, **common: Unpack[NotDecay],
     ):
         if weight_decay is None:
             raise ValueError("AdamW: weight_decay must be a number. Received: weight_decay=None.")

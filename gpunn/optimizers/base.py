@@ -11,7 +11,7 @@ from gpunn.kernels.record import REGISTRY, Kernel
 from gpunn.optimizers import recording
 from gpunn.optimizers.checks import number, positive, share, whole
 from gpunn.optimizers.decay import Exclusion
-from gpunn.optimizers.rate import Rate, schedule_of, value_of
+from gpunn.optimizers.rate import Count, Rate, schedule_of, value_of
 from gpunn.optimizers.schedules import deserialize, serialize
 from gpunn.optimizers.state import State
 
@@ -133,9 +133,9 @@ class Optimizer(State):
         return 0 if self.step is None else int(self._ops.to_numpy(self.step)[0])
 
     @property
-    def iterations(self) -> int:
+    def iterations(self) -> Count:
         """Updates so far (a read from the device): steps, or fewer where gradients are accumulated."""
-        return self.steps // (self.gradient_accumulation_steps or 1)
+        return Count(self.steps // (self.gradient_accumulation_steps or 1))
 
     def scale_loss(self, loss: Any) -> Any:
         """The loss times ``loss_scale_factor``."""

@@ -12,6 +12,11 @@ def number(name: str, value: Any, where: str) -> float:
     return float(value)
 
 
+def smallest(epsilon: Any, where: str) -> float:
+    """What keeps a divisor from zero; None, as Keras 2 wrote it, means 1e-7."""
+    return 1e-7 if epsilon is None else number("epsilon", epsilon, where)
+
+
 def positive(name: str, value: Any, where: str) -> float:
     """A finite number above 0."""
     if number(name, value, where) == 0:

@@ -59,6 +59,16 @@ class Value(float):
         return float, (float(self),)
 
 
+class Count(int):
+    """A number of updates that course code may also treat as Keras's variable."""
+
+    def numpy(self) -> np.int64:
+        return np.int64(self)
+
+    def __reduce__(self) -> Any:
+        return int, (int(self),)
+
+
 def value_of(optimizer: Any, rate: float) -> Value:
     value = Value(rate)
     value.optimizer = optimizer

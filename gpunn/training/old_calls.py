@@ -8,27 +8,12 @@ _WORKERS = ("max_queue_size", "max_q_size", "nb_worker", "pickle_safe", "use_mul
 
 
 class OldCalls:
-    """`predict_classes`, `predict_proba` and the ``*_generator`` calls of Keras 1 and 2, for a model that has `fit` and its kin."""
+    """The ``*_generator`` calls of Keras 1 and 2, and `reset_states`, for a model that has `fit` and its kin."""
 
-    layers: Any
     fit: Any
     evaluate: Any
     predict: Any
-
-    def reset_states(self) -> None:
-        """Begin with a state of zeros in every stateful layer."""
-        for layer in self.layers:
-            if hasattr(layer, "reset_states"):
-                layer.reset_states()
-
-    def predict_proba(self, x: Any, batch_size: int | None = None, verbose: Any = 0) -> np.ndarray:
-        """`predict`."""
-        return self.predict(x, batch_size=batch_size, verbose=verbose)
-
-    def predict_classes(self, x: Any, batch_size: int | None = None, verbose: Any = 0) -> np.ndarray:
-        """The class of each row: the largest of several outputs, shape (rows,); whether a single one exceeds 0.5, shape (rows, 1)."""
-        p = self.predict(x, batch_size=batch_size, verbose=verbose)
-        return p.argmax(axis=-1) if p.shape[-1] > 1 else (p > 0.5).astype("int32")
+    leaves: Any
 
     def fit_generator(self, generator: Any, steps_per_epoch: float | None = None, epochs: int = 1, **named: Any) -> Any:
         """`fit` with a generator as `x`."""
@@ -41,6 +26,27 @@ class OldCalls:
     def predict_generator(self, generator: Any, steps: float | None = None, **named: Any) -> Any:
         """`predict` with a generator as `x`."""
         return self.predict(generator, steps=steps, **_without(named))
+
+    def reset_states(self) -> None:
+        """Stateful layers begin the next batch with states of zeros."""
+        for layer in self.leaves:
+            if hasattr(layer, "reset_state"):
+                layer.reset_state()
+
+
+class OldPredictions:
+    """`predict_classes` and `predict_proba` of a `Sequential`."""
+
+    predict: Any
+
+    def predict_proba(self, x: Any, batch_size: int | None = None, verbose: Any = 0) -> np.ndarray:
+        """`predict`."""
+        return self.predict(x, batch_size=batch_size, verbose=verbose)
+
+    def predict_classes(self, x: Any, batch_size: int | None = None, verbose: Any = 0) -> np.ndarray:
+        """The class of each row: the largest of several outputs, shape (rows,); whether a single one exceeds 0.5, shape (rows, 1)."""
+        p = self.predict(x, batch_size=batch_size, verbose=verbose)
+        return p.argmax(axis=-1) if p.shape[-1] > 1 else (p > 0.5).astype("int32")
 
 
 def _without(named: dict[str, Any]) -> dict[str, Any]:

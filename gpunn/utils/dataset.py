@@ -9,26 +9,11 @@ import numpy as np
 
 from gpunn import random
 from gpunn.results import dressed
+from gpunn.utils.structures import first_leaf, mapped
 
 __all__ = ["AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY", "Dataset"]
 AUTOTUNE, INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = -1, -1, -2
 Items = Callable[[], Iterator[Any]]
-
-
-def mapped(function: Callable[..., Any], *structures: Any) -> Any:
-    """A function of the arrays in tuples and dicts, of several alike side by side."""
-    first = structures[0]
-    if isinstance(first, tuple):
-        return tuple(mapped(function, *parts) for parts in zip(*structures, strict=True))
-    if isinstance(first, dict):
-        return {key: mapped(function, *(s[key] for s in structures)) for key in first}
-    return function(*structures)
-
-
-def first_leaf(structure: Any) -> Any:
-    while isinstance(structure, (tuple, dict)):
-        structure = next(iter(structure.values() if isinstance(structure, dict) else structure))
-    return structure
 
 
 class Dataset:

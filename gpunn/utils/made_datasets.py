@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from gpunn import random
-from gpunn.utils.dataset import Dataset, mapped
+from gpunn.utils.dataset import Dataset
+from gpunn.utils.structures import mapped
 
 
 def timeseries_dataset_from_array(
@@ -56,11 +57,9 @@ def split_dataset(
     """
     if isinstance(dataset, (np.ndarray, tuple, list, dict)):
         arrays = mapped(np.asarray, tuple(dataset) if isinstance(dataset, list) else dataset)
-        whole = Dataset.from_tensor_slices(arrays)
     else:
-        whole = Dataset.from_tensor_slices(_gathered(dataset))
-        arrays = whole._arrays
-    n = len(whole)
+        arrays = _gathered(dataset)
+    n = len(Dataset.from_tensor_slices(arrays))
     left, right = (_rows(name, size, n) for name, size in (("left_size", left_size), ("right_size", right_size)))
     if left is None and right is None:
         raise ValueError("split_dataset: expected left_size, right_size or both. Received: None.")
@@ -69,14 +68,17 @@ def split_dataset(
     if left + right > n or left < 1 or right < 1:
         raise ValueError(f"split_dataset: the parts must have rows, and {n} together at most. Received: {left} and {right}.")
     order = np.random.default_rng(random.current_seed() if seed is None else seed).permutation(n) if shuffle else np.arange(n)
-    parts = order[:left], order[n - right :]
-    return tuple(Dataset.from_tensor_slices(mapped(lambda a: a[part], arrays)) for part in parts)  # type: ignore[return-value]  # noqa: B023
+
+    def part(rows: np.ndarray) -> Dataset:
+        return Dataset.from_tensor_slices(mapped(lambda a: a[rows], arrays))
+
+    return part(order[:left]), part(order[n - right :])
 
 
 def _gathered(dataset: Any) -> Any:
-    elements = [tuple(e) if isinstance(e, list) else e for e in (dataset[i] for i in range(len(dataset)))] if hasattr(
-        dataset, "__getitem__"
-    ) else list(dataset)
+    """The elements of a data set as arrays. Raises ValueError where there are none."""
+    given = (dataset[i] for i in range(len(dataset))) if hasattr(dataset, "__getitem__") else dataset
+    elements = [tuple(e) if isinstance(e, list) else e for e in given]
     if not elements:
         raise ValueError("split_dataset: expected a data set with elements. Received: an empty one.")
     return mapped(lambda *rows: np.stack([np.asarray(r) for r in rows]), *elements)

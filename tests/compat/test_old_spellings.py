@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+import gpunn
 from gpunn import layers
 from gpunn.layers.spelling import old_names
 from gpunn.models import Sequential
+from gpunn.preprocessing.sequence import TimeseriesGenerator
 from gpunn.utils import to_categorical
 
 pytestmark = pytest.mark.usefixtures("cpu")
@@ -97,3 +99,110 @@ def test_generator_calls():
     expected = float(np.mean((model.predict(x, verbose=0) - x[:, :1]) ** 2))
     assert model.evaluate_generator(batches(), steps=3, verbose=0) == pytest.approx(expected, rel=1e-5)
     np.testing.assert_allclose(model.predict_generator((x[i : i + 4] for i in (0, 4, 8)), steps=3, workers=1), model.predict(x), rtol=1e-6)
+
+
+def test_every_model_has_the_calls_of_old():
+    tensor = gpunn.Input((2,))
+    model = gpunn.Model(tensor, layers.Dense(1)(tensor))
+    model.compile("sgd", "mse")
+    x = np.ones((4, 2), "float32")
+    assert len(model.fit_generator(iter([(x, x[:, :1])]), verbose=0).history["loss"]) == 1
+    assert model.predict_generator(iter([x])).shape == (4, 1) and not hasattr(model, "predict_classes")
+
+
+def test_stateful_models_begin_anew():
+    model = Sequential([layers.LSTM(3, stateful=True, batch_input_shape=(2, 4, 1)), layers.Dense(1)])
+    x = np.ones((2, 4, 1), "float32")
+    first, second = model.predict(x, verbose=0), model.predict(x, verbose=0)
+    model.reset_states()
+    np.testing.assert_array_equal(model.predict(x, verbose=0), first)
+    assert (first != second).all()
+
+
+def test_no_epsilon():
+    """Keras 2's None stands for 1e-7."""
+    for name in ("Adam", "Nadam", "RMSprop", "Adagrad", "Adadelta"):
+        kind = getattr(gpunn.optimizers, name)
+        assert kind(epsilon=None).epsilon == 1e-7 == kind().epsilon
+    adam = gpunn.optimizers.Adam(lr=0.001, beta_1=0.9, beta_2=0.999, epsilon=None, decay=0.0, amsgrad=False)
+    assert adam.iterations.numpy() == 0 and adam.iterations == 0
+
+
+def test_files(tmp_path):
+    model = Sequential([layers.Dense(1, input_dim=2)])
+    model.save(filepath=tmp_path / "m.npz", save_format="tf")
+    model.save_weights(filepath=tmp_path / "w.npz", save_format="h5")
+    other = gpunn.models.load_model(filepath=tmp_path / "m.npz")
+    other.load_weights(filepath=tmp_path / "w.npz", by_name=False)
+    for name in ("by_name", "skip_mismatch"):
+        with pytest.raises(ValueError, match=f"Expected {name}=False"):
+            other.load_weights(tmp_path / "w.npz", **{name: True})
+    model.summary(None, None, lambda text: None)
+
+
+def test_parameters():
+    layer = layers.Dense(1, input_dim=2)
+    Sequential([layer])
+    layer.bias.assign_add([2.0])
+    layer.bias.assign_sub([0.5])
+    assert layer.bias.numpy().tolist() == [1.5] and layer.input_spec is None
+
+
+PATHS = [
+    "from keras.engine import InputSpec, Layer, Model", "from keras.utils.data_utils import Sequence, get_file",
+    "from keras.utils.layer_utils import count_params", "from keras.models import model_from_config",
+    "from keras.initializers import normal, one, uniform, zero", "from keras.losses import Reduction; assert Reduction.SUM == 'sum'",
+    "from tensorflow.keras.layers.experimental.preprocessing import Normalization, RandomFlip",
+    "from keras.preprocessing import image_dataset_from_directory, timeseries_dataset_from_array",
+    "import keras; assert keras.version() == keras.__version__",
+    "import tensorflow as tf; tf.compat.v1.disable_eager_execution(); tf.compat.v1.disable_v2_behavior(); tf.set_random_seed(1)",
+    "import tensorflow as tf; tf.logging.set_verbosity(tf.logging.ERROR); tf.config.threading.set_intra_op_parallelism_threads(2)",
+    "import tensorflow as tf; tf.config.optimizer.set_jit(True); tf.debugging.set_log_device_placement(False)",
+    "import tensorflow as tf; assert tf.version.VERSION == tf.__version__ and tf.test.is_built_with_gpu_support()",
+    "import tensorflow as tf; tf.config.set_visible_devices([], 'GPU'); tf.config.experimental.list_logical_devices('GPU')",
+]
+
+
+@pytest.mark.parametrize("code", PATHS)
+def test_paths(code):
+    with gpunn.compat.install():
+        exec(code, {})
+
+
+def test_orders_of_axes():
+    from gpunn.compat import keras2
+
+    keras2.set_image_dim_ordering("tf")
+    assert keras2.image_dim_ordering() == "tf"
+    with pytest.raises(ValueError, match="'channels_last'"):
+        keras2.set_image_dim_ordering("th")
+
+
+SERIES = [
+    {"length": 3}, {"length": 4, "sampling_rate": 2, "stride": 3, "batch_size": 2}, {"length": 3, "start_index": 2, "end_index": 11},
+    {"length": 5, "reverse": True, "batch_size": 4},
+]
+
+
+@pytest.mark.parametrize("settings", SERIES)
+def test_windows_like_keras(settings):
+    theirs = pytest.importorskip("keras_twin").keras.src.legacy.preprocessing.sequence.TimeseriesGenerator
+    data, targets = np.random.default_rng(0).normal(size=(20, 2)), np.arange(20)
+    ours, other = TimeseriesGenerator(data, targets, **settings), theirs(data, targets, **settings)
+    assert len(ours) == len(other)
+    for i in range(len(other)):
+        for a, b in zip(ours[i], other[i], strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_windows_drawn_and_refused():
+    generator = TimeseriesGenerator(np.arange(30.0), np.arange(30), 3, shuffle=True, batch_size=8)
+    x, y = generator[0]
+    np.testing.assert_array_equal(x, y[:, None] + np.arange(-3, 0))
+    model = Sequential([layers.Dense(1, input_dim=3)])
+    model.compile("sgd", "mse")
+    model.fit(generator, verbose=0)
+    with pytest.raises(ValueError, match=r"as many targets as data, 30\. Received: 29"):
+        TimeseriesGenerator(np.arange(30), np.arange(29), 3)
+    with pytest.raises(ValueError, match="no window of 30 rows fits"):
+        TimeseriesGenerator(np.arange(30), np.arange(30), 30)

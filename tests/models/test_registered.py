@@ -106,6 +106,8 @@ def test_a_scope():
         assert layer.kernel_regularizer is one["small"] and layer.activation.name == "leaky_relu"
     with pytest.raises(ValueError, match="Unknown activation: 'leak'"):
         layers.Dense(2, activation="leak")
+    with saving.custom_object_scope({"relu": gpunn.activations.tanh}):  # before the library's own
+        assert layers.Dense(2, activation="relu").activation.name == "tanh"
     gpunn.utils.get_custom_objects().update(two)
     assert layers.Dense(2, activation="leak").activation.name == "leaky_relu"
 
@@ -172,6 +174,8 @@ def test_code_in_a_configuration_is_not_run():
     entry = {"module": "keras.layers", "class_name": "Lambda", "config": {"function": {"class_name": "__lambda__", "config": {}}}}
     with pytest.raises(ValueError, match="__lambda__"):
         saving.deserialize_keras_object(entry)
+    with pytest.raises(ValueError, match="expected an array of numbers"):
+        saving.deserialize_keras_object({"class_name": "__numpy__", "config": {"value": [1], "dtype": "object"}})
     with pytest.raises(ValueError, match="Unknown class"):
         saving.deserialize_keras_object({"module": "os", "class_name": "system", "config": {}})
 

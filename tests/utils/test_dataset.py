@@ -91,6 +91,7 @@ def test_shuffle(make, buffer):
     assert sorted(first) == sorted(second) == list(range(30)) and (first != second) == (buffer > 1)
     assert first == listed(make(30).shuffle(buffer, seed=3))
     assert all(value <= place + buffer - 1 for place, value in enumerate(first))
+    assert buffer != 4 or {1, 2, 3} & set(first[:15])  # nothing waits in the buffer for ever
     still = make(30).shuffle(buffer, seed=3, reshuffle_each_iteration=False)
     assert listed(still) == listed(still) == first
     again = listed(make(30).shuffle(buffer).repeat(2))

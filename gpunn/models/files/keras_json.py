@@ -187,7 +187,8 @@ def _from(key: str, value: Any, own: dict[str, Any]) -> Any:
     return from_keras(value, own, _BY_KEY.get(key.rpartition("_")[2], "layers"))
 
 
-def _array(config: Any) -> np.ndarray:
+def array_of(config: Any) -> np.ndarray:
+    """An array of numbers from Keras's way to write one. Raises ValueError for any other type."""
     dtype = np.dtype(config["dtype"])
     if dtype.kind not in "biuf":
         raise ValueError(f"expected an array of numbers. Received: dtype {dtype}.")
@@ -202,7 +203,7 @@ def _dtype(config: Any) -> str:
 
 
 _SPECIAL: dict[str, Callable[[Any], Any]] = {
-    "DTypePolicy": _dtype, "Policy": _dtype, "__numpy__": _array, "__tensor__": _array,
+    "DTypePolicy": _dtype, "Policy": _dtype, "__numpy__": array_of, "__tensor__": array_of,
     "__keras_tensor__": lambda config: {"class_name": "__keras_tensor__", "config": config},
 }
 
