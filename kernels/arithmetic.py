@@ -11,6 +11,7 @@ from gpunn.kernels.record import Kernel, columns_of, matrix, parse, register, ro
 
 FAMILY = "arithmetic"
 TWO_BY_ROOT_PI = 1.1283791670955126  # 2 / sqrt(pi)
+WHOLE = 4503599627370496.0  # 2^52: from here on a float is whole; Numba's floor is an integer, which infinity and NaN have none of
 
 
 # ---------------------------------------------------------------------- of one array
@@ -142,26 +143,26 @@ def sign_of(x):
 
 @elementwise("x -> y", family=FAMILY)
 def rounded_down(x):
-    return floor(x)  # noqa: F821
+    return floor(x) if abs(x) < WHOLE else x  # noqa: F821
 
 
 @elementwise("x -> y", family=FAMILY)
 def rounded_up(x):
-    return -floor(-x)  # noqa: F821
+    return -floor(-x) if abs(x) < WHOLE else x  # noqa: F821
 
 
 @elementwise("x -> y", family=FAMILY)
 def rounded(x):
     """To the nearest integer, halves to the even one."""
-    low = floor(x)  # noqa: F821
+    low = rounded_down(x)
     rest = x - low
-    odd = low - 2.0 * floor(0.5 * low)  # noqa: F821
+    odd = low - 2.0 * rounded_down(0.5 * low)
     return low + 1.0 if rest > 0.5 or (rest == 0.5 and odd > 0.0) else low
 
 
 @elementwise("x -> y", family=FAMILY)
 def towards_zero(x):
-    return floor(x) if x >= 0.0 else -floor(-x)  # noqa: F821
+    return rounded_down(x) if x >= 0.0 else -rounded_down(-x)
 
 
 @elementwise("x -> y", family=FAMILY)
@@ -207,7 +208,7 @@ def quotient_of_two_b(dy, a, b):
 
 @elementwise("a, b -> y", family=FAMILY)
 def remainder_of_two(a, b):
-    return a - b * floor(a / b)  # noqa: F821
+    return a - b * rounded_down(a / b)
 
 
 @elementwise("a, b -> y", family=FAMILY)

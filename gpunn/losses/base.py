@@ -27,13 +27,15 @@ class Loss:
     `fuses` names the activation whose gradient the loss can take over when it is the last one of the model. Calling a loss with arrays
     gives its value.
 
-    A user's own loss may give ``call(y_true, y_pred)`` instead, with NumPy arrays: see `LossFunctionWrapper`.
+    A user's own loss may give ``call(y_true, y_pred)`` instead: arithmetic on tensors, which is differentiated, or NumPy's, with the
+    gradient; see `LossFunctionWrapper`.
     """
 
     kernel: Any = None
     fuses: str | None = None
     sparse = False
     axis: Any = -1
+    traced: Any = None  # of a user's `call`: what it became for the last targets, or why it could not be traced
     function_name = ""  # the name of the function of the same formula, which strings find too
 
     def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
@@ -54,8 +56,18 @@ class Loss:
 
     def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
         """Targets as the kernels take them, checked. Raises ValueError for a shape that does not fit the model's output."""
+        if self.own_call and (found := self.trace(y, output_shape, dtype)) is not None:
+            return found
         self.check_axis(len(output_shape))
         return targets.numbers(y, output_shape, dtype, f"Loss {self.name}")
+
+    def trace(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray | None:
+        """Targets for `call` on symbolic tensors; None where it is a function of NumPy arrays."""
+        from gpunn.losses import function, traced
+
+        given = function.own_targets(y, output_shape, dtype, f"Loss {self.name}")
+        self.traced = traced.traced(self.call, given, output_shape, dtype, self.traced)
+        return None if isinstance(self.traced, Exception) else given.astype(dtype)
 
     def launch(self, ops: Any, p: Any, y: Any, weight: Any, scale: float, values: Any, gradient: Any) -> None:
         """The kernels for a matrix of predictions, a row for each value."""
@@ -70,7 +82,7 @@ class Loss:
     @property
     def recordable(self) -> bool:
         """Whether a step with this loss only launches kernels."""
-        return not self.own_call
+        return not self.own_call or bool(getattr(self.traced, "recordable", False))
 
     @property
     def batchwise(self) -> bool:
@@ -85,7 +97,7 @@ class Loss:
     @property
     def weighable(self) -> bool:
         """Whether rows can weigh more or less."""
-        return True
+        return getattr(self.traced, "per", "") != "batch"
 
     @property
     def reweighs(self) -> bool:
@@ -98,6 +110,8 @@ class Loss:
 
     def value_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The shape of the values for an output of this shape."""
+        if getattr(self.traced, "per", "position") != "position":
+            return shape[:1]
         kept = list(shape)
         kept.pop(self.axis)
         return tuple(kept)
@@ -121,6 +135,8 @@ class Loss:
     def record(self, ops: Any, y: Any, p: Any, weight: Any, scale: float) -> tuple[Any, Any]:
         """-> (each value, gradient with respect to p, times weight and scale)."""
         if self.own_call:
+            if hasattr(self.traced, "record"):
+                return self.traced.record(ops, y, p, weight, scale, self.scale(self.count(p.shape)))
             from gpunn.losses.function import on_host
 
             return on_host(self, self.call, ops, y, p, weight, scale)

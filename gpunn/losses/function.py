@@ -1,4 +1,4 @@
-"""A user's loss: a function of NumPy arrays, of kernel launches, or of two scalar formulas."""
+"""A user's loss: a function of tensors, of NumPy arrays, of kernel launches, or of two scalar formulas."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,10 +14,12 @@ from gpunn.losses.base import BuiltIn, Loss
 
 
 class LossFunctionWrapper(BuiltIn):
-    """A loss from ``fn(y_true, y_pred, **kwargs)``, which returns (value, gradient): there is no automatic differentiation.
+    """A loss from ``fn(y_true, y_pred, **kwargs)``: arithmetic on tensors (operators, `gpunn.ops`), which returns a value for each row.
 
-    The arrays are NumPy's. value: one number for each position (rows, ...), or one for the whole batch; gradient: shape of y_pred, of each
-    value with respect to its own prediction, before weights and the mean (or of the one number). Every step then runs launch by launch.
+    It is called once on symbolic tensors, differentiated and recorded; see `gpunn.losses.traced`. A function that cannot be called so takes
+    NumPy's arrays and returns (value, gradient). value: one number for each position (rows, ...), or one for the whole batch; gradient:
+    shape of y_pred, of each value with respect to its own prediction, before weights and the mean (or of the one number). Every step then
+    runs launch by launch.
 
     A function with the attribute ``recordable = True`` takes ``fn(ops, y_true, y_pred)`` with arrays of the device, only launches kernels,
     and returns arrays of the device, one value for each row of the last axis: its steps are recorded.
@@ -35,14 +37,16 @@ class LossFunctionWrapper(BuiltIn):
 
     @property
     def recordable(self) -> bool:
-        return bool(getattr(self.fn, "recordable", False))
+        return bool(getattr(self.fn, "recordable", False)) or super().recordable
 
     def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
-        return own_targets(y, output_shape, dtype, f"Loss {self.name}")
+        launches = getattr(self.fn, "recordable", False)
+        found = None if launches else self.trace(y, output_shape, dtype)
+        return own_targets(y, output_shape, dtype, f"Loss {self.name}") if found is None else found
 
     def record(self, ops: Any, y: Any, p: Any, weight: Any, scale: float) -> tuple[Any, Any]:
-        if not self.recordable:
-            return on_host(self, self.call, ops, y, p, weight, scale)
+        if not getattr(self.fn, "recordable", False):
+            return super().record(ops, y, p, weight, scale)
         values, gradient = _pair(self, self.fn(ops, y, p, **self.kwargs))
         scaled = ops.empty((values.size, p.shape[-1]), p.dtype)
         ops.launch(weighing.times_rows, gradient.reshape(scaled.shape), weight, scale, scaled)
@@ -108,6 +112,7 @@ def own_targets(y: Any, output_shape: tuple[int | None, ...], dtype: str, where:
 def _pair(loss: Loss, result: Any) -> tuple[Any, Any]:
     if not isinstance(result, tuple) or len(result) != 2:
         raise TypeError(
-            f"Loss {loss.name}: expected (value, gradient), as there is no automatic differentiation. Received: {type(result).__name__}."
-        )
+            f"Loss {loss.name}: expected what gpunn.ops makes of symbolic tensors, or (value, gradient) of NumPy arrays. "
+            f"Received: {type(result).__name__}. On symbolic tensors: {loss.traced!r}."
+        ) from (loss.traced if isinstance(loss.traced, Exception) else None)
     return result

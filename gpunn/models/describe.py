@@ -1,5 +1,6 @@
 """Words about a model: `summary` and `explain`."""
 
+import contextlib
 import itertools
 from typing import Any
 
@@ -101,6 +102,9 @@ def explain(model: Any, batch_size: int) -> str:
     model._need_built("explain")
     if setup.plan is None:
         model._arrange()
+    if any(head.loss.own_call and head.loss.traced is None for head in setup.heads):
+        with contextlib.suppress(ValueError):
+            _sample(model, batch_size)  # traces functions for targets of the likeliest shape
     out = [f"Model {model.name!r} on {model.backend.name}, a train step of {batch_size} rows", "", "Stages:"]
     for stage in setup.stages:
         out.append(f"  {stage.layer.name} ({type(stage.layer).__name__})")

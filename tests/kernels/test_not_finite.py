@@ -12,6 +12,10 @@ from gpunn.kernels.device import module_text
 RECURRENT = ("simple_rnn", "lstm", "gru")
 # (kernel, operand): why a value that is not finite may leave no trace
 PIECEWISE = tuple(f"{n}_bwd" for n in ("hard_sigmoid", "sparse_sigmoid", "hard_tanh", "clipped_relu", "leaky_relu", "squareplus", "shrink"))
+COMPARISONS = (
+    "is_greater", "is_greater_equal", "is_less", "is_less_equal", "is_equal", "is_not_equal", "are_both", "is_either", "where_larger",
+    "where_smaller",
+)
 SILENT = {
     ("step_bwd", "dy"): "0 everywhere", ("step_bwd", "y"): "0 everywhere",
     **{(n, "y"): "a comparison; the output itself shows it" for n in (*PIECEWISE, "sparsemax_bwd")},
@@ -30,6 +34,10 @@ SILENT = {
     **{("larger_of_two_bwd", n): "the same; the output itself shows it" for n in ("a", "b")},
     **{("global_max_bwd", n): "the same" for n in ("x", "y")},
     ("augment_gather", "field"): "coordinates: what is no number lies outside",
+    **{(n, "x"): "a comparison" for n in ("no_number", "nonzero", "zero_of")},
+    **{(n, o): "a comparison" for n in COMPARISONS for o in ("a", "b")}, ("power_of_two_b", "b"): "not used; the output itself shows it",
+    **{(n, "c"): "a choice is a comparison" for n in ("chosen", "chosen_a", "chosen_b")},
+    **{("among_ties", o): "the same; the output itself shows it" for o in ("x", "best")},
     **{(n, "tokens"): "a number of a row; what is none is looked for when data come" for n in ("embed", "embed_bwd")},
 }
 # Of these a launch uses parts only, which parts the other operands say: all of it is poisoned.
@@ -37,6 +45,8 @@ WHOLE = {
     ("augment_salt", "x"), ("augment_paste", "fill"), ("put_columns", "y"), ("pad", "x"), ("embed", "table"),
     ("embed_bwd", "table"), ("choose_columns", "b"), ("choose_columns", "g"), ("average_pool", "shares"), ("average_pool_bwd", "shares"),
     ("choose_rows", "a"), ("choose_rows", "b"), ("moment_join", "parts"), ("conv_sum", "parts"), ("conv_sum", "out"),
+    *((n, o) for n in ("chosen", "chosen_a", "chosen_b") for o in ("a", "b", "dy")), ("power_of_two_a", "dy"), ("among_ties", "dy"),
+    ("largest_columns", "x"),
     *((n, o) for n in NAMES if n.startswith(RECURRENT) and n.endswith("_bwd") for o in ("z", "cs", "hs", "r")),
 }
 OPEN = {  # a second operand with which the gradient is not 0
