@@ -76,12 +76,6 @@ class Parameter(Operators):
     def dtype(self) -> str:
         return np.dtype(self.value.dtype).name
 
-    def assign_add(self, values: Any) -> None:
-        self.assign(self.numpy() + np.asarray(values))
-
-    def assign_sub(self, values: Any) -> None:
-        self.assign(self.numpy() - np.asarray(values))
-
     def assign(self, values: Any) -> None:
         """Replace the values. Raises ValueError when the shape differs."""
         values = np.asarray(values)

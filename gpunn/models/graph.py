@@ -232,7 +232,8 @@ class Graph:
             return [t.shape for t in self.outputs]
         found = dict(zip(self.inputs, shapes, strict=True))
         for node in self.graph(False)[1]:
-            if isinstance(node.layer, InputLayer):
+            if not node.inputs:
+                found.update((t, t.shape) for t in node.outputs if t not in found)
                 continue
             given: Any = [found[t] for t in node.inputs]
             given = given if node.many_in else given[0]

@@ -170,6 +170,10 @@ class Operation(Owned):
         Node(self, inputs, [output], many_in=True, arguments=(inputs,))
         return output
 
+    def compute_output_shape(self, input_shape: Any) -> Shape:
+        """For tensors of other shapes than those it was called on."""
+        return self.definition.outcome(self._operands([KerasTensor(shape, self.dtype) for shape in input_shape]), self.options)[0]
+
     def _placed(self, constant: Any) -> Any:
         """A constant as a definition's `device` takes it: a number, or an array of the device."""
         return float(constant) if np.ndim(constant) == 0 else self.backend.asarray(np.asarray(constant, self.dtype))
