@@ -1,7 +1,8 @@
 """Constraints: where weights may be, enforced after every update. Names, defaults and formulas are Keras 3's.
 
 A constraint of your own is an elementwise kernel ``w -> w`` (fused and recorded), a subclass of `Constraint` whose ``__call__(w)`` returns
-the new array, or a function that does. The last two are called from Python after every update, and the step is then not recorded.
+the new array, or a function that does. Where the last two are arithmetic on tensors (`gpunn.ops`) they are recorded too; where they need
+NumPy's arrays, they are called from Python after every update.
 """
 
 import math
@@ -13,7 +14,7 @@ import numpy as np
 from gpunn import lookup
 from gpunn.backend import get_backend
 from gpunn.kernels import constraints as kernels
-from gpunn.kernels.record import Kernel
+from gpunn.kernels.record import REGISTRY, Kernel
 
 
 class Constraint:
@@ -22,20 +23,32 @@ class Constraint:
     Attribute: ``recordable``, whether `record` only launches kernels.
     """
 
-    recordable = False
+    _traces: dict[Any, Any] = {}  # noqa: RUF012  what `__call__` became, by shape and type of the weights; never changed in place
+
+    @property
+    def recordable(self) -> bool:
+        return bool(self._traces)
 
     def __call__(self, w: Any) -> Any:
         return w
 
     def check(self, name: str, w: Any) -> None:
         """Raises ValueError when it cannot be applied to the weights `w`."""
+        from gpunn.ops.tracing import tried  # operations are layers, whose weights have constraints
+
+        if type(self).recordable is Constraint.recordable and (traced := tried(self, w)) is not None and traced.shape == tuple(w.shape):
+            self._traces = {**self._traces, (tuple(w.shape), str(w.dtype)): traced}
+            return
         new = self(w)
         if getattr(new, "shape", None) != w.shape:
             raise ValueError(f"Constraint {self!r} of {name}: expected an array of shape {w.shape}. Received: {type(new).__name__}.")
 
     def record(self, ops: Any, w: Any, name: str) -> None:
         """Put `w` right where it is."""
-        ops.write(w, self(w))
+        if (traced := self._traces.get((tuple(w.shape), str(w.dtype)))) is not None:
+            ops.launch(REGISTRY["linear"], traced.run(ops, [w])[0], w)
+        else:
+            ops.write(w, self(w))
 
     def get_config(self) -> dict[str, Any]:
         return {k: v for k, v in vars(self).items() if not k.startswith("_")}

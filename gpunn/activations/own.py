@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gpunn.activations.base import PROBE, Activation, Formulas, number
+from gpunn.activations.traced import FromTensors
 from gpunn.kernels.record import REGISTRY, Kernel
 
 KERAS = ("keras", "tf_keras")  # whose functions of a known name are taken for ours of that name
@@ -110,10 +111,8 @@ def _ordered(function: Kernel, constants: dict[str, float]) -> list[float]:
 
 
 def from_function(function: Callable, names: dict[str, Activation]) -> Activation:
-    """The activation that a function of the user's stands for: one of Keras's own, or one that calls an activation of ours and no more.
-
-    Raises ValueError for any other: gpunn differentiates formulas, not functions of arrays.
-    """
+    """The activation that a function of the user's stands for: one of Keras's own, one that calls an activation of ours and no more, or
+    arithmetic on tensors. Raises ValueError for a function of NumPy arrays, which nothing differentiates."""
     inner = function.func if isinstance(function, functools.partial) else function
     name = getattr(inner, "__name__", repr(inner))
     if str(getattr(inner, "__module__", "")).split(".")[0] in KERAS and name in names:
@@ -125,8 +124,13 @@ def from_function(function: Callable, names: dict[str, Activation]) -> Activatio
             return found
     except Exception as error:  # whatever a function of the user's does with what is no array
         reason = error
+    try:
+        return FromTensors(function)
+    except Exception as error:
+        reason = error
     raise ValueError(
         f"Activation {name!r}: a function of arrays has no gradient here. Expected a function that calls one activation of "
-        f"gpunn.activations and returns what it returns, such as `lambda x: leaky_relu(x, 0.1)`; or formulas: @gpunn.elementwise for the "
-        f"function and for its gradient (see gpunn.activations.FromFormula); or a layer of your own."
+        f"gpunn.activations and returns what it returns, such as `lambda x: leaky_relu(x, 0.1)`; or arithmetic: operators and gpunn.ops; "
+        f"or formulas: @gpunn.elementwise for the function and for its gradient (see gpunn.activations.FromFormula); or a layer of your "
+        f"own."
     ) from reason

@@ -4,6 +4,8 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from gpunn.compat.arithmetic_names import OTHERWISE, SAME
+
 
 @dataclass(frozen=True)
 class Place:
@@ -28,7 +30,10 @@ _TOP = Place(names={
     "Loss": "gpunn.losses:Loss",
     "Metric": "gpunn.metrics:Metric", "Optimizer": "gpunn.optimizers:Optimizer",
 })
-_BACKEND = Place("gpunn.compat.keras_backend", {"floatx": "gpunn.config:floatx", "set_floatx": "gpunn.config:set_floatx"})
+_ARITHMETIC = {
+    name: f"gpunn.compat.arithmetic:{name}" for name in (*SAME, *OTHERWISE, "constant", "size", "norm", "int32", "int64")
+}
+_BACKEND = Place("gpunn.compat.keras_backend", {**_ARITHMETIC, "floatx": "gpunn.config:floatx", "set_floatx": "gpunn.config:set_floatx"})
 _UTILS = Place("gpunn.utils", {"clear_session": "gpunn.compat.keras_backend:clear_session"})
 _OLD_UTILS = replace(_UTILS, old=True)
 
@@ -60,6 +65,7 @@ KERAS: dict[str, Place] = {
     "metrics": Place("gpunn.metrics"),
     "models": Place("gpunn.models"),
     "objectives": Place("gpunn.losses", old=True),
+    "ops": Place("gpunn.ops"),
     "optimizers": Place("gpunn.optimizers"),
     "optimizers.legacy": Place("gpunn.optimizers.legacy", old=True),
     "optimizers.schedules": Place("gpunn.optimizers.schedules"),
@@ -80,6 +86,7 @@ _FUNCTIONS = "gpunn.compat.tensorflow"
 _TENSORFLOW: dict[str, Place] = {
     "": Place(names={
         "__version__": "gpunn.compat.versions:TENSORFLOW", "device": f"{_FUNCTIONS}:device", "get_logger": f"{_FUNCTIONS}:get_logger",
+        **_ARITHMETIC, "bool": "gpunn.compat.arithmetic:bool_",
         "float32": f"{_FUNCTIONS}:float32", "float64": f"{_FUNCTIONS}:float64",
     }),
     "config": Place(names={"list_physical_devices": f"{_FUNCTIONS}:list_physical_devices"}),
@@ -89,10 +96,13 @@ _TENSORFLOW: dict[str, Place] = {
     "initializers": KERAS["initializers"],
     "losses": KERAS["losses"],
     "metrics": KERAS["metrics"],
-    "nn": KERAS["activations"],
+    "math": Place(names=_ARITHMETIC),
+    "nn": replace(KERAS["activations"], names={k: v for k, v in _ARITHMETIC.items() if k in ("softmax", "relu", "sigmoid", "tanh")}),
     "optimizers": KERAS["optimizers"],
     "python": Place(old=True),
-    "random": Place(names={"set_seed": f"{_FUNCTIONS}:set_seed"}),
+    "random": Place(names={
+        "set_seed": f"{_FUNCTIONS}:set_seed", "normal": "gpunn.compat.arithmetic:normal", "uniform": "gpunn.compat.arithmetic:uniform",
+    }),
     "test": Place(names={"is_gpu_available": f"{_FUNCTIONS}:is_gpu_available"}),
 }
 

@@ -6,17 +6,21 @@ from typing import Any
 import numpy as np
 
 from gpunn import activations, lookup
+from gpunn.activations.traced import FromTensors
 from gpunn.kernels.record import REGISTRY, Kernel
 from gpunn.layers.base import Layer, Pullback
+from gpunn.layers.graph import symbolic
 
 
 class Lambda(Layer):
-    """y = function(x). gpunn does not differentiate functions of arrays, so what goes back is given too:
+    """y = function(x).
 
+    * ``Lambda(function)``, arithmetic on tensors (operators, `gpunn.ops`): it is traced, differentiated and part of the recorded step.
     * ``Lambda(kernel)``, a formula written with `gpunn.elementwise`, beside which there is ``<name>_bwd`` (or `backward`): a kernel as any
       other, part of the recorded step; and a function that calls one of gpunn's activations, ``Lambda(lambda x: leaky_relu(x, 0.1))``.
     * ``Lambda(function, backward=g)``: ``function(x)`` -> y and ``g(dy, x)`` -> dx, of arrays of the device (NumPy's, on a CPU), of
-      lists where the layer is called on several tensors. Steps then run launch by launch. Without `backward` it only predicts.
+      lists where the layer is called on several tensors. Steps then run launch by launch. Without `backward` a function of
+      NumPy's alone only predicts.
 
     Further arguments: ``output_shape``, of a row, or a function of the input's shape; by default the function is tried on zeros;
     ``mask``, a function of (x, mask) for the output's mask; ``arguments``, given to the functions by name. A function is saved by its name:
@@ -32,6 +36,7 @@ class Lambda(Layer):
         super().__init__(**common)
         self.function, self.backward, self.arguments = function, backward, dict(arguments or {})
         self._output_shape, self._mask = output_shape, mask
+        self._reason: Exception | None = None  # why it could not be traced
         self.supports_masking = mask is not None  # type: ignore[misc]
         self.activation = self._formula()
         if self.activation is None and not callable(function):
@@ -46,9 +51,23 @@ class Lambda(Layer):
         if back is not None or self.arguments:
             return None
         try:
-            return activations.get(given)
+            found = activations.get(given)
         except ValueError:
             return None
+        return None if isinstance(found, FromTensors) else found
+
+    def __call__(self, x: Any, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
+        if self.activation is None and self.backward is None and self._mask is None and symbolic([x, *others]):
+            from gpunn.ops.tracing import traced_call  # operations are layers
+
+            try:
+                return traced_call(self, (x, *others), training, options)
+            except Exception as error:  # a function of NumPy arrays, whatever it does with what is none
+                self._reason = error
+        return super().__call__(x, *others, training=training, mask=mask, **options)
+
+    def call(self, inputs: Any, training: bool | None = None, **options: Any) -> Any:
+        return self._call(inputs)
 
     @property
     def all_recordable(self) -> bool:
@@ -85,8 +104,8 @@ class Lambda(Layer):
             if self.backward is None:
                 raise ValueError(
                     f"Layer {self.name!r}: its function has no gradient, and what is before it learns. Give Lambda(function, backward=g), "
-                    "where backward(dy, x) returns the gradient of x; or a formula (gpunn.elementwise)."
-                )
+                    "where backward(dy, x) returns the gradient of x; or arithmetic (gpunn.ops); or a formula (gpunn.elementwise)."
+                ) from self._reason
             return self._arrays(self.backward(dy, x, **self.arguments))
 
         return y, pullback

@@ -17,8 +17,9 @@ class LossFunctionWrapper(BuiltIn):
     """A loss from ``fn(y_true, y_pred, **kwargs)``: arithmetic on tensors (operators, `gpunn.ops`), which returns a value for each row.
 
     It is called once on symbolic tensors, differentiated and recorded; see `gpunn.losses.traced`. A function that cannot be called so takes
-    NumPy's arrays and returns (value, gradient). value: one number for each position (rows, ...), or one for the whole batch; gradient: shape of y_pred, of each
-    value with respect to its own prediction, before weights and the mean (or of the one number). Every step then runs launch by launch.
+    NumPy's arrays and returns (value, gradient). value: one number for each position (rows, ...), or one for the whole batch; gradient:
+    shape of y_pred, of each value with respect to its own prediction, before weights and the mean (or of the one number). Every step then
+    runs launch by launch.
 
     A function with the attribute ``recordable = True`` takes ``fn(ops, y_true, y_pred)`` with arrays of the device, only launches kernels,
     and returns arrays of the device, one value for each row of the last axis: its steps are recorded.

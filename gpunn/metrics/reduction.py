@@ -7,6 +7,7 @@ import numpy as np
 
 from gpunn.kernels import data as feeding
 from gpunn.losses.function import own_targets
+from gpunn.losses.traced import traced
 from gpunn.metrics.base import BuiltIn, MeanOfRows, ones
 
 
@@ -66,22 +67,35 @@ def _by_sample(values: Any, weight: Any, reduce: Callable[..., Any]) -> tuple[np
 class MeanMetricWrapper(MeanOfRows):
     """The mean of what ``fn(y_true, y_pred, **kwargs)`` returns: one value a row (further axes are averaged), or one a batch.
 
-    The arrays are NumPy's, and every step then runs launch by launch. A function with the attribute ``recordable = True`` takes
+    Arithmetic on tensors (operators, `gpunn.ops`) of an output without axes beyond its columns is recorded. Otherwise the arrays are
+    NumPy's, and every step then runs launch by launch. A function with the attribute ``recordable = True`` takes
     ``fn(ops, y_true, y_pred)`` with arrays of the device, only launches kernels, and returns one value a row: its steps are recorded.
     """
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any):
         super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
         self.fn, self.kwargs = fn, kwargs
+        self._traced: Any = None
 
     @property
     def recordable(self) -> bool:
-        return bool(getattr(self.fn, "recordable", False)) and not self.on_host
+        return (self._launches or getattr(self._traced, "per", "") == "position") and not self.on_host
+
+    @property
+    def _launches(self) -> bool:
+        return bool(getattr(self.fn, "recordable", False))
 
     def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
-        return own_targets(y, output_shape, dtype, f"Metric {self.name}")
+        given = own_targets(y, output_shape, dtype, f"Metric {self.name}")
+        if len(output_shape) == 2 and not self._launches:
+            self._traced = traced(lambda t, p: self.fn(t, p, **self.kwargs), given, output_shape, dtype, self._traced)
+            given = given.astype(dtype) if self.recordable else given
+        return given
 
     def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
+        if self.recordable and not self._launches:
+            ops.launch(feeding.ACCUMULATE, self._traced.values(ops, y, p).reshape(-1), weight, step, sums)
+            return
         if self.recordable:
             ops.launch(feeding.ACCUMULATE, self.fn(ops, y, p, **self.kwargs).reshape(-1), weight, step, sums)
             return

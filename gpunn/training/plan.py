@@ -174,7 +174,8 @@ def _copy(ops: Any, array: Any) -> Any:
 
 def plan(model: Any, training: bool) -> Plan:
     """The calls of a built model's graph, models within it opened; nothing fused yet."""
-    return between(*model.graph(training), training)
+    tensors, nodes, outputs = model.graph(training)
+    return between(tensors, nodes, outputs, training)
 
 
 def between(tensors: Sequence[Any], nodes: Sequence[Any], outputs: Sequence[Any], training: bool) -> Plan:

@@ -1,0 +1,63 @@
+"""A function of the user's as an activation: arithmetic on tensors, traced for the shape at hand."""
+
+from collections.abc import Callable
+from typing import Any
+
+from gpunn.activations.base import Activation, Formulas, Pullback
+from gpunn.kernels.activations import bias_linear, linear, linear_bwd
+from gpunn.kernels.record import Kernel
+
+PROBED = (None, 4)  # the shape a function is tried with before one is known
+
+
+class FromTensors(Activation):
+    """``function(x)`` of tensors (operators, `gpunn.ops`), which gives one of the same number of axes.
+
+    Raises what the function raises on a symbolic tensor, and TypeError where it returns none.
+    """
+
+    elementwise = False  # for all anybody knows
+
+    def __init__(self, function: Callable[[Any], Any]):
+        super().__init__(getattr(function, "__name__", type(function).__name__), lambda: Formulas(linear, linear_bwd))
+        self.function = function
+        self._traces: dict[Any, Any] = {}
+        self._trace(PROBED, "float32")
+
+    def _trace(self, shape: tuple[int | None, ...], dtype: str) -> Any:
+        from gpunn.ops.tracing import Traced  # operations know the activations
+
+        key = shape[1:], dtype
+        if key not in self._traces:
+            self._traces[key] = Traced(self.function, [(None, *shape[1:])], dtype)
+        return self._traces[key]
+
+    def configured(self, *arguments: Any, **parameters: Any) -> Activation:
+        if arguments or parameters:
+            raise ValueError(f"Activation {self.name!r} has no parameters. Received: {arguments} {parameters}.")
+        return self
+
+    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (shape[0], *self._trace(shape, "float32").shape[1:])
+
+    def apply(
+        self, ops: Any, x: Any, bias: Any = None, inplace: bool = False, shape: tuple[int, ...] | None = None
+    ) -> tuple[Any, Pullback]:
+        if bias is not None:
+            z = x if inplace else ops.empty(x.shape, x.dtype)
+            ops.launch(bias_linear, x, bias, z)
+            x = z
+        full = tuple(x.shape if shape is None else shape)
+        y, back = self._trace(full, x.dtype.name).run(ops, [x.reshape(full)])
+
+        def pullback(dy: Any) -> Any:
+            dx = back(dy.reshape(y.shape))[0]
+            return ops.zeros(x.shape, x.dtype) if dx is None else dx.reshape(x.shape)
+
+        return y, pullback
+
+    def after(
+        self, ops: Any, kernel: Kernel, arguments: tuple[Any, ...], out: Any, shape: tuple[int, ...] | None = None
+    ) -> tuple[Any, Pullback]:
+        ops.launch(kernel, *arguments, out)
+        return self.apply(ops, out, inplace=True, shape=shape)
