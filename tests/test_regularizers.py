@@ -220,7 +220,7 @@ def test_errors(make, message):
 @pytest.mark.parametrize(
     ("regularizer", "message"),
     [
-        (lambda w: (w**2).sum(), r"expected \(value, gradient\), a number and an array of shape \(3, 2\).*Received: float32"),
+        (lambda w: (w**2).sum(), r"\(value, gradient\), a number and an array of shape \(3, 2\).*Received: float32"),
         (lambda w: (w, w), r"Received: tuple of shape \[\(3, 2\), \(3, 2\)\]"),
         (lambda w: ((w**2).sum(), w[0]), r"Received: tuple of shape \[\(\), \(2,\)\]"),
         (OrthogonalRegularizer(mode="columns"), r"of d/bias: expected a matrix with at least two columns. Received: shape \(2,\)"),

@@ -4,6 +4,8 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from gpunn.compat.arithmetic_names import OTHERWISE, SAME
+
 
 @dataclass(frozen=True)
 class Place:
@@ -29,7 +31,11 @@ _TOP = Place(names={
     "Metric": "gpunn.metrics:Metric", "Optimizer": "gpunn.optimizers:Optimizer",
 })
 _SETTINGS = ("backend", "epsilon", "floatx", "image_data_format", "set_epsilon", "set_floatx", "set_image_data_format")
+_ARITHMETIC = {
+    name: f"gpunn.compat.arithmetic:{name}" for name in (*SAME, *OTHERWISE, "constant", "size", "norm", "int32", "int64")
+}
 _BACKEND = Place("gpunn.compat.keras_backend", {
+    **_ARITHMETIC,
     **{name: f"gpunn.config:{name}" for name in _SETTINGS},
     **{name: f"gpunn.compat.keras2:{name}" for name in ("image_dim_ordering", "set_image_dim_ordering")},
 })
@@ -70,6 +76,7 @@ KERAS: dict[str, Place] = {
     "metrics": Place("gpunn.metrics"),
     "models": Place("gpunn.models", {"model_from_config": "gpunn.saving:deserialize_keras_object"}),
     "objectives": Place("gpunn.losses", old=True),
+    "ops": Place("gpunn.ops"),
     "optimizers": Place("gpunn.optimizers"),
     "optimizers.legacy": Place("gpunn.optimizers.legacy", old=True),
     "optimizers.schedules": Place("gpunn.optimizers.schedules"),
@@ -104,10 +111,13 @@ _LOGGING = Place(names={
     **{level: f"logging:{level}" for level in ("DEBUG", "ERROR", "FATAL", "INFO", "WARN")},
 })
 _TENSORFLOW: dict[str, Place] = {
-    "": Place(names={"__version__": "gpunn.compat.versions:TENSORFLOW", **_tensorflow(
-        "device", "executing_eagerly", "float32", "float64", "function", "get_logger", "int32", "int64", "string", "uint8",
-        set_random_seed="set_seed",
-    ).names}),
+    "": Place(names={
+        "__version__": "gpunn.compat.versions:TENSORFLOW", **_ARITHMETIC, "bool": "gpunn.compat.arithmetic:bool_",
+        **_tensorflow(
+            "device", "executing_eagerly", "float32", "float64", "function", "get_logger", "int32", "int64", "string", "uint8",
+            set_random_seed="set_seed",
+        ).names,
+    }),
     "autograph": _tensorflow(set_verbosity="nothing"),
     "compat": Place(),
     "compat.v1": _tensorflow(
@@ -129,10 +139,13 @@ _TENSORFLOW: dict[str, Place] = {
     "logging": replace(_LOGGING, old=True),
     "losses": KERAS["losses"],
     "metrics": KERAS["metrics"],
-    "nn": KERAS["activations"],
+    "math": Place(names=_ARITHMETIC),
+    "nn": replace(KERAS["activations"], names={k: v for k, v in _ARITHMETIC.items() if k in ("softmax", "relu", "sigmoid", "tanh")}),
     "optimizers": KERAS["optimizers"],
     "python": Place(old=True),
-    "random": _tensorflow("set_seed"),
+    "random": Place(names={
+        **_tensorflow("set_seed").names, "normal": "gpunn.compat.arithmetic:normal", "uniform": "gpunn.compat.arithmetic:uniform",
+    }),
     "test": _tensorflow("gpu_device_name", "is_built_with_cuda", "is_gpu_available", is_built_with_gpu_support="is_built_with_cuda"),
     "version": Place(names={"VERSION": "gpunn.compat.versions:TENSORFLOW"}),
 }

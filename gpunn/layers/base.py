@@ -184,11 +184,11 @@ class Layer(Connected):
             return shape_of_call(self, input_shape)
         return input_shape
 
-    def forward(self, x: Any, training: bool = False, *more: Any, **options: Any) -> tuple[Any, Pullback]:
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
         if self.traced:
             from gpunn.ops.tracing import run_call  # operations are layers
 
-            return run_call(self, x, training, options)
+            return run_call(self, x, training, {})
         raise NotImplementedError(f"{type(self).__name__} gives no forward(x, training), which returns output and pullback, dy -> dx.")
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:

@@ -238,8 +238,7 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> np.ndarray:
 
 def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> np.ndarray:
     """Numbers from `start` up to `stop`, without it."""
-    first, end = (0, start) if stop is None else (start, stop)
-    return np.arange(first, end, step, dtype=dtype)
+    return np.arange(start, stop, step, dtype=dtype) if stop is not None else np.arange(start, dtype=dtype)
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarray:

@@ -100,7 +100,7 @@ def value_and_gradient(regularizer: Regularizer, w: Any, name: str) -> tuple[Any
     if not isinstance(out, tuple) or len(out) != 2 or np.shape(out[0]) not in ((), (1,)) or getattr(out[1], "shape", None) != w.shape:
         shape = getattr(out, "shape", None) if not isinstance(out, tuple) else [getattr(o, "shape", ()) for o in out]
         raise ValueError(
-            f"Regularizer {regularizer!r} of {name}: expected a number that gpunn.ops makes of a symbolic tensor, or (value, gradient), a "
+            f"Regularizer {regularizer!r} of {name}: expected one number made of a symbolic tensor, or (value, gradient), a "
             f"number and an array of shape {w.shape}. Received: {type(out).__name__}{'' if shape is None else f' of shape {shape}'}."
         )
     return out
