@@ -51,8 +51,10 @@ class FromTensors(Activation):
         y, back = self._trace(full, x.dtype.name).run(ops, [x.reshape(full)])
 
         def pullback(dy: Any) -> Any:
+            from gpunn.ops.moves import filled
+
             dx = back(dy.reshape(y.shape))[0]
-            return ops.zeros(x.shape, x.dtype) if dx is None else dx.reshape(x.shape)
+            return filled(ops, x.shape, 0.0, x.dtype) if dx is None else dx.reshape(x.shape)
 
         return y, pullback
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from gpunn import config, ops
+from gpunn import ops
 from gpunn.compat.arithmetic_names import OTHERWISE, SAME
+from gpunn.ops import drawing
 from gpunn.results import dressed
 
 
@@ -41,15 +42,5 @@ def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool =
     return ops.norm(tensor, ord, axis, keepdims)
 
 
-def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None, **unused: Any) -> np.ndarray:
-    """Normal numbers, drawn at once; for those of each step there is `gpunn.layers.GaussianNoise`."""
-    return dressed(_drawn(seed).normal(mean, stddev, shape).astype(dtype or config.floatx()))
-
-
-def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None, **unused: Any) -> np.ndarray:
-    """Numbers between two bounds, drawn at once."""
-    return dressed(_drawn(seed).uniform(minval, maxval, shape).astype(dtype or config.floatx()))
-
-
-def _drawn(seed: Any) -> np.random.Generator:
-    return np.random.default_rng(np.random.randint(1 << 31) if seed is None else seed)
+normal, uniform = _named(drawing.normal), _named(drawing.uniform)
+random_normal, random_uniform = normal, uniform

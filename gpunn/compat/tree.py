@@ -35,7 +35,7 @@ _ARITHMETIC = {
     name: f"gpunn.compat.arithmetic:{name}" for name in (*SAME, *OTHERWISE, "constant", "size", "norm", "int32", "int64")
 }
 _BACKEND = Place("gpunn.compat.keras_backend", {
-    **_ARITHMETIC,
+    **_ARITHMETIC, **{name: f"gpunn.compat.arithmetic:{name}" for name in ("random_normal", "random_uniform")},
     **{name: f"gpunn.config:{name}" for name in _SETTINGS},
     **{name: f"gpunn.compat.keras2:{name}" for name in ("image_dim_ordering", "set_image_dim_ordering")},
 })
@@ -86,6 +86,7 @@ KERAS: dict[str, Place] = {
     "preprocessing.image": Place("gpunn.preprocessing.image"),
     "preprocessing.sequence": Place("gpunn.preprocessing.sequence"),
     "preprocessing.text": Place("gpunn.preprocessing.text"),
+    "random": Place(names={name: f"gpunn.ops.drawing:{name}" for name in ("SeedGenerator", "normal", "uniform")}),
     "regularizers": Place("gpunn.regularizers"),
     "saving": Place("gpunn.saving"),
     "utils": _UTILS,

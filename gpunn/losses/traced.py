@@ -53,11 +53,11 @@ class TracedValues:
     def record(self, ops: Any, y: Any, p: Any, weight: Any, scale: float, share: float) -> tuple[Any, Any]:
         """-> (a value for each weight, gradient of the sum of values times weight and scale). `share`: what the values of one for the whole
         batch are multiplied by, in all, when they are reduced."""
-        from gpunn.ops.moves import copy, spread
+        from gpunn.ops.moves import copy, filled, spread
 
         values, back = self._traced.run(ops, [y, p])
         if self.per == "batch":
-            upstream = ops.asarray(np.full((1,), scale / share, p.dtype)).reshape(())
+            upstream = filled(ops, (), scale / share, p.dtype)
             each = copy(ops, spread(ops, values.reshape(1), (weight.size,)))
             ops.launch(times, each, 1.0 / (weight.size * share))
         else:
@@ -66,7 +66,7 @@ class TracedValues:
             ops.launch(times, upstream, scale)
             upstream, each = upstream.reshape(values.shape), values.reshape(-1)
         gradient = back(upstream)[1]
-        return each, ops.zeros(p.shape, p.dtype) if gradient is None else gradient.reshape(p.shape)
+        return each, filled(ops, p.shape, 0.0, p.dtype) if gradient is None else gradient.reshape(p.shape)
 
 
 def traced(function: Function, y: np.ndarray, output_shape: tuple[int | None, ...], dtype: str, before: Any) -> Any:

@@ -107,6 +107,10 @@ class Metric:
         for variable in self._variables:
             variable.reset()
 
+    def reset_states(self) -> None:
+        """`reset_state`, as Keras 2 called it."""
+        self.reset_state()
+
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         self.update_state(*arguments, **named)
         return self.result()
@@ -114,7 +118,9 @@ class Metric:
     def add_variable(
         self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None, **unused: Any
     ) -> "Variable":
-        """A NumPy array that `reset_state` sets back: for users' own metrics."""
+        """A NumPy array that `reset_state` sets back: for users' own metrics. As in Keras 2 the name may come first."""
+        if isinstance(shape, str):
+            shape, name = () if name is None or isinstance(name, str) else name, shape
         self._variables.append(Variable(shape, initializer, dtype, name))
         return self._variables[-1]
 

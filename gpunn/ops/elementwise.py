@@ -12,7 +12,7 @@ from gpunn.kernels.columns import SUM_COLUMNS
 from gpunn.kernels.elementwise import composed
 from gpunn.kernels.record import Kernel
 from gpunn.kernels.reductions import COLUMN_SUM
-from gpunn.ops.moves import copy, fold, fold_to, spread
+from gpunn.ops.moves import copy, filled, fold, fold_to, spread
 from gpunn.ops.operation import Back, Definition, Operation, flat
 
 
@@ -197,7 +197,7 @@ class Filled(Definition):
         return np.full_like(x, self.value)
 
     def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
-        return op.backend.asarray(np.full(operands[0].shape, self.value, op.dtype)), lambda dy, needs: [None]
+        return filled(op.backend, operands[0].shape, self.value, op.dtype), lambda dy, needs: [None]
 
 
 ZEROS_LIKE, ONES_LIKE = Filled("zeros_like", 0.0), Filled("ones_like", 1.0)

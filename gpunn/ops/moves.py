@@ -76,6 +76,11 @@ def copy(ops: Any, x: Any) -> Any:
     return y
 
 
+def filled(ops: Any, shape: Sequence[int], value: float, dtype: Any) -> Any:
+    """An array of one number, which a recorded step writes anew each time it runs: whoever gets it may overwrite it."""
+    return copy(ops, ops.asarray(np.full(tuple(shape) or (1,), value, dtype))).reshape(tuple(shape))
+
+
 class Move(Definition):
     """An operation from the NumPy function that does it: ``function(x, **options)``."""
 

@@ -10,7 +10,7 @@ from gpunn.kernels.columns import times
 from gpunn.kernels.record import REGISTRY
 from gpunn.layers.graph import KerasTensor, Node, flat, mapped, packed
 from gpunn.ops import operation
-from gpunn.ops.moves import spread
+from gpunn.ops.moves import filled, spread
 from gpunn.ops.operation import Owned, tracing
 from gpunn.ops.reductions import total
 
@@ -44,7 +44,7 @@ class AddedLoss(Owned):
             ops.launch(times, self.values, 1.0 / self.values.size)
 
         def pullback(dy: Any, need_dx: Any = True) -> list[Any]:
-            return [dy, ops.asarray(np.full(loss.shape, self.factor, loss.dtype))]
+            return [dy, filled(ops, loss.shape, self.factor, loss.dtype)]
 
         return y, pullback
 

@@ -57,9 +57,11 @@ class Regularizer:
 
     def record(self, ops: Any, w: Any, gradient: Any, values: Any, factor: float = 1.0) -> None:
         """Write the value; add factor times its gradient to `gradient`, unless that is None."""
+        from gpunn.ops.moves import filled
+
         value, back = self._traces[tuple(w.shape), str(w.dtype)].run(ops, [w])
         ops.launch(REGISTRY["linear"], value.reshape(1), values)
-        slope = back(ops.asarray(np.full((1,), factor, w.dtype)).reshape(()))[0] if gradient is not None else None
+        slope = back(filled(ops, (), factor, w.dtype))[0] if gradient is not None else None
         if slope is not None:
             ops.launch(REGISTRY["add"], gradient, slope)
 

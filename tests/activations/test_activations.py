@@ -149,7 +149,9 @@ def test_functions_that_call_an_activation():
     ):  # fmt: skip
         assert activations.get(function).get_config() == {"negative_slope": 0.1}
     assert activations.get(lambda x: activations.relu(x)) is activations.relu
-    for function in (np.tanh, lambda x: 2 * activations.relu(x), lambda x: x, np.maximum):
+    doubled = activations.get(lambda x: 2 * activations.relu(x))
+    np.testing.assert_array_equal(doubled(np.array([[-1.0, 3.0]])), [[0, 6]])
+    for function in (np.tanh, np.maximum):
         with pytest.raises(ValueError, match=r"a function of arrays has no gradient here\. Expected .*lambda x: leaky_relu\(x, 0\.1\)"):
             layers.Dense(3, activation=function)
 

@@ -1,0 +1,82 @@
+"""Random numbers: at once, or, where a length of the shape is symbolic (`gpunn.ops.shape`), anew in every step of the graph."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gpunn import config, random
+from gpunn.kernels.noise import GAUSSIAN
+from gpunn.layers.dropout import Drawing
+from gpunn.layers.graph import KerasTensor, Node
+from gpunn.ops import arithmetic as a
+from gpunn.ops.operation import Owned
+from gpunn.ops.shaping import ROWS
+
+
+class SeedGenerator:
+    """Keras's holder of a seed; an integer does as well."""
+
+    def __init__(self, seed: int | None = None, name: str | None = None):
+        self.seed = random.current_seed() if seed is None else int(seed)
+
+
+class Normal(Owned, Drawing):
+    """Standard normal numbers of a shape: ``lengths`` are numbers, or (which of the inputs, its axis).
+
+    They are a function of (seed, call, step, element); outside of training the step is the last one's.
+    """
+
+    recordable = True
+
+    def __init__(self, inputs: list[KerasTensor], lengths: Sequence[Any], dtype: str, seed: int | None):
+        super().__init__(dtype, "normal")
+        self.seed, self.lengths = seed, lengths
+        shape = tuple(inputs[n[0]].shape[n[1]] if isinstance(n, tuple) else n for n in lengths)
+        Node(self, inputs, [KerasTensor(shape, dtype)], many_in=True, arguments=(inputs,))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return tuple(input_shape[n[0]][n[1]] if isinstance(n, tuple) else n for n in self.lengths)
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
+        ops, shape = self.backend, [x[n[0]].shape[n[1]] if isinstance(n, tuple) else n for n in self.lengths]
+        wide = (shape[0], math.prod(shape[1:]))
+        nothing, y = ops.zeros(wide, self.dtype), ops.empty(wide, self.dtype)
+        ops.launch(GAUSSIAN, nothing, *self.source(), 1.0, 0, y)
+        return y.reshape(shape), lambda dy, need_dx=True: [None] * len(x)
+
+
+def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    """Normal numbers of a shape, whose lengths may be those of symbolic tensors.
+
+    Raises TypeError for a symbolic length that is no axis of a tensor.
+    """
+    wanted: list[Any] = [shape] if isinstance(shape, (int, np.integer, KerasTensor)) else list(shape)
+    seed = getattr(seed, "seed", seed)
+    if not any(isinstance(n, KerasTensor) for n in wanted):
+        stream = random.next_stream() if seed is None else 0
+        drawn = random.normal(tuple(int(n) for n in wanted), random.current_seed() if seed is None else int(seed), stream)
+        return (mean + stddev * drawn).astype(dtype or config.floatx())
+    inputs: list[KerasTensor] = []
+    lengths: list[Any] = []
+    for n in wanted:
+        if not isinstance(n, KerasTensor):
+            lengths.append(int(n))
+            continue
+        layer = n.node.layer
+        if getattr(layer, "definition", None) is not ROWS:
+            raise TypeError(f"A shape to draw: expected whole numbers and lengths that gpunn.ops.shape gives. Received: {n!r}.")
+        (tensor,) = n.node.inputs
+        if tensor not in inputs:
+            inputs.append(tensor)
+        lengths.append((inputs.index(tensor), layer.options["axis"]))
+    drawn = Normal(inputs, lengths, inputs[0].node.layer.dtype, None if seed is None else int(seed)).output
+    return a.add(a.multiply(drawn, stddev), mean)
+
+
+def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
+    """Numbers between two bounds, evenly: the distribution function of `normal` ones."""
+    share = a.multiply(a.add(a.erf(a.multiply(normal(shape, dtype="float64", seed=seed), 0.5**0.5)), 1.0), 0.5)
+    out = a.add(a.multiply(share, maxval - minval), minval)
+    return out if isinstance(out, KerasTensor) else np.asarray(out, dtype or config.floatx())
