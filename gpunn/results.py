@@ -14,6 +14,11 @@ def dressed(value: Any) -> Any:
     return value if _dress is None else _dress(value)
 
 
+def plain(value: Any) -> Any:
+    """A number as Python's float, as logs and a history hold it; anything else as it is."""
+    return float(value) if isinstance(value, float) else value
+
+
 def dress_with(function: Callable[[Any], Any] | None) -> None:
     """From now on results are what this makes of them; None: as they come."""
     global _dress

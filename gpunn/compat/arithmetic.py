@@ -32,6 +32,11 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
     return dressed(array if shape is None else np.broadcast_to(array, shape))
 
 
+def concatenate(tensors: Any, axis: int = -1) -> Any:
+    """``keras.backend.concatenate``."""
+    return dressed(ops.concatenate(tensors, axis))
+
+
 def size(x: Any, **unused: Any) -> Any:
     """How many elements there are."""
     return ops.size(x)

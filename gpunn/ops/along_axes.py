@@ -73,9 +73,12 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     raise ValueError(f"norm: expected ord None, 1, 2 or infinity. Received: ord={ord!r}.")
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2, epsilon: float = 1e-12) -> Any:
-    """x divided by its Euclidean norm along the axis, which is taken as at least the root of `epsilon`."""
-    return a.multiply(x, a.rsqrt(a.maximum(sum(a.square(x), axis, keepdims=True), epsilon)))
+def normalize(x: Any, axis: int = -1, order: Any = 2, epsilon: float | None = None) -> Any:
+    """x divided by its `norm` along the axis, which is taken as at least `epsilon` (1e-7)."""
+    least = 1e-7 if epsilon is None else epsilon
+    if order == 2:  # the root of nothing has no slope
+        return a.multiply(x, a.rsqrt(a.maximum(sum(a.square(x), axis, keepdims=True), least**2)))
+    return a.divide(x, a.maximum(norm(x, order, axis, keepdims=True), least))
 
 
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:

@@ -153,7 +153,7 @@ def flatten_rows(x: Any) -> Any:
     return reshape(x, (-1, math.prod(x.shape[1:])))
 
 
-def concatenate(xs: Any, axis: int = -1) -> Any:
+def concatenate(xs: Any, axis: int = 0) -> Any:
     """Side by side along an axis."""
     return apply(CONCATENATE, *xs, axis=axis)
 
@@ -236,9 +236,10 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> np.ndarray:
     return np.full(shape, fill_value, dtype or config.floatx())
 
 
-def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> np.ndarray:
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> np.ndarray:
     """Numbers from `start` up to `stop`, without it."""
-    return np.arange(start, stop, step, dtype=dtype) if stop is not None else np.arange(start, dtype=dtype)
+    first, end = (0, start) if stop is None else (start, stop)
+    return np.arange(first, end, 1 if step is None else step, dtype=dtype)
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarray:

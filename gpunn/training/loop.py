@@ -12,6 +12,7 @@ import numpy as np
 
 from gpunn.backend.errors import DeviceMemoryError
 from gpunn.logs import LazyLogs, Logs
+from gpunn.results import plain
 from gpunn.training import own_step
 from gpunn.training.data import Rows
 from gpunn.training.door import check_batches
@@ -163,7 +164,7 @@ class _Pass:
         for name, (_, _, metric), sums in zip(self._names[each:], self.measured, own, strict=True):
             if not metric.on_host:
                 metric.sums = sums.copy()
-            out[name] = metric.result()
+            out[name] = plain(metric.result())
         bad = [int(s[2]) for s in (*(s for pair in losses for s in pair), penalties) if s[2] >= 0]
         self.bad_step = min(bad) if bad else None
         return out
