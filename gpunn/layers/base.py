@@ -203,10 +203,7 @@ class Layer(Connected):
     @property
     def traced(self) -> bool:
         """Whether the class gives `call`, and no `forward` after that."""
-        for kind in type(self).__mro__:
-            if "forward" in vars(kind) or "call" in vars(kind):
-                return "forward" not in vars(kind)
-        return False
+        return _gives_call(type(self))
 
     def call(self, inputs: Any, training: bool | None = None, **options: Any) -> Any:
         """What the class's `forward` does, from within the `call` of a class derived from it, on symbolic tensors."""
@@ -235,6 +232,8 @@ class Layer(Connected):
     @property
     def leaves(self) -> list["Layer"]:
         """Itself and the layers within, at any depth, each once."""
+        if not self.traced:
+            return [self]
         return list(dict.fromkeys([self, *(leaf for layer in self.sublayers for leaf in layer.leaves)]))
 
     @property
@@ -377,6 +376,12 @@ class Layer(Connected):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+@functools.cache
+def _gives_call(kind: Any) -> bool:
+    own: Any = next((vars(k) for k in kind.__mro__ if "forward" in vars(k) or "call" in vars(k)), {})
+    return "call" in own and "forward" not in own
 
 
 def alias(value: Any, old: Any, name: str, old_name: str) -> Any:
