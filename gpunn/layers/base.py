@@ -203,7 +203,8 @@ class Layer(Connected):
     @property
     def traced(self) -> bool:
         """Whether the class gives `call`, and no `forward` after that."""
-        return _gives_call(type(self))
+        kind: Any = type(self)
+        return _gives_call(kind)
 
     def call(self, inputs: Any, training: bool | None = None, **options: Any) -> Any:
         """What the class's `forward` does, from within the `call` of a class derived from it, on symbolic tensors."""
