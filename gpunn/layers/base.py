@@ -1,11 +1,10 @@
-"""Layer and Parameter: what every layer is made of.
+"""Layer: what every layer is.
 
 A layer's `forward(x, training)` returns its output and its own pullback, a function from the output's gradient to the input's. What a call
 has saved belongs to the pullback, never to the layer, so a layer may be called twice in one step. Parameter gradients are written to the
 parameter's slice of the model's flat gradient: the first write of a step assigns, later ones add.
 """
 
-import functools
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,88 +15,18 @@ from gpunn import config, constraints, initializers, random, regularizers
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
 from gpunn.layers import room
+from gpunn.layers.containing import Containing, built_after
 from gpunn.layers.graph import Connected, Node, Shape, symbolic
 from gpunn.layers.names import fresh_name
 from gpunn.layers.names import reset_names as reset_names
 from gpunn.layers.open_shapes import closed, depends, is_open, told_as_open
+from gpunn.layers.parameter import Parameter as Parameter
+from gpunn.layers.parameter import Rng as Rng
 from gpunn.lookup import snake
-from gpunn.operators import Operators
 from gpunn.results import dressed
 
 Pullback = Callable[..., Any]
 _KINDS: tuple[tuple[str, Any], ...] = (("initializer", initializers), ("regularizer", regularizers), ("constraint", constraints))
-
-
-class Parameter(Operators):
-    """A named array of a layer. Arithmetic with it is done at once, or becomes part of the graph where its layer's `call` is being traced.
-
-    Attributes: ``name``, ``shape``, ``trainable`` (False for running statistics), ``value`` and ``gradient`` (views of the model's flat
-    vectors once a model owns the layer), ``regularizer`` and ``constraint`` (objects, or None).
-    """
-
-    def __init__(self, name: str, value: np.ndarray, trainable: bool, backend: Backend):
-        self.name, self.shape, self.trainable = name, value.shape, trainable
-        self.backend = backend
-        self.value = backend.asarray(value).reshape(self.shape)  # a backend may give a number of no axes one
-        self.gradient: Any = None
-        self.regularizer: regularizers.Regularizer | None = None
-        self.constraint: constraints.Constraint | None = None
-        self.home: Any = None  # the model's storage that holds it
-        self.frozen = False
-        self._written = False
-
-    def claim(self) -> bool:
-        """Whether a gradient written now must be added to what is there; called once for each write."""
-        if self.gradient is None:
-            self.gradient = self.backend.zeros(self.shape, self.value.dtype)
-        written, self._written = self._written, True
-        return written
-
-    def begin_step(self) -> None:
-        """The next gradient write assigns."""
-        self._written = False
-
-    def end_step(self) -> None:
-        """A gradient that no pullback has written in this step is zero, not the last step's."""
-        if self.learns and not self._written:
-            self.backend.write(self.gradient, 0)
-
-    @property
-    def learns(self) -> bool:
-        return self.trainable and not self.frozen
-
-    def numpy(self) -> np.ndarray:
-        return self.backend.to_numpy(self.value)
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        return self.numpy().astype(dtype or self.value.dtype, copy=False)
-
-    @property
-    def dtype(self) -> str:
-        return np.dtype(self.value.dtype).name
-
-    def assign(self, values: Any) -> None:
-        """Replace the values. Raises ValueError when the shape differs."""
-        values = np.asarray(values)
-        if values.shape != self.shape:
-            raise ValueError(f"Cannot assign to {self.name}: expected shape {self.shape}. Received: {values.shape}.")
-        self.backend.write(self.value, values.astype(self.value.dtype))
-
-    def assign_add(self, values: Any) -> None:
-        self.assign(self.numpy() + np.asarray(values))
-
-    def assign_sub(self, values: Any) -> None:
-        self.assign(self.numpy() - np.asarray(values))
-
-    def __repr__(self) -> str:
-        return f"<Parameter {self.name} {self.shape}>"
-
-
-class Rng:
-    """The random state a step reads: the seed, and the step number in device memory."""
-
-    def __init__(self, backend: Backend, seed: int):
-        self.seed, self.step = seed, backend.zeros((1,), "int64")
 
 
 def one_shape(input_shape: Any, input_dim: Any, batch_shape: Any) -> tuple[int | None, ...] | None:
@@ -116,7 +45,7 @@ def one_shape(input_shape: Any, input_dim: Any, batch_shape: Any) -> tuple[int |
     return tuple(None if n is None else int(n) for n in shape)
 
 
-class Layer(Connected):
+class Layer(Containing, Connected):
     """Base class of all layers.
 
     Arguments: ``name``; ``trainable``; ``dtype``, "float32" or "float64" (default `gpunn.config.floatx`); and, on a model's first layer,
@@ -149,7 +78,7 @@ class Layer(Connected):
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)
         if "build" in vars(cls) and not hasattr(cls, "fit"):
-            cls.build = _marked(cls.build)  # type: ignore[method-assign]
+            cls.build = built_after(cls.build)  # type: ignore[method-assign]
 
     def __init__(
         self, name: str | None = None, trainable: bool = True, dtype: Any = None, input_shape: Any = None, input_dim: int | None = None,
@@ -198,55 +127,6 @@ class Layer(Connected):
     def config(self) -> dict[str, Any]:
         """The constructor's arguments beyond the common ones."""
         return {}
-
-    # ------------------------------------------------------------------ a class that gives `call`
-    @property
-    def traced(self) -> bool:
-        """Whether the class gives `call`, and no `forward` after that."""
-        kind: Any = type(self)
-        return _gives_call(kind)
-
-    def call(self, inputs: Any, training: bool | None = None, **options: Any) -> Any:
-        """What the class's `forward` does, from within the `call` of a class derived from it, on symbolic tensors."""
-        return self.connect((inputs,), training, options)
-
-    def add_loss(self, loss: Any) -> None:
-        """Within `call`: add the sum of a symbolic tensor to the loss of the model."""
-        from gpunn.ops.tracing import add_loss
-
-        add_loss(loss)
-
-    @property
-    def sublayers(self) -> list["Layer"]:
-        """Layers that a class with `call` keeps as attributes, or in lists and dicts of them."""
-        own = [layer for value in vars(self).values() for layer in layers_in(value)] if self.traced else []
-        return list(dict.fromkeys(layer for layer in own if layer is not self))
-
-    def name_within(self) -> None:
-        """Parameters of layers within are named after the attributes that hold these: the same in whatever order layers are made."""
-        for attribute, value in vars(self).items() if self.traced else ():
-            for i, layer in enumerate(layers_in(value)):
-                path = attribute if layer is value else f"{attribute}_{i}"
-                for p in layer.parameters:
-                    p.name = f"{self.name}/{path}/{p.name.rpartition('/')[2]}"
-
-    @property
-    def leaves(self) -> list["Layer"]:
-        """Itself and the layers within, at any depth, each once."""
-        if not self.traced:
-            return [self]
-        return list(dict.fromkeys([self, *(leaf for layer in self.sublayers for leaf in layer.leaves)]))
-
-    @property
-    def trainable(self) -> bool:
-        """Whether its weights learn; setting it sets that of layers within."""
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self._trainable = value
-        for layer in self.sublayers:
-            layer.trainable = value
 
     # ------------------------------------------------------------------ common
     def weight_options(self, name: str, initializer: Any, *more: Any) -> None:
@@ -379,12 +259,6 @@ class Layer(Connected):
         return f"<{type(self).__name__} name={self.name}>"
 
 
-@functools.cache
-def _gives_call(kind: Any) -> bool:
-    own: Any = next((vars(k) for k in kind.__mro__ if "forward" in vars(k) or "call" in vars(k)), {})
-    return "call" in own and "forward" not in own
-
-
 def alias(value: Any, old: Any, name: str, old_name: str) -> Any:
     """An argument under its old spelling, with a warning."""
     if old is None:
@@ -398,23 +272,3 @@ def positive(name: str, value: Any, layer: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value <= 0:
         raise ValueError(f"Layer {layer!r}: {name} must be a positive integer. Received: {name}={value!r}.")
     return int(value)
-
-
-def layers_in(value: Any) -> list[Any]:
-    """The layers in lists and dicts."""
-    if isinstance(value, Layer):
-        return [value]
-    parts = value if isinstance(value, (list, tuple)) else value.values() if isinstance(value, dict) else ()
-    return [layer for part in parts for layer in layers_in(part)]
-
-
-def _marked(build: Any) -> Any:
-    """A `build` after which the layer is built, whoever called it."""
-
-    @functools.wraps(build)
-    def marked(self: Layer, *arguments: Any, **named: Any) -> Any:
-        out = build(self, *arguments, **named)
-        self.built = True
-        return out
-
-    return marked

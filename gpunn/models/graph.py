@@ -4,7 +4,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from gpunn.layers.base import Layer, layers_in
+from gpunn.layers.base import Layer
+from gpunn.layers.containing import layers_in
 from gpunn.layers.graph import KerasTensor, Node, flat, packed
 from gpunn.layers.input import InputLayer
 from gpunn.layers.open_shapes import fits, is_open, shapes_out

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from gpunn.layers.base import Layer, Parameter, layers_in
+from gpunn.layers.base import Layer, Parameter
+from gpunn.layers.containing import layers_in
 from gpunn.lookup import snake
 
 _CELLS = ("LSTM", "GRU", "SimpleRNN")  # whose weights are those of their cell

@@ -1,0 +1,86 @@
+"""A layer class that gives `call` in place of `forward`: what it does is traced, and the layers it holds are part of it."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+
+class Containing:
+    """What a layer knows of the layers within it."""
+
+    name: str
+    connect: Callable[..., Any]
+
+    @property
+    def traced(self) -> bool:
+        """Whether the class gives `call`, and no `forward` after that."""
+        kind: Any = type(self)
+        return _gives_call(kind)
+
+    def call(self, inputs: Any, training: bool | None = None, **options: Any) -> Any:
+        """What the class's `forward` does, from within the `call` of a class derived from it, on symbolic tensors."""
+        return self.connect((inputs,), training, options)
+
+    def add_loss(self, loss: Any) -> None:
+        """Within `call`: add the sum of a symbolic tensor to the loss of the model."""
+        from gpunn.ops.tracing import add_loss
+
+        add_loss(loss)
+
+    @property
+    def sublayers(self) -> list[Any]:
+        """Layers that a class with `call` keeps as attributes, or in lists and dicts of them."""
+        own = [layer for value in vars(self).values() for layer in layers_in(value)] if self.traced else []
+        return list(dict.fromkeys(layer for layer in own if layer is not self))
+
+    def name_within(self) -> None:
+        """Parameters of layers within are named after the attributes that hold these: the same in whatever order layers are made."""
+        for attribute, value in vars(self).items() if self.traced else ():
+            for i, layer in enumerate(layers_in(value)):
+                path = attribute if layer is value else f"{attribute}_{i}"
+                for p in layer.parameters:
+                    p.name = f"{self.name}/{path}/{p.name.rpartition('/')[2]}"
+
+    @property
+    def leaves(self) -> list[Any]:
+        """Itself and the layers within, at any depth, each once."""
+        if not self.traced:
+            return [self]
+        return list(dict.fromkeys([self, *(leaf for layer in self.sublayers for leaf in layer.leaves)]))
+
+    @property
+    def trainable(self) -> bool:
+        """Whether its weights learn; setting it sets that of layers within."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value
+        for layer in self.sublayers:
+            layer.trainable = value
+
+
+@functools.cache
+def _gives_call(kind: Any) -> bool:
+    own: Any = next((vars(k) for k in kind.__mro__ if "forward" in vars(k) or "call" in vars(k)), {})
+    return "call" in own and "forward" not in own
+
+
+def layers_in(value: Any) -> list[Any]:
+    """The layers in lists and dicts."""
+    if isinstance(value, Containing):
+        return [value]
+    parts = value if isinstance(value, (list, tuple)) else value.values() if isinstance(value, dict) else ()
+    return [layer for part in parts for layer in layers_in(part)]
+
+
+def built_after(build: Any) -> Any:
+    """A `build` after which the layer is built, whoever called it."""
+
+    @functools.wraps(build)
+    def marked(self: Any, *arguments: Any, **named: Any) -> Any:
+        out = build(self, *arguments, **named)
+        self.built = True
+        return out
+
+    return marked

@@ -1,0 +1,81 @@
+"""Parameter: a named array of a layer; and the random state that layers draw from."""
+
+from typing import Any
+
+import numpy as np
+
+from gpunn import constraints, regularizers
+from gpunn.backend.base import Backend
+from gpunn.operators import Operators
+
+
+class Parameter(Operators):
+    """A named array of a layer. Arithmetic with it is done at once, or becomes part of the graph where its layer's `call` is being traced.
+
+    Attributes: ``name``, ``shape``, ``trainable`` (False for running statistics), ``value`` and ``gradient`` (views of the model's flat
+    vectors once a model owns the layer), ``regularizer`` and ``constraint`` (objects, or None).
+    """
+
+    def __init__(self, name: str, value: np.ndarray, trainable: bool, backend: Backend):
+        self.name, self.shape, self.trainable = name, value.shape, trainable
+        self.backend = backend
+        self.value = backend.asarray(value).reshape(self.shape)  # a backend may give a number of no axes one
+        self.gradient: Any = None
+        self.regularizer: regularizers.Regularizer | None = None
+        self.constraint: constraints.Constraint | None = None
+        self.home: Any = None  # the model's storage that holds it
+        self.frozen = False
+        self._written = False
+
+    def claim(self) -> bool:
+        """Whether a gradient written now must be added to what is there; called once for each write."""
+        if self.gradient is None:
+            self.gradient = self.backend.zeros(self.shape, self.value.dtype)
+        written, self._written = self._written, True
+        return written
+
+    def begin_step(self) -> None:
+        """The next gradient write assigns."""
+        self._written = False
+
+    def end_step(self) -> None:
+        """A gradient that no pullback has written in this step is zero, not the last step's."""
+        if self.learns and not self._written:
+            self.backend.write(self.gradient, 0)
+
+    @property
+    def learns(self) -> bool:
+        return self.trainable and not self.frozen
+
+    def numpy(self) -> np.ndarray:
+        return self.backend.to_numpy(self.value)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.numpy().astype(dtype or self.value.dtype, copy=False)
+
+    @property
+    def dtype(self) -> str:
+        return np.dtype(self.value.dtype).name
+
+    def assign(self, values: Any) -> None:
+        """Replace the values. Raises ValueError when the shape differs."""
+        values = np.asarray(values)
+        if values.shape != self.shape:
+            raise ValueError(f"Cannot assign to {self.name}: expected shape {self.shape}. Received: {values.shape}.")
+        self.backend.write(self.value, values.astype(self.value.dtype))
+
+    def assign_add(self, values: Any) -> None:
+        self.assign(self.numpy() + np.asarray(values))
+
+    def assign_sub(self, values: Any) -> None:
+        self.assign(self.numpy() - np.asarray(values))
+
+    def __repr__(self) -> str:
+        return f"<Parameter {self.name} {self.shape}>"
+
+
+class Rng:
+    """The random state a step reads: the seed, and the step number in device memory."""
+
+    def __init__(self, backend: Backend, seed: int):
+        self.seed, self.step = seed, backend.zeros((1,), "int64")
