@@ -86,7 +86,7 @@ KERAS: dict[str, Place] = {
     "preprocessing.image": Place("gpunn.preprocessing.image"),
     "preprocessing.sequence": Place("gpunn.preprocessing.sequence"),
     "preprocessing.text": Place("gpunn.preprocessing.text"),
-    "random": Place(names={name: f"gpunn.ops.drawing:{name}" for name in ("SeedGenerator", "normal", "uniform")}),
+    "random": Place(names={name: f"gpunn.ops.drawing:{name}" for name in ("SeedGenerator", "dropout", "normal", "uniform")}),
     "regularizers": Place("gpunn.regularizers"),
     "saving": Place("gpunn.saving"),
     "utils": _UTILS,

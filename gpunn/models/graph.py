@@ -272,7 +272,7 @@ class Graph:
         if isinstance(x, dict):
             self._like = sorted(x)
         given = flat(x)
-        if self.input_names is not None and len(given) != len(self.inputs):
+        if self.built and self.input_names is not None and len(given) != len(self.inputs):
             raise ValueError(f"Model {self.name!r} expects {len(self.inputs)} input(s), but it received {len(given)} input tensors.")
         return given
 

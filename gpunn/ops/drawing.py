@@ -13,6 +13,7 @@ from gpunn.layers.graph import KerasTensor, Node
 from gpunn.ops import arithmetic as a
 from gpunn.ops.operation import Owned
 from gpunn.ops.shaping import ROWS
+from gpunn.ops.shaping import shape as shape_of
 
 
 class SeedGenerator:
@@ -80,3 +81,10 @@ def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = N
     share = a.multiply(a.add(a.erf(a.multiply(normal(shape, dtype="float64", seed=seed), 0.5**0.5)), 1.0), 0.5)
     out = a.add(a.multiply(share, maxval - minval), minval)
     return out if isinstance(out, KerasTensor) else np.asarray(out, dtype or config.floatx())
+
+
+def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:
+    """A share `rate` of the elements set to zero, the others divided by 1 - rate; elements share their fate along axes of length 1 of
+    `noise_shape`."""
+    kept = a.greater_equal(uniform(shape_of(inputs) if noise_shape is None else noise_shape, seed=seed), rate)
+    return a.multiply(a.divide(inputs, 1.0 - rate), a.cast(kept, "float32"))

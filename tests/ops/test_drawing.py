@@ -92,6 +92,35 @@ def test_a_variational_autoencoder_learns(device):
     assert losses[-1] < 0.85 * losses[0] and np.isfinite(losses).all()
 
 
+class Dropped(layers.Layer):
+    def call(self, x, training=None):
+        return drawing.dropout(x, 0.25) if training else x
+
+
+def test_dropout_of_a_call(cpu):
+    set_random_seed(3)
+    model = Sequential([Input((50,)), Dropped(), layers.Dense(1, kernel_initializer="ones", trainable=False)])
+    x = np.ones((400, 50))
+    np.testing.assert_array_equal(model.predict(x, verbose=0), 50)
+    y = model(x, training=True)
+    assert y.mean() == pytest.approx(50, abs=0.5) and y.std() == pytest.approx((50 * 0.25 / 0.75) ** 0.5, abs=0.4)
+
+
+def test_a_stack_without_input_within_a_model(cpu):
+    class Own(Model):
+        def __init__(self):
+            super().__init__()
+            self.hidden, self.last = layers.Dense(4), Sequential([layers.Dense(3, "tanh"), layers.Dense(2)])
+
+        def call(self, x):
+            return self.last(self.hidden(x))
+
+    model = Own()
+    model.compile("sgd", "mse")
+    model.fit(np.ones((8, 5)), np.ones((8, 2)), verbose=0)
+    assert model.predict(np.ones((3, 5)), verbose=0).shape == (3, 2) and len(model.weights) == 6
+
+
 def test_lengths_that_are_none_of_a_tensor():
     x = Input((3,))
     with pytest.raises(TypeError, match=r"expected whole numbers and lengths that gpunn\.ops\.shape gives"):
