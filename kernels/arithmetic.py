@@ -3,11 +3,7 @@
 Truth is 1 and 0 of the floating type. What a formula does to a NaN is to let it through, but for comparisons, which are then false.
 """
 
-import numpy as np
-
-from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.elementwise import elementwise
-from gpunn.kernels.record import Kernel, columns_of, matrix, parse, register, rows_of
 
 FAMILY = "arithmetic"
 TWO_BY_ROOT_PI = 1.1283791670955126  # 2 / sqrt(pi)
@@ -296,29 +292,3 @@ def chosen_b(dy, c):
 def among_ties(dy, x, best, ties):
     """The gradient of a largest element, in equal parts where there are several."""
     return dy / ties if x == best else 0.0 * ties
-
-
-# ---------------------------------------------------------------------- the largest of several columns
-def _largest_reference(x, starts, order, width, y):
-    starts, order = starts.reshape(-1), order.reshape(-1)
-    for j in range(len(starts) - 1):
-        matrix(y)[:, j] = matrix(x)[:, order[starts[j] : starts[j + 1]]].max(axis=1)
-
-
-def _largest_native(x, starts, order, width, y, lo, hi, scratch):
-    for i in range(lo, hi):
-        for j in range(y.shape[1]):
-            best = x[i, order[starts[j]]]
-            for k in range(starts[j] + 1, starts[j + 1]):
-                best = np.maximum(best, x[i, order[k]])
-            y[i, j] = best
-
-
-# y[:, j] = the largest of x[:, order[starts[j]]] to x[:, order[starts[j + 1] - 1]], at least one of them; a NaN comes through
-LARGEST_COLUMNS = register(
-    Kernel(
-        name="largest_columns", operands=parse("x, starts:row:i4, order:row:i4, width:const:i8 -> y"),
-        extent=lambda *a: rows_of(a[-1]), reference=_largest_reference, native=_largest_native,
-        cuda=cuda_kernel("columns.cu", "largest_columns"), geometry="rows", cost=lambda x, *a: 1.0 * columns_of(x), family=FAMILY,
-    )
-)

@@ -30,10 +30,27 @@ def _put_native(x, index, width, y, lo, hi, scratch):
             y[i, index[j]] = x[i, j]
 
 
-def _sum_reference(x, starts, order, width, y):
+def _folded(x, starts, order, y, reduce):
     starts, order = starts.reshape(-1), order.reshape(-1)
     for j in range(len(starts) - 1):
-        matrix(y)[:, j] = matrix(x)[:, order[starts[j] : starts[j + 1]]].sum(axis=1)
+        matrix(y)[:, j] = reduce(matrix(x)[:, order[starts[j] : starts[j + 1]]], axis=1)
+
+
+def _sum_reference(x, starts, order, width, y):
+    _folded(x, starts, order, y, np.sum)
+
+
+def _largest_reference(x, starts, order, width, y):
+    _folded(x, starts, order, y, np.max)
+
+
+def _largest_native(x, starts, order, width, y, lo, hi, scratch):
+    for i in range(lo, hi):
+        for j in range(y.shape[1]):
+            best = x[i, order[starts[j]]]
+            for k in range(starts[j] + 1, starts[j + 1]):
+                best = np.maximum(best, x[i, order[k]])
+            y[i, j] = best
 
 
 def _sum_native(x, starts, order, width, y, lo, hi, scratch):
@@ -88,6 +105,11 @@ PUT_COLUMNS = _columns(
 # y[:, j] = the sum of x[:, order[starts[j]]] to x[:, order[starts[j + 1] - 1]]
 SUM_COLUMNS = _columns(
     "sum_columns", "x, starts:row:i4, order:row:i4, width:const:i8 -> y", _sum_reference, _sum_native, _last_rows,
+    lambda x, *a: 1.0 * columns_of(x),
+)
+# y[:, j] = the largest of them, of which there is one at least; a NaN comes through
+LARGEST_COLUMNS = _columns(
+    "largest_columns", "x, starts:row:i4, order:row:i4, width:const:i8 -> y", _largest_reference, _largest_native, _last_rows,
     lambda x, *a: 1.0 * columns_of(x),
 )
 # out[:, i * across + j] = the sum over k < deep of a[:, i * a_out + k * a_in] * b[:, j * b_out + k * b_in]

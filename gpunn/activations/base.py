@@ -29,6 +29,15 @@ class Formulas(NamedTuple):
     flat: bool = False
 
 
+def biased(ops: Any, x: Any, bias: Any, inplace: bool) -> tuple[Any, bool]:
+    """x + bias, and whether that is ours to overwrite; x as it came where there is no bias."""
+    if bias is None:
+        return x, inplace
+    z = x if inplace else ops.empty(x.shape, x.dtype)
+    ops.launch(bias_linear, x, bias, z)
+    return z, True
+
+
 class Activation:
     """An activation function with its parameters.
 

@@ -4,10 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from gpunn.activations.base import Activation, Pullback
+from gpunn.activations.base import Activation, Pullback, biased
 from gpunn.kernels import row_activations as k
 from gpunn.kernels import softmax as s
-from gpunn.kernels.activations import bias_linear
 from gpunn.kernels.record import Kernel
 
 Axis = int | Sequence[int]
@@ -47,10 +46,7 @@ class RowActivation(Activation):
     def apply(
         self, ops: Any, x: Any, bias: Any = None, inplace: bool = False, shape: tuple[int, ...] | None = None
     ) -> tuple[Any, Pullback]:
-        if bias is not None:
-            z = x if inplace else ops.empty(x.shape, x.dtype)
-            ops.launch(bias_linear, x, bias, z)
-            x, inplace = z, True
+        x, inplace = biased(ops, x, bias, inplace)
         full = tuple(x.shape if shape is None else shape) or (1,)
         axis, count = self._axes(len(full))
         outer, n, inner = math.prod(full[:axis]), math.prod(full[axis : axis + count]), math.prod(full[axis + count :])

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from gpunn.activations.base import Activation, Formulas, Pullback
-from gpunn.kernels.activations import bias_linear, linear, linear_bwd
+from gpunn.activations.base import Activation, Formulas, Pullback, biased
+from gpunn.kernels.activations import linear, linear_bwd
 from gpunn.kernels.record import Kernel
 
 PROBED = (None, 4)  # the shape a function is tried with before one is known
@@ -43,10 +43,7 @@ class FromTensors(Activation):
     def apply(
         self, ops: Any, x: Any, bias: Any = None, inplace: bool = False, shape: tuple[int, ...] | None = None
     ) -> tuple[Any, Pullback]:
-        if bias is not None:
-            z = x if inplace else ops.empty(x.shape, x.dtype)
-            ops.launch(bias_linear, x, bias, z)
-            x = z
+        x, _ = biased(ops, x, bias, inplace)
         full = tuple(x.shape if shape is None else shape)
         y, back = self._trace(full, x.dtype.name).run(ops, [x.reshape(full)])
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from gpunn import activations
-from gpunn.kernels.arithmetic import LARGEST_COLUMNS, among_ties, is_equal
-from gpunn.kernels.columns import SUM_COLUMNS, times
+from gpunn.kernels.arithmetic import among_ties, is_equal
+from gpunn.kernels.columns import LARGEST_COLUMNS, SUM_COLUMNS, times
 from gpunn.kernels.reductions import COLUMN_SUM
 from gpunn.layers.columns import numbered
 from gpunn.ops.moves import fold, spread

@@ -56,7 +56,7 @@ ROWS = Rows("rows")
 
 
 def shape(x: Any) -> tuple[Any, ...]:
-    """The lengths of the axes; of the batch axis a symbolic number, which `reshape` and `gpunn.ops.random` take too."""
+    """The lengths of the axes; of the batch axis a symbolic number, which `reshape` and `gpunn.ops.drawing` take too."""
     if not isinstance(x, KerasTensor):
         return tuple(np.shape(x))
     return tuple(apply(ROWS, x, axis=i) if n is None else n for i, n in enumerate(x.shape))
@@ -146,11 +146,6 @@ def squeeze_all(x: Any, axis: Any) -> Any:
 def ravel(x: Any) -> Any:
     """All elements in one axis."""
     return reshape(x, (-1,))
-
-
-def flatten_rows(x: Any) -> Any:
-    """Each row in one axis."""
-    return reshape(x, (-1, math.prod(x.shape[1:])))
 
 
 def concatenate(xs: Any, axis: int = 0) -> Any:
