@@ -10,12 +10,12 @@ class Containing:
 
     name: str
     connect: Callable[..., Any]
+    traced = False  # whether the class gives `call`, and no `forward` after that
 
-    @property
-    def traced(self) -> bool:
-        """Whether the class gives `call`, and no `forward` after that."""
-        kind: Any = type(self)
-        return _gives_call(kind)
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        own: Any = next((vars(k) for k in cls.__mro__ if "forward" in vars(k) or "call" in vars(k)), {})
+        cls.traced = "call" in own and "forward" not in own
 
     def call(self, inputs: Any, training: bool | None = None, **options: Any) -> Any:
         """What the class's `forward` does, from within the `call` of a class derived from it, on symbolic tensors."""
@@ -58,12 +58,6 @@ class Containing:
         self._trainable = value
         for layer in self.sublayers:
             layer.trainable = value
-
-
-@functools.cache
-def _gives_call(kind: Any) -> bool:
-    own: Any = next((vars(k) for k in kind.__mro__ if "forward" in vars(k) or "call" in vars(k)), {})
-    return "call" in own and "forward" not in own
 
 
 def layers_in(value: Any) -> list[Any]:

@@ -68,7 +68,8 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
     @property
     def leaves(self) -> list[Layer]:
         """The layers, with those of models within in place of these, each once."""
-        return list(dict.fromkeys(leaf for layer in self.layers for leaf in layer.leaves))
+        found = (layer.leaves if layer.traced or isinstance(layer, Model) else (layer,) for layer in self.layers)
+        return list(dict.fromkeys(leaf for leaves in found for leaf in leaves))
 
     @property
     def parameters(self) -> list[Parameter]:  # type: ignore[override]
