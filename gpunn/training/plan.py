@@ -16,9 +16,9 @@ Look = Callable[["Stage", Any], None]
 
 
 # what a class derived from one of ours may give without another way to compute
-HARMLESS = {"traced",
-    "call", "__init__", "get_config", "from_config", "__module__", "__qualname__", "__doc__", "__annotations__", "__dict__", "__weakref__",
-    "__firstlineno__", "__static_attributes__",
+HARMLESS = {
+    "traced", "call", "__init__", "get_config", "from_config", "__module__", "__qualname__", "__doc__", "__annotations__", "__dict__",
+    "__weakref__", "__firstlineno__", "__static_attributes__",
 }
 
 
