@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import gpunn
-from gpunn import callbacks, optimizers
+from gpunn import callbacks, ops, optimizers
 from gpunn.backend.cpu import CpuBackend, has_numba
 from gpunn.layers import (
     Activation,
@@ -19,12 +19,14 @@ from gpunn.layers import (
     GaussianNoise,
     Input,
     Lambda,
+    Layer,
     LeakyReLU,
     PReLU,
     Reshape,
 )
 from gpunn.models import Model, Replicas, Sequential, load_model
 from gpunn.optimizers.schedules import ExponentialDecay
+from gpunn.utils import set_random_seed
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((203, 12)).astype("float32"), RNG.integers(0, 3, 203)
@@ -226,9 +228,35 @@ def test_other_architectures_are_refused(cpu):
         Replicas(compiled, seeds=[1, 2])
 
 
+class Scaled(Layer):
+    def build(self, input_shape):
+        self.scale = self.add_weight(name="scale", shape=(input_shape[-1],), initializer="ones")
+
+    def call(self, x):
+        return ops.relu(x * self.scale) - ops.mean(x, axis=-1, keepdims=True)
+
+
+def test_arithmetic_of_ones_own_together(device):
+    def make():
+        own = {"kernel_regularizer": lambda w: 0.1 * ops.mean(ops.square(w)), "kernel_constraint": lambda w: ops.maximum(w, -0.2)}
+        hidden = [Dense(5, lambda x: x * ops.sigmoid(x), **own), Scaled(), Lambda(lambda x: x * 2)]
+        return Sequential([Input((12,)), *hidden, Dense(2)])
+
+    replicas = Replicas(make, seeds=[1, 2])
+    replicas.compile(optimizers.SGD(0.05), "mse")
+    replicas.fit(X, TARGETS, epochs=3, batch_size=16, verbose=0)
+    for seed, together in zip([1, 2], replicas.models, strict=True):
+        set_random_seed(seed)
+        alone = make()
+        alone.compile(optimizers.SGD(0.05), "mse")
+        alone.fit(X, TARGETS, epochs=3, batch_size=16, verbose=0)
+        for a, b in zip(together.get_weights(), alone.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
 def test_what_runs_from_python_is_refused(cpu):
     def with_lambda():
-        return Sequential([Input((12,)), Lambda(lambda x: x * 2, name="twice"), Dense(3, "softmax")])
+        return Sequential([Input((12,)), Lambda(lambda x: np.asarray(x) * 2, name="twice"), Dense(3, "softmax")])
 
     def own_loss(y, p):
         return 0.0, p * 0
