@@ -9,11 +9,13 @@ from gpunn import lookup
 from gpunn.layers import NAMES
 from gpunn.layers.graph import KerasTensor, Node
 from gpunn.layers.input import InputLayer
+from gpunn.models.operations import KerasOperation
+from gpunn.ops.configuration import unplain
+from gpunn.ops.operation import Operation
 
 Places = dict[Any, list[Node]]  # of each layer the calls that belong to a model, in their order
 
 
-MASKING = ("NotEqual", "Any", "ConvertToTensor")  # operations that Keras writes where a mask comes from: here layers make theirs themselves
 _sharing: ContextVar[dict[Any, Any] | None] = ContextVar("layers written or made so far, for those that are there twice", default=None)
 
 
@@ -60,11 +62,13 @@ def _made(entry: dict[str, Any], own: dict[str, Any] | None) -> Any:
     from gpunn.models.sequential import Sequential
 
     models = {"Sequential": Sequential, "Functional": Functional, "Model": Functional}
-    name, table = entry["class_name"], lookup.table(NAMES | models, own)
+    operations = {kind.__name__: kind for kind in (Operation, KerasOperation)}
+    name, table = entry["class_name"], lookup.table(NAMES | models | operations, own)
     name = name if name in table else name.rpartition(">")[2]
     if name not in table:
         raise ValueError(
-            f"Unknown layer class {name!r}. Pass custom_objects={{{name!r}: the_class}}. Known: {', '.join(sorted(table))}."
+            f"Unknown layer class {name!r}. Pass custom_objects={{{name!r}: the_class}}. "
+            f"Known: {', '.join(sorted(table.keys() - operations.keys()))}."
         )
     with lookup.custom_objects(own):
         kind = table[name]
@@ -133,6 +137,8 @@ def _of_tensors(value: Any, layers: Layers) -> Any:
     if isinstance(value, dict):
         if value.get("class_name") == "__keras_tensor__":
             return _output(layers, *value["config"]["keras_history"])
+        if str(value.get("class_name")).startswith("__"):
+            return unplain(value)
         return {name: _of_tensors(v, layers) for name, v in value.items()}
     return [_of_tensors(v, layers) for v in value] if isinstance(value, list) else value
 

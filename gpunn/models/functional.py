@@ -6,6 +6,7 @@ from gpunn.layers.graph import mapped
 from gpunn.layers.input import InputLayer
 from gpunn.models import configuration
 from gpunn.models.model import Model
+from gpunn.models.operations import reached
 
 
 class Functional(Model):
@@ -36,7 +37,7 @@ class Functional(Model):
 
         Raises ValueError for an unknown layer class, and for calls that never get their inputs: a cycle, or a layer that is not connected.
         """
-        entries = [entry for entry in config["layers"] if entry["class_name"] not in configuration.MASKING]
+        entries = reached(config)
         with configuration.sharing():
             layers = configuration.Layers({entry["name"]: configuration.made(entry, custom_objects) for entry in entries})
         waiting = [(layers[entry["name"]], list(entry.get("inbound_nodes") or ())) for entry in entries]

@@ -16,6 +16,7 @@ from gpunn.kernels import REGISTRY
 from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.graph import KerasTensor, Node, Shape, symbolic
 from gpunn.layers.names import fresh_name
+from gpunn.ops.configuration import plain, unplain
 
 Back = Callable[[Any, Sequence[bool]], list[Any]]
 DEFINITIONS: dict[str, "Definition"] = {}
@@ -97,6 +98,9 @@ class Owned(Layer):
         super().__init__(name=fresh_name(name), dtype=dtype)
         self.built = True
 
+    def config(self) -> dict[str, Any]:
+        raise ValueError(f"{self.name!r} ({type(self).__name__}) cannot be written down. Expected it within the `call` of a layer's class.")
+
     @property
     def backend(self) -> Any:
         return self._backend if self.owner is None else self.owner.backend
@@ -148,14 +152,29 @@ class Operation(Owned):
 
     recordable = True
 
-    def __init__(self, operation: str, count: int, constants: dict[int, Any], options: dict[str, Any], dtype: str, name: str | None = None):
-        super().__init__(dtype, name or operation)
+    def __init__(self, operation: str, count: int, constants: dict[int, Any], options: dict[str, Any], dtype: str):
+        super().__init__(dtype, operation)
         self.definition = DEFINITIONS[operation]
         self.count, self.constants, self.options = count, constants, options
 
     @property
     def all_recordable(self) -> bool:
         return self.definition.recordable
+
+    def config(self) -> dict[str, Any]:
+        """Raises ValueError where a constant or an option is something that cannot be written down."""
+        try:
+            constants, options = plain({str(i): v for i, v in self.constants.items()}), plain(self.options)
+        except TypeError as error:
+            raise ValueError(f"Operation {self.name!r} cannot be written down: it holds {error}.") from error
+        return {"operation": self.definition.name, "count": self.count, "constants": constants, "options": options}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Operation":
+        constants = {int(i): v for i, v in unplain(config["constants"]).items()}
+        made = cls(config["operation"], config["count"], constants, unplain(config["options"]), config["dtype"])
+        made.name = config["name"]
+        return made
 
     def _operands(self, given: Sequence[Any]) -> list[Any]:
         rest = iter(given)
@@ -174,12 +193,12 @@ class Operation(Owned):
         """For tensors of other shapes than those it was called on."""
         return self.definition.outcome(self._operands([KerasTensor(shape, self.dtype) for shape in input_shape]), self.options)[0]
 
-    def _placed(self, constant: Any) -> Any:
+    def placed(self, constant: Any) -> Any:
         """A constant as a definition's `device` takes it: a number, or an array of the device."""
         return float(constant) if np.ndim(constant) == 0 else self.backend.asarray(np.asarray(constant, self.dtype))
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
-        placed = {i: self._placed(v) for i, v in self.constants.items()}
+        placed = {i: self.placed(v) for i, v in self.constants.items()}
         rest = iter(x)
         operands = [placed[i] if i in placed else next(rest) for i in range(self.count)]
         y, back = self.definition.device(self, operands, self.options)

@@ -5,6 +5,7 @@ What Keras does not have is written under a module of gpunn's: Keras then says t
 imported, and no code in a file is run.
 """
 
+import functools
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gpunn import activations, constraints, initializers, layers, lookup, losses, metrics, optimizers, regularizers
+from gpunn.models.files import keras_operations
 from gpunn.optimizers.schedules import base as schedules
 
 # what Keras 3 does not have, or has under another meaning
@@ -50,6 +52,8 @@ def to_keras(entry: dict[str, Any], kind: str = "layers", shapes: dict[str, Any]
         return {"module": "builtins", "class_name": "function", "config": config, "registered_name": config}
     if name in MODELS:
         return _model(entry, shapes)
+    if name == "Operation" and (written := keras_operations.to_keras(entry)) is not None:
+        return {k: _value(k, v, shapes) for k, v in written.items()}
     module, known = MODULES[kind]
     ours = name not in known or name in OURS_ALONE
     values = {k: _value(k, v, shapes) for k, v in config.items()}
@@ -138,6 +142,8 @@ def legacy(entry: Any) -> Any:
         return [legacy(e) for e in entry]
     if not isinstance(entry, dict) or "class_name" not in entry:
         return entry
+    if keras_operations.is_keras(entry):  # whose names are layers' names, too: the module tells
+        return entry
     kept = {k: v for k, v in entry.items() if k not in ("module", "registered_name", "build_config", "compile_config")}
     if ">" in str(entry.get("registered_name")):
         kept["class_name"] = entry["registered_name"]
@@ -162,6 +168,8 @@ def from_keras(entry: Any, own: dict[str, Any] | None = None, kind: str = "layer
     rest = {k: _from(k, v, own) for k, v in entry.items() if k in ("name", "inbound_nodes", "shared_object_id") and kind == "layers"}
     if kind == "layers" and name == "InputLayer" and "batch_input_shape" in values:
         values["batch_shape"] = values.pop("batch_input_shape")
+    if name not in own and kind == "layers" and keras_operations.is_keras(entry):
+        return keras_operations.from_keras(entry, values) | rest
     known = MODULES[kind][1].get(name)
     if name not in own and isinstance(known, type):
         values = _accepted(known, values, f"{name} {values.get('name', '')!r}" if kind == "layers" else name)
@@ -202,9 +210,13 @@ def _dtype(config: Any) -> str:
     return name
 
 
+def _as_it_is(name: str, config: Any) -> dict[str, Any]:
+    return {"class_name": name, "config": config}
+
+
 _SPECIAL: dict[str, Callable[[Any], Any]] = {
     "DTypePolicy": _dtype, "Policy": _dtype, "__numpy__": array_of, "__tensor__": array_of,
-    "__keras_tensor__": lambda config: {"class_name": "__keras_tensor__", "config": config},
+    **{f"__{n}__": functools.partial(_as_it_is, f"__{n}__") for n in ("keras_tensor", "slice", "ellipsis", "activation", "loss")},
 }
 
 
