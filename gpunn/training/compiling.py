@@ -131,6 +131,8 @@ class Compiled(ABC):
             setup.heads, setup.outputs = heads(setup.given, self.output_names, shapes), len(shapes)
         for head in setup.heads:
             head.name = self.output_names[head.index]
+            if shapes[head.index][:1] != (None,):
+                raise ValueError(f"Output {head.name!r}: a loss takes a row for each of the batch's. Received: shape {shapes[head.index]}.")
             head.resolve(shapes[head.index])
 
     def _arrange(self) -> None:

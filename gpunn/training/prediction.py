@@ -24,6 +24,7 @@ class Prediction:
         self.steps = steps if self.feed.count is None else min(steps or self.feed.count, self.feed.count)
         self._total = None if self.feed.rows is None else min(self.feed.rows, self.steps * self.feed.batch)  # type: ignore[operator]
         self._programs: dict[int, Any] = {}
+        self._of_rows = True  # whether each output has a row for each row that goes in
         self._fed = self.feed.position
         self._out: list[Any] = []  # outputs on the device
         self._filled = 0
@@ -47,7 +48,8 @@ class Prediction:
                 while left:
                     if watched:
                         chain.on_predict_batch_begin(done)
-                    n = self._eager(rows) if not self.model.recordable else self._recorded(rows, 1 if watched else left)
+                    recorded = self.model.recordable and self._of_rows and self._ready(rows)
+                    n = self._recorded(rows, 1 if watched else left) if recorded else self._eager(rows)
                     done, left = done + n, left - n
                     if watched:
                         self._read()
@@ -56,10 +58,10 @@ class Prediction:
         values, parts, self._values, self._parts, self._last = self._values, self._parts, [], [], []  # the caller's, from here on
         if values:
             return values
-        return [values[0] if len(values) == 1 else np.concatenate(values) for values in zip(*parts, strict=True)]
+        return [values[0] if len(values) == 1 else _joined(values) for values in zip(*parts, strict=True)]
 
-    def _recorded(self, rows: int, steps: int) -> int:
-        """Run at most so many steps; -> how many."""
+    def _ready(self, rows: int) -> bool:
+        """Record the program of so many rows, where that is not done. -> whether it can be: outputs have that many rows, too."""
         if self._fed is not self.feed.position:  # the feed has other arrays now
             self._programs, self._fed = {}, self.feed.position
         if self._out and self._room - self._filled < rows:
@@ -67,7 +69,16 @@ class Prediction:
             if self._room < rows:
                 self._out, self._programs = [], {}
         if rows not in self._programs:
-            self._programs[rows] = self._record(rows)
+            program = self._record(rows)
+            if program is None:
+                self._read()
+                self._of_rows = False
+                return False
+            self._programs[rows] = program
+        return True
+
+    def _recorded(self, rows: int, steps: int) -> int:
+        """Run at most so many steps; -> how many."""
         steps = min(steps, (self._room - self._filled) // rows)
         self._programs[rows].run(steps)
         self._filled += rows * steps
@@ -83,9 +94,12 @@ class Prediction:
         return self.model.inference_plan().run(self.feed.gather_inputs(self.ops, rows, np.dtype(self.model.dtype)), False).outputs
 
     def _record(self, rows: int) -> Any:
+        """The program of a batch; None where an output has other rows than the batch: of some operations over the batch axis."""
         ops = self.ops
         with ops.record() as program:
             outputs = self._outputs(rows)
+            if any(out.shape[:1] != (rows,) for out in outputs):
+                return None
             if not self._out:
                 most = UNKNOWN * rows if self._total is None else self._total
                 room = max(rows, min(most, BLOCK // max(1, sum(out.nbytes for out in outputs) // rows)))
@@ -110,8 +124,9 @@ class Prediction:
             self._keep(values)
 
     def _keep(self, values: list[np.ndarray]) -> None:
-        self._last, rows = values, len(values[0])
-        if self._total is None or rows == self._total:
+        self._last = values
+        rows = len(values[0]) if self._of_rows and values[0].ndim else 0
+        if self._total is None or not self._of_rows or rows == self._total:
             self._parts.append(values)
             return
         if not self._values:
@@ -119,3 +134,8 @@ class Prediction:
         for whole, part in zip(self._values, values, strict=True):
             whole[self._kept : self._kept + rows] = part
         self._kept += rows
+
+
+def _joined(values: Any) -> np.ndarray:
+    """Of several batches: one behind the other; numbers, one for each batch."""
+    return np.concatenate(values) if values[0].ndim else np.stack(values)

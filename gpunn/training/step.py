@@ -85,6 +85,8 @@ def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Su
     predictions = []
     for k, (head, y, weight) in enumerate(zip(setup.heads, ys, weights, strict=True)):
         z, loss = run.outputs[head.index], head.loss
+        if z.shape[:1] != (rows,):
+            raise ValueError(f"Output {head.name!r}: a loss takes a row for each of the batch's {rows}. Received: shape {z.shape}.")
         each = masked(ops, spread(ops, weight, rows, rows * loss.positions(z.shape), dtype), run.masks[head.index], loss.reduction)
         weighed = loss.weigh(ops, y, each)
         scale = factor * head.weight * loss.scale(loss.count(z.shape))

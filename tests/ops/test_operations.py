@@ -101,3 +101,31 @@ def test_a_model_with_operations_is_recorded(float64, cpu):
     np.testing.assert_allclose(model.predict(X, verbose=0), (h * h + 2 * h).mean(axis=-1, keepdims=True), rtol=1e-9)
     assert "Nodes:" in model.explain(print_fn=str)
     assert isinstance(model, Model) and not isinstance(model, Sequential)
+
+
+@pytest.mark.parametrize(
+    ("make", "want"),
+    [
+        (ops.mean, lambda parts: np.array([p.mean() for p in parts])),
+        (ops.transpose, None),
+        (lambda x: ops.sum(x, axis=0), lambda parts: np.concatenate([p.sum(axis=0) for p in parts])),
+        (lambda x: ops.sum(x, axis=0, keepdims=True), lambda parts: np.stack([p.sum(axis=0) for p in parts])),
+        (lambda x: ops.concatenate([x, 2 * x], axis=0), lambda parts: np.concatenate([v for p in parts for v in (p, 2 * p)])),
+    ],
+)
+@pytest.mark.parametrize("device", ["cpu", "sim"])
+def test_outputs_with_other_rows_than_the_batch(make, want, device, float64):
+    """Each batch's come out one behind the other, as they are; a loss of them is refused."""
+    from gpunn.models import Model
+
+    x = Input((3,))
+    model = Model(x, make(x)).to(device)
+    X = np.random.default_rng(0).standard_normal((10, 3))
+    np.testing.assert_allclose(model(X), make(X), rtol=1e-12)
+    np.testing.assert_allclose(model.predict(X, verbose=0), make(X), rtol=1e-12)
+    if want is not None:
+        parts = [X[i : i + 4] for i in range(0, 10, 4)]
+        np.testing.assert_allclose(model.predict(X, batch_size=4, verbose=0), want(parts), rtol=1e-12)
+    with pytest.raises(ValueError, match=r"Output '\w+': a loss takes a row for each of the batch's.* Received: shape \("):
+        model.compile("sgd", "mse")
+        model.fit(X, X, batch_size=4, verbose=0)
