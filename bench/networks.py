@@ -12,8 +12,8 @@ from networks_worker import CASES
 PEERS = ("torch", "keras")
 
 
-def contest(case: str, batch: int, rounds: int, rows: int, peers=PEERS) -> dict:
-    everybody = [Contestant(name, case, batch, rows=rows, script="networks_worker.py") for name in ("gpunn", *peers)]
+def contest(case: str, batch: int, rounds: int, rows: int, peers=PEERS, script: str = "networks_worker.py") -> dict:
+    everybody = [Contestant(name, case, batch, rows=rows, script=script) for name in ("gpunn", *peers)]
     take_turns(everybody, rounds)
     return {
         "case": case, "batch": batch, "rounds": rounds, "rows": rows,
@@ -23,9 +23,9 @@ def contest(case: str, batch: int, rounds: int, rows: int, peers=PEERS) -> dict:
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cases", nargs="+", default=CASES, choices=CASES)
+def main(text=__doc__, cases=CASES, script: str = "networks_worker.py", result: str = "networks-cpu") -> None:
+    parser = argparse.ArgumentParser(description=text)
+    parser.add_argument("--cases", nargs="+", default=cases, choices=cases)
     parser.add_argument("--batches", type=int, nargs="+", default=[128])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=12800, help="of an epoch")
@@ -35,12 +35,12 @@ def main() -> None:
     results = []
     for case in given.cases:
         for batch in given.batches:
-            results.append(contest(case, batch, given.rounds, given.rows // batch * batch, given.peers))
+            results.append(contest(case, batch, given.rounds, given.rows // batch * batch, given.peers, script))
             r = results[-1]
             beside = "  ".join(f"{name} x{ratio:.2f}" for name, ratio in r["ratio"].items())
             print(f"{case:17s} batch {batch:5d}  gpunn {r['images_per_second']['gpunn']:8,d} img/s  {beside}  loss {r['loss']}", flush=True)
     if not given.dry:
-        print(save("networks-cpu", {"results": results}))
+        print(save(result, {"results": results}))
 
 
 if __name__ == "__main__":

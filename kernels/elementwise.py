@@ -53,14 +53,14 @@ def from_formula(formula: Formula, signature: str, family: str = "") -> Kernel:
     return there
 
 
-def composed(name: str, signature: str, arguments: str, expression: str, scope: dict[str, Any]) -> Kernel:
-    """A kernel whose formula is an expression over other formulas, made once a name.
+def composed(name: str, signature: str, arguments: str, expression: str, scope: dict[str, Any], before: Sequence[str] = ()) -> Kernel:
+    """A kernel whose formula is an expression over other formulas, made once a name; `before`: assignments that it follows.
 
     ``composed("bias_relu", "z, b:row -> y", "z, b", "relu(z + b)", {"relu": relu})``
     """
     if name in REGISTRY:
         return REGISTRY[name]
-    source = f"def {name}({arguments}):\n    return {expression}\n"
+    source = "\n    ".join([f"def {name}({arguments}):", *before, f"return {expression}"]) + "\n"
     family = next((k.family for k in scope.values() if getattr(k, "family", "")), "")
     return from_formula(text_formula(name, source, scope), signature, family)
 

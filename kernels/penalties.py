@@ -12,7 +12,8 @@ import numpy as np
 from gpunn.kernels.cuda_text import SUFFIX, cuda_kernel, typed
 from gpunn.kernels.elementwise import composed, elementwise
 from gpunn.kernels.formula import Formula
-from gpunn.kernels.record import REGISTRY, Kernel, columns_of, first_rows, matrix, parse, register
+from gpunn.kernels.record import REGISTRY, Kernel, first_rows, parse, register
+from gpunn.kernels.row_sums import row_sum
 from gpunn.kernels.segments import CHUNK
 
 
@@ -23,7 +24,7 @@ class Penalty:
     Attributes:
         both: ``bounds, coefficients, p, scale:const, g -> g, value:col``: g += scale * gradient, and the value of each chunk.
         value: ``bounds, coefficients, p -> value:col``.
-        rows: ``y, scale:const, c0:const ... -> value:col``, for a layer's output: scale times the value of each row.
+        rows: ``y, c0:const ..., factor:const -> total:col``, for a layer's output: the factor times the value of each row.
         rows_gradient: ``dy, y, scale:const, c0:const ... -> dy``: dy += scale * gradient.
         coefficients: how many of them.
     """
@@ -54,21 +55,22 @@ def penalty(value: Kernel, gradient: Kernel) -> Penalty:
         f"{name}_rows_bwd", f"{arguments} -> dy", ", ".join(["dy", "y", "scale", *names]),
         f"dy + scale * {g.name}({', '.join(['y', *names])})", {g.name: gradient},
     )
-    both, alone, rows = (_kernel(name, f, slope, chunked, value.family) for slope, chunked in ((g, True), (None, True), (None, False)))
+    rows = row_sum(f"{name}_rows", ", ".join(["y", *(f"{c}:const" for c in names)]), f, value.family)
+    both, alone = (_kernel(name, f, slope, value.family) for slope in (g, None))
     return Penalty(both, alone, rows, rows_gradient, len(names))
 
 
-def _kernel(name: str, f: Formula, g: Formula | None, chunked: bool, family: str) -> Kernel:
-    """Over chunks of the flat vector (with their gradient), or over the rows of an array."""
-    name += "_both" if g else "_value" if chunked else "_rows"
+def _kernel(name: str, f: Formula, g: Formula | None, family: str) -> Kernel:
+    """Over chunks of the flat vector, with or without their gradient."""
+    name += "_both" if g else "_value"
     if name in REGISTRY:
         return REGISTRY[name]
-    text = _Texts(name, f, g, chunked)
+    text = _Texts(name, f, g)
     return register(
         Kernel(
             name=name, operands=parse(text.signature), extent=first_rows, reference=text.reference(), native_text=text.numba(),
             cuda=text.cuda, geometry="warps", formulas=tuple(text.formulas), family=family,
-            cost=(lambda *a: 0.2 * CHUNK) if chunked else (lambda y, *a: 0.3 * columns_of(y)),
+            cost=lambda *a: 0.2 * CHUNK,
         )
     )
 
@@ -76,16 +78,12 @@ def _kernel(name: str, f: Formula, g: Formula | None, chunked: bool, family: str
 class _Texts:
     """The implementations of one kernel."""
 
-    def __init__(self, name: str, f: Formula, g: Formula | None, chunked: bool):
-        self.name, self.f, self.g, self.chunked = name, f, g, chunked
+    def __init__(self, name: str, f: Formula, g: Formula | None):
+        self.name, self.f, self.g = name, f, g
         self.formulas = [*f.closure(), *(h for h in (g.closure() if g else ()) if h not in f.closure())]
         self.count = len(f.parameters) - 1
-        if chunked:
-            self.signature = "bounds:full:i8, coefficients, p:whole" + (
-                ", scale:const, g:whole -> g:whole, value:col" if g else " -> value:col"
-            )
-        else:
-            self.signature = ", ".join(["p", "scale:const", *(f"c{k}:const" for k in range(self.count))]) + " -> value:col"
+        gradient = ", scale:const, g:whole -> g:whole, value:col" if g else " -> value:col"
+        self.signature = f"bounds:full:i8, coefficients, p:whole{gradient}"
 
     def reference(self) -> Any:
         space: dict[str, Any] = {"np": np}
@@ -93,70 +91,51 @@ class _Texts:
             exec(formula.python("numpy"), space)
         f, g = space[self.f.name], space[self.g.name] if self.g else None
 
-        def over_chunks(bounds: Any, coefficients: Any, p: Any, *rest: Any) -> None:
+        def reference(bounds: Any, coefficients: Any, p: Any, *rest: Any) -> None:
             p, value = p.reshape(-1), rest[-1].reshape(-1)
-            for i, (start, end) in enumerate(bounds):
-                w, c = p[start:end], coefficients[i, : self.count]
-                value[i] = np.sum(f(w, *c))
-                if g is not None:
-                    rest[1].reshape(-1)[start:end] += p.dtype.type(rest[0]) * g(w, *c)
-
-        def over_rows(p: Any, *rest: Any) -> None:
-            scale, *c = (p.dtype.type(x) for x in rest[:-1])
-            values = np.broadcast_to(f(matrix(p), *c), matrix(p).shape)
-            rest[-1].reshape(-1)[...] = values.sum(axis=1) * scale
-
-        def reference(*arguments: Any) -> None:
             with np.errstate(all="ignore"):
-                (over_chunks if self.chunked else over_rows)(*arguments)
+                for i, (start, end) in enumerate(bounds):
+                    w, c = p[start:end], coefficients[i, : self.count]
+                    value[i] = np.sum(f(w, *c))
+                    if g is not None:
+                        rest[1].reshape(-1)[start:end] += p.dtype.type(rest[0]) * g(w, *c)
 
         return reference
 
     def numba(self) -> str:
-        c = [f"c{k}" for k in range(self.count)]
-        call = ", ".join(["w", *c])
-        if self.chunked:
-            head = ["p = p.reshape(p.size)", *(["scale = T(scale[0])", "g = g.reshape(g.size)"] if self.g else [])]
-            take = ["part = p[bounds[i, 0]:bounds[i, 1]]", *(["slope = g[bounds[i, 0]:bounds[i, 1]]"] if self.g else [])]
-            take += [f"c{k} = coefficients[i, {k}]" for k in range(self.count)]
-            arguments = ["bounds", "coefficients", "p", *(["scale", "g"] if self.g else []), "value"]
-        else:
-            head = [f"{x} = T({x}[0])" for x in ("scale", *c)]
-            take, arguments = ["part = p[i]"], ["p", "scale", *c, "value"]
+        call = ", ".join(["w", *(f"c{k}" for k in range(self.count))])
         return "\n".join(
             [
                 *("@inlined\n" + h.python("numba") for h in self.formulas),
-                f"def body({', '.join(arguments)}, lo, hi, scratch):",
-                *(f"    {line}" for line in head),
+                f"def body({', '.join(['bounds', 'coefficients', 'p', *(['scale', 'g'] if self.g else []), 'value'])}, lo, hi, scratch):",
+                "    p = p.reshape(p.size)",
+                *(["    scale = T(scale[0])", "    g = g.reshape(g.size)"] if self.g else []),
                 "    for i in range(lo, hi):",
-                *(f"        {line}" for line in take),
+                "        part = p[bounds[i, 0]:bounds[i, 1]]",
+                *(["        slope = g[bounds[i, 0]:bounds[i, 1]]"] if self.g else []),
+                *(f"        c{k} = coefficients[i, {k}]" for k in range(self.count)),
                 "        total = T(0)",
                 "        for j in range(part.size):",
                 "            w = part[j]",
                 f"            total += {self.f.name}({call})",
                 *([f"            slope[j] += scale * {self.g.name}({call})"] if self.g else []),
-                f"        value[i] = total{'' if self.chunked else ' * scale'}",
+                "        value[i] = total",
             ]
         )
 
     def cuda(self, dtype: str) -> str:
-        c = [f"c{k}" for k in range(self.count)]
-        call = ", ".join(["w", *c])
-        if self.chunked:
-            parameters = ["const long long* __restrict__ bounds", "const T* __restrict__ coefficients", "const T* __restrict__ p"]
-            parameters += ["T scale", "T* __restrict__ g"] if self.g else []
-            take = "  const long long start = bounds[2 * row], count = bounds[2 * row + 1] - start;\n"
-            take += "".join(f"  const T c{k} = coefficients[{max(self.count, 1)} * row + {k}];\n" for k in range(self.count))
-        else:
-            parameters = ["const T* __restrict__ p", *(f"T {x}" for x in ("scale", *c))]
-            take = "  const long long start = row * columns, count = columns;\n"
+        call = ", ".join(["w", *(f"c{k}" for k in range(self.count))])
+        parameters = ["const long long* __restrict__ bounds", "const T* __restrict__ coefficients", "const T* __restrict__ p"]
+        parameters += ["T scale", "T* __restrict__ g"] if self.g else []
         parameters += ["T* __restrict__ value", "long long rows", "long long columns"]
+        taken = "".join(f"  const T c{k} = coefficients[{max(self.count, 1)} * row + {k}];\n" for k in range(self.count))
         return typed(
             f'extern "C" __global__ void {self.name}_{SUFFIX[dtype]}({", ".join(parameters)}) {{\n'
             "  const long long row = warp_row();\n"
             "  if (row >= rows) return;\n"
             "  const int lane = threadIdx.x & 31;\n"
-            f"{take}"
+            "  const long long start = bounds[2 * row], count = bounds[2 * row + 1] - start;\n"
+            f"{taken}"
             "  T total = T(0);\n"
             "  for (long long j = lane; j < count; j += 32) {\n"
             "    const T w = p[start + j];\n"
@@ -164,7 +143,7 @@ class _Texts:
             + (f"    g[start + j] += scale * {self.g.name}({call});\n" if self.g else "")
             + "  }\n"
             "  total = warp_sum(total);\n"
-            f"  if (lane == 0) value[row] = total{'' if self.chunked else ' * scale'};\n"
+            "  if (lane == 0) value[row] = total;\n"
             "}\n",
             dtype,
         )

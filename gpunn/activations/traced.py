@@ -24,12 +24,16 @@ class FromTensors(Activation):
         self._traces: dict[Any, Any] = {}
         self._trace(PROBED, "float32")
 
-    def _trace(self, shape: tuple[int | None, ...], dtype: str) -> Any:
+    def _trace(self, shape: tuple[int | None, ...], dtype: str, bias: bool = False) -> Any:
+        """The function of an array of this shape, with `bias` of one and its bias."""
         from gpunn.ops.tracing import Traced  # operations know the activations
 
-        key = shape[1:], dtype
+        key = shape[1:], dtype, bias
         if key not in self._traces:
-            self._traces[key] = Traced(self.function, [(None, *shape[1:])], dtype)
+            whole = (None, *shape[1:])
+            self._traces[key] = (
+                Traced(lambda x, b: self.function(x + b), [whole, whole[-1:]], dtype) if bias else Traced(self.function, [whole], dtype)
+            )
         return self._traces[key]
 
     def configured(self, *arguments: Any, **parameters: Any) -> Activation:
@@ -43,14 +47,17 @@ class FromTensors(Activation):
     def apply(
         self, ops: Any, x: Any, bias: Any = None, inplace: bool = False, shape: tuple[int, ...] | None = None
     ) -> tuple[Any, Pullback]:
-        x, _ = biased(ops, x, bias, inplace)
         full = tuple(x.shape if shape is None else shape)
-        y, back = self._trace(full, x.dtype.name).run(ops, [x.reshape(full)])
+        within = bias is not None and bias.size == full[-1]
+        if not within:
+            x, _ = biased(ops, x, bias, inplace)
+        given = [x.reshape(full), *([bias] if within else [])]
+        y, back = self._trace(full, x.dtype.name, within).run(ops, given)
 
         def pullback(dy: Any) -> Any:
             from gpunn.ops.moves import filled
 
-            dx = back(dy.reshape(y.shape))[0]
+            dx = back(dy.reshape(y.shape), needs=(True, False)[: len(given)])[0]
             return filled(ops, x.shape, 0.0, x.dtype) if dx is None else dx.reshape(x.shape)
 
         return y, pullback

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from gpunn.kernels.columns import times
-from gpunn.kernels.record import REGISTRY
 
 Function = Callable[[Any, Any], Any]
 
@@ -53,6 +52,7 @@ class TracedValues:
     def record(self, ops: Any, y: Any, p: Any, weight: Any, scale: float, share: float) -> tuple[Any, Any]:
         """-> (a value for each weight, gradient of the sum of values times weight and scale). `share`: what the values of one for the whole
         batch are multiplied by, in all, when they are reduced."""
+        from gpunn.ops.expression import scaled
         from gpunn.ops.moves import copy, filled, spread
 
         values, back = self._traced.run(ops, [y, p])
@@ -61,11 +61,8 @@ class TracedValues:
             each = copy(ops, spread(ops, values.reshape(1), (weight.size,)))
             ops.launch(times, each, 1.0 / (weight.size * share))
         else:
-            upstream = ops.empty(weight.shape, p.dtype)
-            ops.launch(REGISTRY["linear"], weight, upstream)
-            ops.launch(times, upstream, scale)
-            upstream, each = upstream.reshape(values.shape), values.reshape(-1)
-        gradient = back(upstream)[1]
+            upstream, each = scaled(ops, weight, scale).reshape(values.shape), values.reshape(-1)
+        gradient = back(upstream, needs=(False, True))[1]
         return each, filled(ops, p.shape, 0.0, p.dtype) if gradient is None else gradient.reshape(p.shape)
 
 

@@ -8,11 +8,9 @@ import numpy as np
 from gpunn.kernels import activations, rectifiers
 from gpunn.kernels import arithmetic as k
 from gpunn.kernels import columns as two
-from gpunn.kernels.columns import SUM_COLUMNS
-from gpunn.kernels.elementwise import composed
 from gpunn.kernels.record import Kernel
-from gpunn.kernels.reductions import COLUMN_SUM
-from gpunn.ops.moves import copy, filled, fold, fold_to, spread
+from gpunn.ops.expression import Expression, Step
+from gpunn.ops.moves import filled
 from gpunn.ops.operation import Back, Definition, Operation, flat
 
 
@@ -20,87 +18,24 @@ class Elementwise(Definition):
     """``function`` of NumPy arrays, the same as a kernel, and its gradients by the names of the kernel's operands.
 
     A gradient is a kernel that takes dy and, by their names, operands or the result; None means dy itself; an operand that is not named has
-    none. Operands that are numbers, one value a row or one a column go into the kernel as such; others are spread first.
+    none. Neighbours of this kind run as one kernel: see `gpunn.ops.fusing`.
     """
 
     def __init__(self, name: str, function: Callable[..., Any], kernel: Kernel, **gradients: Kernel | None):
         super().__init__(name)
         self.function, self.kernel, self.gradients = function, kernel, gradients
-        self.names = [o.name for o in kernel.operands if o.read]
 
     def numpy(self, *operands: Any, **options: Any) -> Any:
         with np.errstate(all="ignore"):
             return self.function(*operands)
 
     def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
-        ops, given = op.backend, {}
-        shape = np.broadcast_shapes(*(() if isinstance(v, float) else tuple(v.shape) for v in operands))
-        for name, value in zip(self.names, operands, strict=True):
-            given[name] = _Operand(ops, value, shape)
-        y = ops.empty(shape, op.dtype)
-        out = self.kernel.outputs[0].name
-        _launch(ops, self.kernel, given, y)
-        known = given | {out: _Operand(ops, y, shape)}
+        names = [f"x{i}" for i in range(len(operands))]
+        return Expression([self.step(names)], len(names)).run(op.backend, operands, op.dtype)
 
-        def back(dy: Any, needs: Sequence[bool]) -> list[Any]:
-            found: list[Any] = []
-            for name, need in zip(self.names, needs, strict=True):
-                if not need or name not in self.gradients:
-                    found.append(None)
-                    continue
-                kernel, d = self.gradients[name], dy
-                if kernel is not None:
-                    d = ops.empty(shape, op.dtype)
-                    _launch(ops, kernel, known | {"dy": _Operand(ops, dy, shape)}, d)
-                narrow = known[name].back(d)
-                found.append(copy(ops, narrow) if narrow is dy and any(f is not None for f in found) else narrow)
-            return found
-
-        return y, back
-
-
-class _Operand:
-    """An operand beside an output of `shape`: its kind in the kernel ("const", "row", "col" or "full"), and its array or number."""
-
-    def __init__(self, ops: Any, value: Any, shape: tuple[int, ...]):
-        self.ops, self.kind = ops, "full"
-        if isinstance(value, float):
-            self.kind, self.value = "const", value
-            return
-        self.array = value
-        padded = (1,) * (len(shape) - self.array.ndim) + tuple(self.array.shape)
-        if padded == shape:
-            self.value = self.array.reshape(shape)
-        elif len(shape) > 1 and padded[1:] == shape[1:] and padded[0] == 1:
-            self.kind, self.value = "row", self.array.reshape(-1)
-        elif len(shape) > 1 and padded[0] == shape[0] and set(padded[1:]) == {1}:
-            self.kind, self.value = "col", self.array.reshape(-1)
-        else:
-            self.value = spread(ops, self.array, shape)
-
-    def back(self, d: Any) -> Any:
-        """What a gradient of the output's shape is for the operand. Overwrites nothing."""
-        if self.kind == "row":
-            total = self.ops.empty((self.array.size,), d.dtype)
-            self.ops.launch(COLUMN_SUM, d, 0.0, total)
-            return total
-        if self.kind == "col":
-            index = np.repeat(np.arange(d.shape[0]), d.size // max(d.shape[0], 1))
-            return fold(self.ops, SUM_COLUMNS, d, index, (d.shape[0], 1))
-        return d if self.array.size == d.size else fold_to(self.ops, d, (1,) * (d.ndim - self.array.ndim) + tuple(self.array.shape))
-
-
-def _launch(ops: Any, kernel: Kernel, given: dict[str, _Operand], out: Any) -> None:
-    read = [o for o in kernel.operands if o.read]
-    kinds = [given[o.name].kind for o in read]
-    if any(o.kind != kind for o, kind in zip(read, kinds, strict=True)):
-        letters = "".join(kind[0] if kind != "col" else "w" for kind in kinds)
-        names, (y,) = [o.name for o in read], kernel.outputs
-        signature = ", ".join(f"{n}:{kind}" for n, kind in zip(names, kinds, strict=True)) + f" -> {y.name}"
-        text = f"{kernel.name}({', '.join(names)})"
-        kernel = composed(f"{kernel.name}_of_{letters}", signature, ", ".join(names), text, {kernel.name: kernel})
-    arguments = [v.value if v.kind == "const" else flat(v.value) for v in (given[o.name] for o in read)]
-    ops.launch(kernel, *arguments, flat(out))
+    def step(self, names: Sequence[str]) -> Step:
+        """Itself on values of these names."""
+        return Step(self.kernel, self.gradients, tuple(names))
 
 
 def _formula(kernel: Kernel) -> Callable[..., Any]:

@@ -12,11 +12,12 @@ from gpunn.kernels.arithmetic import among_ties, is_equal
 from gpunn.kernels.columns import LARGEST_COLUMNS, SUM_COLUMNS, times
 from gpunn.kernels.reductions import COLUMN_SUM
 from gpunn.layers.columns import numbered
+from gpunn.ops.expression import Expression, Total
 from gpunn.ops.moves import fold, spread
 from gpunn.ops.operation import Back, Definition, Operation, flat
 
 
-def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
+def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
     """Axes as a tuple of numbers from 0. Raises ValueError for one that is not there."""
     given = range(ndim) if axis is None else axis if isinstance(axis, (tuple, list)) else (axis,)
     if any(not -ndim <= a < ndim for a in given):
@@ -28,8 +29,8 @@ def _kept(shape: Sequence[int], axes: Sequence[int]) -> tuple[int, ...]:
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 
-def _shape(x: Any, axes: Sequence[int], keepdims: bool) -> tuple[int, ...]:
-    return _kept(x.shape, axes) if keepdims else tuple(n for i, n in enumerate(x.shape) if i not in axes)
+def shape_after(shape: Sequence[int], axes: Sequence[int], keepdims: bool) -> tuple[int, ...]:
+    return _kept(shape, axes) if keepdims else tuple(n for i, n in enumerate(shape) if i not in axes)
 
 
 def _places(shape: Sequence[int], axes: Sequence[int]) -> np.ndarray:
@@ -64,7 +65,10 @@ class Sum(Definition):
 
     def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         ops, x = op.backend, operands[0]
-        axes = _axes(options["axis"], x.ndim)
+        axes = axes_of(options["axis"], x.ndim)
+        if Total.takes(axes, x.ndim):
+            y, gradients = Expression([], 1).run(ops, [x], op.dtype, Total(axes, self.mean))
+            return y.reshape(shape_after(x.shape, axes, options["keepdims"])), gradients
         factor = 1.0 / max(math.prod(x.shape[a] for a in axes), 1) if self.mean else 1.0
         y = total(ops, x, axes) if axes else spread(ops, x, x.shape)
         if self.mean and axes:
@@ -75,7 +79,7 @@ class Sum(Definition):
                 ops.launch(times, flat(dy), factor)
             return [spread(ops, dy.reshape(_kept(x.shape, axes)), x.shape)]
 
-        return y.reshape(_shape(x, axes, options["keepdims"])), back
+        return y.reshape(shape_after(x.shape, axes, options["keepdims"])), back
 
 
 class Largest(Definition):
@@ -86,7 +90,7 @@ class Largest(Definition):
 
     def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         ops, x = op.backend, operands[0]
-        axes = _axes(options["axis"], x.ndim)
+        axes = axes_of(options["axis"], x.ndim)
         places, kept = _places(x.shape, axes), _kept(x.shape, axes)
         y = fold(ops, LARGEST_COLUMNS, x, places, kept)
 
@@ -98,7 +102,7 @@ class Largest(Definition):
             ops.launch(among_ties, flat(wide), flat(x), flat(best), flat(count), flat(dx))
             return [dx]
 
-        return y.reshape(_shape(x, axes, options["keepdims"])), back
+        return y.reshape(shape_after(x.shape, axes, options["keepdims"])), back
 
 
 class OfRows(Definition):

@@ -61,9 +61,10 @@ def calls(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> list
 
 
 def plan_of(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor], training: bool = False) -> Any:
-    from gpunn.training.plan import between  # as above
+    from gpunn.ops.fusing import fused  # plans are of training, as above
+    from gpunn.training.plan import between
 
-    return between(inputs, calls(inputs, outputs), outputs, training)
+    return fused(between(inputs, calls(inputs, outputs), outputs, training))
 
 
 # ---------------------------------------------------------------------- a layer that gives `call`
@@ -157,14 +158,15 @@ class Traced:
     def recordable(self) -> bool:
         return self.plan.recordable
 
-    def run(self, ops: Any, arrays: Sequence[Any]) -> tuple[Any, Callable[[Any], list[Any]]]:
-        """-> (result, a function of its gradient -> those of the arrays, None where there is none; it overwrites what it is given)."""
+    def run(self, ops: Any, arrays: Sequence[Any]) -> tuple[Any, Callable[..., list[Any]]]:
+        """-> (result, a function of its gradient -> those of the arrays, None where there is none or `needs` does not ask for it; it
+        overwrites what it is given)."""
         self.backend = ops
         done = self.plan.run(arrays, False)
 
-        def back(dy: Any) -> list[Any]:
+        def back(dy: Any, needs: bool | Sequence[bool] = True) -> list[Any]:
             self.backend = ops
-            return done.backward(ops, [dy], inputs=True)
+            return done.backward(ops, [dy], inputs=needs)
 
         return done.outputs[0], back
 

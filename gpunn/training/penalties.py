@@ -33,7 +33,7 @@ class OutputPenalty:
     def forward(self, y: Any, training: bool = False) -> tuple[Any, Any]:
         ops, kernels, scale, factor = self.backend, self.regularizer.penalty, 1.0 / max(y.shape[0], 1), self.factor
         coefficients = self.regularizer.coefficients(y.size)
-        ops.launch(kernels.rows, y, scale, *coefficients, self.values)  # type: ignore[union-attr]
+        ops.launch(kernels.rows, y, *coefficients, scale, self.values)  # type: ignore[union-attr]
 
         def pullback(dy: Any, need_dx: bool = True) -> Any:
             if need_dx:

@@ -13,6 +13,7 @@ from gpunn.layers import InputLayer, Layer
 from gpunn.layers.dropout import Drawing
 
 Look = Callable[["Stage", Any], None]
+Wish = bool | Sequence[bool]
 
 
 # what a class derived from one of ours may give without another way to compute
@@ -116,9 +117,10 @@ class Plan:
                 del values[i]
         return Run(self, [values[i] for i in self.outputs], [seen.get(i) for i in self.outputs], pullbacks)
 
-    def wanted(self, inputs: bool = False) -> set[int]:
-        """Values whose gradients are needed: something before them learns, or they come in and `inputs` says so."""
-        found = set(self.inputs) if inputs else set()
+    def wanted(self, inputs: Wish = False) -> set[int]:
+        """Values whose gradients are needed: something before them learns, or they come in and `inputs` says so, of each or of all."""
+        each = inputs if isinstance(inputs, (tuple, list)) else [inputs] * len(self.inputs)
+        found = {i for i, wish in zip(self.inputs, each, strict=True) if wish}
         for stage in self.stages:
             if any(i in found for i in stage.inputs) or stage.learns:
                 found.update(stage.outputs)
@@ -131,7 +133,7 @@ class Run:
     def __init__(self, plan: Plan, outputs: list[Any], masks: list[Any], pullbacks: list[Any]):
         self.plan, self.outputs, self.masks, self._pullbacks = plan, outputs, masks, pullbacks
 
-    def backward(self, ops: Any, gradients: Sequence[Any], inputs: bool = False) -> list[Any]:
+    def backward(self, ops: Any, gradients: Sequence[Any], inputs: Wish = False) -> list[Any]:
         """From the outputs' gradients (None where there is none; they are overwritten) to those of what learns and, if asked for, of the
         `inputs`, which are returned."""
         plan, wanted = self.plan, self.plan.wanted(inputs)

@@ -25,6 +25,7 @@ MAKERS = {
     "put_columns": lambda m, r, c: [m.real(r, c), m.order(c + 2)[:c].copy(), c + 2, m.real(r, c + 2)],
     "sum_columns": _sum,
     "row_dots": _dots,
+    "row_sum": lambda m, r, c: [m.real(r, c), 0.25, m.blank(r)],
 }
 ELEMENTWISE = {
     "add_two": {}, "subtract_two": {}, "multiply_two": {}, "larger_of_two": {}, "smaller_of_two": {},

@@ -17,6 +17,19 @@ def normal(rng, shape):
     return rng.standard_normal(shape)
 
 
+def normalized(x):
+    centred = x - ops.mean(x, axis=-1, keepdims=True)
+    return centred * ops.rsqrt(ops.mean(ops.square(centred), axis=-1, keepdims=True) + 0.1)
+
+
+def many_in_a_row(x):
+    """More operations than one kernel takes."""
+    y = x
+    for _ in range(30):
+        y = ops.sin(y) + 0.1 * x
+    return y
+
+
 def unary(name, draw=normal, **options):
     return lambda x: getattr(ops, name)(x, **options), [ONE], draw
 
@@ -43,6 +56,15 @@ CASES = {
     "clip": (lambda a: ops.clip(a, -0.5, 0.5) * a, [ONE], normal),
     "where": (lambda a, b: ops.where(a > b, a * b, b), [ONE, ONE], normal),
     "truths": (lambda a, b: ops.where((a > 0) & ~(b < 0) | ops.equal(a, b), a, -b), [ONE, ONE], normal),
+    "mish": (lambda a: a * ops.tanh(ops.softplus(a)), [ONE], normal),
+    "huber": (lambda a, b: ops.mean(ops.where(ops.abs(a - b) <= 0.7, (a - b) ** 2, ops.abs(a - b)), axis=-1), [ONE, ONE], normal),
+    "normalized": (lambda a, b, c: normalized(a) * b + c, [(3, 2, 4), (4,), (4,)], normal),
+    "gated_by_columns": (lambda a, b: a * ops.sigmoid(b * 2 + a) - b, [(3, 2, 4), (3, 2, 1)], normal),
+    "a_number_of_many": (lambda a, b: a * ops.exp(b) + b, [(3, 4), (1, 1)], normal),
+    "squares_of_all_axes": (lambda a, b: ops.mean(ops.square(a - b)), [(3, 2, 4), (2, 1)], normal),
+    "squares_of_two_axes": (lambda a, b: ops.sum(a * b * b, axis=(1, 2), keepdims=True) * a, [(3, 2, 4), (3, 2, 4)], normal),
+    "many_in_a_row": (many_in_a_row, [ONE], normal),
+    "one_used_twice": (lambda a, b: (a + b) * ops.sum(a + b, axis=-1, keepdims=True), [ONE, ONE], normal),
     "sum": (lambda a: ops.sum(a * a), [ONE], normal),
     "sum_of_rows": (lambda a: ops.sum(a * a, axis=-1), [(3, 2, 4)], normal),
     "sum_of_columns": (lambda a: ops.sum(a * a, axis=0, keepdims=True) * a, [ONE], normal),
