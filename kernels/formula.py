@@ -36,6 +36,7 @@ FUNCTIONS = {
     "maximum": ("maximum", "np.maximum", "np.maximum"),
     "minimum": ("minimum", "np.minimum", "np.minimum"),
 }
+CHEAP = {"sqrt", "abs", "floor", "maximum", "minimum"}  # of these: an instruction or two; the others are some twenty
 # what an argument or a variable cannot be called: words of C++, and of the functions written around a formula
 RESERVED = frozenset(
     "T np math alignas alignof asm auto bool case catch char const constexpr decltype default delete do double dynamic_cast enum "
@@ -72,6 +73,7 @@ class Formula:
         tree = next(n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef))
         self.parameters = tuple(a.arg for a in tree.args.args)
         self.calls: list[Formula] = []
+        self._functions: set[str] = set()
         closure = inspect.getclosurevars(function)
         self._scope = {**closure.builtins, **closure.globals, **closure.nonlocals}
         body = [s for s in tree.body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
@@ -146,6 +148,7 @@ class Formula:
         base = self._text(node.left, target, local)
         if isinstance(node.right, ast.Constant) and isinstance(node.right.value, (int, float)) and node.right.value in (2, 3):
             return "(" + " * ".join([base] * int(node.right.value)) + ")"
+        self._functions.add("pow")
         return f"{FUNCTIONS['pow'][_TARGETS.index(target)]}({base}, {self._text(node.right, target, local)})"
 
     def _call(self, name: str, node: ast.Call, target: str, local: set[str]) -> str:
@@ -159,6 +162,7 @@ class Formula:
                 self.calls.append(inner)
             return f"{inner.name}({arguments})"
         if name in FUNCTIONS:
+            self._functions.add(name)
             return f"{FUNCTIONS[name][_TARGETS.index(target)]}({arguments})"
         raise FormulaError(f"{self.name}, line {node.lineno}: unknown function {name!r}. Known: {', '.join(FUNCTIONS)}, and other formulas")
 
@@ -177,6 +181,11 @@ class Formula:
         for inner in self.calls:
             out += [f for f in inner.closure() if f not in out]
         return [*out, self]
+
+    @property
+    def costly(self) -> bool:
+        """Whether it takes an exponential, a logarithm or the like, itself or by a formula it calls."""
+        return any(f._functions - CHEAP for f in self.closure())
 
     @functools.cached_property
     def numpy(self) -> Callable:

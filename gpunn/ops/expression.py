@@ -15,7 +15,7 @@ from gpunn.kernels.columns import add_two, multiply_two
 from gpunn.kernels.record import Kernel
 from gpunn.kernels.reductions import COLUMN_SUM
 from gpunn.kernels.row_sums import ROW_SUM
-from gpunn.ops.lines import Line, kernel_of, row_sums_of
+from gpunn.ops.lines import Line, kernel_of, pruned, row_sums_of
 from gpunn.ops.moves import copy
 from gpunn.ops.views import Placed, View
 
@@ -48,7 +48,7 @@ class Expression:
         view = View(ops, shape, operands, total.split if total else None)
         given = dict(zip(self.names, map(view.place, operands), strict=True))
         if total is None:
-            (y,) = _launched(view, self.forward, [self.value], given, dtype)
+            (y,) = _launched(view, self.forward, [self.value], given, dtype, keep=True)
             y = y.reshape(shape)
         else:
             y = total.summed(view, self.forward, self.value, given, dtype)
@@ -144,6 +144,7 @@ class Total:
     def summed(self, view: View, lines: Sequence[Line], value: str, given: dict[str, Placed], dtype: Any) -> Any:
         """The sums, of kept axes."""
         factor, totals = self.factor(view.shape), view.ops.empty((view.rows,), dtype)
+        lines, _ = _settled(view, lines, [value], given, dtype)
         kernel, arguments = row_sums_of(lines, value, _kinds(given)) or (None, ())
         if kernel is None:
             (terms,) = _launched(view, lines, [value], given, dtype)
@@ -156,15 +157,35 @@ class Total:
         return totals.reshape(self.kept(view.shape))
 
 
-def _launched(view: View, lines: Sequence[Line], results: Sequence[str], given: dict[str, Placed], dtype: Any) -> list[Any]:
-    """The values of these names, each an array of the view's shape."""
-    kernel, arguments = kernel_of(lines, results, _kinds(given))
-    out = [view.empty(dtype) for _ in results]
+Named = dict[str, Placed]
+
+
+def _launched(view: View, lines: Sequence[Line], results: Sequence[str], given: Named, dtype: Any, keep: bool = False) -> list[Any]:
+    """The values of these names, each an array of the view's shape. `keep`: of what is costly, the values become part of `given`."""
+    lines, last = _settled(view, lines, results, given, dtype)
+    more = [last] if keep and last is not None and last not in results else []
+    wanted = [*(r for r in results if r not in given), *more]
+    kernel, arguments = kernel_of(lines, wanted, _kinds(given))
+    out = [view.empty(dtype) for _ in wanted]
     alike = all(given[a].kind in ("full", "const") for a in arguments)  # then the rows are a batch's, as other kernels have them
     matrices = [view.matrix(given[a]) for a in arguments] + out
     view.ops.launch(kernel, *(a.reshape(view.shape or (1,)) if alike and not isinstance(a, float) else a for a in matrices))
-    return [array.reshape(view.shape) for array in out]
+    made = iter(array.reshape(view.shape) for array in out)
+    arrays = [given[r].value if r in given else next(made) for r in results]
+    given |= {name: Placed(next(made), "full") for name in more}
+    return arrays
 
 
-def _kinds(given: dict[str, Placed]) -> dict[str, str]:
+def _settled(view: View, lines: Sequence[Line], results: Sequence[str], given: Named, dtype: Any) -> tuple[list[Line], str | None]:
+    """Where launches on the same rows run one after another in the cache, two exponentials or the like in one loop are slower than each in
+    its own: all but the last are made here, as part of `given`. -> the lines that are left, the name of the last costly one."""
+    lines = [line for line in lines if line.name not in given]
+    costly = [line.name for line in pruned(lines, results)[0] if line.kernel.formula.costly] if view.ops.chains else []
+    for name in costly[:-1]:
+        given |= {name: Placed(_launched(view, lines, [name], given, dtype)[0], "full")}
+        lines = [line for line in lines if line.name != name]
+    return lines, costly[-1] if costly else None
+
+
+def _kinds(given: Named) -> dict[str, str]:
     return {name: placed.kind for name, placed in given.items()}

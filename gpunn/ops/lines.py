@@ -19,7 +19,7 @@ class Line:
     arguments: tuple[str, ...]
 
 
-def _pruned(lines: Sequence[Line], results: Sequence[str]) -> tuple[list[Line], list[str]]:
+def pruned(lines: Sequence[Line], results: Sequence[str]) -> tuple[list[Line], list[str]]:
     """-> (the lines that the results need, the names that these take from elsewhere)."""
     needed, kept = set(results), []
     for line in reversed(lines):
@@ -32,7 +32,7 @@ def _pruned(lines: Sequence[Line], results: Sequence[str]) -> tuple[list[Line], 
 
 def kernel_of(lines: Sequence[Line], results: Sequence[str], kinds: dict[str, str]) -> tuple[Kernel, list[str]]:
     """-> (a kernel that makes the results of what it is given, the names of that in its order)."""
-    lines, names = _pruned(lines, results)
+    lines, names = pruned(lines, results)
     if len(lines) == 1 and [lines[0].name] == list(results):
         alone = lines[0]
         if [o.kind for o in alone.kernel.operands if o.read] == [kinds[a] for a in alone.arguments]:
@@ -48,7 +48,7 @@ def kernel_of(lines: Sequence[Line], results: Sequence[str], kinds: dict[str, st
 
 def row_sums_of(lines: Sequence[Line], value: str, kinds: dict[str, str]) -> tuple[Kernel, list[str]] | None:
     """A kernel of the rows' sums and the names it takes; None where no array among these has all elements."""
-    lines, names = _pruned(lines, [value])
+    lines, names = pruned(lines, [value])
     if "full" not in {kinds[name] for name in names}:
         return None
     if not lines:
