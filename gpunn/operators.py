@@ -32,6 +32,7 @@ class Operators:
     __sub__, __rsub__ = _two("subtract"), _two("subtract", True)
     __mul__, __rmul__ = _two("multiply"), _two("multiply", True)
     __truediv__, __rtruediv__ = _two("divide"), _two("divide", True)
+    __floordiv__, __rfloordiv__ = _two("floor_divide"), _two("floor_divide", True)
     __mod__, __rmod__ = _two("mod"), _two("mod", True)
     __pow__, __rpow__ = _two("power"), _two("power", True)
     __matmul__, __rmatmul__ = _two("matmul"), _two("matmul", True)

@@ -111,7 +111,8 @@ class Kernel:
     def check(self, arguments: Sequence[Any]) -> None:
         """Compiled kernels and devices take memory as they are told: a wrong type would be read as garbage.
 
-        Raises TypeError (the number of arguments, an operand's dtype) and ValueError (not C-contiguous, or an output that is read-only).
+        Raises TypeError (the number of arguments, an operand's dtype) and ValueError (not C-contiguous, an output that is read-only, or, of
+        an elementwise kernel, sizes that do not fit each other).
         """
         if len(arguments) != len(self.operands):
             names = ", ".join(o.name for o in self.operands)
@@ -129,6 +130,22 @@ class Kernel:
                 raise ValueError(f"Kernel {self.name!r}: expected {o.name!r} C-contiguous. Received: shape {a.shape}, strides {a.strides}")
             if o.written and not getattr(a.flags, "writeable", True):
                 raise ValueError(f"Kernel {self.name!r}: expected {o.name!r} to be writeable. Received: a read-only array")
+        if self.formula is not None:
+            self._check_sizes(arguments)
+
+    def _check_sizes(self, arguments: Sequence[Any]) -> None:
+        first = next((i for i, o in enumerate(self.operands) if o.kind == "full"), None)
+        if first is None:
+            return
+        shape = (rows_of(arguments[first]), columns_of(arguments[first]))
+        sizes = {"full": shape[0] * shape[1], "row": shape[1], "col": shape[0]}
+        for o, a in zip(self.operands, arguments, strict=True):
+            wanted = sizes.get(o.kind)
+            if wanted is None or (a.size == wanted and (o.kind != "full" or self.flat or rows_of(a) == shape[0])):
+                continue
+            what = f"of {wanted} elements" if a.size != wanted else f"of {shape[0]} rows"
+            fit = f"to fit {self.operands[first].name!r} of shape {tuple(arguments[first].shape)}"
+            raise ValueError(f"Kernel {self.name!r}: expected {o.name!r} {what}, {fit}. Received: shape {tuple(a.shape)}")
 
     def dtype(self, arguments: Sequence[Any]) -> np.dtype:
         """The floating type of a launch: that of its first "T" array."""

@@ -32,7 +32,7 @@ def _named(function: Any, name: str, text: str) -> Any:
 
 
 negative, absolute, square, sqrt, rsqrt = map(_one, (e.NEGATIVE, e.ABSOLUTE, e.SQUARE, e.SQRT, e.RSQRT))
-exp, expm1, log, log1p, sin, cos, erf = map(_one, (e.EXP, e.EXPM1, e.LOG, e.LOG1P, e.SIN, e.COS, e.ERF))
+exp, expm1, log, log1p, sin, cos, arctan, erf = map(_one, (e.EXP, e.EXPM1, e.LOG, e.LOG1P, e.SIN, e.COS, e.ARCTAN, e.ERF))
 tanh, sigmoid, relu, selu, softplus, silu = map(_one, (e.TANH, e.SIGMOID, e.RELU, e.SELU, e.SOFTPLUS, e.SILU))
 sign, floor, ceil, round, isnan, logical_not = map(_one, (e.SIGN, e.FLOOR, e.CEIL, e.ROUND, e.ISNAN, e.LOGICAL_NOT))
 stop_gradient, zeros_like, ones_like = map(_one, (e.STOP_GRADIENT, e.ZEROS_LIKE, e.ONES_LIKE))

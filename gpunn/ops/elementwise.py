@@ -65,6 +65,7 @@ LOG1P = Elementwise("log1p", np.log1p, k.logarithm_of_one_more, x=k.logarithm_of
 SIN = Elementwise("sin", np.sin, k.sine, x=k.sine_bwd)
 COS = Elementwise("cos", np.cos, k.cosine, x=k.cosine_bwd)
 ERF = _own("erf", k.error_function, x=k.error_function_bwd)
+ARCTAN = Elementwise("arctan", np.arctan, activations.arctan, x=activations.arctan_bwd)
 TANH = Elementwise("tanh", np.tanh, activations.tanh_, x=activations.tanh_bwd)
 SIGMOID = _own("sigmoid", activations.sigmoid, x=activations.sigmoid_bwd)
 RELU = Elementwise("relu", lambda x: np.maximum(x, 0), rectifiers.relu, x=rectifiers.relu_bwd)
@@ -118,7 +119,6 @@ class Cast(Definition):
 
 
 CAST = Cast("cast")
-
 
 
 class Filled(Definition):

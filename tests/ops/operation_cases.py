@@ -30,6 +30,12 @@ def many_in_a_row(x):
     return y
 
 
+def crossentropies(a, b):
+    t, p = a / ops.sum(a, axis=-1, keepdims=True), b / ops.sum(b, axis=-1, keepdims=True)
+    alone = ops.binary_crossentropy(t, p) + ops.binary_crossentropy(t, b, from_logits=True)
+    return alone + (ops.categorical_crossentropy(t, p) + ops.categorical_crossentropy(t, b, from_logits=True))[:, None]
+
+
 def unary(name, draw=normal, **options):
     return lambda x: getattr(ops, name)(x, **options), [ONE], draw
 
@@ -65,6 +71,14 @@ CASES = {
     "squares_of_two_axes": (lambda a, b: ops.sum(a * b * b, axis=(1, 2), keepdims=True) * a, [(3, 2, 4), (3, 2, 4)], normal),
     "many_in_a_row": (many_in_a_row, [ONE], normal),
     "one_used_twice": (lambda a, b: (a + b) * ops.sum(a + b, axis=-1, keepdims=True), [ONE, ONE], normal),
+    "curves": (lambda a: ops.tan(0.3 * a) + ops.sinh(a) * ops.cosh(a) - ops.arctan(a) * ops.softsign(a), [ONE], normal),
+    "bent": (lambda a: ops.relu6(a + 5) * ops.hard_sigmoid(a) + ops.hard_silu(a) * ops.celu(a) - ops.log_sigmoid(a), [ONE], normal),
+    "logarithms": (lambda a, b: ops.log2(a) * ops.log10(b) + ops.logaddexp(a, b), [ONE, ONE], positive),
+    "cumsum": (lambda a: ops.cumsum(a, axis=1) * ops.cumsum(a, axis=-1), [(3, 2, 4)], normal),
+    "average": (lambda a, b: ops.average(a, axis=-1, weights=b), [ONE, (1, 4)], positive),
+    "padded": (lambda a: ops.pad(a, ((0, 0), (1, 2))) * ops.pad(a, ((0, 0), (2, 1)), "reflect"), [ONE], normal),
+    "triangles": (lambda a: ops.tril(a) @ ops.triu(a, 1), [(2, 3, 3)], normal),
+    "crossentropies": (crossentropies, [ONE, ONE], positive),
     "sum": (lambda a: ops.sum(a * a), [ONE], normal),
     "sum_of_rows": (lambda a: ops.sum(a * a, axis=-1), [(3, 2, 4)], normal),
     "sum_of_columns": (lambda a: ops.sum(a * a, axis=0, keepdims=True) * a, [ONE], normal),
@@ -113,6 +127,8 @@ CASES = {
 }
 # without a gradient: against NumPy alone
 PLAIN = {
+    "finite": (lambda a: ops.isfinite(ops.divide(1.0, ops.floor(a))) | ops.isinf(ops.log(ops.relu(a))), [ONE], normal),
+    "counted": (lambda a: ops.count_nonzero(a > 0, axis=-1) // 2 + a[:, 0] // 0.3, [ONE], normal),
     "sign": (lambda a: ops.sign(a) + ops.floor(a) + ops.ceil(a) + ops.round(2 * a), [ONE], normal),
     "isnan": (lambda a: ops.isnan(ops.log(a)), [ONE], normal),
     "argmax": (lambda a: ops.argmax(a, axis=-1), [(3, 2, 4)], normal),
