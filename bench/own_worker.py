@@ -2,7 +2,8 @@
 
     python bench/own_worker.py gpunn|torch|keras CASE BATCH [ROWS]
 
-784-300-100-10 on Fashion-MNIST, Adam 1e-3, float32, whose activation, loss and layers are written as arithmetic. gpunn and Keras run one text.
+784-300-100-10 on Fashion-MNIST, Adam 1e-3, float32, whose activation, loss and layers are written as arithmetic. gpunn and Keras run one
+text.
 """
 
 import os

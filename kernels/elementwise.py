@@ -10,13 +10,13 @@ from gpunn.kernels.formula import Formula
 from gpunn.kernels.record import REGISTRY, Kernel, Operand, columns_of, parse, register, rows_of
 
 
-def elementwise(signature: str, name: str | None = None, family: str = "") -> Callable[[Callable], Kernel]:
+def elementwise(signature: str, name: str | None = None, family: str | None = None) -> Callable[[Callable], Kernel]:
     """Make a kernel of a scalar function: ``@elementwise("dy, y -> dx")``.
 
     The signature names the operands in the order of the function's arguments, then the outputs. A kind may follow a name: ``b:row`` one
     value a column, ``w:col`` one value a row, ``lr:scalar`` a float64 that lives on the device, ``eps:const`` a number passed by value.
-    `name` is the kernel's if not the function's; kernels of a `family` are compiled together on a device. The same formula again (a cell
-    of a notebook run twice) gives the kernel that is there.
+    `name` is the kernel's if not the function's; kernels of a `family` are compiled together on a device (what is not gpunn's own is one,
+    so that gpunn's come from the cache). The same formula again (a cell of a notebook run twice) gives the kernel that is there.
     Raises `FormulaError` when the function is not in the formula language, ValueError when signature and function disagree, or the name is
     another kernel's.
     """
@@ -25,7 +25,8 @@ def elementwise(signature: str, name: str | None = None, family: str = "") -> Ca
         raise TypeError(f'elementwise: expected a signature of the operands, as in @gpunn.elementwise("x -> y"). Received: {what}.')
 
     def wrap(function: Callable) -> Kernel:
-        return from_formula(Formula(function, name), signature, family)
+        ours = function.__module__.startswith("gpunn.")
+        return from_formula(Formula(function, name), signature, ("" if ours else "own") if family is None else family)
 
     return wrap
 
@@ -53,15 +54,19 @@ def from_formula(formula: Formula, signature: str, family: str = "") -> Kernel:
     return there
 
 
-def composed(name: str, signature: str, arguments: str, expression: str, scope: dict[str, Any], before: Sequence[str] = ()) -> Kernel:
-    """A kernel whose formula is an expression over other formulas, made once a name; `before`: assignments that it follows.
+def composed(
+    name: str, signature: str, arguments: str, expression: str, scope: dict[str, Any], before: Sequence[str] = (), family: str | None = None
+) -> Kernel:
+    """A kernel whose formula is an expression over other formulas, made once a name; `before`: assignments that it follows. Without a
+    `family` it is of the first formula's.
 
     ``composed("bias_relu", "z, b:row -> y", "z, b", "relu(z + b)", {"relu": relu})``
     """
     if name in REGISTRY:
         return REGISTRY[name]
     source = "\n    ".join([f"def {name}({arguments}):", *before, f"return {expression}"]) + "\n"
-    family = next((k.family for k in scope.values() if getattr(k, "family", "")), "")
+    if family is None:
+        family = next((k.family for k in scope.values() if getattr(k, "family", "")), "")
     return from_formula(text_formula(name, source, scope), signature, family)
 
 

@@ -65,6 +65,14 @@ def float64():
 
 
 @pytest.fixture
+def shared_sim():
+    """The simulated device of the whole process: what one test has compiled, others need not."""
+    if shutil.which("g++") is None or shutil.which("gcc") is None:
+        pytest.skip("sim needs g++ and gcc")
+    return backend.get_backend("sim")
+
+
+@pytest.fixture
 def sim_with(monkeypatch):
     """``sim_with(order=..., ...)``: a SimBackend of its own behind the name "sim"."""
     if shutil.which("g++") is None or shutil.which("gcc") is None:

@@ -151,13 +151,12 @@ class DeviceBackend(Backend):
             self.call(self.function(kernel, kernel.dtype(arguments)), grid, block, launch_arguments(kernel, arguments), lane)
 
     def function(self, kernel: Kernel, dtype: Any) -> Any:
-        """The compiled kernel. What is registered of its family and not compiled yet is compiled with it, as one module."""
+        """The compiled kernel. What is registered of its family and not compiled yet for this type is compiled with it, as one module."""
         name = function_name(kernel, dtype)
         if name not in self._functions:
-            have = self._functions
             family = [k for k in REGISTRY.values() if k.cuda and k.family == kernel.family]
-            fresh = [k for k in family if any(function_name(k, d) not in have for _, d in instances(kernels=[k]))]
-            self._functions |= self.compile(module_text(kernels=fresh))
+            fresh = [k for k, d in instances([dtype], family) if function_name(k, d) not in self._functions]
+            self._functions |= self.compile(module_text([dtype], fresh))
         return self._functions[name]
 
     def many(self, nodes: Sequence[Any]) -> list[Any]:

@@ -9,6 +9,8 @@ from gpunn.kernels.elementwise import composed, text_formula
 from gpunn.kernels.record import Kernel
 from gpunn.kernels.row_sums import ROW_SUM, row_sum
 
+FAMILY = "fused"  # a device compiles what a model's steps have of these at once, and nothing else with it
+
 
 @dataclass(frozen=True)
 class Line:
@@ -43,7 +45,7 @@ def kernel_of(lines: Sequence[Line], results: Sequence[str], kinds: dict[str, st
     signature = f"{_typed(names, kinds)} -> {', '.join(outputs)}"
     text, scope = _text(lines), {line.kernel.name: line.kernel for line in lines}
     expression = ", ".join(results)
-    return composed(_title(lines, signature, text, expression), signature, ", ".join(names), expression, scope, text), names
+    return composed(_title(lines, signature, text, expression), signature, ", ".join(names), expression, scope, text, FAMILY), names
 
 
 def row_sums_of(lines: Sequence[Line], value: str, kinds: dict[str, str]) -> tuple[Kernel, list[str]] | None:
@@ -56,7 +58,7 @@ def row_sums_of(lines: Sequence[Line], value: str, kinds: dict[str, str]) -> tup
     text, scope = _text(lines), {line.kernel.name: line.kernel for line in lines}
     name = _title(lines, f"sum of {_typed(names, kinds)}", text, value)
     source = "\n    ".join([f"def {name}({', '.join(names)}):", *text, f"return {value}"]) + "\n"
-    return row_sum(f"{name}_sum", _typed(names, kinds), text_formula(name, source, scope), name), names
+    return row_sum(f"{name}_sum", _typed(names, kinds), text_formula(name, source, scope), FAMILY), names
 
 
 def _typed(names: Sequence[str], kinds: dict[str, str]) -> str:

@@ -5,6 +5,8 @@ from kernel_inputs import NAMES
 
 from gpunn.kernels import REGISTRY, offline
 from gpunn.kernels.device import ModuleText, module_text
+from gpunn.kernels.elementwise import composed, text_formula
+from gpunn.kernels.row_sums import row_sum
 
 try:
     from cupy_backends.cuda.libs import nvrtc
@@ -68,3 +70,13 @@ def test_the_command(capsys, monkeypatch):
     monkeypatch.setattr(offline, "module_text", lambda: broken)
     assert offline.main(["--arch", "75,90"]) == 1
     assert "sm_75: kernel the prelude, line 1" in capsys.readouterr().err
+
+
+def test_kernels_made_of_formulas_compile():
+    """As operations of a graph make them: common parts, several results, sums of rows."""
+    lines = composed("of_halves", "dy:col, x, b:row, c:const -> dx, db", "dy, x, b, c", "g * b, exp(g) * x", {}, ["g = dy * (x * b - c)"])
+    source = "def of_terms(x, gain, shift):\n    z = x * gain + shift\n    return z if z > 0.0 else tanh(z)\n"
+    sums = row_sum("of_terms_sum", "x, gain:row, shift:col", text_formula("of_terms", source, {}))
+    text = module_text(kernels=[lines, sums])
+    for architecture in ("75", "90"):
+        assert set(offline.compile_for(architecture, text)) == set(text.names)

@@ -5,7 +5,7 @@ import pytest
 from kernel_targets import needs_gxx, needs_numba, run_numba, run_numpy, run_sim
 
 from gpunn.backend.sim import HostModule
-from gpunn.kernels import REGISTRY, offline
+from gpunn.kernels import REGISTRY
 from gpunn.kernels.device import module_text
 from gpunn.kernels.elementwise import composed, text_formula
 from gpunn.kernels.row_sums import ROW_SUM, row_sum
@@ -66,11 +66,3 @@ def test_lines_and_several_results(shape):
     for *_, dx, db in everywhere(kernel, [dy, x, b, np.empty(shape), np.empty(shape)]):
         np.testing.assert_allclose(dx, g * b, rtol=1e-12, atol=1e-13)
         np.testing.assert_allclose(db, g * x, rtol=1e-12, atol=1e-13)
-
-
-def test_compile_for_devices_offline():
-    pytest.importorskip("cupy_backends.cuda.libs.nvrtc")
-    kernel = composed("of_halves", "dy:col, x, b:row, c:const -> dx, db", "dy, x, b, c", "g * b, exp(g) * x", {}, ["g = dy * (x * b - c)"])
-    text = module_text(kernels=[terms(), kernel])
-    for architecture in ("75", "90"):
-        assert set(offline.compile_for(architecture, text)) == set(text.names)

@@ -88,9 +88,8 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("case", FUNCTIONS)
-@pytest.mark.parametrize("rows", [6, 1])
-@pytest.mark.parametrize("device", ["cpu", "sim"])  # the one chains, the other does not
-def test_as_one_by_one(case, rows, device, float64, monkeypatch):
+@pytest.mark.parametrize(("device", "rows"), [("cpu", 6), ("cpu", 1), ("sim", 6)])  # the one chains, the other does not
+def test_as_one_by_one(case, device, rows, float64, monkeypatch):
     function, shapes = FUNCTIONS[case]
     arrays = [RNG.standard_normal((rows, *s[1:])) for s in shapes]
     backend, found = get_backend(device), []
