@@ -31,7 +31,7 @@ class Graph:
     _setup: Any
     _trainable: bool
     _programs: dict[Any, Any]
-    _plans: dict[bool, Any]
+    _plans: dict[Any, Any]
     adopt: Callable[[Any], None]
     leaves: Any
     lend: Callable[[], None]

@@ -16,6 +16,7 @@ from gpunn.kernels import REGISTRY
 from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.graph import KerasTensor, Node, Shape, symbolic
 from gpunn.layers.names import fresh_name
+from gpunn.layers.tensor import Tensor, of_parameter, tapes, watched
 from gpunn.ops.configuration import plain, unplain
 
 Back = Callable[[Any, Sequence[bool]], list[Any]]
@@ -222,6 +223,10 @@ def apply(definition: Definition, *operands: Any, **options: Any) -> Any:
     tensors = [v for v in values if isinstance(v, KerasTensor)]
     if not tensors:
         return definition.numpy(*values, **options)
+    if any(isinstance(t, Tensor) for t in tensors):
+        from gpunn.ops.at_once import operate
+
+        return operate(definition, values, options)
     dtype = next((t.dtype for t in tensors if t.dtype in ("float32", "float64")), None) or _type_before(tensors[0])
     constants = {i: v for i, v in enumerate(values) if not isinstance(v, KerasTensor)}
     return Operation(definition.name, len(values), constants, options, dtype)(tensors)
@@ -232,8 +237,25 @@ def _type_before(tensor: KerasTensor) -> str:
     return tensor.node.layer.dtype if tensor.node is not None else config.floatx()
 
 
+def _recorded(value: Any) -> Tensor | None:
+    """What a tape takes part in: a tensor, a parameter, an array that is watched, a list with tensors in it; None for anything else."""
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, Parameter):
+        return of_parameter(value)
+    if isinstance(value, (list, tuple)) and any(isinstance(v, (Tensor, Parameter)) for v in value):
+        from gpunn.ops.shaping import stack
+
+        return stack(value)
+    return watched(value)
+
+
 def _operand(value: Any, trace: Trace | None) -> Any:
-    """A symbolic tensor, a number, or a NumPy array."""
+    """A tensor, a number, or a NumPy array."""
+    if trace is None and tapes() and (found := _recorded(value)) is not None:
+        return found
+    if isinstance(value, Tensor):
+        return value.numpy()
     if isinstance(value, Parameter):
         if trace is None:
             return value.numpy()

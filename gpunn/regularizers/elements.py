@@ -22,7 +22,7 @@ class _Elements(Regularizer):
         w = np.ascontiguousarray(w, "float64" if w.dtype == np.float64 else "float32").reshape(1, -1)
         ops = get_backend()
         value = ops.empty((1,), w.dtype)
-        ops.launch(self.penalty.rows, ops.asarray(w), 1.0, *self.coefficients(w.size), value)
+        ops.launch(self.penalty.rows, ops.asarray(w), *self.coefficients(w.size), 1.0, value)
         return float(ops.to_numpy(value)[0])
 
 
