@@ -34,6 +34,8 @@ def operate(definition: Definition, values: Sequence[Any], options: dict[str, An
         _kinds[key] = definition.outcome(values, options)[1]
     kind = _kinds[key]
     out = Tensor(y, first.backend, dtype if np.dtype(kind).kind == "f" else kind)
+    if out.dtype not in FLOATS or definition.constant:
+        return out  # there is no way back
 
     def pullback(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
         asked = [False] * len(values)

@@ -33,6 +33,7 @@ class Definition:
     """
 
     recordable = True
+    constant = False  # whether nothing of it has a gradient
 
     def __init__(self, name: str):
         self.name = name

@@ -43,6 +43,11 @@ class OwnSteps(ABC):
     def losses(self) -> list[Any]:
         """What penalties of the weights add to the loss now."""
 
+    @property
+    def steps_itself(self) -> bool:
+        """Whether a class of the user's gives `train_step`."""
+        return type(self).train_step is not OwnSteps.train_step
+
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step on a batch, (x, y) or (x, y, sample_weight) of arrays on the model's device. -> numbers for the logs.
 
@@ -172,8 +177,10 @@ def run(model: Any, step: Any, feed: Any, rows: int, training: bool) -> Logs:
     x: Any = dict(zip(model.input_names, xs, strict=True)) if isinstance(model._input, dict) else xs if len(xs) > 1 else xs[0]
     ys = [feed.gather_target(ops, place, rows) for place in feed.loss_targets]
     weights = [None if feed.row_weights[k] is None else feed.gather_weights(ops, rows, k) for k in range(len(setup.heads))]
-    data: tuple[Any, ...] = (x, ys if len(ys) > 1 else ys[0])
-    if any(w is not None for w in weights):
+    data: Any = (x, ys if len(ys) > 1 else ys[0])
+    if model._without_targets:
+        data = x
+    elif any(w is not None for w in weights):
         data = (*data, weights if len(weights) > 1 else weights[0])
     model.calls_in_step, model._given_here = 0, frozenset(id(a) for a in (*ys, *weights) if a is not None)
     try:

@@ -150,19 +150,21 @@ class _Way:
 
     def back(self, sources: Sequence[Any]) -> list[Any]:
         """The gradient of each source as a tensor, None where there is none. Raises RuntimeError where weights have changed."""
-        asked = {id(p): p for p in sources if isinstance(p, Parameter)}
+        asked = {id(p): p for p in sources if isinstance(p, Parameter) and np.dtype(p.dtype).kind == "f"}
         tensors = {t.number for t in sources if isinstance(t, Tensor)}
         read = {id(p): p for record in self.records for p in record.parameters}
-        kept = [(p, p.gradient, p.frozen, p._written) for p in {**read, **asked}.values()]
+        kept = [(p, p.gradient, p.frozen, p.trainable, p._written) for p in {**read, **asked}.values()]
         try:
             for p, *_ in kept:
-                p.frozen, p.gradient = id(p) not in asked, p.backend.empty(p.shape, p.value.dtype) if id(p) in asked else None
+                learns = id(p) in asked
+                p.trainable, p.frozen = learns, not learns
+                p.gradient = p.backend.empty(p.shape, p.value.dtype) if learns else None
                 p.begin_step()
-            have = self._through({p for p in read if p in asked and read[p].learns}, tensors)
+            have = self._through(read.keys() & asked.keys(), tensors)
             made = {id(p): Tensor(p.gradient, p.backend) for p in asked.values() if p._written}
         finally:
-            for p, gradient, frozen, written in kept:
-                p.gradient, p.frozen, p._written = gradient, frozen, written
+            for p, gradient, frozen, trainable, written in kept:
+                p.gradient, p.frozen, p.trainable, p._written = gradient, frozen, trainable, written
         for t in sources:
             if isinstance(t, Tensor) and t.number in have:
                 made[id(t)] = Tensor(have[t.number], t.backend)
@@ -196,7 +198,7 @@ class _Way:
 
 def _check(record: Record) -> None:
     for p, version in zip(record.parameters, record.versions, strict=True):
-        if p.trainable and p.version != version:
+        if p.version != version:
             raise RuntimeError(
                 f"GradientTape.gradient: {p.name} was assigned or updated after the tape had read it. Expected all gradients to be asked "
                 "for before the weights change."
