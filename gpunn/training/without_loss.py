@@ -9,7 +9,7 @@ from gpunn.losses import Loss, targets
 
 
 class Unsaid(Loss):
-    """In the place of a loss that compile was not given: targets pass, integers as int32. Raises ValueError where it is asked for values."""
+    """In the place of a loss that compile was not given: targets pass, integers as int32. Raises ValueError when asked for values."""
 
     function_name = "unsaid"
 
