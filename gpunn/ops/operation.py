@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from gpunn import config
+from gpunn.backend import get_backend
+from gpunn.backend.foreign import on_host
 from gpunn.kernels import REGISTRY
 from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.graph import KerasTensor, Node, Shape, symbolic
@@ -267,5 +269,5 @@ def _operand(value: Any, trace: Trace | None) -> Any:
         return value
     if symbolic(value):
         raise TypeError(f"Expected a tensor or an array; gpunn.ops.stack makes one of several tensors. Received: {value!r}.")
-    array = np.asarray(value)
+    array = np.asarray(on_host(value, get_backend()))
     return array.astype(config.floatx()) if array.dtype == np.float64 and isinstance(value, (list, tuple)) else array

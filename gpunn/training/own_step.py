@@ -52,7 +52,19 @@ class OwnSteps(ABC):
         """One step on a batch, (x, y) or (x, y, sample_weight) of arrays on the model's device. -> numbers for the logs.
 
         A class derived from Model may give its own, which `fit` and `train_on_batch` then call for every batch (nothing is recorded); the
-        logs of an epoch are those of its last batch, as in Keras. Gradients are written by hand: by pullbacks, and by ``p.gradient``::
+        logs of an epoch are those of its last batch, as in Keras. Gradients come of a `gpunn.GradientTape`::
+
+            def train_step(self, data):
+                x, y = data
+                with gpunn.GradientTape() as tape:
+                    y_pred = self(x, training=True)
+                    loss = self.compute_loss(y=y, y_pred=y_pred)
+                self.optimizer.apply(tape.gradient(loss, self.trainable_weights), self.trainable_weights)
+                for metric in self.metrics:
+                    metric.update_state(*([loss] if metric.name == "loss" else [y, y_pred]))
+                return {metric.name: metric.result() for metric in self.metrics}
+
+        or are written by hand: by pullbacks, and by ``p.gradient``::
 
             def train_step(self, data):
                 x, y, weight = gpunn.utils.unpack_x_y_sample_weight(data)
