@@ -38,7 +38,7 @@ class GradientTape:
         if self in tapes():
             raise ValueError("GradientTape: this tape is recording already. Expected a new one, or the block of this one to be over.")
         if not self.persistent:
-            self.reset()
+            self.mark, self._used = object(), False
         set_tapes((*tapes(), self))
         return self
 

@@ -82,3 +82,19 @@ def test_as_fit(kind):
     np.testing.assert_allclose(others, values, rtol=1e-4)
     for a, b in zip(weights, more, strict=True):
         np.testing.assert_allclose(b, a, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_twice(kind):
+    """A persistent tape gives the same gradients again: random masks too, and the values are those the loss was made of."""
+    x, make = KINDS[kind]
+    model = make()
+    with GradientTape(persistent=True) as tape:
+        loss = losses.SparseCategoricalCrossentropy(from_logits=True)(LABELS, model(x, training=True)) + sum(model.losses)
+        value = float(loss)
+        model(x, training=True)  # draws other numbers
+    first = tape.gradient(loss, model.trainable_weights)
+    again = tape.gradient(loss, model.trainable_weights)
+    assert float(loss) == value
+    for a, b in zip(first, again, strict=True):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))

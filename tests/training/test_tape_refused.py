@@ -31,7 +31,7 @@ def test_what_is_not_there():
             getattr(outer, name)(z, w)
     with pytest.raises(TypeError, match=r"expected an array of floats, a variable or a tensor. Received: 3"):
         outer.watch(3)
-    with pytest.raises(TypeError, match="expected sources that are weights, variables or arrays. Received: 3"):
+    with pytest.raises(TypeError, match=r"expected sources that are weights, variables or arrays\. Received: 3"):
         outer.gradient(z, 3)
     with outer, pytest.raises(ValueError, match="this tape is recording already"), outer:
         pass
