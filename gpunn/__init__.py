@@ -36,7 +36,7 @@ _MODULES = {
     "utils",
 }
 _NAMES = {
-    "Input": "models", "Model": "models", "Sequential": "models",
+    "GradientTape": "training.tape", "Input": "models", "Model": "models", "Sequential": "models", "Variable": "layers.variable",
     "device": "backend", "set_backend": "backend", "set_matmul_precision": "backend", "elementwise": "kernels",
 }
 

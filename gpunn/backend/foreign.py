@@ -30,6 +30,11 @@ def as_array(value: Any) -> Any:
     return value if isinstance(value, np.ndarray) or has_cuda_interface(value) else np.asarray(value)
 
 
+def on_host(value: Any, ops: Any) -> Any:
+    """A NumPy array of what lives on the device of `ops`; anything else as it is."""
+    return value if (here := ops.adopt(value, "an array")) is None else ops.to_numpy(here)
+
+
 def elsewhere(name: str, number: int, where: str) -> ValueError:
     """The error for an array on a GPU that the model is not on."""
     return ValueError(

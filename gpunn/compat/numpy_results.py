@@ -4,6 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from gpunn import ops
+from gpunn.layers.tensor import watched
+
 
 class Array(np.ndarray):
     """A NumPy array with ``numpy()``; one of no axes gives a NumPy number."""
@@ -14,6 +17,27 @@ class Array(np.ndarray):
     def __getitem__(self, key: Any) -> Any:
         found = super().__getitem__(key)
         return found if isinstance(found, Array) else dress(np.asarray(found) if isinstance(found, np.integer) else found)
+
+
+    def be_watched(self) -> None:
+        """A `GradientTape` will look at what is done with this array."""
+        self.__class__ = Watched
+
+
+class Watched(Array):
+    """An array that a tape watches: in the tape's block arithmetic with it is recorded."""
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        own = getattr(ops, ufunc.__name__, None) if method == "__call__" and not options else None
+        if own is not None and any(watched(v) is not None for v in inputs):
+            return own(*inputs)
+        plain = [v.view(np.ndarray) if isinstance(v, Watched) else v for v in inputs]
+        if "out" in options:
+            options["out"] = tuple(v.view(np.ndarray) if isinstance(v, Watched) else v for v in options["out"])
+        return dress(getattr(ufunc, method)(*plain, **options))
+
+    def __getitem__(self, key: Any) -> Any:
+        return super().__getitem__(key) if watched(self) is None else ops.getitem(self, key)
 
 
 class Number(float):

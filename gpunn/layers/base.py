@@ -22,6 +22,7 @@ from gpunn.layers.names import reset_names as reset_names
 from gpunn.layers.open_shapes import closed, depends, is_open, told_as_open
 from gpunn.layers.parameter import Parameter as Parameter
 from gpunn.layers.parameter import Rng as Rng
+from gpunn.layers.tensor import losses_of, of_parameter, records, tapes
 from gpunn.lookup import snake
 from gpunn.results import dressed
 
@@ -74,6 +75,7 @@ class Layer(Containing, Connected):
     supports_masking = False  # else a mask of steps ends here
     takes_mask = False  # whether it is called as forward(x, training, mask=mask)
     input_spec: Any = None  # see `InputSpec`
+    calls_in_step: int | None = None  # that a tape recorded in the step of `fit` that runs; None outside of one
 
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)
@@ -186,6 +188,10 @@ class Layer(Containing, Connected):
         """
         if others and isinstance(others[0], bool):
             training, others = others[0], others[1:]
+        if records(x, *others):
+            from gpunn.training.tape_calls import call_layer  # which knows the operations
+
+            return call_layer(self, (x, *others), bool(training), mask, options)
         if symbolic([x, *others]):
             if self.traced:
                 from gpunn.ops.tracing import traced_call
@@ -248,9 +254,15 @@ class Layer(Containing, Connected):
             p.assign(w)
 
     @property
-    def losses(self) -> list[float]:
-        """What the regularizers of the weights that learn add to the loss now, one number each."""
-        return [regularizers.value_of(p.regularizer, p.numpy()) for p in self.trainable_weights if p.regularizer is not None]
+    def losses(self) -> list[Any]:
+        """What the regularizers of the weights that learn add to the loss now, one number each; in a tape's block tensors, and with
+        what its last call there added for outputs."""
+        regularized = [(p, p.regularizer) for p in self.trainable_weights if p.regularizer is not None]
+        if tapes():
+            from gpunn.ops.penalty import penalty  # operations are layers
+
+            return [*(penalty(r, of_parameter(p), p.name) for p, r in regularized), *losses_of(self)]
+        return [regularizers.value_of(r, p.numpy()) for p, r in regularized]
 
     def count_params(self) -> int:
         return sum(int(np.prod(p.shape)) for p in self.weights)

@@ -18,7 +18,8 @@ class KerasTensor(Operators):
     `Add`, `Subtract` and `Multiply` layers.
     """
 
-    __array_ufunc__ = None
+    __array_ufunc__: Any = None
+    has_values = False
 
     def __init__(self, shape: Shape, dtype: str = "float32", name: str | None = None):
         self.shape, self.dtype, self.name = tuple(shape), dtype, name or fresh_name("keras_tensor")
@@ -118,8 +119,8 @@ def mapped(function: Callable[[Any], Any], structure: Any) -> Any:
 
 
 def symbolic(value: Any) -> bool:
-    """Whether there is a symbolic tensor in it."""
-    return any(isinstance(v, KerasTensor) for v in flat(value))
+    """Whether there is a symbolic tensor in it, one that has no values yet."""
+    return any(isinstance(v, KerasTensor) and not v.has_values for v in flat(value))
 
 
 # ---------------------------------------------------------------------- calls

@@ -26,6 +26,7 @@ class Parameter(Operators):
         self.home: Any = None  # the model's storage that holds it
         self.frozen = False
         self._written = False
+        self.version = 0  # how often it was assigned, or updated outside of `fit`
 
     def claim(self) -> bool:
         """Whether a gradient written now must be added to what is there; called once for each write."""
@@ -63,6 +64,7 @@ class Parameter(Operators):
         if values.shape != self.shape:
             raise ValueError(f"Cannot assign to {self.name}: expected shape {self.shape}. Received: {values.shape}.")
         self.backend.write(self.value, values.astype(self.value.dtype))
+        self.version += 1
 
     def assign_add(self, values: Any) -> None:
         self.assign(self.numpy() + np.asarray(values))

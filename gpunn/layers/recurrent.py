@@ -116,6 +116,7 @@ class Recurrent(Stateful):
             if not call.kept:  # nobody said that a gradient would be asked for
                 call.forward(True)
             dx, states = call.backward(list(dy) if isinstance(dy, (list, tuple)) else [dy], need_dx)
+            call.kept = False  # overwritten
             return [dx, *states] if given else dx
 
         return out, pullback

@@ -7,6 +7,7 @@ import numpy as np
 
 from gpunn.backend import get_backend
 from gpunn.kernels import weighing
+from gpunn.layers.tensor import Tensor, records
 from gpunn.lookup import snake
 from gpunn.losses import targets
 from gpunn.operators import Operators
@@ -180,7 +181,11 @@ class Loss:
         y_pred: (rows, ..., columns), or one row (columns,). sample_weight: one for each row or each value.
         Raises ValueError for targets or weights that do not fit.
         """
-        if isinstance(y_pred, Operators):
+        if isinstance(y_pred, Operators) and records(y_pred):
+            from gpunn.ops.loss_at_once import lost  # operations are made of losses
+
+            return lost(self, y_true, y_pred, sample_weight)
+        if isinstance(y_pred, Operators) and not isinstance(y_pred, Tensor):
             if sample_weight is not None:
                 raise ValueError(f"Loss {self.name}: no sample_weight with symbolic tensors.")
             from gpunn.ops import known  # operations are made of losses

@@ -8,6 +8,7 @@ import numpy as np
 
 from gpunn import losses
 from gpunn.backend import get_backend
+from gpunn.backend.foreign import on_host
 from gpunn.kernels import data as feeding
 from gpunn.layers.base import fresh_name
 from gpunn.lookup import snake
@@ -79,7 +80,9 @@ class Metric:
     # ------------------------------------------------------------------ by itself
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add rows. y_pred: (rows, ..., columns), or a vector; sample_weight: one for each row or position."""
-        p, ops = floating(y_pred), get_backend()
+        ops = get_backend()
+        y_true, y_pred, sample_weight = (on_host(v, ops) for v in (y_true, y_pred, sample_weight))
+        p = floating(y_pred)
         if p.ndim == 1:
             flat = self.elementwise or sample_weight is not None
             p, y_true = (p[:, None], np.asarray(y_true)) if flat else (p[None], np.asarray(y_true)[None])

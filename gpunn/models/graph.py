@@ -31,9 +31,10 @@ class Graph:
     _setup: Any
     _trainable: bool
     _programs: dict[Any, Any]
-    _plans: dict[bool, Any]
+    _plans: dict[Any, Any]
     adopt: Callable[[Any], None]
     leaves: Any
+    steps_itself: bool
     lend: Callable[[], None]
     _arrange: Callable[[], None]
     _ready: Callable[[Any], None]
@@ -93,7 +94,8 @@ class Graph:
         """Make all weights of a class of the user's, for inputs of this shape (batch axis first, as None; a list of shapes for several)."""
         if self.built:
             return
-        if "call" not in {name for c in type(self).__mro__[: type(self).__mro__.index(Layer)] for name in vars(c)}:
+        alone = "call" not in {name for c in type(self).__mro__[: type(self).__mro__.index(Layer)] for name in vars(c)}
+        if alone and not self.steps_itself:
             raise NotImplementedError(f"Model {self.name!r}: a class derived from Model gives call(self, x), or inputs and outputs.")
         if input_shape is None:
             raise ValueError(f"Model {self.name!r}: build needs an input shape.")
@@ -102,6 +104,9 @@ class Graph:
         names: list[Any] = self._like or [None] * len(shapes)
         tensors = [InputLayer(shape, name=name).output for shape, name in zip(shapes, names, strict=True)]
         x: Any = dict(zip(self._like, tensors, strict=True)) if self._like else tensors if several else tensors[0]
+        if alone:  # its own train_step calls the layers that it holds, and its graph is none
+            self._set_graph(x, x, {t: ([], tensors) for t in (True, False)}, self._attributes())
+            return
         how = "training" in inspect.signature(self.call).parameters  # type: ignore[attr-defined]
         with tracing(self):
             results = {t: self.call(x, training=t) if how else None for t in (True, False)}  # type: ignore[attr-defined]

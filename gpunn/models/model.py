@@ -12,6 +12,7 @@ from gpunn.layers.base import Layer, Parameter, Rng
 from gpunn.layers.dropout import Drawing
 from gpunn.layers.graph import Node, symbolic
 from gpunn.layers.names import fresh_name
+from gpunn.layers.tensor import records
 from gpunn.lookup import snake
 from gpunn.models import own_classes
 from gpunn.models.graph import Graph
@@ -20,6 +21,7 @@ from gpunn.models.storage import Storage
 from gpunn.results import dressed
 from gpunn.training import data
 from gpunn.training.old_calls import OldCalls
+from gpunn.training.tape_calls import call_model
 from gpunn.training.trainer import Trainer
 
 
@@ -60,7 +62,7 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
         self.given_shape = self.activity_regularizer = None
         self._trainable = bool(trainable)
         self._programs: dict[Any, Any] = {}
-        self._plans: dict[bool, Any] = {}
+        self._plans: dict[Any, Any] = {}
         if inputs is not None or outputs is not None:
             self.connect_graph(inputs, outputs)
 
@@ -265,6 +267,8 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
         tensors, a call in another model's graph."""
         if others and isinstance(others[0], bool):
             training, others = others[0], others[1:]
+        if records(x, *others):
+            return call_model(self, (x, *others), bool(training))
         if symbolic([x, *others]):
             return self.connect((x, *others), training, options)
         if not training:

@@ -24,6 +24,7 @@ class Elementwise(Definition):
     def __init__(self, name: str, function: Callable[..., Any], kernel: Kernel, **gradients: Kernel | None):
         super().__init__(name)
         self.function, self.kernel, self.gradients = function, kernel, gradients
+        self.constant = not gradients
 
     def numpy(self, *operands: Any, **options: Any) -> Any:
         with np.errstate(all="ignore"):
@@ -123,6 +124,8 @@ CAST = Cast("cast")
 
 class Filled(Definition):
     """An array of the operand's shape, all of whose elements are one number."""
+
+    constant = True
 
     def __init__(self, name: str, value: float):
         super().__init__(name)

@@ -12,10 +12,13 @@ from typing import Any
 import numpy as np
 
 from gpunn import config
+from gpunn.backend import get_backend
+from gpunn.backend.foreign import on_host
 from gpunn.kernels import REGISTRY
 from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.graph import KerasTensor, Node, Shape, symbolic
 from gpunn.layers.names import fresh_name
+from gpunn.layers.tensor import Tensor, of_parameter, tapes, watched
 from gpunn.ops.configuration import plain, unplain
 
 Back = Callable[[Any, Sequence[bool]], list[Any]]
@@ -32,6 +35,7 @@ class Definition:
     """
 
     recordable = True
+    constant = False  # whether nothing of it has a gradient
 
     def __init__(self, name: str):
         self.name = name
@@ -222,6 +226,10 @@ def apply(definition: Definition, *operands: Any, **options: Any) -> Any:
     tensors = [v for v in values if isinstance(v, KerasTensor)]
     if not tensors:
         return definition.numpy(*values, **options)
+    if any(isinstance(t, Tensor) for t in tensors):
+        from gpunn.ops.at_once import operate
+
+        return operate(definition, values, options)
     dtype = next((t.dtype for t in tensors if t.dtype in ("float32", "float64")), None) or _type_before(tensors[0])
     constants = {i: v for i, v in enumerate(values) if not isinstance(v, KerasTensor)}
     return Operation(definition.name, len(values), constants, options, dtype)(tensors)
@@ -232,8 +240,25 @@ def _type_before(tensor: KerasTensor) -> str:
     return tensor.node.layer.dtype if tensor.node is not None else config.floatx()
 
 
+def _recorded(value: Any) -> Tensor | None:
+    """What a tape takes part in: a tensor, a parameter, an array that is watched, a list with tensors in it; None for anything else."""
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, Parameter):
+        return of_parameter(value)
+    if isinstance(value, (list, tuple)) and any(isinstance(v, (Tensor, Parameter)) for v in value):
+        from gpunn.ops.shaping import stack
+
+        return stack(value)
+    return watched(value)
+
+
 def _operand(value: Any, trace: Trace | None) -> Any:
-    """A symbolic tensor, a number, or a NumPy array."""
+    """A tensor, a number, or a NumPy array."""
+    if trace is None and tapes() and (found := _recorded(value)) is not None:
+        return found
+    if isinstance(value, Tensor):
+        return value.numpy()
     if isinstance(value, Parameter):
         if trace is None:
             return value.numpy()
@@ -244,5 +269,5 @@ def _operand(value: Any, trace: Trace | None) -> Any:
         return value
     if symbolic(value):
         raise TypeError(f"Expected a tensor or an array; gpunn.ops.stack makes one of several tensors. Received: {value!r}.")
-    array = np.asarray(value)
+    array = np.asarray(on_host(value, get_backend()))
     return array.astype(config.floatx()) if array.dtype == np.float64 and isinstance(value, (list, tuple)) else array

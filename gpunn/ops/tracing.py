@@ -108,16 +108,21 @@ def shape_of_call(layer: Any, input_shape: Any) -> Any:
     return out.shape if isinstance(out, KerasTensor) else [t.shape for t in flat(out)]
 
 
-def run_call(layer: Any, x: Any, training: bool, options: dict[str, Any]) -> tuple[Any, Any]:
-    """The same on arrays of the device: (output, pullback)."""
+def plan_of_call(layer: Any, x: Any, training: bool, options: dict[str, Any]) -> tuple[Any, Any]:
+    """For arrays of the device: (what comes out, symbolic; the plan of a call)."""
     arrays = flat(x)
     key = (tuple(a.shape[1:] for a in arrays), bool(training), tuple(sorted((n, repr(v)) for n, v in options.items())))
     if key not in layer.kept_plans:
         sources = [Source((None, *a.shape[1:]), layer.dtype).output for a in arrays]
         out = traced_call(layer, (packed(x, sources),), training, options)
         layer.kept_plans[key] = (out, plan_of(sources, flat(out), training))
-    out, plan = layer.kept_plans[key]
-    run = plan.run(arrays, training)
+    return layer.kept_plans[key]
+
+
+def run_call(layer: Any, x: Any, training: bool, options: dict[str, Any]) -> tuple[Any, Any]:
+    """The same on arrays of the device: (output, pullback)."""
+    out, plan = plan_of_call(layer, x, training, options)
+    run = plan.run(flat(x), training)
 
     def pullback(dy: Any, need_dx: Any = True) -> Any:
         dx = run.backward(layer.backend, flat(dy), inputs=bool(need_dx))

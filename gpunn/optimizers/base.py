@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypedDict
 
 from gpunn.kernels.record import REGISTRY, Kernel
-from gpunn.optimizers import recording
+from gpunn.optimizers import applying, recording
 from gpunn.optimizers.checks import number, positive, share, whole
 from gpunn.optimizers.decay import Exclusion
 from gpunn.optimizers.rate import Count, Rate, schedule_of, value_of
@@ -90,6 +90,7 @@ class Optimizer(State):
         self._rate = Rate(learning_rate if lr is None else lr, decay, kind)
         self.exclusion = Exclusion()
         self._owner: Any = None
+        self.own_variables: Any = None  # those of a training loop, where no model is compiled with it
 
     # ------------------------------------------------------------------ the rate
     @property
@@ -195,6 +196,29 @@ class Optimizer(State):
             name = "another model" if owner is None else f"model {owner.name!r}"
             raise ValueError(f"Optimizer {self.name!r} belongs to {name} already. Expected a new one for model {model.name!r}.")
         self._owner = weakref.ref(model)
+
+    # ------------------------------------------------------------------ by gradients of one's own
+    def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
+        """One update of exactly these variables by these gradients (tensors or arrays, None for a variable that stays as it is), and of
+        their constraints; without variables, of all that the optimizer knows: those of its first update, or the weights that learn of the
+        model that was compiled with it.
+
+        Raises ValueError for variables it does not know, gradients of other shapes, and where all are None.
+        """
+        if trainable_variables is None:
+            if self.own_variables is None:
+                raise ValueError(f"Optimizer {self.name!r}: expected variables at the first call of apply. Received: None.")
+            trainable_variables = list(self.own_variables.known.values())
+        applying.apply(self, grads, trainable_variables)
+
+    def apply_gradients(self, grads_and_vars: Any, name: str | None = None, **unused: Any) -> None:
+        """`apply`, of pairs: ``apply_gradients(zip(gradients, variables))``."""
+        pairs = list(grads_and_vars)
+        applying.apply(self, [g for g, _ in pairs], [v for _, v in pairs])
+
+    def build(self, variables: Sequence[Any]) -> None:
+        """Make the state for these variables, which `apply` then updates."""
+        applying.build(self, variables)
 
     # ------------------------------------------------------------------ for the train step
     def record(self, ops: Any, parameters: Any, gradients: Any) -> None:

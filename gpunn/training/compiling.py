@@ -15,6 +15,7 @@ from gpunn.training.penalties import Penalties
 from gpunn.training.plan import plan
 from gpunn.training.setup import Setup
 from gpunn.training.targets import ManyTargets, Targets
+from gpunn.training.without_loss import Unsaid, no_targets, unsaid
 
 FIRST = 4096  # rows of targets in a file that are looked at before training
 IGNORED = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")  # a step is recorded whenever it can be
@@ -32,6 +33,7 @@ class Compiled(ABC):
     name: str
     _setup: Setup | None = None
     _flags: tuple[bool, ...] = ()
+    _without_targets = False  # whether what was checked last had no targets
     _like: list[str] | None = None  # names of inputs in the dict that a class of the user's is called with
 
     @property
@@ -43,6 +45,11 @@ class Compiled(ABC):
     @abstractmethod
     def output_names(self) -> list[str]:
         """One for each output, in order."""
+
+    @property
+    @abstractmethod
+    def steps_itself(self) -> bool:
+        """Whether a class of the user's gives `train_step`."""
 
     @property
     @abstractmethod
@@ -84,12 +91,13 @@ class Compiled(ABC):
         `loss_weights`, what each is multiplied by in their sum; `metrics`, a list with an entry (a metric, a list of them, or None) for
         each output, or a dict. `metrics` leave sample and class weights alone, `weighted_metrics` use them. "crossentropy" is the one that
         output and targets call for. Raises ValueError for unknown names (listing the valid ones) and for an optimizer that another model
-        uses; the model keeps what it had.
+        uses; the model keeps what it had. A class with a `train_step` of its own needs no loss; `fit` then takes x without y, too.
         """
         if unknown := {name: value for name, value in unknown.items() if name not in IGNORED}:
             raise TypeError(f"compile got unknown arguments: {', '.join(sorted(unknown))}.")
-        if loss is None:
+        if loss is None and not self.steps_itself:
             raise ValueError("compile needs a loss. Received: loss=None.")
+        loss = Unsaid() if loss is None else loss
         setup = Setup(Given(loss, loss_weights, metrics, weighted_metrics), optimizers.get(optimizer))
         if self.built:
             setup.heads, setup.outputs = heads(setup.given, self.output_names, self.output_shapes(self.row_shape)), len(self.output_names)
@@ -175,7 +183,8 @@ class Compiled(ABC):
         setup, ops = self._need_setup(where), self.backend
         x = self._inputs(x, where, lazy)
         first = x[0] if isinstance(x, list) else x
-        if y is None:
+        absent = y is None and unsaid(setup)
+        if y is None and not absent:
             raise ValueError(f"Argument y of {where}: expected targets. Received: None.")
         shapes = self.output_shapes(data.Rows(x, [], None).row_shape)
         if not setup.heads:
@@ -184,7 +193,7 @@ class Compiled(ABC):
         if several and class_weight is not None:
             raise ValueError(f"Argument class_weight of {where}: it is only supported for models with a single output.")
         chosen = [head.index for head in setup.heads]
-        ys = parts.per_output(y, self.output_names, chosen, "y", where)
+        ys = [no_targets(len(first))] * len(chosen) if absent else parts.per_output(y, self.output_names, chosen, "y", where)
         given = parts.per_output(sample_weight, self.output_names, chosen, "sample_weight", where)
         targets: list[list[Any]] = []
         weights, laters, found = [], [], []
@@ -217,6 +226,7 @@ class Compiled(ABC):
                 makes = self._targets(found, targets, shapes, whole and laters == [None] * len(laters))
         flat_weights = weights if len(weights) > 1 else weights[0]
         every = [t for made in targets for t in made]
+        self._without_targets = absent
         return data.Rows(x, every, flat_weights, makes.chosen, laters[0], makes, divisible=lazy, loss_targets=makes.losses)
 
     def _targets(self, found: list[Any], targets: list[list[Any]], shapes: list[Shape], whole: bool) -> ManyTargets:

@@ -8,8 +8,11 @@ import numpy as np
 
 from gpunn.kernels import data as feeding
 from gpunn.layers.graph import flat
+from gpunn.layers.tensor import tapes
 from gpunn.logs import Logs
 from gpunn.metrics import Mean, Metric
+from gpunn.ops import add_n
+from gpunn.ops.loss_at_once import lost
 from gpunn.training.step import spread
 
 
@@ -33,17 +36,35 @@ class OwnSteps(ABC):
     _setup: Any
     _input: Any
     _tracker: Any = None
+    _given_here: frozenset[int] = frozenset()  # ids of the arrays that the running step was given
 
     @property
     @abstractmethod
-    def losses(self) -> list[float]:
+    def losses(self) -> list[Any]:
         """What penalties of the weights add to the loss now."""
+
+    @property
+    def steps_itself(self) -> bool:
+        """Whether a class of the user's gives `train_step`."""
+        return type(self).train_step is not OwnSteps.train_step
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step on a batch, (x, y) or (x, y, sample_weight) of arrays on the model's device. -> numbers for the logs.
 
         A class derived from Model may give its own, which `fit` and `train_on_batch` then call for every batch (nothing is recorded); the
-        logs of an epoch are those of its last batch, as in Keras. Gradients are written by hand: by pullbacks, and by ``p.gradient``::
+        logs of an epoch are those of its last batch, as in Keras. Gradients come of a `gpunn.GradientTape`::
+
+            def train_step(self, data):
+                x, y = data
+                with gpunn.GradientTape() as tape:
+                    y_pred = self(x, training=True)
+                    loss = self.compute_loss(y=y, y_pred=y_pred)
+                self.optimizer.apply(tape.gradient(loss, self.trainable_weights), self.trainable_weights)
+                for metric in self.metrics:
+                    metric.update_state(*([loss] if metric.name == "loss" else [y, y_pred]))
+                return {metric.name: metric.result() for metric in self.metrics}
+
+        or are written by hand: by pullbacks, and by ``p.gradient``::
 
             def train_step(self, data):
                 x, y, weight = gpunn.utils.unpack_x_y_sample_weight(data)
@@ -69,14 +90,17 @@ class OwnSteps(ABC):
         self.compute_loss(x, y, y_pred, weight)
         return self.compute_metrics(x, y, y_pred, weight)
 
-    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> tuple[float, Any]:
+    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
         """-> (the loss that compile was given, penalties of the weights in it; its gradient with respect to `y_pred`, for the pullback).
 
-        Several outputs: lists, in their order, of targets and weights those with a loss. Masks of outputs do not count here.
+        Several outputs: lists, in their order, of targets and weights those with a loss. Masks of outputs do not count here. In a
+        `GradientTape`'s block, which works out gradients, only the loss, as a tensor.
         """
         heads, ops = self._setup.heads, self.backend
         outputs = flat(y_pred)
         targets, weights = (list(v) if isinstance(v, (list, tuple)) else [v] * len(heads) for v in (y, sample_weight))
+        if tapes():
+            return self._taped_loss(targets, outputs, weights)
         total, gradients = 0.0, [None] * len(outputs)
         for head, target, weight in zip(self._setup.heads, targets, weights, strict=True):
             z, loss = outputs[head.index], head.loss
@@ -88,6 +112,21 @@ class OwnSteps(ABC):
         total += sum(self.losses)
         self._tracker.update_state(np.full(outputs[0].shape[0], total))
         return total, gradients if len(outputs) > 1 else gradients[0]
+
+    def _taped_loss(self, targets: list[Any], outputs: list[Any], weights: list[Any]) -> Any:
+        """The same as a tensor. Targets that `train_step` was given are as the losses take them already."""
+        parts = []
+        for head, y, weight in zip(self._setup.heads, targets, weights, strict=True):
+            own = None if weight is None else self.backend.to_numpy(weight) if id(weight) in self._given_here else weight
+            part = lost(head.loss, y, outputs[head.index], own, prepared=id(y) in self._given_here)
+            parts.append(part if head.weight == 1.0 else part * head.weight)
+        return add_n([*parts, *self.losses])
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The mean of the loss and the metrics of compile, for an own step to update; a class may say otherwise."""
+        self._tracker = self._tracker or Mean("loss")
+        return [self._tracker, *([] if self._setup is None else self._setup.metrics)]
 
     def apply_gradients(self) -> None:
         """The optimizer's update by the gradients that this step has written, with those of the weights' penalties; then constraints."""
@@ -150,10 +189,16 @@ def run(model: Any, step: Any, feed: Any, rows: int, training: bool) -> Logs:
     x: Any = dict(zip(model.input_names, xs, strict=True)) if isinstance(model._input, dict) else xs if len(xs) > 1 else xs[0]
     ys = [feed.gather_target(ops, place, rows) for place in feed.loss_targets]
     weights = [None if feed.row_weights[k] is None else feed.gather_weights(ops, rows, k) for k in range(len(setup.heads))]
-    data: tuple[Any, ...] = (x, ys if len(ys) > 1 else ys[0])
-    if any(w is not None for w in weights):
+    data: Any = (x, ys if len(ys) > 1 else ys[0])
+    if model._without_targets:
+        data = x
+    elif any(w is not None for w in weights):
         data = (*data, weights if len(weights) > 1 else weights[0])
-    found = step(data)
+    model.calls_in_step, model._given_here = 0, frozenset(id(a) for a in (*ys, *weights) if a is not None)
+    try:
+        found = step(data)
+    finally:
+        model.calls_in_step, model._given_here = None, frozenset()
     ops.launch(feeding.ADVANCE, feed.position, model.rng.step, rows, int(training))
     try:
         return Logs({str(name): float(value) for name, value in found.items()})

@@ -71,6 +71,16 @@ class Stage:
             self.layer.stream = self.stream
         return self.layer.forward(x, training if self.training is None else self.training, **options)
 
+    def back(self, pullback: Any, gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
+        """The inputs' gradients by the pullback of a call, where `needs` asks for them; None elsewhere."""
+        need: Any = (tuple(needs) if self.many_in else needs[0]) if any(needs) else False
+        dy = gradients if self.many_out else gradients[0]
+        dx = pullback(dy, need_dx=need) if self.recordable else pullback(dy)
+        if not any(needs):
+            return [None] * len(needs)
+        given = list(dx) if self.many_in else [dx]
+        return [g if needed else None for g, needed in zip(given, needs, strict=True)]
+
     def masks(self, x: Any, mask: Any) -> list[Any]:
         """The masks of the outputs."""
         made = self.layer.compute_mask(x, mask)
@@ -144,15 +154,9 @@ class Run:
             dy: Any = [have.pop(i, None) for i in stage.outputs]
             if all(g is None for g in dy) or not any(i in wanted for i in stage.outputs):
                 continue
-            needs = tuple(i in wanted for i in stage.inputs)
-            need: Any = (needs if stage.many_in else needs[0]) if any(needs) else False
-            dy = dy if stage.many_out else dy[0]
-            dx = pullback(dy, need_dx=need) if stage.recordable else pullback(dy)
-            if not any(needs):
-                continue
-            given = list(dx) if stage.many_in else [dx]
-            for n, (i, needed) in enumerate(zip(stage.inputs, needs, strict=True)):
-                if needed and given[n] is not None:
+            given = stage.back(pullback, dy, [i in wanted for i in stage.inputs])
+            for n, i in enumerate(stage.inputs):
+                if given[n] is not None:
                     shared = any(given[n] is other for other in given[:n])
                     _add(ops, have, i, _copy(ops, given[n]) if shared else given[n])
         return [have.get(i) for i in plan.inputs]

@@ -79,7 +79,7 @@ def test_star_and_helpers_of_gpunn(served):
         ("from keras import datsets", ImportError, r"keras, .* has no 'datsets'\. It has: .*datasets"),
         ("import tensorflow.io", ImportError, r"tensorflow, .* has no 'io'\. It has: .*keras"),
         ("import tensorflow as tf; tf.keras.layers.Dens", AttributeError, r"tensorflow\.keras\.layers, .* has no 'Dens'\. It has: .*Dense"),
-        ("import tensorflow as tf; tf.GradientTape()", AttributeError, r"tensorflow, .* has no 'GradientTape'\. It has: .*keras"),
+        ("import tensorflow as tf; tf.TensorArray()", AttributeError, r"tensorflow, .* has no 'TensorArray'\. It has: .*keras"),
     ],
 )
 def test_what_is_missing_and_what_there_is(served, code, error, said):

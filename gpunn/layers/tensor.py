@@ -1,0 +1,149 @@
+"""Tensors that have their values: what calls give while a `GradientTape` records. Each knows how it was made, and so the way back."""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from gpunn.kernels import REGISTRY
+from gpunn.layers.graph import KerasTensor, flat
+from gpunn.layers.parameter import Parameter
+from gpunn.operators import Operators
+
+Pullback = Callable[[list[Any], Sequence[bool]], list[Any]]
+_numbers = itertools.count()
+_tapes: ContextVar[tuple[Any, ...]] = ContextVar("the tapes that record in this thread", default=())
+
+
+class Record:
+    """One call: its ``inputs``, the numbers of its ``outputs``, the ``parameters`` it read, each with its version then, the ``tapes`` that
+    saw it, and ``pullback(gradients of the outputs, needs) -> those of the inputs``, which writes the parameters' gradients."""
+
+    __slots__ = ("inputs", "number", "outputs", "parameters", "pullback", "tapes", "versions")
+
+    def __init__(self, inputs: Sequence["Tensor"], outputs: Sequence["Tensor"], pullback: Pullback, parameters: Sequence[Parameter]):
+        self.number, self.inputs, self.outputs = next(_numbers), tuple(inputs), tuple(t.number for t in outputs)
+        self.pullback, self.parameters = pullback, tuple(parameters)
+        self.versions = tuple(p.version for p in self.parameters)
+        self.tapes = frozenset(tape.mark for tape in _tapes.get())
+        for tensor in outputs:
+            tensor.made_by = self
+
+
+class Tensor(KerasTensor):
+    """A value on a device: ``array``, one of ``backend``; ``made_by``, the `Record` of the call that gave it, or None; ``mask`` of its
+    steps, or None. In a tape's block arithmetic with it is recorded; elsewhere, and in NumPy's hands, it is its values."""
+
+    has_values = True
+    shape: tuple[int, ...]  # type: ignore[assignment]  # all of it is known
+
+    def __init__(self, array: Any, backend: Any, dtype: str | None = None):
+        super().__init__(tuple(array.shape), dtype or np.dtype(array.dtype).name, "tensor")
+        self.array, self.backend, self.number = array, backend, next(_numbers)
+        self.made_by: Record | None = None
+        self.mask: Any = None
+
+    @property
+    def computed_in(self) -> str:
+        """The floating type of the array, which holds integers and truths too."""
+        return np.dtype(self.array.dtype).name
+
+    def numpy(self) -> Any:
+        """The values on the host; a NumPy number where there are no axes."""
+        return self.backend.to_numpy(self.array).reshape(self.shape).astype(self.dtype, copy=False)[()]
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.asarray(self.numpy(), dtype)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        from gpunn import ops  # which is made of layers
+
+        own = getattr(ops, ufunc.__name__, None) if method == "__call__" and not options else None
+        if own is not None:
+            return own(*inputs)
+        return getattr(ufunc, method)(*(v.numpy() if isinstance(v, Tensor) else v for v in inputs), **options)
+
+    __add__, __sub__, __mul__ = Operators.__add__, Operators.__sub__, Operators.__mul__
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
+
+    __index__ = __int__
+
+    def __bool__(self) -> bool:
+        return bool(self.numpy())
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("A tensor of no axes has no length.")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self[i] for i in range(len(self)))
+
+    def __format__(self, how: str) -> str:
+        return format(self.numpy(), how)
+
+    def __str__(self) -> str:
+        return str(self.numpy())
+
+    def __repr__(self) -> str:
+        return f"<Tensor shape={self.shape}, dtype={self.dtype}, values={self.numpy()!r}>"
+
+
+# ---------------------------------------------------------------------- what records
+def tapes() -> tuple[Any, ...]:
+    """The tapes that record in this thread."""
+    return _tapes.get()
+
+
+def set_tapes(those: Iterable[Any]) -> None:
+    _tapes.set(tuple(those))
+
+
+def records(*given: Any) -> bool:
+    """Whether a call on these is one that a tape records: there is one, and none of them is a symbolic tensor without values."""
+    return bool(_tapes.get()) and not any(isinstance(v, KerasTensor) and not v.has_values for v in flat(list(given)))
+
+
+def keep_losses(layer: Any, losses: list[Tensor]) -> None:
+    """What the last call of a layer or a model added to the loss beside the penalties of its weights."""
+    for tape in _tapes.get():
+        tape.losses[id(layer)] = layer, losses
+
+
+def losses_of(layer: Any) -> list[Tensor]:
+    """The same, as the innermost tape saw it."""
+    found = _tapes.get()[-1].losses.get(id(layer))
+    return [] if found is None else list(found[1])
+
+
+def watched(value: Any) -> Tensor | None:
+    """The tensor that stands for an array which a tape watches."""
+    return next((found for tape in _tapes.get() if (found := tape.stands_for(value)) is not None), None)
+
+
+def of_parameter(p: Parameter) -> Tensor:
+    """A parameter's value as a tensor; its pullback writes the parameter's gradient."""
+    ops, tensor = p.backend, Tensor(p.value.reshape(p.shape), p.backend)
+
+    def pullback(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
+        if p.learns:
+            if p.claim():
+                ops.launch(REGISTRY["add"], whole(p.gradient), whole(gradients[0]))
+            else:
+                ops.launch(REGISTRY["linear"], whole(gradients[0]), whole(p.gradient))
+        return []
+
+    Record([], [tensor], pullback, [p])
+    return tensor
+
+
+def whole(array: Any) -> Any:
+    """Itself; a number of no axes as an array of one, as kernels take them."""
+    return array if array.ndim else array.reshape(1)

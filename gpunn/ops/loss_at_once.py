@@ -1,0 +1,72 @@
+"""A loss of tensors that have their values, as a tape records it: value and gradient in one pass, as in a step of `fit`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gpunn.layers.parameter import Parameter
+from gpunn.layers.tensor import Record, Tensor, of_parameter
+from gpunn.losses.base import LEFT, Loss
+from gpunn.ops import along_axes, arithmetic, shaping
+from gpunn.ops.at_once import Here, times
+from gpunn.ops.elementwise import MULTIPLY
+from gpunn.ops.reductions import SUM
+
+
+def lost(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any = None, prepared: bool = False) -> Tensor:
+    """The loss of these predictions: a number, or with no reduction the values. `prepared`: the targets are what `prepare` gave.
+
+    Raises ValueError for targets or weights that do not fit, and, on the way back, for a gradient in built-in losses' `y_true`.
+    """
+    p = of_parameter(y_pred) if isinstance(y_pred, Parameter) else y_pred
+    if loss.own_call and not getattr(getattr(loss, "fn", None), "recordable", False):
+        values = loss.call(y_true, p)
+        if isinstance(values, Tensor):
+            return _reduced(loss, values, sample_weight)
+    if p.ndim == 1:  # one row
+        out = lost(loss, shaping.expand_dims(y_true, 0), shaping.expand_dims(p, 0), sample_weight, prepared)
+        return out if out.shape == () else shaping.reshape(out, ())
+    ops, truth = p.backend, [y_true] if isinstance(y_true, Tensor) else []
+    y = y_true.numpy() if isinstance(y_true, (Tensor, Parameter)) else y_true
+    with ops.here():
+        y = y if prepared else loss.prepare(y, (None, *p.shape[1:]), p.computed_in)
+    if y.shape[0] != p.shape[0]:
+        raise ValueError(f"Loss {loss.name}: as many targets as predictions are needed. Received: {y.shape[0]} and {p.shape[0]}.")
+    w = np.ones(len(p) * loss.positions(p.shape), p.computed_in)
+    if sample_weight is not None:
+        w = np.ascontiguousarray(loss._weights(sample_weight, p.shape), p.computed_in)
+    target, shape = ops.asarray(y), loss.value_shape(p.shape)
+    weights, scale = loss.weigh(ops, target, ops.asarray(w)), loss.scale(loss.count(p.shape))
+    values, gradient = loss.record(ops, target, p.array, weights, scale)
+    here: Any = Here(ops, p.computed_in)
+    each = MULTIPLY.device(here, [values, weights], {})[0]
+    left = loss.reduction in LEFT
+    out = Tensor(
+        each.reshape(shape) if left else times(ops, SUM.device(here, [each], {"axis": None, "keepdims": False})[0], float(scale)), ops
+    )
+
+    def back(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
+        if truth and needs[0]:
+            raise ValueError(f"Loss {loss.name} has no gradient in y_true. Use stop_gradient on it, or write the loss with gpunn.ops.")
+        if left:
+            parts = MULTIPLY.device(here, [gradients[0].reshape(weights.shape), weights], {})[0]
+            found = loss.record(ops, target, p.array, parts, 1.0)[1]
+        else:
+            found = times(ops, gradient, gradients[0])
+        return [*[None] * len(truth), found.reshape(p.array.shape)]
+
+    Record([*truth, p], [out], back, [])
+    return out
+
+
+def _reduced(loss: Loss, values: Tensor, sample_weight: Any) -> Tensor:
+    """The values of a user's loss, weighed and reduced as the loss says."""
+    if sample_weight is not None:
+        weight = np.asarray(sample_weight)
+        values = arithmetic.multiply(values, weight.reshape(*weight.shape, *(1,) * (values.ndim - weight.ndim)))
+    if loss.reduction in LEFT:
+        return values
+    if loss.reduction == "mean_with_sample_weight" and sample_weight is not None:
+        return arithmetic.divide(along_axes.sum(values), float(np.broadcast_to(sample_weight, values.shape).sum()))
+    return along_axes.sum(values) if loss.reduction == "sum" else along_axes.mean(values)

@@ -1,0 +1,41 @@
+"""What a regularizer adds to the loss, as a tensor that a tape records: of a weight, or of a layer's output."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gpunn.layers.tensor import Record, Tensor
+from gpunn.ops.at_once import times
+from gpunn.regularizers.base import Regularizer, value_and_gradient
+
+
+def penalty(regularizer: Regularizer, tensor: Tensor, name: str, rows: int = 1) -> Tensor:
+    """The value, divided by a number of rows. Raises ValueError where the regularizer gives no number."""
+    if type(regularizer).recordable is Regularizer.recordable:  # a class or a function of the user's
+        out = regularizer(tensor)
+        if isinstance(out, Tensor) and out.shape == ():
+            return out if rows == 1 else out / rows
+        value, gradient = value_and_gradient(regularizer, tensor.numpy(), name)
+        return _recorded(tensor, np.asarray(value).reshape(1), tensor.backend.asarray(gradient), rows)
+    ops, flat = tensor.backend, tensor.array.reshape(1, -1)
+    values, gradient = ops.empty((1,), flat.dtype), ops.zeros(flat.shape, flat.dtype)
+    if regularizer.penalty is not None:
+        coefficients = regularizer.coefficients(flat.size)
+        ops.launch(regularizer.penalty.rows, flat, *coefficients, 1.0, values)
+        ops.launch(regularizer.penalty.rows_gradient, gradient, flat, 1.0, *coefficients)
+        return _recorded(tensor, values, gradient, rows)
+    values = ops.empty((regularizer.slots(tensor.shape),), flat.dtype)
+    regularizer.record(ops, tensor.array, gradient.reshape(tensor.shape), values)
+    return _recorded(tensor, ops.to_numpy(values).sum().reshape(1), gradient, rows)
+
+
+def _recorded(tensor: Tensor, value: Any, gradient: Any, rows: int) -> Tensor:
+    ops, share = tensor.backend, 1.0 / max(rows, 1)
+    out = Tensor(times(ops, ops.asarray(value, tensor.computed_in), share).reshape(()), ops)
+
+    def back(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
+        return [times(ops, times(ops, gradient, share), gradients[0]).reshape(tensor.array.shape)]
+
+    Record([tensor], [out], back, [])
+    return out

@@ -1,0 +1,212 @@
+"""GradientTape: what is computed in its block is recorded, and gradients of it are given. Names and rules are TensorFlow's."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from gpunn.kernels import REGISTRY
+from gpunn.layers.graph import KerasTensor, flat, packed
+from gpunn.layers.parameter import Parameter
+from gpunn.layers.tensor import Record, Tensor, set_tapes, tapes, whole
+from gpunn.ops.at_once import as_tensor
+from gpunn.ops.moves import copy, filled
+
+
+class GradientTape:
+    """``with GradientTape() as tape:`` calls of models and layers, losses, and arithmetic (operators, `gpunn.ops`) with weights, variables
+    and what comes of them give `Tensor`s: values, launched at once, which the tape remembers the way back from. Nothing is fused beyond
+    what a model fuses itself, nothing is recorded for another step.
+
+    Arguments: ``persistent``: gradients may be asked for more than once; ``watch_accessed_variables``: False, and only what `watch` was
+    told counts. Several tapes may record the same computation.
+    """
+
+    def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True):
+        self.persistent, self.watch_accessed_variables = bool(persistent), bool(watch_accessed_variables)
+        self._watched: dict[int, tuple[Any, Tensor | None]] = {}
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was recorded."""
+        self.mark, self._used = object(), False
+        self._watched.clear()
+        self.losses: dict[int, Any] = {}  # by the ids of layers: what their last calls added to the loss
+
+    def __enter__(self) -> "GradientTape":
+        if self in tapes():
+            raise ValueError("GradientTape: this tape is recording already. Expected a new one, or the block of this one to be over.")
+        if not self.persistent:
+            self.mark, self._used = object(), False
+        set_tapes((*tapes(), self))
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        set_tapes(tape for tape in tapes() if tape is not self)
+
+    @contextmanager
+    def stop_recording(self) -> Iterator[None]:
+        """Within this block nothing is recorded."""
+        before = tapes()
+        set_tapes(())
+        try:
+            yield
+        finally:
+            set_tapes(before)
+
+    # ------------------------------------------------------------------ what counts
+    def watch(self, tensor: Any) -> None:
+        """Gradients will be asked for with respect to this array, variable or tensor, or these in a list.
+
+        Of an array models, layers, losses and `gpunn.ops` see that it is watched; NumPy's own arithmetic with it is recorded for what
+        ``tf.constant`` and calls under `gpunn.compat` give, not for plain arrays. Raises TypeError for what is no array of floats.
+        """
+        for one in flat(tensor):
+            if isinstance(one, (Parameter, Tensor)):
+                self._watched[id(one)] = one, None
+                continue
+            if isinstance(one, KerasTensor) or not hasattr(one, "dtype") or np.dtype(one.dtype).kind != "f":
+                raise TypeError(f"GradientTape.watch: expected an array of floats, a variable or a tensor. Received: {one!r}.")
+            from gpunn.backend import get_backend
+
+            self._watched[id(one)] = one, as_tensor(one, get_backend(), np.dtype(one.dtype).name)
+            if hasattr(one, "be_watched"):
+                one.be_watched()
+
+    def stands_for(self, value: Any) -> Tensor | None:
+        """The tensor in place of an array that is watched."""
+        found = self._watched.get(id(value))
+        return None if found is None or found[0] is not value else found[1]
+
+    # ------------------------------------------------------------------ gradients
+    def gradient(self, target: Any, sources: Any, output_gradients: Any = None, unconnected_gradients: str = "none") -> Any:
+        """The gradient of the target (several: of their sum; one with axes: of the sum of its elements) with respect to the sources, which
+        are weights, variables, watched arrays or tensors of this tape, alone or in lists and dicts. -> tensors in the sources' structure,
+        None where the target does not depend on a source (zeros with ``unconnected_gradients="zero"``).
+
+        `output_gradients`: what to begin with, of the target's structure, in place of ones.
+        Raises RuntimeError at the second call, unless the tape is persistent, and where weights have changed since they were read;
+        NotImplementedError while another tape records: second derivatives are not there.
+        """
+        if self._used and not self.persistent:
+            raise RuntimeError("A non-persistent GradientTape can only be used to compute one set of gradients. Use persistent=True.")
+        if any(tape is not self for tape in tapes()):
+            raise NotImplementedError(
+                "GradientTape.gradient while another tape records: gradients of gradients are not there. There are first derivatives: by "
+                "several tapes at once, too, each asked after the blocks of all."
+            )
+        self._used = True
+        with self.stop_recording():
+            return self._gradient(flat(target), sources, output_gradients, unconnected_gradients)
+
+    def _gradient(self, targets: list[Any], sources: Any, given: Any, unconnected: str) -> Any:
+        upstream = [None] * len(targets) if given is None else flat(given)
+        chosen = flat(sources)
+        for one in chosen:
+            if not isinstance(one, (Parameter, Tensor)) and not hasattr(one, "shape"):
+                raise TypeError(f"GradientTape.gradient: expected sources that are weights, variables or arrays. Received: {one!r}.")
+        begin: list[tuple[Tensor, Any]] = []
+        for one, dy in zip(targets, upstream, strict=True):
+            tensor = one if isinstance(one, Tensor) else self.stands_for(one)
+            if tensor is not None:
+                ops, dtype = tensor.backend, tensor.computed_in
+                start = filled(ops, tensor.shape, 1.0, dtype) if dy is None else copy(ops, ops.asarray(np.asarray(dy), dtype))
+                begin.append((tensor, start.reshape(tensor.array.shape)))
+        found = _Way(self, begin).back([self._source(one) for one in chosen])
+        if unconnected in ("zero", "UnconnectedGradients.ZERO"):
+            found = [np.zeros(one.shape, one.dtype) if g is None else g for g, one in zip(found, chosen, strict=True)]
+        return packed(sources, found)
+
+    def _source(self, one: Any) -> Any:
+        """A parameter, a tensor, or None for what this tape did not watch."""
+        if isinstance(one, Parameter):
+            return one if (self.watch_accessed_variables and one.trainable) or id(one) in self._watched else None
+        return one if isinstance(one, Tensor) else self.stands_for(one)
+
+    def watched_variables(self) -> tuple[Any, ...]:
+        raise NotImplementedError("GradientTape.watched_variables is not there. Expected the variables from the model: trainable_weights.")
+
+    def jacobian(self, target: Any, sources: Any, **options: Any) -> Any:
+        raise NotImplementedError("GradientTape.jacobian is not there. There is gradient: of one number, or of a sum of several.")
+
+    def batch_jacobian(self, target: Any, source: Any, **options: Any) -> Any:
+        raise NotImplementedError("GradientTape.batch_jacobian is not there. There is gradient: of one number, or of a sum of several.")
+
+
+class _Way:
+    """From targets with their gradients back to the sources, over what a tape saw."""
+
+    def __init__(self, tape: GradientTape, begin: Sequence[tuple[Tensor, Any]]):
+        self.begin = begin
+        met: dict[int, Record] = {}
+        stack = [tensor.made_by for tensor, _ in begin]
+        while stack:
+            record = stack.pop()
+            if record is not None and record.number not in met and tape.mark in record.tapes:
+                met[record.number] = record
+                stack += [tensor.made_by for tensor in record.inputs]
+        self.records = [met[number] for number in sorted(met)]
+
+    def back(self, sources: Sequence[Any]) -> list[Any]:
+        """The gradient of each source as a tensor, None where there is none. Raises RuntimeError where weights have changed."""
+        asked = {id(p): p for p in sources if isinstance(p, Parameter) and np.dtype(p.dtype).kind == "f"}
+        tensors = {t.number for t in sources if isinstance(t, Tensor)}
+        read = {id(p): p for record in self.records for p in record.parameters}
+        kept = [(p, p.gradient, p.frozen, p.trainable, p._written) for p in {**read, **asked}.values()]
+        try:
+            for p, *_ in kept:
+                learns = id(p) in asked
+                p.trainable, p.frozen = learns, not learns
+                p.gradient = p.backend.empty(p.shape, p.value.dtype) if learns else None
+                p.begin_step()
+            have = self._through(read.keys() & asked.keys(), tensors)
+            made = {id(p): Tensor(p.gradient, p.backend) for p in asked.values() if p._written}
+        finally:
+            for p, gradient, frozen, trainable, written in kept:
+                p.gradient, p.frozen, p.trainable, p._written = gradient, frozen, trainable, written
+        for t in sources:
+            if isinstance(t, Tensor) and t.number in have:
+                made[id(t)] = Tensor(have[t.number], t.backend)
+        return [made.get(id(one)) for one in sources]
+
+    def _through(self, learning: set[int], tensors: set[int]) -> dict[int, Any]:
+        """Run the pullbacks of what lies between. -> the gradients of the `tensors` that have one, by their numbers."""
+        needed, wanted = set(tensors), []
+        for record in self.records:
+            if any(id(p) in learning for p in record.parameters) or any(t.number in needed for t in record.inputs):
+                needed.update(record.outputs)
+                wanted.append(record)
+        have: dict[int, Any] = {}
+        for tensor, dy in self.begin:
+            if tensor.number in needed:
+                _add(tensor.backend, have, tensor.number, dy)
+        for record in reversed(wanted):
+            gradients = [have.get(n) if n in tensors else have.pop(n, None) for n in record.outputs]
+            if all(g is None for g in gradients):
+                continue
+            _check(record)
+            ops = record.inputs[0].backend if record.inputs else record.parameters[0].backend
+            gradients = [copy(ops, g) if n in tensors and g is not None else g for n, g in zip(record.outputs, gradients, strict=True)]
+            found = record.pullback(gradients, [t.number in needed for t in record.inputs])
+            for k, (tensor, gradient) in enumerate(zip(record.inputs, found, strict=True)):
+                if gradient is not None and tensor.number in needed:
+                    shared = any(gradient is other for other in found[:k])
+                    _add(ops, have, tensor.number, copy(ops, gradient) if shared else gradient)
+        return have
+
+
+def _check(record: Record) -> None:
+    for p, version in zip(record.parameters, record.versions, strict=True):
+        if p.version != version:
+            raise RuntimeError(
+                f"GradientTape.gradient: {p.name} was assigned or updated after the tape had read it. Expected all gradients to be asked "
+                "for before the weights change."
+            )
+
+
+def _add(ops: Any, have: dict[int, Any], number: int, gradient: Any) -> None:
+    if number in have:
+        ops.launch(REGISTRY["add"], whole(have[number]), whole(gradient.reshape(have[number].shape)))
+    else:
+        have[number] = gradient

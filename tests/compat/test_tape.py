@@ -1,0 +1,171 @@
+"""Loops of course code by `tf.GradientTape`: Geron's chapter 12 and Keras's guides, as they are written there."""
+
+import numpy as np
+import pytest
+
+import gpunn
+from gpunn import compat
+
+pytestmark = pytest.mark.usefixtures("cpu")
+rng = np.random.default_rng(0)
+X = rng.standard_normal((64, 8)).astype(np.float32)
+Y = X[:, :1] * 2 - X[:, 1:2]
+
+
+@pytest.fixture(autouse=True)
+def served():
+    with compat.install():
+        yield
+
+
+def test_autodiff_of_gerons_chapter():
+    import tensorflow as tf
+
+    def f(w1, w2):
+        return 3 * w1**2 + 2 * w1 * w2
+
+    w1, w2 = tf.Variable(5.0), tf.Variable(3.0)
+    assert float((f(w1 + 1e-3, w2) - f(w1, w2)) / 1e-3) == pytest.approx(36.0, abs=0.1)
+    with tf.GradientTape() as tape:
+        z = f(w1, w2)
+    assert [g.numpy() for g in tape.gradient(z, [w1, w2])] == [36.0, 10.0]
+    with pytest.raises(RuntimeError, match="non-persistent"):
+        tape.gradient(z, w2)
+    with tf.GradientTape(persistent=True) as tape:
+        z = f(w1, w2)
+    assert (tape.gradient(z, w1).numpy(), tape.gradient(z, w2).numpy()) == (36.0, 10.0)
+    del tape
+    c1, c2 = tf.constant(5.0), tf.constant(3.0)
+    with tf.GradientTape() as tape:
+        z = f(c1, c2)
+    assert tape.gradient(z, [c1, c2]) == [None, None]
+    with tf.GradientTape() as tape:
+        tape.watch(c1)
+        tape.watch(c2)
+        z = f(c1, c2)
+    assert [g.numpy() for g in tape.gradient(z, [c1, c2])] == [36.0, 10.0]
+    assert f(c1, c2) == 105 and isinstance(f(c1, c2), (float, np.ndarray))
+    with tf.GradientTape() as tape:
+        z1, z2, z3 = f(w1, w2 + 2.0), f(w1, w2 + 5.0), f(w1, w2 + 7.0)
+    assert [g.numpy() for g in tape.gradient([z1, z2, z3], [w1, w2])] == [136.0, 30.0]
+
+    def g(w1, w2):
+        return 3 * w1**2 + tf.stop_gradient(2 * w1 * w2)
+
+    with tf.GradientTape() as tape:
+        z = g(w1, w2)
+    assert [None if v is None else v.numpy() for v in tape.gradient(z, [w1, w2])] == [30.0, None]
+    x = tf.Variable([0.0, 10.0])
+    with tf.GradientTape() as tape:
+        z = tf.math.log(tf.exp(x) + 1)
+    np.testing.assert_allclose(tape.gradient(z, [x])[0].numpy(), [0.5, 0.9999546], rtol=1e-6)
+
+
+def test_a_variable():
+    import tensorflow as tf
+
+    v = tf.Variable([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    v.assign(2 * v)
+    np.testing.assert_array_equal(v.numpy(), [[2, 4, 6], [8, 10, 12]])
+    v.assign_add(np.ones((2, 3)))
+    v.assign_sub(np.ones((2, 3)))
+    np.testing.assert_array_equal(v + 1, [[3, 5, 7], [9, 11, 13]])
+    assert v.shape == (2, 3) and v.dtype == "float32" and tf.Variable(3).dtype == "int32" and not tf.Variable(3).trainable
+    assert v.name != tf.Variable(1.0).name and f"{tf.Variable(1.5):.2f}" == "1.50" and "shape=(2, 3)" in repr(v)
+    with pytest.raises(ValueError, match=r"expected shape \(2, 3\)\. Received: \(3,\)"):
+        v.assign([1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match=r"expected a number or an array of numbers. Received: 'a'"):
+        tf.Variable("a")
+
+
+def test_the_custom_loop_of_gerons_chapter():
+    import tensorflow as tf
+    from tensorflow import keras
+
+    tf.random.set_seed(42)
+    model = keras.models.Sequential([
+        keras.layers.Dense(30, activation="elu", kernel_initializer="he_normal", kernel_regularizer=keras.regularizers.l2(0.05)),
+        keras.layers.Dense(1, kernel_regularizer=keras.regularizers.l2(0.05), kernel_constraint="non_neg"),
+    ])
+    optimizer, loss_fn = keras.optimizers.Nadam(learning_rate=0.01), keras.losses.mean_squared_error
+    mean_loss, metrics = keras.metrics.Mean(), [keras.metrics.MeanAbsoluteError()]
+    losses = []
+    for _ in range(5):
+        for at in range(0, 64, 32):
+            with tf.GradientTape() as tape:
+                y_pred = model(X[at : at + 32], training=True)
+                main_loss = tf.reduce_mean(loss_fn(Y[at : at + 32], y_pred))
+                loss = tf.add_n([main_loss] + model.losses)  # noqa: RUF005  as it is written there
+            gradients = tape.gradient(loss, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables))  # noqa: B905
+            for variable in model.variables:
+                if variable.constraint is not None:
+                    variable.assign(variable.constraint(variable))
+            mean_loss(loss)
+            for metric in metrics:
+                metric(Y[at : at + 32], y_pred)
+        losses.append(mean_loss.result())
+        assert f"{mean_loss.name}: {mean_loss.result():.4f} {metrics[0].result():.4f}"
+        for metric in [mean_loss] + metrics:  # noqa: RUF005
+            metric.reset_states()
+    assert losses[-1] < losses[0] and model.layers[1].kernel.numpy().min() >= 0
+
+
+def test_the_loop_of_keras_guide():
+    import keras
+    import tensorflow as tf
+
+    class ActivityRegularizationLayer(keras.layers.Layer):
+        def call(self, inputs):
+            self.add_loss(1e-2 * tf.reduce_sum(inputs**2))
+            return inputs
+
+    inputs = keras.Input(shape=(8,), name="digits")
+    x = keras.layers.Dense(16, activation="relu")(inputs)
+    x = ActivityRegularizationLayer()(x)
+    model = keras.Model(inputs=inputs, outputs=keras.layers.Dense(3, name="predictions")(x))
+    labels = X[:, :3].argmax(axis=1)
+    data = tf.data.Dataset.from_tensor_slices((X, labels)).shuffle(buffer_size=64).batch(16)
+    optimizer, loss_fn = keras.optimizers.Adam(learning_rate=1e-2), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    accuracy = keras.metrics.SparseCategoricalAccuracy()
+
+    @tf.function
+    def train_step(x, y):
+        with tf.GradientTape() as tape:
+            logits = model(x, training=True)
+            loss_value = loss_fn(y, logits)
+            alone = float(loss_value)
+            loss_value += sum(model.losses)
+        grads = tape.gradient(loss_value, model.trainable_weights)
+        optimizer.apply(grads, model.trainable_weights)
+        accuracy.update_state(y, logits)
+        assert float(loss_value) > alone
+        return loss_value
+
+    found = []
+    for _ in range(6):
+        for x_batch, y_batch in data:
+            value = train_step(x_batch, y_batch)
+        found.append((float(value), float(accuracy.result())))
+        accuracy.reset_state()
+    assert found[-1][0] < found[0][0] and found[-1][1] > found[0][1] and optimizer.iterations == 24
+    val_logits = model(X, training=False)
+    assert not isinstance(val_logits, gpunn.layers.KerasTensor)
+
+
+def test_the_gradient_of_an_image():
+    """Saliency: with respect to what goes in, a plain array and TensorFlow's constant."""
+    import tensorflow as tf
+
+    model = tf.keras.Sequential([tf.keras.layers.Input((8,)), tf.keras.layers.Dense(4, "tanh"), tf.keras.layers.Dense(2)])
+    found = []
+    for x in (X[:3], tf.constant(X[:3])):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            score = model(x)[:, 1]
+        found.append(np.asarray(tape.gradient(score, x)))
+    first, last = model.layers
+    hidden = np.tanh(X[:3] @ first.kernel.numpy() + first.bias.numpy())
+    by_hand = (1 - hidden**2) * last.kernel.numpy()[:, 1] @ first.kernel.numpy().T
+    for gradient in found:
+        np.testing.assert_allclose(gradient, by_hand, rtol=1e-4, atol=1e-6)
