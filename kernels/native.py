@@ -5,6 +5,7 @@ where Numba keeps their machine code: a second process loads them in millisecond
 """
 
 import ctypes
+import functools
 import hashlib
 import importlib.util
 import inspect
@@ -215,6 +216,7 @@ def words(kernel: Kernel, arguments: list[Any]) -> tuple[list[int], list[Any]]:
     return block, keep
 
 
+@functools.cache
 def nap_address() -> int:
     """A C function that sleeps for a number of microseconds (milliseconds on Windows): what a waiting thread calls."""
     function = ctypes.windll.kernel32.Sleep if os.name == "nt" else ctypes.CDLL(None).usleep  # type: ignore[attr-defined]

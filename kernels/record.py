@@ -13,6 +13,7 @@ import numpy as np
 
 DTYPES = {"u1": "uint8", "i4": "int32", "i8": "int64", "u4": "uint32", "f8": "float64"}
 FLOATS = ("float32", "float64")
+_FLOATING = frozenset(map(np.dtype, FLOATS))
 KINDS = ("full", "row", "col", "cols", "scalar", "const", "whole")
 REGISTRY: dict[str, "Kernel"] = {}
 
@@ -122,7 +123,7 @@ class Kernel:
             if o.kind == "const":
                 continue
             expected = np.dtype(DTYPES.get(o.dtype, "float64" if o.kind == "scalar" else floating))
-            if o.dtype == "T" and expected.name not in FLOATS:
+            if o.dtype == "T" and expected not in _FLOATING:
                 raise TypeError(f"Kernel {self.name!r}: expected {o.name!r} of dtype {' or '.join(FLOATS)}. Received: {a.dtype}")
             if a.dtype != expected:
                 raise TypeError(f"Kernel {self.name!r}: expected {o.name!r} of dtype {expected}. Received: {a.dtype}")
