@@ -47,5 +47,23 @@ def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool =
     return ops.norm(tensor, ord, axis, keepdims)
 
 
+def global_norm(t_list: Any, name: str | None = None) -> Any:
+    """The Euclidean norm of all elements of several arrays, as of one vector; what is None counts as zeros."""
+    return dressed(ops.sqrt(ops.add_n([ops.sum(ops.square(t)) for t in t_list if t is not None])))
+
+
+def clip_by_global_norm(t_list: Any, clip_norm: float, use_norm: Any = None, name: str | None = None) -> tuple[list[Any], Any]:
+    """-> (the arrays scaled down together to this norm of all, where theirs is larger; that norm)."""
+    found = global_norm(t_list) if use_norm is None else use_norm
+    share = ops.divide(clip_norm, ops.maximum(found, clip_norm))
+    return [None if t is None else dressed(ops.multiply(t, share)) for t in t_list], found
+
+
+def clip_by_norm(t: Any, clip_norm: float, axes: Any = None, name: str | None = None) -> Any:
+    """The array scaled down to this norm (over `axes`, or over all), where its own is larger."""
+    found = ops.sqrt(ops.sum(ops.square(t), axes, keepdims=True))
+    return dressed(ops.multiply(t, ops.divide(clip_norm, ops.maximum(found, clip_norm))))
+
+
 normal, uniform = _named(drawing.normal), _named(drawing.uniform)
 random_normal, random_uniform = normal, uniform

@@ -115,6 +115,7 @@ _TENSORFLOW: dict[str, Place] = {
     "": Place(names={
         "__version__": "gpunn.compat.versions:TENSORFLOW", **_ARITHMETIC, "bool": "gpunn.compat.arithmetic:bool_",
         "GradientTape": "gpunn.training.tape:GradientTape", "Variable": "gpunn.layers.variable:Variable",
+        **{name: f"gpunn.compat.arithmetic:{name}" for name in ("clip_by_global_norm", "clip_by_norm")},
         **_tensorflow(
             "device", "executing_eagerly", "float32", "float64", "function", "get_logger", "int32", "int64", "string", "uint8",
             set_random_seed="set_seed",
@@ -142,6 +143,7 @@ _TENSORFLOW: dict[str, Place] = {
     "losses": KERAS["losses"],
     "metrics": KERAS["metrics"],
     "math": Place(names=_ARITHMETIC),
+    "linalg": Place(names={name: f"gpunn.compat.arithmetic:{name}" for name in ("global_norm", "matmul", "norm")}),
     "nn": replace(KERAS["activations"], names={k: v for k, v in _ARITHMETIC.items() if k in ("softmax", "relu", "sigmoid", "tanh")}),
     "optimizers": KERAS["optimizers"],
     "python": Place(old=True),

@@ -169,3 +169,20 @@ def test_the_gradient_of_an_image():
     by_hand = (1 - hidden**2) * last.kernel.numpy()[:, 1] @ first.kernel.numpy().T
     for gradient in found:
         np.testing.assert_allclose(gradient, by_hand, rtol=1e-4, atol=1e-6)
+
+
+def test_gradients_are_clipped():
+    import tensorflow as tf
+
+    w, b = tf.Variable([[3.0, 4.0]]), tf.Variable([12.0])
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(w * w) / 2 + tf.reduce_sum(b * b) / 2
+    gradients = tape.gradient(loss, [w, b])
+    clipped, norm = tf.clip_by_global_norm([*gradients, None], 6.5)
+    assert float(norm) == float(tf.linalg.global_norm(gradients)) == 13 and clipped[2] is None
+    np.testing.assert_allclose(clipped[0], [[1.5, 2.0]], rtol=1e-6)
+    np.testing.assert_allclose(tf.clip_by_global_norm(gradients, 20.0)[0][1], [12.0], rtol=1e-6)
+    np.testing.assert_allclose(tf.clip_by_norm(gradients[0], 2.5), [[1.5, 2.0]], rtol=1e-6)
+    optimizer = gpunn.optimizers.SGD(1.0)
+    optimizer.apply_gradients(zip(clipped[:2], [w, b], strict=True))
+    np.testing.assert_allclose(w.numpy(), [[1.5, 2.0]], rtol=1e-6)
