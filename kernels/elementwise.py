@@ -64,10 +64,14 @@ def composed(
     """
     if name in REGISTRY:
         return REGISTRY[name]
-    source = "\n    ".join([f"def {name}({arguments}):", *before, f"return {expression}"]) + "\n"
     if family is None:
         family = next((k.family for k in scope.values() if getattr(k, "family", "")), "")
-    return from_formula(text_formula(name, source, scope), signature, family)
+    return from_formula(lines_formula(name, arguments, before, expression, scope), signature, family)
+
+
+def lines_formula(name: str, arguments: str, before: Sequence[str], expression: str, scope: dict[str, Any]) -> Formula:
+    """The formula of an expression after assignments."""
+    return text_formula(name, "\n    ".join([f"def {name}({arguments}):", *before, f"return {expression}"]) + "\n", scope)
 
 
 def chained(name: str, outer: Kernel, operand: str, inner: Kernel) -> Kernel:
@@ -137,10 +141,8 @@ class _Texts:
         return run
 
     def numba(self) -> str:
-        lines = [f.python("numba").replace("def ", "@inlined\ndef ", 1) for f in self.formula.closure()]
         names = [o.name for o in self.operands]
-        wide = any("vector_math." in line for line in lines)  # twice the arithmetic a second; where memory is the limit it would cost
-        lines += [f"def body({', '.join(names)}, lo_, hi_, scratch_):", *(["    widest()"] if wide else [])]
+        lines = numba_head(self.formula, names)
         lines += [f"    {_value(o)} = T({o.name}[0])" for o in self.inputs if o.kind in ("scalar", "const")]
         at = {}
         for o in self.operands:
@@ -199,6 +201,14 @@ class _Texts:
             f"    {split}{work}\n  }}\n}}\n"
         )
         return typed(kernel, dtype)
+
+
+def numba_head(formula: Formula, names: Sequence[str]) -> list[str]:
+    """The lines before a body that calls the formula: its functions, the body's own first line, and whether its vectors are the widest:
+    twice the arithmetic a second, which would cost where memory is the limit."""
+    functions = [f.python("numba").replace("def ", "@inlined\ndef ", 1) for f in formula.closure()]
+    wide = any("vector_math." in text for text in functions)
+    return [*functions, f"def body({', '.join(names)}, lo_, hi_, scratch_):", *(["    widest()"] if wide else [])]
 
 
 def _as(o: Operand, a: Any, shape: tuple[int, int]) -> Any:

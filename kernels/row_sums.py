@@ -7,6 +7,7 @@ import numpy as np
 
 from gpunn.kernels.activations import linear
 from gpunn.kernels.cuda_text import SUFFIX, typed
+from gpunn.kernels.elementwise import numba_head
 from gpunn.kernels.formula import Formula
 from gpunn.kernels.record import REGISTRY, Kernel, columns_of, parse, register, rows_of
 
@@ -52,17 +53,13 @@ class _Texts:
         return run
 
     def numba(self) -> str:
-        lines = [f.python("numba").replace("def ", "@inlined\ndef ", 1) for f in self.formula.closure()]
-        wide = any("vector_math." in line for line in lines)  # as elementwise kernels have it
         names = [o.name for o in self.operands]
         kinds = {kind: [o.name for o in self.given if o.kind == kind] for kind in ("full", "row", "col", "const")}
         at = {"full": "{}_row_[j_]", "row": "{}[j_]", "col": "{}_value_", "const": "{}_value_"}
         call = ", ".join(at[o.kind].format(o.name) for o in self.given)
         return "\n".join(
             [
-                *lines,
-                f"def body({', '.join(names)}, lo_, hi_, scratch_):",
-                *(["    widest()"] if wide else []),
+                *numba_head(self.formula, names),
                 *(f"    {n}_value_ = T({n}[0])" for n in (*kinds["const"], "factor")),
                 "    for i_ in range(lo_, hi_):",
                 *(f"        {n}_value_ = T({n}[i_])" for n in kinds["col"]),

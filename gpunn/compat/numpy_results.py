@@ -18,7 +18,6 @@ class Array(np.ndarray):
         found = super().__getitem__(key)
         return found if isinstance(found, Array) else dress(np.asarray(found) if isinstance(found, np.integer) else found)
 
-
     def be_watched(self) -> None:
         """A `GradientTape` will look at what is done with this array."""
         self.__class__ = Watched

@@ -6,6 +6,7 @@ import numpy as np
 
 from gpunn import constraints, regularizers
 from gpunn.backend.base import Backend
+from gpunn.kernels import REGISTRY
 from gpunn.operators import Operators
 
 
@@ -34,6 +35,15 @@ class Parameter(Operators):
             self.gradient = self.backend.zeros(self.shape, self.value.dtype)
         written, self._written = self._written, True
         return written
+
+    def add_gradient(self, dy: Any) -> None:
+        """Write this gradient, or add it to what the step has written; nothing where the parameter does not learn."""
+        if not self.learns:
+            return
+        if self.claim():
+            self.backend.launch(REGISTRY["add"], whole(self.gradient), whole(dy))
+        else:
+            self.backend.launch(REGISTRY["linear"], whole(dy), whole(self.gradient))
 
     def begin_step(self) -> None:
         """The next gradient write assigns."""
@@ -81,3 +91,8 @@ class Rng:
 
     def __init__(self, backend: Backend, seed: int):
         self.seed, self.step = seed, backend.zeros((1,), "int64")
+
+
+def whole(array: Any) -> Any:
+    """Itself; a number of no axes as an array of one, as kernels take them."""
+    return array if array.ndim else array.reshape(1)

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.kernels import REGISTRY
 from gpunn.layers.graph import KerasTensor, flat
 from gpunn.layers.parameter import Parameter
 from gpunn.operators import Operators
@@ -130,20 +129,11 @@ def watched(value: Any) -> Tensor | None:
 
 def of_parameter(p: Parameter) -> Tensor:
     """A parameter's value as a tensor; its pullback writes the parameter's gradient."""
-    ops, tensor = p.backend, Tensor(p.value.reshape(p.shape), p.backend)
+    tensor = Tensor(p.value.reshape(p.shape), p.backend)
 
     def pullback(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
-        if p.learns:
-            if p.claim():
-                ops.launch(REGISTRY["add"], whole(p.gradient), whole(gradients[0]))
-            else:
-                ops.launch(REGISTRY["linear"], whole(gradients[0]), whole(p.gradient))
+        p.add_gradient(gradients[0])
         return []
 
     Record([], [tensor], pullback, [p])
     return tensor
-
-
-def whole(array: Any) -> Any:
-    """Itself; a number of no axes as an array of one, as kernels take them."""
-    return array if array.ndim else array.reshape(1)

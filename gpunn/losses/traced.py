@@ -61,7 +61,7 @@ class TracedValues:
             each = copy(ops, spread(ops, values.reshape(1), (weight.size,)))
             ops.launch(times, each, 1.0 / (weight.size * share))
         else:
-            upstream, each = scaled(ops, weight, scale).reshape(values.shape), values.reshape(-1)
+            upstream, each = scaled(ops, weight, float(scale)).reshape(values.shape), values.reshape(-1)
         gradient = back(upstream, needs=(False, True))[1]
         return each, filled(ops, p.shape, 0.0, p.dtype) if gradient is None else gradient.reshape(p.shape)
 

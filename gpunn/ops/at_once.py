@@ -28,7 +28,7 @@ def operate(definition: Definition, values: Sequence[Any], options: dict[str, An
     operands = [placed(v, first.backend, dtype) for v in values]
     for i, tensor in zip(places, given, strict=True):
         operands[i] = tensor.array
-    y, back = definition.device(Here(first.backend, dtype), operands, options)  # type: ignore[arg-type]
+    y, back = definition.device(Here(first.backend, dtype), operands, options)
     key = (definition.name, options.get("dtype"), *(v.dtype if isinstance(v, Tensor) else np.asarray(v).dtype.kind for v in values))
     if key not in _kinds:
         _kinds[key] = definition.outcome(values, options)[1]
@@ -79,12 +79,3 @@ def cast(tensor: Tensor, dtype: str) -> Tensor:
 
 def _converted(ops: Any, array: Any, dtype: str) -> Any:
     return ops.asarray(ops.to_numpy(array).astype(dtype)).reshape(array.shape)
-
-
-def times(ops: Any, array: Any, factor: Any) -> Any:
-    """A new array: an array times one number, which is a Python number or one on the device."""
-    from gpunn.ops.elementwise import MULTIPLY
-
-    number = factor if isinstance(factor, float) else factor.reshape(())
-    return MULTIPLY.device(Here(ops, np.dtype(array.dtype).name), [array, number], {})[0]  # type: ignore[arg-type]
-

@@ -9,16 +9,17 @@ from gpunn.kernels import activations, rectifiers
 from gpunn.kernels import arithmetic as k
 from gpunn.kernels import columns as two
 from gpunn.kernels.record import Kernel
+from gpunn.layers.parameter import whole
 from gpunn.ops.expression import Expression, Step
 from gpunn.ops.moves import filled
-from gpunn.ops.operation import Back, Definition, Operation, flat
+from gpunn.ops.operation import Back, Definition, Place
 
 
 class Elementwise(Definition):
     """``function`` of NumPy arrays, the same as a kernel, and its gradients by the names of the kernel's operands.
 
     A gradient is a kernel that takes dy and, by their names, operands or the result; None means dy itself; an operand that is not named has
-    none. Neighbours of this kind run as one kernel: see `gpunn.ops.fusing`.
+    none. Neighbours of this kind run as one kernel: see `gpunn.training.fuse_operations`.
     """
 
     def __init__(self, name: str, function: Callable[..., Any], kernel: Kernel, **gradients: Kernel | None):
@@ -30,7 +31,7 @@ class Elementwise(Definition):
         with np.errstate(all="ignore"):
             return self.function(*operands)
 
-    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         names = [f"x{i}" for i in range(len(operands))]
         return Expression([self.step(names)], len(names)).run(op.backend, operands, op.dtype)
 
@@ -110,12 +111,12 @@ class Cast(Definition):
     def numpy(self, x: Any, dtype: str = "float32") -> Any:
         return np.asarray(x).astype(dtype)
 
-    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         (x,), kind = operands, np.dtype(options["dtype"]).kind
         if kind == "f":
             return x, lambda dy, needs: [dy]
         y = op.backend.empty(x.shape, x.dtype)
-        op.backend.launch(k.nonzero if kind == "b" else k.towards_zero, flat(x), flat(y))
+        op.backend.launch(k.nonzero if kind == "b" else k.towards_zero, whole(x), whole(y))
         return y, lambda dy, needs: [None]
 
 
@@ -134,7 +135,7 @@ class Filled(Definition):
     def numpy(self, x: Any) -> Any:
         return np.full_like(x, self.value)
 
-    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         return filled(op.backend, operands[0].shape, self.value, op.dtype), lambda dy, needs: [None]
 
 

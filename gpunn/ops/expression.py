@@ -5,7 +5,7 @@ what went in and the result alone: what lies between is computed again, which co
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,9 +17,10 @@ from gpunn.kernels.reductions import COLUMN_SUM
 from gpunn.kernels.row_sums import ROW_SUM
 from gpunn.ops.lines import Line, kernel_of, pruned, row_sums_of
 from gpunn.ops.moves import copy
+from gpunn.ops.operation import Back
 from gpunn.ops.views import Placed, View
 
-Back = Callable[[Any, Sequence[bool]], list[Any]]
+Named = dict[str, Placed]
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,6 @@ class Expression:
         given = dict(zip(self.names, map(view.place, operands), strict=True))
         if total is None:
             (y,) = _launched(view, self.forward, [self.value], given, dtype, keep=True)
-            y = y.reshape(shape)
         else:
             y = total.summed(view, self.forward, self.value, given, dtype)
 
@@ -66,7 +66,7 @@ class Expression:
         return y, back
 
     def _gradients(
-        self, view: "View", lines: list[Line], upstream: str, known: "dict[str, Placed]", operands: Sequence[Any], needs: Sequence[bool],
+        self, view: View, lines: list[Line], upstream: str, known: Named, operands: Sequence[Any], needs: Sequence[bool],
         dtype: Any,
     ) -> list[Any]:
         wanted = [name for name, need in zip(self.names, needs, strict=True) if need]
@@ -115,9 +115,10 @@ def _append(lines: list[Line], letter: str, kernel: Kernel, arguments: tuple[str
     return lines[-1].name
 
 
-def scaled(ops: Any, x: Any, factor: float) -> Any:
-    """factor * x, as a new array."""
-    return Expression([Step(multiply_two, {}, ("x0", "x1"))], 2).run(ops, [x, float(factor)], x.dtype)[0]
+def scaled(ops: Any, x: Any, factor: Any) -> Any:
+    """factor * x, as a new array; the factor is a number, or one on the device."""
+    number = factor if isinstance(factor, float) else factor.reshape(())
+    return Expression([Step(multiply_two, {}, ("x0", "x1"))], 2).run(ops, [x, number], x.dtype)[0]
 
 
 class Total:
@@ -141,7 +142,7 @@ class Total:
     def factor(self, shape: Sequence[int]) -> float:
         return 1.0 / max(math.prod(shape[a] for a in self.axes), 1) if self.mean else 1.0
 
-    def summed(self, view: View, lines: Sequence[Line], value: str, given: dict[str, Placed], dtype: Any) -> Any:
+    def summed(self, view: View, lines: Sequence[Line], value: str, given: Named, dtype: Any) -> Any:
         """The sums, of kept axes."""
         factor, totals = self.factor(view.shape), view.ops.empty((view.rows,), dtype)
         lines, _ = _settled(view, lines, [value], given, dtype)
@@ -155,9 +156,6 @@ class Total:
             rows, totals = totals, view.ops.empty((1,), dtype)
             view.ops.launch(COLUMN_SUM, rows.reshape(-1, 1), 0.0, totals)
         return totals.reshape(self.kept(view.shape))
-
-
-Named = dict[str, Placed]
 
 
 def _launched(view: View, lines: Sequence[Line], results: Sequence[str], given: Named, dtype: Any, keep: bool = False) -> list[Any]:

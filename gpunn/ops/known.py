@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.ops.moves import spread
-from gpunn.ops.operation import Back, Definition, Operation, apply
+from gpunn.ops.operation import Back, Definition, Place, apply
 from gpunn.ops.reductions import MEAN, SUM
 
 
@@ -16,7 +16,7 @@ class Activated(Definition):
     def numpy(self, x: Any, activation: Any = None) -> Any:
         return activation(x)
 
-    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         x, chosen = operands[0], options["activation"]
         y, back = chosen.apply(op.backend, x, shape=x.shape)
         return y.reshape(chosen.compute_output_shape(x.shape)), lambda dy, needs: [back(dy)]
@@ -31,7 +31,7 @@ class Lost(Definition):
     def outcome(self, operands: Sequence[Any], options: dict[str, Any]) -> tuple[Any, str]:
         return options["loss"].value_shape(operands[1].shape), "float32"
 
-    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         ops, loss = op.backend, options["loss"]
         y, p = operands
         values = loss.value_shape(p.shape)

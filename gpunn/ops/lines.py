@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gpunn.kernels.activations import linear
-from gpunn.kernels.elementwise import composed, text_formula
+from gpunn.kernels.elementwise import composed, lines_formula
 from gpunn.kernels.record import Kernel
 from gpunn.kernels.row_sums import ROW_SUM, row_sum
 
@@ -57,8 +57,7 @@ def row_sums_of(lines: Sequence[Line], value: str, kinds: dict[str, str]) -> tup
         return ROW_SUM, names
     text, scope = _text(lines), {line.kernel.name: line.kernel for line in lines}
     name = _title(lines, f"sum of {_typed(names, kinds)}", text, value)
-    source = "\n    ".join([f"def {name}({', '.join(names)}):", *text, f"return {value}"]) + "\n"
-    return row_sum(f"{name}_sum", _typed(names, kinds), text_formula(name, source, scope), FAMILY), names
+    return row_sum(f"{name}_sum", _typed(names, kinds), lines_formula(name, ", ".join(names), text, value, scope), FAMILY), names
 
 
 def _typed(names: Sequence[str], kinds: dict[str, str]) -> str:

@@ -9,8 +9,9 @@ from gpunn.layers.parameter import Parameter
 from gpunn.layers.tensor import Record, Tensor, of_parameter
 from gpunn.losses.base import LEFT, Loss
 from gpunn.ops import along_axes, arithmetic, shaping
-from gpunn.ops.at_once import Here, times
+from gpunn.ops.at_once import Here
 from gpunn.ops.elementwise import MULTIPLY
+from gpunn.ops.expression import scaled
 from gpunn.ops.reductions import SUM
 
 
@@ -39,11 +40,11 @@ def lost(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any = None, prepar
     target, shape = ops.asarray(y), loss.value_shape(p.shape)
     weights, scale = loss.weigh(ops, target, ops.asarray(w)), loss.scale(loss.count(p.shape))
     values, gradient = loss.record(ops, target, p.array, weights, scale)
-    here: Any = Here(ops, p.computed_in)
+    here = Here(ops, p.computed_in)
     each = MULTIPLY.device(here, [values, weights], {})[0]
     left = loss.reduction in LEFT
     out = Tensor(
-        each.reshape(shape) if left else times(ops, SUM.device(here, [each], {"axis": None, "keepdims": False})[0], float(scale)), ops
+        each.reshape(shape) if left else scaled(ops, SUM.device(here, [each], {"axis": None, "keepdims": False})[0], float(scale)), ops
     )
 
     def back(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
@@ -53,7 +54,7 @@ def lost(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any = None, prepar
             parts = MULTIPLY.device(here, [gradients[0].reshape(weights.shape), weights], {})[0]
             found = loss.record(ops, target, p.array, parts, 1.0)[1]
         else:
-            found = times(ops, gradient, gradients[0])
+            found = scaled(ops, gradient, gradients[0])
         return [*[None] * len(truth), found.reshape(p.array.shape)]
 
     Record([*truth, p], [out], back, [])

@@ -10,7 +10,8 @@ import numpy as np
 from gpunn.kernels.columns import PICK_COLUMNS, PUT_COLUMNS, SUM_COLUMNS
 from gpunn.kernels.record import REGISTRY, Kernel
 from gpunn.layers.columns import numbered
-from gpunn.ops.operation import Back, Definition, Operation, flat
+from gpunn.layers.parameter import whole
+from gpunn.ops.operation import Back, Definition, Place
 
 
 def _by_rows(index: np.ndarray, rows: int, wide: int) -> np.ndarray | None:
@@ -72,7 +73,7 @@ def fold_to(ops: Any, dy: Any, shape: Sequence[int]) -> Any:
 
 def copy(ops: Any, x: Any) -> Any:
     y = ops.empty(x.shape, x.dtype)
-    ops.launch(REGISTRY["linear"], flat(x), flat(y))
+    ops.launch(REGISTRY["linear"], whole(x), whole(y))
     return y
 
 
@@ -91,7 +92,7 @@ class Move(Definition):
     def numpy(self, *operands: Any, **options: Any) -> Any:
         return self.function(*operands, **options)
 
-    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         ops, x = op.backend, operands[0]
         index = np.asarray(self.function(numbered(x.shape), **options))
 
@@ -107,7 +108,7 @@ class Move(Definition):
 class Join(Move):
     """The same of several arrays, each of whose elements goes to one place: ``function(*arrays, **options)``."""
 
-    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         ops, dtype = op.backend, op.dtype
         arrays = [ops.asarray(np.full((1,), v, dtype)).reshape(()) if isinstance(v, float) else v for v in operands]
         ends = np.cumsum([0, *(a.size for a in arrays)])

@@ -7,19 +7,29 @@ that layer's `call` is being traced, an `Operation` becomes part of the graph, a
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from gpunn import config
 from gpunn.backend import get_backend
 from gpunn.backend.foreign import on_host
-from gpunn.kernels import REGISTRY
 from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.graph import KerasTensor, Node, Shape, symbolic
 from gpunn.layers.names import fresh_name
 from gpunn.layers.tensor import Tensor, of_parameter, tapes, watched
 from gpunn.ops.configuration import plain, unplain
+
+
+class Place(Protocol):
+    """Where an operation runs: arrays of ``backend``, in the floating type ``dtype``."""
+
+    @property
+    def backend(self) -> Any: ...
+
+    @property
+    def dtype(self) -> str: ...
+
 
 Back = Callable[[Any, Sequence[bool]], list[Any]]
 DEFINITIONS: dict[str, "Definition"] = {}
@@ -44,7 +54,7 @@ class Definition:
     def numpy(self, *operands: Any, **options: Any) -> Any:
         raise NotImplementedError
 
-    def device(self, op: "Operation", operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         raise NotImplementedError
 
     def outcome(self, operands: Sequence[Any], options: dict[str, Any]) -> tuple[Shape, str]:
@@ -122,11 +132,6 @@ class Owned(Layer):
         self._rng = value
 
 
-def flat(array: Any) -> Any:
-    """Itself; a number of no axes as an array of one, as kernels take them."""
-    return array if array.ndim else array.reshape(1)
-
-
 class Weight(Owned):
     """A parameter as a symbolic value: its pullback writes the parameter's gradient."""
 
@@ -138,14 +143,10 @@ class Weight(Owned):
         Node(self, [], [KerasTensor(parameter.shape, self.dtype)], many_in=True, arguments=([],))
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
-        p, ops = self.reads[0], self.backend
+        p = self.reads[0]
 
         def pullback(dy: Any, need_dx: Any = True) -> list[Any]:
-            if p.learns:
-                if p.claim():
-                    ops.launch(REGISTRY["add"], flat(p.gradient), flat(dy))
-                else:
-                    ops.launch(REGISTRY["linear"], flat(dy), flat(p.gradient))
+            p.add_gradient(dy)
             return []
 
         return p.value.reshape(p.shape), pullback

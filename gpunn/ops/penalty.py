@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.layers.tensor import Record, Tensor
-from gpunn.ops.at_once import times
+from gpunn.ops.expression import scaled
 from gpunn.regularizers.base import Regularizer, value_and_gradient
 
 
@@ -32,10 +32,10 @@ def penalty(regularizer: Regularizer, tensor: Tensor, name: str, rows: int = 1) 
 
 def _recorded(tensor: Tensor, value: Any, gradient: Any, rows: int) -> Tensor:
     ops, share = tensor.backend, 1.0 / max(rows, 1)
-    out = Tensor(times(ops, ops.asarray(value, tensor.computed_in), share).reshape(()), ops)
+    out = Tensor(scaled(ops, ops.asarray(value, tensor.computed_in), share).reshape(()), ops)
 
     def back(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
-        return [times(ops, times(ops, gradient, share), gradients[0]).reshape(tensor.array.shape)]
+        return [scaled(ops, scaled(ops, gradient, share), gradients[0]).reshape(tensor.array.shape)]
 
     Record([tensor], [out], back, [])
     return out

@@ -8,7 +8,7 @@ import numpy as np
 
 from gpunn.kernels.columns import ROW_DOTS
 from gpunn.ops.moves import fold_to, spread
-from gpunn.ops.operation import Back, Definition, Operation
+from gpunn.ops.operation import Back, Definition, Place
 
 
 class Matmul(Definition):
@@ -17,7 +17,7 @@ class Matmul(Definition):
     def numpy(self, a: Any, b: Any) -> Any:
         return np.matmul(a, b)
 
-    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         ops = op.backend
         a, b = operands
         shape = _outcome(a.shape, b.shape)

@@ -12,9 +12,10 @@ from gpunn.kernels.arithmetic import among_ties, is_equal
 from gpunn.kernels.columns import LARGEST_COLUMNS, SUM_COLUMNS, times
 from gpunn.kernels.reductions import COLUMN_SUM
 from gpunn.layers.columns import numbered
+from gpunn.layers.parameter import whole
 from gpunn.ops.expression import Expression, Total
 from gpunn.ops.moves import fold, spread
-from gpunn.ops.operation import Back, Definition, Operation, flat
+from gpunn.ops.operation import Back, Definition, Place
 
 
 def axes_of(axis: Any, ndim: int) -> tuple[int, ...]:
@@ -63,7 +64,7 @@ class Sum(Definition):
         dtype = np.float32 if self.mean and x.dtype.kind != "f" else None
         return (np.mean if self.mean else np.sum)(x, axis=axis, keepdims=keepdims, dtype=dtype)
 
-    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         ops, x = op.backend, operands[0]
         axes = axes_of(options["axis"], x.ndim)
         if Total.takes(axes, x.ndim):
@@ -72,11 +73,11 @@ class Sum(Definition):
         factor = 1.0 / max(math.prod(x.shape[a] for a in axes), 1) if self.mean else 1.0
         y = total(ops, x, axes) if axes else spread(ops, x, x.shape)
         if self.mean and axes:
-            ops.launch(times, flat(y), factor)
+            ops.launch(times, whole(y), factor)
 
         def back(dy: Any, needs: Sequence[bool]) -> list[Any]:
             if self.mean:
-                ops.launch(times, flat(dy), factor)
+                ops.launch(times, whole(dy), factor)
             return [spread(ops, dy.reshape(_kept(x.shape, axes)), x.shape)]
 
         return y.reshape(shape_after(x.shape, axes, options["keepdims"])), back
@@ -88,7 +89,7 @@ class Largest(Definition):
     def numpy(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         return np.max(x, axis=tuple(axis) if isinstance(axis, list) else axis, keepdims=keepdims)
 
-    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         ops, x = op.backend, operands[0]
         axes = axes_of(options["axis"], x.ndim)
         places, kept = _places(x.shape, axes), _kept(x.shape, axes)
@@ -96,10 +97,10 @@ class Largest(Definition):
 
         def back(dy: Any, needs: Sequence[bool]) -> list[Any]:
             best, ties, dx = spread(ops, y, x.shape), ops.empty(x.shape, x.dtype), ops.empty(x.shape, x.dtype)
-            ops.launch(is_equal, flat(x), flat(best), flat(ties))
+            ops.launch(is_equal, whole(x), whole(best), whole(ties))
             count = spread(ops, fold(ops, SUM_COLUMNS, ties, places, kept), x.shape)
             wide = spread(ops, dy.reshape(kept), x.shape)
-            ops.launch(among_ties, flat(wide), flat(x), flat(best), flat(count), flat(dx))
+            ops.launch(among_ties, whole(wide), whole(x), whole(best), whole(count), whole(dx))
             return [dx]
 
         return y.reshape(shape_after(x.shape, axes, options["keepdims"])), back
@@ -114,7 +115,7 @@ class OfRows(Definition):
         z = z - np.log(np.exp(z).sum(axis=axis, keepdims=True))
         return z if self.name == "log_softmax" else np.exp(z)
 
-    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         x = operands[0]
         y, back = activations.get(self.name).configured(axis=options["axis"]).apply(op.backend, x, shape=x.shape)
         return y.reshape(x.shape), lambda dy, needs: [back(dy)]

@@ -11,7 +11,7 @@ from gpunn import config
 from gpunn.layers.graph import KerasTensor
 from gpunn.ops import arithmetic as a
 from gpunn.ops.moves import Join, Move
-from gpunn.ops.operation import Back, Definition, Operation, apply
+from gpunn.ops.operation import Back, Definition, Place, apply
 
 
 class Reshape(Move):
@@ -47,7 +47,7 @@ class Rows(Definition):
     def numpy(self, x: Any, axis: int = 0) -> Any:
         return np.asarray(np.shape(x)[axis], np.int32)
 
-    def device(self, op: Operation, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         count = operands[0].shape[options["axis"]]
         return op.backend.asarray(np.full((1,), count, op.dtype)).reshape(()), lambda dy, needs: [None]
 

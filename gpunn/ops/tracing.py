@@ -61,7 +61,7 @@ def calls(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> list
 
 
 def plan_of(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor], training: bool = False) -> Any:
-    from gpunn.ops.fusing import fused  # plans are of training, as above
+    from gpunn.training.fuse_operations import fused  # as above
     from gpunn.training.plan import between
 
     return fused(between(inputs, calls(inputs, outputs), outputs, training))

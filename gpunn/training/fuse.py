@@ -7,7 +7,7 @@ from typing import Any
 from gpunn import activations
 from gpunn.layers import BatchNormalization, Conv1D, Conv2D, Dense, MaxPooling1D, MaxPooling2D
 from gpunn.layers.activation import ALONE
-from gpunn.ops import fusing
+from gpunn.training import fuse_operations
 from gpunn.training.penalties import output_penalty
 from gpunn.training.plan import Plan, Stage
 
@@ -60,7 +60,7 @@ def fuse(given: Plan, losses: Sequence[Any] | None = None) -> tuple[Plan, list[b
     alone = [uses[i] == 1 for i in given.outputs]
     chosen = losses or [None] * len(outputs)
     fused = [single and _with_loss(makers.get(i), loss) for i, single, loss in zip(outputs, alone, chosen, strict=True)]
-    return fusing.fused(Plan(out, given.inputs, outputs)), fused
+    return fuse_operations.fused(Plan(out, given.inputs, outputs)), fused
 
 
 def _with_loss(last: Stage | None, loss: Any) -> bool:

@@ -31,13 +31,14 @@ class OutputPenalty:
         return mask
 
     def forward(self, y: Any, training: bool = False) -> tuple[Any, Any]:
-        ops, kernels, scale, factor = self.backend, self.regularizer.penalty, 1.0 / max(y.shape[0], 1), self.factor
+        ops, scale, factor = self.backend, 1.0 / max(y.shape[0], 1), self.factor
+        kernels: Any = self.regularizer.penalty  # a built-in one has it
         coefficients = self.regularizer.coefficients(y.size)
-        ops.launch(kernels.rows, y, *coefficients, scale, self.values)  # type: ignore[union-attr]
+        ops.launch(kernels.rows, y, *coefficients, scale, self.values)
 
         def pullback(dy: Any, need_dx: bool = True) -> Any:
             if need_dx:
-                ops.launch(kernels.rows_gradient, dy, y, factor * scale, *coefficients)  # type: ignore[union-attr]
+                ops.launch(kernels.rows_gradient, dy, y, factor * scale, *coefficients)
             return dy
 
         return y, pullback

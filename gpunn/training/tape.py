@@ -8,8 +8,8 @@ import numpy as np
 
 from gpunn.kernels import REGISTRY
 from gpunn.layers.graph import KerasTensor, flat, packed
-from gpunn.layers.parameter import Parameter
-from gpunn.layers.tensor import Record, Tensor, set_tapes, tapes, whole
+from gpunn.layers.parameter import Parameter, whole
+from gpunn.layers.tensor import Record, Tensor, set_tapes, tapes
 from gpunn.ops.at_once import as_tensor
 from gpunn.ops.moves import copy, filled
 

@@ -8,8 +8,8 @@ import gpunn
 from gpunn import Input, layers, ops
 from gpunn.backend import get_backend
 from gpunn.models import Model, Sequential
-from gpunn.ops import fusing
 from gpunn.ops.tracing import Traced
+from gpunn.training import fuse_operations
 
 RNG = np.random.default_rng(0)
 
@@ -71,7 +71,7 @@ def test_on_a_cpu_exponentials_have_a_loop_each(function, shapes, expected, floa
 
 
 def unfused(monkeypatch):
-    monkeypatch.setattr(fusing, "fused", lambda plan: plan)
+    monkeypatch.setattr(fuse_operations, "fused", lambda plan: plan)
 
 
 FUNCTIONS = {
@@ -97,7 +97,7 @@ def test_as_one_by_one(case, device, rows, float64, monkeypatch):
         if apart:
             unfused(monkeypatch)
         traced = Traced(function, [(None, *s[1:]) for s in shapes], "float64")
-        assert any(isinstance(s.layer, fusing.Fused) for s in traced.plan.stages) is not apart
+        assert any(isinstance(s.layer, fuse_operations.Fused) for s in traced.plan.stages) is not apart
         y, back = traced.run(backend, [backend.asarray(a.copy()) for a in arrays])
         value = backend.to_numpy(y).copy()
         dy = np.cos(np.arange(value.size, dtype=float)).reshape(value.shape)
