@@ -139,6 +139,8 @@ class Readers:
         """The next visit, if there is memory for it."""
         while True:
             piece, high = self.visits % self.pieces, self._aim()
+            if high > self.end and (self.busy or self.following is not None):
+                return None  # until the order that follows is made
             low, most = int(self.reach[piece]), min(self.end, self.freed + len(self.slots))
             idle = self.taken == self.ready  # steps wait for this one
             if (high > most and not idle) or self.ready == self.end:

@@ -104,9 +104,13 @@ def small_blocks(block=MANY):
     return model
 
 
+@pytest.mark.parametrize("late", [0, 0.03])
 @pytest.mark.parametrize("block", [MANY, FEW])
-def test_goes_on_across_epochs(tmp_path, reads, placed, block):
-    """Nothing is read twice when an epoch ends, nor when it is cut into parts; and memory for 800 rows serves more than 900 a sweep."""
+def test_goes_on_across_epochs(tmp_path, monkeypatch, reads, placed, block, late):
+    """Nothing is read twice when an epoch ends, nor when it is cut into parts, nor when the next order comes late; and memory for 800 rows
+    serves more than 900 a sweep."""
+    made = readers.Readers._make
+    monkeypatch.setattr(readers.Readers, "_make", lambda self, following: (time.sleep(late), made(self, following))[1])
     served = readers.rows_a_sweep(750, 5, 3008)
     assert served > 900
     for steps in (None, 47):
