@@ -23,13 +23,13 @@ from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
 from gpunn.kernels import cache
-from gpunn.kernels.record import Kernel, Operand
+from gpunn.kernels.record import Kernel, Operand, columns_of, rows_of
 
 I64 = ir.IntType(64)
 FAST = "{'contract', 'nsz', 'arcp', 'reassoc'}"  # not nnan, ninf: what is not finite must stay visible
 PLAIN: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # only compiled code calls it: a fifth less to compile
 _TYPES = {"T": "T", "u1": "np.uint8", "i4": "np.int32", "i8": "np.int64", "u4": "np.uint32", "f8": "np.float64"}
-_entries: dict[tuple[str, str], tuple[int, Any]] = {}
+_entries: dict[tuple[str, np.dtype], tuple[int, Any]] = {}
 
 
 class Apart(Compiler):
@@ -132,11 +132,11 @@ _folder: pathlib.Path | None = None
 
 def entry(kernel: Kernel, dtype: np.dtype) -> int:
     """The address of the compiled kernel for one floating type."""
-    key = (kernel.name, dtype.name)
-    if key not in _entries:
+    found = _entries.get((kernel.name, dtype))
+    if found is None:
         module = _load(f"{kernel.name}_{dtype.name}", _source(kernel, dtype))
-        _entries[key] = (module.entry.address, module)
-    return _entries[key][0]
+        found = _entries[kernel.name, dtype] = (module.entry.address, module)
+    return found[0]
 
 
 def _load(name: str, source: str) -> Any:
@@ -205,14 +205,15 @@ def _type(o: Operand) -> str:
 
 
 def words(kernel: Kernel, arguments: list[Any]) -> tuple[list[int], list[Any]]:
-    """-> (the argument block, arrays that must be kept alive). Numbers become arrays of one element."""
+    """-> (the argument block, what must be kept alive)."""
     block, keep = [], []
     for o, a in zip(kernel.operands, arguments, strict=True):
         if o.kind == "const":
-            a = np.array([a], np.int64 if o.dtype == "i8" else np.float64)
+            a = ctypes.c_int64(int(a)) if o.dtype == "i8" else ctypes.c_double(a)
+            block += [ctypes.addressof(a), 1, 1]
+        else:
+            block += [a.ctypes.data, rows_of(a), columns_of(a)]
         keep.append(a)
-        rows = a.shape[0] if a.ndim else 1
-        block += [a.ctypes.data, rows, a.size // rows if rows else int(np.prod(a.shape[1:]))]
     return block, keep
 
 

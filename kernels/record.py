@@ -5,6 +5,7 @@ when index i of the axis touches row i of the operand only; kernels that meet in
 few rows at a time, without waiting for the others (see `gpunn.backend.schedule`).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ import numpy as np
 
 DTYPES = {"u1": "uint8", "i4": "int32", "i8": "int64", "u4": "uint32", "f8": "float64"}
 FLOATS = ("float32", "float64")
+_EXACT = {name: np.dtype(dtype) for name, dtype in DTYPES.items()}
 _FLOATING = frozenset(map(np.dtype, FLOATS))
 KINDS = ("full", "row", "col", "cols", "scalar", "const", "whole")
 REGISTRY: dict[str, "Kernel"] = {}
@@ -122,8 +124,9 @@ class Kernel:
         for o, a in zip(self.operands, arguments, strict=True):
             if o.kind == "const":
                 continue
-            expected = np.dtype(DTYPES.get(o.dtype, "float64" if o.kind == "scalar" else floating))
-            if o.dtype == "T" and expected not in _FLOATING:
+            if o.dtype != "T":
+                expected = _EXACT[o.dtype]
+            elif (expected := _EXACT["f8"] if o.kind == "scalar" else floating) not in _FLOATING:
                 raise TypeError(f"Kernel {self.name!r}: expected {o.name!r} of dtype {' or '.join(FLOATS)}. Received: {a.dtype}")
             if a.dtype != expected:
                 raise TypeError(f"Kernel {self.name!r}: expected {o.name!r} of dtype {expected}. Received: {a.dtype}")
@@ -152,8 +155,8 @@ class Kernel:
         """The floating type of a launch: that of its first "T" array."""
         for o, a in zip(self.operands, arguments, strict=True):
             if o.dtype == "T" and o.kind not in ("const", "scalar"):
-                return np.dtype(a.dtype)
-        return np.dtype("float64")
+                return a.dtype
+        return _EXACT["f8"]
 
 
 def parse(signature: str) -> tuple[Operand, ...]:
@@ -189,7 +192,7 @@ def rows_of(array: Any) -> int:
 
 
 def columns_of(array: Any) -> int:
-    return int(np.prod(array.shape[1:], dtype=np.int64))
+    return math.prod(array.shape[1:])
 
 
 def matrix(array: Any) -> Any:

@@ -163,6 +163,14 @@ def work(state, me, queues, tasks, functions, blocks, width, last, scratch, slee
                     nap(sleep, naps)
 
 
+@njit("void(i8,i8,i8,i8)", nogil=True, cache=True)
+def once(function, block, extent, scratch):
+    """One kernel over the whole of its axis, on this thread; denormal numbers count as zero meanwhile."""
+    mode = flush_tiny()
+    call_kernel(function, block, 0, extent, scratch)
+    restore_mode(mode)
+
+
 def make_state(crew: int) -> np.ndarray:
     """Counters for `crew` queues, on cache lines of their own."""
     return np.zeros(COUNTERS + LINE * crew, np.int64)

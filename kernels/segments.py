@@ -5,7 +5,9 @@ chunks of each part up and makes one number of the sum; `VALUE_OF_PART` gives it
 takes it (kind "col"). Sums over chunks are in double and in one order, so that the result does not depend on the threads.
 """
 
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +23,11 @@ def chunks(start: int, end: int) -> np.ndarray:
     """The chunks of a part: (chunks, 2), where each starts and ends."""
     starts = np.arange(start, end, CHUNK)
     return np.stack([starts, np.minimum(starts + CHUNK, end)], axis=1)
+
+
+def views(vector: Any, places: dict[str, tuple[int, tuple[int, ...]]]) -> dict[str, Any]:
+    """The parts of a flat vector by their names: `places` says where each begins, and its shape."""
+    return {name: vector[at : at + math.prod(shape)].reshape(shape) for name, (at, shape) in places.items()}
 
 
 def _squares_reference(bounds, x, squares):

@@ -155,7 +155,7 @@ class CpuBackend(Backend):
         elif self.compiled:
             from gpunn.backend.native import run_node
 
-            run_node(node)
+            run_node(node, self.threads)
         else:
             with np.errstate(all="ignore"):
                 kernel.reference(*arguments)

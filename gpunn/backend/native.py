@@ -1,5 +1,6 @@
 """Replaying a schedule with compiled kernels over threads. Imported only when Numba is there."""
 
+import ctypes
 import os
 import queue
 import threading
@@ -8,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.backend.schedule import Node, Schedule, alone
+from gpunn.backend.schedule import Node, Schedule, schedule
 from gpunn.kernels import native, runner
 
 NAP = 20  # microseconds a waiting thread sleeps once spinning has not helped
 LOOK_EVERY = 0.5  # seconds between two comparisons of all threads with one
 GLANCE = 0.006  # seconds that each side of a comparison may take
 TRIAL = 16  # at most one step in so many is spent on each side
+LONG = 300_000.0  # nanoseconds: a launch longer than this is worth a schedule of its own
 CLEARLY = 0.75  # one thread is taken when it needs less than this share of the time: a glance may be unlucky
 
 
@@ -72,10 +74,30 @@ class Replay:
         return time.perf_counter() - began
 
 
-def run_node(node: Node) -> None:
-    """One launch, now, on this thread."""
-    if node.extent:
-        Replay(alone(node), 1)(1)
+def run_node(node: Node, threads: int = 1) -> None:
+    """One launch, now: on this thread, or where it is long on several."""
+    if not node.extent:
+        return
+    if threads > 1 and node.cost * node.extent > LONG:
+        Replay(schedule([node], threads), threads)(1)
+        return
+    kernel, arguments = node.kernel, node.arguments
+    block, keep = native.words(kernel, arguments)
+    held = (ctypes.c_int64 * len(block))(*block)
+    runner.once(native.entry(kernel, kernel.dtype(arguments)), ctypes.addressof(held), node.extent, _scratch(kernel.scratch(*arguments)))
+    del keep, held  # until here
+
+
+def _scratch(size: int) -> int:
+    """The address of this thread's memory for a launch, at a cache line's beginning."""
+    area = getattr(_own, "area", None)
+    if area is None or area.size < size + 64:
+        area = _own.area = np.empty(max(size + 64, 1 << 16), np.uint8)
+        _own.address = (area.ctypes.data + 63) // 64 * 64
+    return _own.address
+
+
+_own = threading.local()
 
 
 class _Crew:

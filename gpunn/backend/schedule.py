@@ -147,11 +147,6 @@ def schedule(nodes: Sequence[Node], threads: int) -> Schedule:
     return Schedule(order, *tables, total, tuple(places[id(node)] for node in order))
 
 
-def alone(node: Node) -> Schedule:
-    """One launch as one task."""
-    return Schedule([node], np.array([[0, 1, 0, node.extent]], np.int64), np.array([[0, 1]], np.int64), 0.0)
-
-
 def _cut(members: Sequence[Node], extent: int, unit: float, threads: int) -> list[tuple[int, int]]:
     if extent == 0:
         return []

@@ -1,5 +1,6 @@
 """Parameter: a named array of a layer; and the random state that layers draw from."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class Parameter(Operators):
 
     @property
     def dtype(self) -> str:
-        return np.dtype(self.value.dtype).name
+        return name_of(self.value.dtype)
 
     def assign(self, values: Any) -> None:
         """Replace the values. Raises ValueError when the shape differs."""
@@ -96,3 +97,9 @@ class Rng:
 def whole(array: Any) -> Any:
     """Itself; a number of no axes as an array of one, as kernels take them."""
     return array if array.ndim else array.reshape(1)
+
+
+@functools.cache
+def name_of(dtype: Any) -> str:
+    """The name of a NumPy type, which NumPy puts together anew each time."""
+    return np.dtype(dtype).name

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.layers.graph import KerasTensor, flat
-from gpunn.layers.parameter import Parameter
+from gpunn.layers.parameter import Parameter, name_of
 from gpunn.operators import Operators
 
 Pullback = Callable[[list[Any], Sequence[bool]], list[Any]]
@@ -39,7 +39,7 @@ class Tensor(KerasTensor):
     shape: tuple[int, ...]  # type: ignore[assignment]  # all of it is known
 
     def __init__(self, array: Any, backend: Any, dtype: str | None = None):
-        super().__init__(tuple(array.shape), dtype or np.dtype(array.dtype).name, "tensor")
+        super().__init__(tuple(array.shape), dtype or name_of(array.dtype), "tensor")
         self.array, self.backend, self.number = array, backend, next(_numbers)
         self.made_by: Record | None = None
         self.mask: Any = None
@@ -47,7 +47,7 @@ class Tensor(KerasTensor):
     @property
     def computed_in(self) -> str:
         """The floating type of the array, which holds integers and truths too."""
-        return np.dtype(self.array.dtype).name
+        return name_of(self.array.dtype)
 
     def numpy(self) -> Any:
         """The values on the host; a NumPy number where there are no axes."""

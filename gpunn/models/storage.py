@@ -1,12 +1,11 @@
 """All parameters of a model as views of one flat vector, their gradients of another, running statistics of a third."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from gpunn.backend.base import Backend
-from gpunn.kernels.segments import ROW
+from gpunn.kernels.segments import ROW, views
 from gpunn.layers.base import Parameter
 
 ALIGN = ROW  # elements: every parameter starts on a cache line
@@ -28,7 +27,7 @@ class Storage:
         self.places: dict[str, tuple[int, tuple[int, ...]]] = {}
         at = 0
         for p in [*learning, *resting]:
-            n = int(np.prod(p.shape))
+            n = math.prod(p.shape)
             view = self.values[at : at + n].reshape(p.shape)
             ops.write(view, p.backend.to_numpy(p.value))
             p.value, p.backend, p.home = view, ops, self
@@ -44,10 +43,9 @@ class Storage:
 
     def split(self, vector: Any, places: dict[str, tuple[int, tuple[int, ...]]] | None = None) -> dict[str, Any]:
         """Views of a flat vector of trainable size by parameter name, as laid out here or in other `places`."""
-        layout = self.places if places is None else places
-        return {name: vector[at : at + int(np.prod(shape))].reshape(shape) for name, (at, shape) in layout.items()}
+        return views(vector, self.places if places is None else places)
 
 
 def _padded(p: Parameter) -> int:
-    n = int(np.prod(p.shape))
+    n = math.prod(p.shape)
     return -(-n // ALIGN) * ALIGN

@@ -10,7 +10,7 @@ import numpy as np
 
 from gpunn.kernels.penalties import shrink
 from gpunn.kernels.record import REGISTRY
-from gpunn.kernels.segments import ROW
+from gpunn.kernels.segments import ROW, views
 
 
 class Variables:
@@ -56,8 +56,7 @@ class Variables:
 
     def split(self, vector: Any, places: dict[str, tuple[int, tuple[int, ...]]] | None = None) -> dict[str, Any]:
         """Views of a flat vector by the variables' names, as laid out here or in other `places`."""
-        layout = self.places if places is None else places
-        return {name: vector[at : at + math.prod(shape)].reshape(shape) for name, (at, shape) in layout.items()}
+        return views(vector, self.places if places is None else places)
 
 
 def apply(optimizer: Any, gradients: Sequence[Any], variables: Sequence[Any]) -> None:
