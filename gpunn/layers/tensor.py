@@ -27,6 +27,9 @@ class Record:
         self.pullback, self.parameters = pullback, tuple(parameters)
         self.versions = tuple(p.version for p in self.parameters)
         self.tapes = frozenset(tape.mark for tape in _tapes.get())
+        if self.parameters:
+            for tape in _tapes.get():
+                tape.read.update((id(p), p) for p in self.parameters)
         for tensor in outputs:
             tensor.made_by = self
 

@@ -1,6 +1,6 @@
 """GradientTape: what is computed in its block is recorded, and gradients of it are given. Names and rules are TensorFlow's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,8 +10,9 @@ from gpunn.kernels import REGISTRY
 from gpunn.layers.graph import KerasTensor, flat, packed
 from gpunn.layers.parameter import Parameter, whole
 from gpunn.layers.tensor import Record, Tensor, set_tapes, tapes
-from gpunn.ops.at_once import as_tensor
+from gpunn.ops.at_once import as_tensor, operate
 from gpunn.ops.moves import copy, filled
+from gpunn.ops.shaping import STACK
 
 
 class GradientTape:
@@ -32,6 +33,7 @@ class GradientTape:
         """Forget what was recorded."""
         self.mark, self._used = object(), False
         self._watched.clear()
+        self.read: dict[int, Parameter] = {}  # by their ids: what was read in the block
         self.losses: dict[int, Any] = {}  # by the ids of layers: what their last calls added to the loss
 
     def __enter__(self) -> "GradientTape":
@@ -39,6 +41,7 @@ class GradientTape:
             raise ValueError("GradientTape: this tape is recording already. Expected a new one, or the block of this one to be over.")
         if not self.persistent:
             self.mark, self._used = object(), False
+            self.read.clear()
         set_tapes((*tapes(), self))
         return self
 
@@ -89,6 +92,11 @@ class GradientTape:
         Raises RuntimeError at the second call, unless the tape is persistent, and where weights have changed since they were read;
         NotImplementedError while another tape records: second derivatives are not there.
         """
+        self._begin()
+        return self._gradient(flat(target), sources, output_gradients, unconnected_gradients)
+
+    def _begin(self) -> None:
+        """Gradients are asked for. Raises where they may not be."""
         if self._used and not self.persistent:
             raise RuntimeError("A non-persistent GradientTape can only be used to compute one set of gradients. Use persistent=True.")
         if any(tape is not self for tape in tapes()):
@@ -97,8 +105,6 @@ class GradientTape:
                 "several tapes at once, too, each asked after the blocks of all."
             )
         self._used = True
-        with self.stop_recording():
-            return self._gradient(flat(target), sources, output_gradients, unconnected_gradients)
 
     def _gradient(self, targets: list[Any], sources: Any, given: Any, unconnected: str) -> Any:
         upstream = [None] * len(targets) if given is None else flat(given)
@@ -113,10 +119,9 @@ class GradientTape:
                 ops, dtype = tensor.backend, tensor.computed_in
                 start = filled(ops, tensor.shape, 1.0, dtype) if dy is None else copy(ops, ops.asarray(np.asarray(dy), dtype))
                 begin.append((tensor, start.reshape(tensor.array.shape)))
-        found = _Way(self, begin).back([self._source(one) for one in chosen])
-        if unconnected in ("zero", "UnconnectedGradients.ZERO"):
-            found = [np.zeros(one.shape, one.dtype) if g is None else g for g, one in zip(found, chosen, strict=True)]
-        return packed(sources, found)
+        with self.stop_recording():
+            found = _Way(self, begin).back([self._source(one) for one in chosen])
+        return packed(sources, _or_zeros(found, [(one.shape, one.dtype) for one in chosen], unconnected))
 
     def _source(self, one: Any) -> Any:
         """A parameter, a tensor, or None for what this tape did not watch."""
@@ -124,14 +129,54 @@ class GradientTape:
             return one if (self.watch_accessed_variables and one.trainable) or id(one) in self._watched else None
         return one if isinstance(one, Tensor) else self.stands_for(one)
 
-    def watched_variables(self) -> tuple[Any, ...]:
-        raise NotImplementedError("GradientTape.watched_variables is not there. Expected the variables from the model: trainable_weights.")
+    def watched_variables(self) -> tuple[Parameter, ...]:
+        """The variables and weights that learn and were read in the block, or were given to `watch`, in that order."""
+        seen = {id(p): p for p in self.read.values() if self.watch_accessed_variables and p.trainable}
+        seen.update((id(one), one) for one, _ in self._watched.values() if isinstance(one, Parameter))
+        return tuple(seen.values())
 
-    def jacobian(self, target: Any, sources: Any, **options: Any) -> Any:
-        raise NotImplementedError("GradientTape.jacobian is not there. There is gradient: of one number, or of a sum of several.")
+    def jacobian(self, target: Any, sources: Any, unconnected_gradients: str = "none", **unused: Any) -> Any:
+        """The derivatives of each element of a target with respect to the sources, by one way back for each element. -> tensors of shape
+        ``(*target.shape, *source.shape)`` in the sources' structure, None where the target does not depend on a source.
 
-    def batch_jacobian(self, target: Any, source: Any, **options: Any) -> Any:
-        raise NotImplementedError("GradientTape.batch_jacobian is not there. There is gradient: of one number, or of a sum of several.")
+        ``parallel_iterations`` and ``experimental_use_pfor`` are taken and mean nothing. Raises as `gradient` does.
+        """
+        shape = np.shape(target)
+        shapes = [(*shape, *np.shape(one)) for one in flat(sources)]
+        return packed(sources, self._each(target, sources, np.ndindex(*shape), 0, shapes, unconnected_gradients))
+
+    def batch_jacobian(self, target: Any, source: Any, unconnected_gradients: str = "none", **unused: Any) -> Any:
+        """The derivatives of each row of a target with respect to the same row of a source, on which alone it may depend. -> a tensor of
+        shape ``(rows, *target.shape[1:], *source.shape[1:])``, or None.
+
+        Raises ValueError where the two have not as many rows, and as `gradient` does.
+        """
+        shape, other = np.shape(target), np.shape(source)
+        if not shape or not other or shape[0] != other[0]:
+            raise ValueError(f"GradientTape.batch_jacobian: expected as many rows in target and source. Received: shapes {shape}, {other}.")
+        places = ((slice(None), *place) for place in np.ndindex(*shape[1:]))
+        return self._each(target, source, places, 1, [(*shape, *other[1:])], unconnected_gradients)[0]
+
+    def _each(self, target: Any, sources: Any, places: Iterable[Any], axis: int, shapes: list[Any], unconnected: str) -> list[Any]:
+        """The gradients of the elements at these places of the target, those of a source joined along an axis and in its shape."""
+        self._begin()
+        rows = []
+        for place in places:
+            start = np.zeros(np.shape(target))
+            start[place] = 1
+            rows.append(flat(self._gradient([target], sources, start, "none")))
+        found: list[Any] = [None] * len(shapes)
+        for k, column in enumerate(zip(*rows, strict=True)):
+            if column[0] is not None:
+                joined = operate(STACK, column, {"axis": axis})
+                found[k] = Tensor(joined.array.reshape(shapes[k]), joined.backend)
+        return _or_zeros(found, [(shape, one.dtype) for one, shape in zip(flat(sources), shapes, strict=True)], unconnected)
+
+
+def _or_zeros(gradients: list[Any], like: list[tuple[Any, Any]], unconnected: str) -> list[Any]:
+    if unconnected not in ("zero", "UnconnectedGradients.ZERO"):
+        return gradients
+    return [np.zeros(*of) if g is None else g for g, of in zip(gradients, like, strict=True)]
 
 
 class _Way:
