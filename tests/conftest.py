@@ -1,5 +1,6 @@
 """Shared by all tests: compiled kernels that outlive a test, the CPU as the device, float64 models."""
 
+import gc
 import shutil
 import sys
 
@@ -10,6 +11,8 @@ from gpunn import backend, config
 from gpunn.backend.cpu import CpuBackend, has_numba
 from gpunn.kernels import REGISTRY
 from gpunn.random import set_random_seed
+
+gc.set_threshold(50_000, 20, 20)  # what Keras and JAX keep is half a million objects: looking through them took a tenth of all tests' time
 
 
 @pytest.fixture(scope="session", autouse=True)
