@@ -37,6 +37,7 @@ _MODULES = {
 }
 _NAMES = {
     "GradientTape": "training.tape", "Input": "models", "Model": "models", "Sequential": "models", "Variable": "layers.variable",
+    "function": "training.function",
     "device": "backend", "set_backend": "backend", "set_matmul_precision": "backend", "elementwise": "kernels",
 }
 

@@ -16,6 +16,7 @@ from gpunn.backend.flipped import flip_weights
 from gpunn.backend.schedule import Node, Schedule, schedule
 from gpunn.backend.split import split_first
 from gpunn.backend.together import CpuStack, Stack
+from gpunn.backend.traced import refuse
 from gpunn.kernels import Kernel, gemm_flipped, gemm_symmetric
 
 ONE_THREAD = 40_000.0  # nanoseconds: a step shorter than this gains nothing from a second thread
@@ -138,9 +139,11 @@ class CpuBackend(Backend):
         return np.ascontiguousarray(values, dtype)
 
     def write(self, target: np.ndarray, values: Any) -> None:
+        refuse("sets a value")
         target[...] = values
 
     def to_numpy(self, array: np.ndarray) -> np.ndarray:
+        refuse("reads a value")
         self.reads += 1
         return np.array(array)
 

@@ -15,6 +15,7 @@ from gpunn.backend import cublas, cublaslt, lanes
 from gpunn.backend.errors import DeviceMemoryError, compile_error
 from gpunn.backend.foreign import elsewhere, gpu_of
 from gpunn.backend.on_device import DeviceBackend
+from gpunn.backend.traced import refuse
 from gpunn.kernels.device import ModuleText, Properties
 from gpunn.kernels.persistent import threads_for
 
@@ -106,6 +107,7 @@ class GpuBackend(DeviceBackend):
             return int(cupy.argmax(bad)) if bool(bad.any()) else None
 
     def write(self, target: Any, values: Any) -> None:
+        refuse("sets a value")
         if isinstance(values, cupy.ndarray):
             with self.here():
                 cupy.copyto(target, values)
@@ -123,6 +125,7 @@ class GpuBackend(DeviceBackend):
                 self.synchronize()
 
     def to_numpy(self, array: Any) -> np.ndarray:
+        refuse("reads a value")
         self.reads += 1
         with self.here():
             values = cupy.asnumpy(array, stream=self.stream)  # blocks until the stream has come here

@@ -70,13 +70,8 @@ def executing_eagerly() -> bool:
     return True
 
 
-def function(func: Any = None, **options: Any) -> Any:
-    """``@tf.function``, with options or without: the function as it is, for there is no graph to make of it."""
-    return (lambda given: given) if func is None else func
-
-
 def nothing(*arguments: Any, **named: Any) -> None:
-    """What TensorFlow is told about its own running, and what gpunn has no use for: how much it logs, how it runs functions."""
+    """What TensorFlow is told about its own running, and what gpunn has no use for: how much it logs."""
 
 
 def get_logger() -> logging.Logger:

@@ -115,9 +115,10 @@ _TENSORFLOW: dict[str, Place] = {
     "": Place(names={
         "__version__": "gpunn.compat.versions:TENSORFLOW", **_ARITHMETIC, "bool": "gpunn.compat.arithmetic:bool_",
         "GradientTape": "gpunn.training.tape:GradientTape", "Variable": "gpunn.layers.variable:Variable",
+        "function": "gpunn.training.function:function",
         **{name: f"gpunn.compat.arithmetic:{name}" for name in ("clip_by_global_norm", "clip_by_norm")},
         **_tensorflow(
-            "device", "executing_eagerly", "float32", "float64", "function", "get_logger", "int32", "int64", "string", "uint8",
+            "device", "executing_eagerly", "float32", "float64", "get_logger", "int32", "int64", "string", "uint8",
             set_random_seed="set_seed",
         ).names,
     }),
@@ -128,10 +129,13 @@ _TENSORFLOW: dict[str, Place] = {
         disable_eager_execution="nothing", disable_v2_behavior="nothing",
     ),
     "compat.v1.logging": _LOGGING,
-    "config": _tensorflow(
-        "list_physical_devices", "set_visible_devices", list_logical_devices="list_physical_devices",
-        run_functions_eagerly="nothing", set_soft_device_placement="nothing",
-    ),
+    "config": Place(names={
+        **_tensorflow(
+            "list_physical_devices", "set_visible_devices",
+            list_logical_devices="list_physical_devices", set_soft_device_placement="nothing",
+        ).names,
+        "run_functions_eagerly": "gpunn.training.function:run_functions_eagerly",
+    }),
     "config.experimental": _tensorflow("list_physical_devices", "set_memory_growth", list_logical_devices="list_physical_devices"),
     "config.optimizer": _tensorflow(set_jit="nothing"),
     "config.threading": _tensorflow(set_inter_op_parallelism_threads="nothing", set_intra_op_parallelism_threads="nothing"),

@@ -98,6 +98,19 @@ class Tensor(KerasTensor):
         return f"<Tensor shape={self.shape}, dtype={self.dtype}, values={self.numpy()!r}>"
 
 
+class Block:
+    """The block of a `gpunn.function`, in which calls give tensors as in a tape's: it remembers no way back, but which parameters were
+    read."""
+
+    differentiates = False
+
+    def __init__(self) -> None:
+        self.mark, self.read, self.losses = object(), dict[int, Parameter](), dict[int, Any]()
+
+    def stands_for(self, value: Any) -> Tensor | None:
+        return None
+
+
 # ---------------------------------------------------------------------- what records
 def tapes() -> tuple[Any, ...]:
     """The tapes that record in this thread."""

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from gpunn.layers.fed import Fed
 from gpunn.layers.tensor import Record, Tensor, watched
 from gpunn.ops.operation import Definition
 
@@ -64,6 +65,8 @@ def as_tensor(value: Any, backend: Any, dtype: str) -> Tensor:
     if tensor is None:
         here = backend.adopt(value, "a tensor")
         return Tensor(backend.asarray(np.asarray(value, dtype) if here is None else here, dtype), backend)
+    if isinstance(tensor, Fed):
+        tensor = tensor.on(backend)
     if tensor.backend is not backend:
         raise ValueError(f"A tensor: expected one on {backend.name}. Received: {tensor.shape} on {tensor.backend.name}.")
     return tensor if tensor.computed_in == dtype else cast(tensor, dtype)
@@ -72,7 +75,8 @@ def as_tensor(value: Any, backend: Any, dtype: str) -> Tensor:
 def cast(tensor: Tensor, dtype: str) -> Tensor:
     """The same numbers in another floating type."""
     ops, before = tensor.backend, tensor.computed_in
-    out = Tensor(_converted(ops, tensor.array, dtype), ops, dtype if tensor.dtype in FLOATS else tensor.dtype)
+    array = tensor.typed(dtype) if isinstance(tensor, Fed) else _converted(ops, tensor.array, dtype)
+    out = Tensor(array, ops, dtype if tensor.dtype in FLOATS else tensor.dtype)
     Record([tensor], [out], lambda gradients, needs: [_converted(ops, gradients[0], before)], [])
     return out
 

@@ -9,6 +9,7 @@ import numpy as np
 from gpunn import config, random
 from gpunn.kernels.noise import GAUSSIAN
 from gpunn.layers.dropout import Drawing
+from gpunn.layers.fed import drawn
 from gpunn.layers.graph import KerasTensor, Node
 from gpunn.ops import arithmetic as a
 from gpunn.ops.operation import Owned
@@ -53,12 +54,9 @@ def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None
 
     Raises TypeError for a symbolic length that is no axis of a tensor.
     """
-    wanted: list[Any] = [shape] if isinstance(shape, (int, np.integer, KerasTensor)) else list(shape)
-    seed = getattr(seed, "seed", seed)
-    if not any(isinstance(n, KerasTensor) for n in wanted):
-        stream = random.next_stream() if seed is None else 0
-        drawn = random.normal(tuple(int(n) for n in wanted), random.current_seed() if seed is None else int(seed), stream)
-        return (mean + stddev * drawn).astype(dtype or config.floatx())
+    wanted, seed = _lengths(shape), getattr(seed, "seed", seed)
+    if not _symbolic(wanted):
+        return drawn(lambda: (mean + stddev * _standard(wanted, seed)).astype(dtype or config.floatx()))
     inputs: list[KerasTensor] = []
     lengths: list[Any] = []
     for n in wanted:
@@ -72,15 +70,35 @@ def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None
         if tensor not in inputs:
             inputs.append(tensor)
         lengths.append((inputs.index(tensor), layer.options["axis"]))
-    drawn = Normal(inputs, lengths, inputs[0].node.layer.dtype, None if seed is None else int(seed)).output
-    return a.add(a.multiply(drawn, stddev), mean)
+    numbers = Normal(inputs, lengths, inputs[0].node.layer.dtype, None if seed is None else int(seed)).output
+    return a.add(a.multiply(numbers, stddev), mean)
 
 
 def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
     """Numbers between two bounds, evenly: the distribution function of `normal` ones."""
-    share = a.multiply(a.add(a.erf(a.multiply(normal(shape, dtype="float64", seed=seed), 0.5**0.5)), 1.0), 0.5)
-    out = a.add(a.multiply(share, maxval - minval), minval)
-    return out if isinstance(out, KerasTensor) else np.asarray(out, dtype or config.floatx())
+    wanted, seed = _lengths(shape), getattr(seed, "seed", seed)
+
+    def even(numbers: Any) -> Any:
+        share = a.multiply(a.add(a.erf(a.multiply(numbers, 0.5**0.5)), 1.0), 0.5)
+        return a.add(a.multiply(share, maxval - minval), minval)
+
+    if _symbolic(wanted):
+        return even(normal(shape, seed=seed))
+    return drawn(lambda: np.asarray(even(_standard(wanted, seed)), dtype or config.floatx()))
+
+
+def _lengths(shape: Any) -> list[Any]:
+    return [shape] if isinstance(shape, (int, np.integer, KerasTensor)) else list(shape)
+
+
+def _symbolic(wanted: list[Any]) -> bool:
+    return any(isinstance(n, KerasTensor) for n in wanted)
+
+
+def _standard(wanted: list[Any], seed: Any) -> np.ndarray:
+    """Standard normal numbers, float64: the next ones, or those of a seed."""
+    stream = random.next_stream() if seed is None else 0
+    return random.normal(tuple(int(n) for n in wanted), random.current_seed() if seed is None else int(seed), stream)
 
 
 def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None) -> Any:

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.backend.traced import trace
+from gpunn.layers.fed import Fed
 from gpunn.layers.parameter import Parameter
 from gpunn.layers.tensor import Record, Tensor, of_parameter
 from gpunn.losses.base import LEFT, Loss
@@ -29,23 +31,31 @@ def lost(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any = None, prepar
         out = lost(loss, shaping.expand_dims(y_true, 0), shaping.expand_dims(p, 0), sample_weight, prepared)
         return out if out.shape == () else shaping.reshape(out, ())
     ops, truth = p.backend, [y_true] if isinstance(y_true, Tensor) else []
-    y = y_true.numpy() if isinstance(y_true, (Tensor, Parameter)) else y_true
+    shape, dtype = p.shape, p.computed_in
+
+    def prepare(y: Any) -> Any:
+        return y if prepared else loss.prepare(y, (None, *shape[1:]), dtype)
+
     with ops.here():
-        y = y if prepared else loss.prepare(y, (None, *p.shape[1:]), p.computed_in)
-    if y.shape[0] != p.shape[0]:
-        raise ValueError(f"Loss {loss.name}: as many targets as predictions are needed. Received: {y.shape[0]} and {p.shape[0]}.")
-    w = np.ones(len(p) * loss.positions(p.shape), p.computed_in)
-    if sample_weight is not None:
-        w = np.ascontiguousarray(loss._weights(sample_weight, p.shape), p.computed_in)
-    target, shape = ops.asarray(y), loss.value_shape(p.shape)
-    weights, scale = loss.weigh(ops, target, ops.asarray(w)), loss.scale(loss.count(p.shape))
+        if trace() and not prepared and isinstance(y_true, Tensor) and not isinstance(y_true, Fed) and _unchanged(loss, y_true, p):
+            target = y_true.array.reshape(p.array.shape)
+        else:
+            target = _prepared(ops, y_true, prepare, (loss, shape, dtype))
+    if target.shape[0] != shape[0]:
+        raise ValueError(f"Loss {loss.name}: as many targets as predictions are needed. Received: {target.shape[0]} and {shape[0]}.")
+    if sample_weight is None:
+        w = ops.asarray(np.ones(shape[0] * loss.positions(shape), dtype))
+    else:
+        w = _prepared(ops, sample_weight, lambda w: np.ascontiguousarray(loss._weights(w, shape), dtype), ("weights", loss, shape, dtype))
+    weights, scale = loss.weigh(ops, target, w), loss.scale(loss.count(shape))
     values, gradient = loss.record(ops, target, p.array, weights, scale)
     here = Here(ops, p.computed_in)
     each = MULTIPLY.device(here, [values, weights], {})[0]
     left = loss.reduction in LEFT
-    out = Tensor(
-        each.reshape(shape) if left else scaled(ops, SUM.device(here, [each], {"axis": None, "keepdims": False})[0], float(scale)), ops
-    )
+    if left:
+        out = Tensor(each.reshape(loss.value_shape(shape)), ops)
+    else:
+        out = Tensor(scaled(ops, SUM.device(here, [each], {"axis": None, "keepdims": False})[0], float(scale)), ops)
 
     def back(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
         if truth and needs[0]:
@@ -59,6 +69,25 @@ def lost(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any = None, prepar
 
     Record([*truth, p], [out], back, [])
     return out
+
+
+def _unchanged(loss: Loss, y: Tensor, p: Tensor) -> bool:
+    """Whether these targets, which were worked out on the device, are what `prepare` would make of them: it only checks."""
+    shape, dtype = p.array.shape, p.computed_in
+    if loss.own_call or y.backend is not p.backend or y.computed_in != dtype or y.array.size != p.array.size:
+        return False
+    probes = [np.full(shape, value, dtype) for value in (0, 0.5, 1)]
+    try:
+        return all(np.array_equal(loss.prepare(probe, (None, *shape[1:]), dtype), probe) for probe in probes)
+    except ValueError:
+        return False
+
+
+def _prepared(ops: Any, value: Any, recipe: Any, key: Any) -> Any:
+    """On the device what a recipe makes of a value on the host."""
+    if isinstance(value, Fed):
+        return value.on(ops).of(key, recipe)
+    return ops.asarray(recipe(value.numpy() if isinstance(value, (Tensor, Parameter)) else value))
 
 
 def _reduced(loss: Loss, values: Tensor, sample_weight: Any) -> Tensor:

@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 
 from gpunn.layers.tensor import Record, Tensor
+from gpunn.ops.at_once import Here
 from gpunn.ops.expression import scaled
+from gpunn.ops.moves import filled
+from gpunn.ops.reductions import SUM
 from gpunn.regularizers.base import Regularizer, value_and_gradient
 
 
@@ -17,9 +20,10 @@ def penalty(regularizer: Regularizer, tensor: Tensor, name: str, rows: int = 1) 
         if isinstance(out, Tensor) and out.shape == ():
             return out if rows == 1 else out / rows
         value, gradient = value_and_gradient(regularizer, tensor.numpy(), name)
-        return _recorded(tensor, np.asarray(value).reshape(1), tensor.backend.asarray(gradient), rows)
+        ops = tensor.backend
+        return _recorded(tensor, ops.asarray(np.asarray(value, tensor.computed_in).reshape(1)), ops.asarray(gradient), rows)
     ops, flat = tensor.backend, tensor.array.reshape(1, -1)
-    values, gradient = ops.empty((1,), flat.dtype), ops.zeros(flat.shape, flat.dtype)
+    values, gradient = ops.empty((1,), flat.dtype), filled(ops, flat.shape, 0.0, flat.dtype)
     if regularizer.penalty is not None:
         coefficients = regularizer.coefficients(flat.size)
         ops.launch(regularizer.penalty.rows, flat, *coefficients, 1.0, values)
@@ -27,12 +31,12 @@ def penalty(regularizer: Regularizer, tensor: Tensor, name: str, rows: int = 1) 
         return _recorded(tensor, values, gradient, rows)
     values = ops.empty((regularizer.slots(tensor.shape),), flat.dtype)
     regularizer.record(ops, tensor.array, gradient.reshape(tensor.shape), values)
-    return _recorded(tensor, ops.to_numpy(values).sum().reshape(1), gradient, rows)
+    return _recorded(tensor, SUM.device(Here(ops, tensor.computed_in), [values], {"axis": None, "keepdims": True})[0], gradient, rows)
 
 
 def _recorded(tensor: Tensor, value: Any, gradient: Any, rows: int) -> Tensor:
     ops, share = tensor.backend, 1.0 / max(rows, 1)
-    out = Tensor(scaled(ops, ops.asarray(value, tensor.computed_in), share).reshape(()), ops)
+    out = Tensor(scaled(ops, value, share).reshape(()), ops)
 
     def back(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
         return [scaled(ops, scaled(ops, gradient, share), gradients[0]).reshape(tensor.array.shape)]

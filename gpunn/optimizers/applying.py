@@ -3,11 +3,12 @@
 import math
 import warnings
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from gpunn.backend.traced import trace
 from gpunn.kernels.penalties import shrink
 from gpunn.kernels.record import REGISTRY
 from gpunn.kernels.segments import ROW, views
@@ -131,8 +132,7 @@ def _update(optimizer: Any, ops: Any, storage: Any, known: dict[str, Any], pairs
             before = ops.empty(vector[name].shape, vector[name].dtype)
             _copy(ops, vector[name], before)
             kept.append((vector[name], before))
-    optimizer._rate.restart()
-    for _ in optimizer.portions(1):
+    for _ in [1] if trace() else _ready(optimizer):
         optimizer.record(ops, storage.values[:size], storage.gradients[:size])
     for view, before in kept:
         _copy(ops, before, view)
@@ -145,16 +145,31 @@ def _update(optimizer: Any, ops: Any, storage: Any, known: dict[str, Any], pairs
             ops.launch(shrink, p.value, optimizer.rate, l1)
         if p.constraint is not None:
             p.constraint.record(ops, p.value, p.name)
+    updated = [p for name, p in known.items() if name not in resting]
+    _count(updated)
+    if (recorded := trace()) is not None:
+        recorded.taken.append(lambda: [*vars(optimizer).values(), *optimizer.state.values(), optimizer._rate.form])
+        recorded.before.append(lambda: list(_ready(optimizer)))
+        recorded.after.append(lambda: _count(updated))
+
+
+def _ready(optimizer: Any) -> Iterator[int]:
+    """One update, before which the host makes ready what only it knows."""
+    optimizer._rate.restart()
+    return optimizer.portions(1)
+
+
+def _count(variables: Sequence[Any]) -> None:
+    for p in variables:
         p.version += 1
 
 
 def _put(ops: Any, gradient: Any, view: Any) -> None:
     """Write a gradient, a tensor, an array or a number, where the optimizer reads it."""
     array = getattr(gradient, "array", None)
-    if array is not None and gradient.backend is ops and array.dtype == view.dtype:
-        _copy(ops, array, view)
-    else:
-        ops.write(view, gradient if np.isscalar(gradient) else np.asarray(gradient, view.dtype))
+    if array is None or gradient.backend is not ops or array.dtype != view.dtype:
+        array = ops.asarray(np.full(view.shape, gradient, view.dtype) if np.isscalar(gradient) else np.asarray(gradient, view.dtype))
+    _copy(ops, array, view)
 
 
 def _copy(ops: Any, source: Any, target: Any) -> None:

@@ -49,8 +49,11 @@ class State:
         if self._ops is None:
             self._ops = ops
             self.step = ops.zeros((1,), "int64")
+        bound = self._places == storage.places and set(self.state) == set(self.all_slots)
+        if bound and "rate" in self.scalars:
+            return
         self._rate.write(self)
-        if self._places == storage.places and set(self.state) == set(self.all_slots):
+        if bound:
             return
         for slot in self.all_slots:
             vector = ops.zeros((storage.trainable_size,), storage.values.dtype)

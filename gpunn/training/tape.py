@@ -24,6 +24,8 @@ class GradientTape:
     told counts. Several tapes may record the same computation.
     """
 
+    differentiates = True
+
     def __init__(self, persistent: bool = False, watch_accessed_variables: bool = True):
         self.persistent, self.watch_accessed_variables = bool(persistent), bool(watch_accessed_variables)
         self._watched: dict[int, tuple[Any, Tensor | None]] = {}
@@ -99,7 +101,7 @@ class GradientTape:
         """Gradients are asked for. Raises where they may not be."""
         if self._used and not self.persistent:
             raise RuntimeError("A non-persistent GradientTape can only be used to compute one set of gradients. Use persistent=True.")
-        if any(tape is not self for tape in tapes()):
+        if any(tape is not self and tape.differentiates for tape in tapes()):
             raise NotImplementedError(
                 "GradientTape.gradient while another tape records: gradients of gradients are not there. There are first derivatives: by "
                 "several tapes at once, too, each asked after the blocks of all."
@@ -117,7 +119,7 @@ class GradientTape:
             tensor = one if isinstance(one, Tensor) else self.stands_for(one)
             if tensor is not None:
                 ops, dtype = tensor.backend, tensor.computed_in
-                start = filled(ops, tensor.shape, 1.0, dtype) if dy is None else copy(ops, ops.asarray(np.asarray(dy), dtype))
+                start = filled(ops, tensor.shape, 1.0, dtype) if dy is None else copy(ops, as_tensor(dy, ops, dtype).array)
                 begin.append((tensor, start.reshape(tensor.array.shape)))
         with self.stop_recording():
             found = _Way(self, begin).back([self._source(one) for one in chosen])

@@ -9,7 +9,8 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from gpunn import random
-from gpunn.kernels.data import ADVANCE
+from gpunn.backend.traced import trace
+from gpunn.kernels.data import ADVANCE, HOLD
 from gpunn.layers.base import Rng
 from gpunn.layers.dropout import Drawing
 from gpunn.layers.graph import flat, packed
@@ -145,10 +146,12 @@ def _stage(stage: Stage, given: Sequence[Tensor], training: bool, rng: Any) -> l
 def _random(owner: Any, ops: Any, training: bool, stages: Plan | None) -> Any:
     """A random state for one call of a model or a layer, and the next one for the next call; None where nothing is drawn."""
     layers = [*owner.leaves, *(stage.layer for stage in (stages.stages if stages else ()))]
+    if (recorded := trace()) is not None:
+        recorded.taken.append(lambda: [value for layer in layers for value in vars(layer).values()])
     if not training and not any(isinstance(layer, Drawing) for layer in layers):
         return None
     rng, own = owner.rng, Rng(ops, owner.rng.seed)
-    ops.write(own.step, rng.step)
+    ops.launch(HOLD, rng.step, own.step)
     if owner.calls_in_step is None:
         ops.launch(ADVANCE, ops.zeros((1,), "int64"), rng.step, 0, 1)
     else:  # within a step of `fit`, which counts itself

@@ -39,6 +39,7 @@ MAKERS = {
     "store": lambda m, r, c: [m.real(r, c), whole(2), m.real(r + 5, c)],
     "pick_labels": lambda m, r, c: [m.labels(r + 5, c), m.order(r + 5), whole(2), np.full(r, -1, np.int32)],
     "pick_weights": lambda m, r, c: [m.positive(r + 5), m.order(r + 5), whole(2), m.blank(r)],
+    "hold": lambda m, r, c: [whole(2**40), whole(2**33)],
     "advance": lambda m, r, c: [whole(2**40), whole(2**33), r, c],
     "accumulate": lambda m, r, c: [m.real(r), m.positive(r), whole(9), np.array([1.5, 2.0, -1.0])],
     "gather_columns_u8": lambda m, r, c: _gather(m, r, c, _bytes(m, r, c)),

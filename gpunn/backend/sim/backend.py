@@ -18,6 +18,7 @@ from gpunn.backend.foreign import elsewhere, gpu_of
 from gpunn.backend.on_device import DeviceBackend
 from gpunn.backend.sim.graph import LaneGraph, Streams
 from gpunn.backend.sim.host_module import HostCompileError, HostGraph, HostModule
+from gpunn.backend.traced import refuse
 from gpunn.kernels import cache
 from gpunn.kernels.device import ModuleText, Properties
 
@@ -91,10 +92,12 @@ class SimBackend(DeviceBackend):
         return int(np.argmax(bad)) if bad.any() else None
 
     def write(self, target: np.ndarray, values: Any) -> None:
+        refuse("sets a value")
         kept = np.array(values)
         self.lanes.run(lanes.MAIN, lambda: target.__setitem__(..., kept))
 
     def to_numpy(self, array: np.ndarray) -> np.ndarray:
+        refuse("reads a value")
         self.reads += 1
         self.lanes.finish()
         return np.array(array)

@@ -1,0 +1,45 @@
+"""A function that is being recorded (`gpunn.function`): what it may not ask of values, and what the host has to do at every call."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+
+class NotRecorded(Exception):
+    """What a recording cannot do again. The function then runs as it is written, each time."""
+
+
+class Trace:
+    """What belongs to a recording beside its launches: ``before`` and ``after`` them the host calls these; ``taken`` give what it has taken
+    of layers and optimizers, and holds no more once that is something else. ``kept(value)``: what is asked for afterwards; a tensor is
+    copied where no launch writes again, and none is left out because nobody in the recording reads it."""
+
+    def __init__(self, kept: Callable[[Any], Any]) -> None:
+        self.kept = kept
+        self.before: list[Callable[[], Any]] = []
+        self.after: list[Callable[[], Any]] = []
+        self.taken: list[Callable[[], Iterable[Any]]] = []
+
+
+_trace: ContextVar[Trace | None] = ContextVar("the function that this thread records", default=None)
+
+
+def trace() -> Trace | None:
+    """The one that this thread records."""
+    return _trace.get()
+
+
+def refuse(what: str) -> None:
+    """Raise `NotRecorded` while a function is being recorded."""
+    if _trace.get() is not None:
+        raise NotRecorded(what)
+
+
+@contextmanager
+def tracing(kept: Callable[[Any], Any]) -> Iterator[Trace]:
+    token = _trace.set(own := Trace(kept))
+    try:
+        yield own
+    finally:
+        _trace.reset(token)

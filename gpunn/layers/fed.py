@@ -1,0 +1,78 @@
+"""Fed: an argument of a `gpunn.function`, whose arrays on the device are filled anew at every call."""
+
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+
+from gpunn import config
+from gpunn.backend import get_backend
+from gpunn.backend.traced import refuse, trace
+from gpunn.layers.graph import KerasTensor
+from gpunn.layers.tensor import Tensor, _numbers
+
+Recipe = Callable[[Any], np.ndarray]
+
+
+class Fed(Tensor):
+    """The value of an argument in this call, ``given``, as a tensor: of its shape and type, integers and truths computed with as floats.
+
+    What is made of the value on the host is made by `of`, which does it again at the next call.
+    """
+
+    def __init__(self, given: Any, backend: Any):
+        KerasTensor.__init__(self, tuple(given.shape), np.dtype(given.dtype).name, "tensor")
+        self.given, self.backend, self.number = given, backend, next(_numbers)
+        self.made_by, self.mask = None, None
+        self._made: dict[Hashable, tuple[Any, Recipe]] = {}
+
+    @property
+    def computed_in(self) -> str:
+        return self.dtype if self.dtype in ("float32", "float64") else config.floatx()
+
+    @property
+    def array(self) -> Any:  # type: ignore[override]
+        return self.typed(self.computed_in)
+
+    def typed(self, dtype: str) -> Any:
+        """The value in a floating type, on the device."""
+        return self.of(dtype, lambda value: np.asarray(value, dtype))
+
+    def of(self, key: Hashable, recipe: Recipe) -> Any:
+        """An array on the device of what the recipe makes of the value on the host, always of one shape and type: one for each key."""
+        if key not in self._made:
+            made = recipe(_on_host(self.given))
+            self._made[key] = self.backend.asarray(np.array(made)).reshape(made.shape), recipe
+        return self._made[key][0]
+
+    def fill(self, given: Any) -> None:
+        """Another call's value. Raises what the recipes raise, before anything has changed."""
+        value = _on_host(given)
+        made = [(array, recipe(value)) for array, recipe in self._made.values()]
+        for array, values in made:
+            self.backend.write(array, values)
+        self.given = given
+
+    def on(self, backend: Any) -> "Fed":
+        """Itself; on another device than thought, where nothing has been made of it yet."""
+        if not self._made:
+            self.backend = backend
+        return self
+
+    def numpy(self) -> Any:
+        refuse("reads the value of an argument")
+        return _on_host(self.given)[()]
+
+
+def drawn(make: Callable[[], np.ndarray]) -> Any:
+    """What `make` gives: random numbers. To a function that is being recorded they are an argument which is drawn anew in every call."""
+    values = [make()]
+    if (recorded := trace()) is None:
+        return values[0]
+    fed = Fed(values[0], get_backend())
+    recorded.before.append(lambda: fed.fill(values.pop() if values else make()))
+    return fed
+
+
+def _on_host(given: Any) -> np.ndarray:
+    return np.asarray(given.get() if hasattr(given, "get") else given)

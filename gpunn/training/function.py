@@ -1,0 +1,194 @@
+"""gpunn.function: what a function does with tensors is recorded once and replayed, as a step of `fit` is."""
+
+import functools
+import traceback
+from collections.abc import Callable, Hashable
+from types import MethodType
+from typing import Any
+
+import numpy as np
+
+from gpunn.backend import get_backend
+from gpunn.backend.base import Backend
+from gpunn.backend.traced import NotRecorded, Trace, tracing
+from gpunn.layers.fed import Fed
+from gpunn.layers.graph import KerasTensor, flat, packed
+from gpunn.layers.parameter import Parameter
+from gpunn.layers.tensor import Block, Tensor, set_tapes, tapes
+from gpunn.ops.moves import copy
+from gpunn.training.again import same
+
+MOST = 16  # recordings kept at a time: numbers as arguments, or batches, of ever new values must not fill the memory
+
+
+def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
+    """A function of arrays and tensors, such as a step of a training loop of one's own, that runs as fast as a step of `fit`::
+
+        @gpunn.function
+        def train_step(x, y):
+            with gpunn.GradientTape() as tape:
+                loss = loss_fn(y, model(x, training=True))
+            gradients = tape.gradient(loss, model.trainable_weights)
+            optimizer.apply(gradients, model.trainable_weights)
+            accuracy.update_state(y, ...)
+            return loss
+
+    The rules are TensorFlow's. Array arguments are tensors inside, and tensors come out. The first call with arguments of these shapes and
+    types (of other arguments: of these values) runs as it is written, the second is recorded, and every later one fills in its arrays and
+    replays: Python in the function runs no more, but metrics are updated, each time. What a recording cannot do again (a value that is
+    read, or set by `assign`, in the function; random numbers that are not a layer's) makes each call run as it is written; `explain` says
+    so. Within another such function, or a `GradientTape`'s block, it is part of that.
+
+    TensorFlow's options, ``input_signature`` and the like, are taken and mean nothing.
+    """
+    return Function(func) if func is not None else Function
+
+
+_eagerly = False
+
+
+def run_functions_eagerly(run_eagerly: bool) -> None:
+    """Whether each call of every such function runs as it is written: to look into one. Recordings are kept meanwhile."""
+    global _eagerly
+    _eagerly = bool(run_eagerly)
+
+
+class Function:
+    """See `function`. ``python_function`` is what it was made of."""
+
+    def __init__(self, func: Callable[..., Any]):
+        functools.update_wrapper(self, func)
+        self.python_function = func
+        self._known: dict[Hashable, Recording | Backend | str] = {}  # where it ran once, or why it cannot be recorded
+
+    def __get__(self, owner: Any, kind: Any = None) -> Any:
+        return self if owner is None else MethodType(self, owner)
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        given = [list(arguments), named]
+        leaves = flat(given)
+        if _eagerly or tapes() or any(isinstance(v, KerasTensor) and not v.has_values for v in leaves):
+            return self.python_function(*arguments, **named)
+        key = _form(given)
+        known = self._known.get(key)
+        if isinstance(known, Recording) and known.holds():
+            known.fill([v for v in leaves if _is_array(v)])
+            result = known.run()
+        elif known is None or isinstance(known, str):
+            block = Block()
+            result = _finished(self._call(given, get_backend(), block)[1])
+            known = known or _place_of(block)
+        else:
+            known = self._recorded(given, known if isinstance(known, Backend) else known.ops)
+            if isinstance(known, str):
+                result = _finished(self._call(given, get_backend(), Block())[1])
+            else:
+                result = known.run()
+        self._known.pop(key, None)
+        self._known[key] = known
+        if len(self._known) > MOST:
+            self._known.pop(next(iter(self._known)))
+        return result
+
+    def _call(self, given: Any, ops: Backend, block: Block) -> tuple[list[Fed], Any]:
+        """The function's own call. -> (its arguments that are arrays, what it returned)."""
+        leaves = [Fed(v, ops) if _is_array(v) else v for v in flat(given)]
+        arguments, named = packed(given, leaves)
+        set_tapes((block,))
+        try:
+            out = self.python_function(*arguments, **named)
+        finally:
+            set_tapes(())
+        return [v for v in leaves if isinstance(v, Fed)], out
+
+    def _recorded(self, given: Any, ops: Backend) -> "Recording | str":
+        """A recording of this call, which has not run; or why there is none."""
+        block = Block()
+        with tracing(lambda value: value if isinstance(value, Fed) else _copied(value)) as trace:
+            try:
+                with ops.record() as program:
+                    fed, out = self._call(given, ops, block)
+                    out = packed(out, map(_copied, flat(out)))
+            except Exception as error:  # where it is the function's own, the call that follows raises it
+                code = getattr(self.python_function, "__code__", None)
+                lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if code is not None and f.filename == code.co_filename]
+                what = str(error) if isinstance(error, NotRecorded) else f"{type(error).__name__}: {error}"
+                return f"line {lines[-1]} {what}" if lines else what
+        return Recording(ops, program, trace, fed, out, list(block.read.values()), flat(given))
+
+    def explain(self, print_fn: Any = None) -> str:
+        """For each kind of arguments that it was called with: what runs, or why it is not recorded. Printed and returned."""
+        lines = [f"Function {getattr(self.python_function, '__name__', self.python_function)!r}"]
+        for key, known in self._known.items():
+            lines.append(f"  {key[1]}:" if isinstance(key, tuple) else "  :")
+            if isinstance(known, Recording):
+                lines += [f"    {line}" for line in known.program.describe()]
+            else:
+                lines.append(f"    runs as it is written: {known}" if isinstance(known, str) else "    ran once; the next call is recorded")
+        (print_fn or print)("\n".join(lines))
+        return "\n".join(lines)
+
+
+class Recording:
+    """What a function did in one call, to be done again with other values in its arguments' arrays."""
+
+    def __init__(self, ops: Any, program: Any, trace: Trace, fed: list[Fed], out: Any, read: list[Parameter], kept: list[Any]):
+        self.ops, self.program, self._trace, self._fed, self._out, self._read, self._kept = ops, program, trace, fed, out, read, kept
+        self._taken = self._state()
+
+    def _state(self) -> list[Any]:
+        return [*(p.value for p in self._read), *(v for taken in self._trace.taken for v in taken())]
+
+    def holds(self) -> bool:
+        """Whether weights lie where they were, and layers and optimizers have the attributes that they had."""
+        now = self._state()
+        return len(now) == len(self._taken) and all(map(same, now, self._taken))
+
+    def fill(self, values: list[Any]) -> None:
+        for fed, value in zip(self._fed, values, strict=True):
+            fed.fill(value)
+
+    def run(self) -> Any:
+        for action in self._trace.before:
+            action()
+        self.program.run(1)
+        for action in self._trace.after:
+            action()
+        return packed(self._out, map(_copied, flat(self._out)))
+
+
+def _finished(out: Any) -> Any:
+    """The same with tensors that know nothing of how they were made."""
+    return packed(out, [Tensor(v.array, v.backend, v.dtype) if isinstance(v, Tensor) else v for v in flat(out)])
+
+
+def _copied(value: Any) -> Any:
+    """A tensor's values in memory of their own; other values as they are."""
+    return Tensor(copy(value.backend, value.array), value.backend, value.dtype) if isinstance(value, Tensor) else value
+
+
+def _place_of(block: Block) -> Backend | str:
+    places = {p.backend.name: p.backend for p in block.read.values()}
+    if len(places) > 1:
+        return f"it uses several devices, {', '.join(places)}"
+    return next(iter(places.values()), get_backend())
+
+
+def _is_array(value: Any) -> bool:
+    if isinstance(value, Parameter) or not hasattr(value, "shape") or not hasattr(value, "dtype"):
+        return False
+    try:
+        return np.dtype(value.dtype).kind in "iubf"
+    except TypeError:
+        return False
+
+
+def _form(given: Any) -> Hashable:
+    """What a recording is looked up by: the structure, shapes and types of arrays, other values as they are."""
+    if isinstance(given, dict):
+        return "dict", *((key, _form(given[key])) for key in sorted(given))
+    if isinstance(given, (list, tuple)):
+        return type(given).__name__, *map(_form, given)
+    if _is_array(given):
+        return "array", tuple(given.shape), np.dtype(given.dtype).name
+    return (type(given), given) if isinstance(given, (int, float, str, bytes, type(None))) else (type(given), id(given))

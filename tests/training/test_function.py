@@ -1,0 +1,315 @@
+"""gpunn.function: steps that are recorded give what they give as they are written; what cannot be recorded runs as it is written."""
+
+import re
+
+import numpy as np
+import pytest
+from kernel_targets import needs_gxx
+
+import gpunn
+from gpunn import GradientTape, Variable, losses, metrics, ops, optimizers
+from gpunn import layers as L
+from gpunn.ops import drawing
+from gpunn.training.function import MOST, Recording, run_functions_eagerly
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((50, 6)).astype(np.float32)
+LABELS = X[:, :3].argmax(axis=1).astype(np.int64)
+PLACES = ["cpu", pytest.param("sim", marks=needs_gxx)]
+
+
+@pytest.fixture(params=PLACES)
+def place(request):
+    with gpunn.device(request.param):
+        yield request.param
+
+
+def network(*more):
+    gpunn.utils.set_random_seed(1)
+    return gpunn.Sequential([gpunn.Input((6,)), L.Dense(8, "relu", kernel_regularizer="l2"), *more, L.Dense(3)])
+
+
+class Loop:
+    """A training loop of one's own: its step, as written or recorded."""
+
+    def __init__(self, model, optimizer, loss=None, recorded=True):
+        self.model, self.optimizer = model, optimizer
+        self.loss = loss or losses.SparseCategoricalCrossentropy(from_logits=True)
+        self.accuracy, self.mean = metrics.SparseCategoricalAccuracy(), metrics.Mean()
+        self.step = gpunn.function(self._step) if recorded else self._step
+
+    def _step(self, x, y):
+        with GradientTape() as tape:
+            p = self.model(x, training=True)
+            loss = ops.add_n([self.loss(y, p), *self.model.losses])
+        gradients = tape.gradient(loss, self.model.trainable_weights)
+        self.optimizer.apply_gradients(zip(gradients, self.model.trainable_weights, strict=True))
+        self.accuracy.update_state(y, p)
+        self.mean.update_state(loss)
+        return {"loss": loss, "p": p}
+
+    def recordings(self):
+        return [v for v in self.step._known.values() if isinstance(v, Recording)]
+
+    def run(self, epochs=3, size=20, x=X, y=LABELS):
+        """Numbers to be compared: losses, metrics, weights, the optimizer's steps."""
+        seen = []
+        for _ in range(epochs):
+            for at in range(0, len(x), size):  # the last one is short
+                out = self.step(x[at : at + size], y[at : at + size])
+                seen += [float(out["loss"]), out["p"].numpy()]
+            seen += [self.accuracy.result(), self.mean.result()]
+            self.mean.reset_state()
+        return [*seen, *self.model.get_weights(), int(self.optimizer.iterations)]
+
+
+def agree(ours, others):
+    """But for rounding: a recorded step may lay a product out otherwise."""
+    assert len(ours) == len(others)
+    for a, b in zip(ours, others, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-6)
+
+
+KINDS = {
+    "dense": lambda: (network(), optimizers.Adam(0.01)),
+    "dropout, normalized": lambda: (network(L.BatchNormalization(), L.Dropout(0.3), L.Dense(5, "gelu"), L.GaussianNoise(0.1)), "sgd"),
+    "clipped, a function as rate": lambda: (network(), optimizers.SGD(lambda step: 0.1 / (1 + step), clipnorm=0.5)),
+    "a schedule": lambda: (network(), optimizers.RMSprop(optimizers.schedules.CosineDecay(0.01, 9))),
+    "recurrent": lambda: (network(L.Reshape((4, 2)), L.GRU(4, dropout=0.2)), "adam"),
+    "own formula": lambda: (network(), "adam", losses.LossFunctionWrapper(lambda y, p: ops.mean(ops.abs(p - 1.0), axis=-1))),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_as_written(place, kind):
+    """Whole batches and a short last one, both of which are recorded."""
+    results = []
+    for recorded in (False, True):
+        model, optimizer, *loss = KINDS[kind]()
+        loop = Loop(model, optimizers.get(optimizer), *loss, recorded=recorded)
+        results.append(loop.run())
+    agree(*results)
+    assert len(loop.recordings()) == 2, loop.step.explain()
+
+
+def test_what_changes_between_calls(place):
+    """The learning rate, weights and what is frozen count from the next call on; so does another optimizer state."""
+    def story(recorded):
+        loop = Loop(network(L.Dropout(0.5)), optimizers.Adam(0.01), recorded=recorded)
+        seen = loop.run()
+        loop.optimizer.learning_rate = 0.1
+        loop.model.set_weights([w * 2 for w in loop.model.get_weights()])
+        seen += loop.run()
+        loop.model.layers[1].rate = 0.1
+        seen += loop.run()
+        loop.optimizer.beta_1 = 0.5
+        seen += loop.run()
+        state = loop.optimizer.get_weights() if hasattr(loop.optimizer, "get_weights") else None
+        if state is not None:
+            loop.optimizer.set_weights([0 * np.asarray(s) for s in state])
+        return seen + loop.run()
+
+    agree(story(False), story(True))
+
+
+def test_a_model_that_moves():
+    seen = []
+    for recorded in (False, True):
+        with gpunn.device("cpu"):
+            loop = Loop(network(), optimizers.Adam(0.01), recorded=recorded)
+        first = loop.run()
+        loop.model.to("sim")
+        loop.model.to("cpu")
+        seen.append(first + loop.run())
+    agree(*seen)
+
+
+@pytest.mark.usefixtures("cpu")
+def test_results_stay():
+    """What one call returned is not what the next one writes to; tensors forget how they were made."""
+    f = gpunn.function(lambda x: {"twice": ops.add(x, x), "x": x, "two": 2})
+    given = [np.full((2, 3), n, np.float32) for n in range(4)]
+    results = [f(x) for x in given]
+    for n, out in enumerate(results):
+        assert (out["twice"].numpy() == 2 * n).all() and (out["x"].numpy() == n).all() and out["two"] == 2
+        assert out["twice"].made_by is None
+    integers = gpunn.function(lambda n: ops.maximum(n, 2))
+    assert [integers(np.array([n])).numpy().tolist() for n in (1, 3, 5)] == [[2], [3], [5]]
+    assert integers(np.array([7])).dtype == "int64"
+
+
+@pytest.mark.usefixtures("cpu")
+def test_gradients_of_arguments():
+    """An adversarial example: the gradient by the images; and of float64 images given to a float32 model."""
+    model, loss = network(), losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    def step(x, y):
+        with GradientTape() as tape:
+            tape.watch(x)
+            value = loss(y, model(x))
+        return tape.gradient(value, x)
+
+    for x in (X, X.astype(np.float64)):
+        recorded = gpunn.function(step)
+        for at in (0, 10, 20, 30):
+            part, labels = x[at : at + 10].copy(), LABELS[at : at + 10]
+            found = recorded(part, labels).numpy()
+            np.testing.assert_allclose(found, step(part, labels), rtol=1e-5, atol=1e-8)
+            assert np.abs(found).max() > 0
+
+
+@pytest.mark.usefixtures("cpu")
+def test_two_models_and_noise():
+    """A GAN: two tapes, two optimizers, numbers drawn anew in every call."""
+    def story(recorded):
+        gpunn.utils.set_random_seed(3)
+        maker = gpunn.Sequential([gpunn.Input((4,)), L.Dense(8, "relu"), L.BatchNormalization(), L.Dense(6)])
+        judge = gpunn.Sequential([gpunn.Input((6,)), L.Dense(8), L.LeakyReLU(), L.Dropout(0.3), L.Dense(1)])
+        adams, loss = [optimizers.Adam(0.01) for _ in range(2)], losses.BinaryCrossentropy(from_logits=True)
+
+        def step(real):
+            noise = drawing.normal((real.shape[0], 4))
+            with GradientTape() as one, GradientTape() as other:
+                made = maker(noise, training=True)
+                yes, no = judge(real, training=True), judge(made, training=True)
+                of_maker = loss(ops.ones_like(no), no)
+                of_judge = loss(ops.ones_like(yes), yes) + loss(ops.zeros_like(no), no)
+            for tape, model, value, adam in ((one, maker, of_maker, adams[0]), (other, judge, of_judge, adams[1])):
+                adam.apply_gradients(zip(tape.gradient(value, model.trainable_weights), model.trainable_weights, strict=True))
+            return of_maker, of_judge, drawing.uniform((3,))
+
+        f, seen = gpunn.function(step) if recorded else step, []
+        for at in (0, 10, 20, 30, 40):
+            seen += [np.asarray(v) for v in f(X[at : at + 10])]
+        assert not recorded or any(isinstance(v, Recording) for v in f._known.values()), f.explain()
+        return [*seen, *maker.get_weights(), *judge.get_weights()]
+
+    agree(story(False), story(True))
+
+
+@pytest.mark.usefixtures("cpu")
+def test_variables_and_numbers():
+    """A fit by hand; numbers and words among the arguments are looked up by their values."""
+    w, b = Variable(1.0), Variable([0.0])
+    adam = optimizers.SGD(0.1)
+
+    @gpunn.function
+    def step(x, y, *, scale, how="mean"):
+        with GradientTape() as tape:
+            error = ops.square(x * w + b - y) * scale
+            loss = ops.mean(error) if how == "mean" else ops.sum(error)
+        adam.apply(tape.gradient(loss, [w, b]), [w, b])
+        return loss
+
+    x = np.linspace(-1, 1, 30).astype(np.float32)
+    for _ in range(150):
+        step(x, 3 * x + 2, scale=1.0)
+    assert float(w) == pytest.approx(3, abs=0.01) and float(b.numpy()[0]) == pytest.approx(2, abs=0.01)
+    assert int(adam.iterations) == 150
+    assert [float(step(x, 3 * x + 3, scale=0.0, how=how)) for how in ("sum", "mean", "sum")] == [0, 0, 0]
+    for scale in range(3 * MOST):
+        step(x, x, scale=float(scale))
+    assert len(step._known) == MOST
+
+
+# ---------------------------------------------------------------------- what is not recorded
+def assigning(x):
+    w = Variable(1.0)
+    w.assign(float(3))
+    return ops.sum(x * w)
+
+
+NOT = {
+    "reads": (lambda x: ops.sum(x) * float(ops.max(x)), "reads a value"),
+    "decides": (lambda x: ops.sum(x) if ops.max(x) > 5 else ops.max(x), "reads a value"),
+    "reads an argument": (lambda x: ops.sum(x) * np.asarray(x).max(), "reads the value of an argument"),
+    "prints": (lambda x: (f"{x}", ops.max(x))[1], "reads the value of an argument"),
+    "assigns": (assigning, "sets a value"),
+    "NumPy": (lambda x: np.cumsum(x)[-1] + ops.max(x), "reads the value of an argument"),
+}
+
+
+@pytest.mark.usefixtures("cpu")
+@pytest.mark.parametrize("name", NOT)
+def test_what_runs_as_it_is_written(name, capsys):
+    written, why = NOT[name]
+    f = gpunn.function(written)
+    for n in (1, 9, 4, 7):
+        x = np.arange(n, n + 3, dtype=np.float32)
+        np.testing.assert_allclose(np.asarray(f(x)), np.asarray(written(x)))
+    assert re.search(rf"runs as it is written: line \d+ {why}", f.explain())
+    assert why in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("cpu")
+def test_a_metric_that_is_read():
+    mean = metrics.Mean()
+
+    @gpunn.function
+    def f(x):
+        mean.update_state(x)
+        return mean.result()
+
+    assert [f(np.full(2, n, np.float32)) for n in (1, 3, 5)] == [1, 2, 3]
+    assert "reads a metric" in f.explain(lambda text: None)
+
+
+@pytest.mark.usefixtures("cpu")
+def test_errors_leave_everything_as_it_was():
+    loop = Loop(network(), optimizers.Adam(0.01))
+    loop.run()
+    before = [*loop.model.get_weights(), int(loop.optimizer.iterations), loop.accuracy.result()]
+    with pytest.raises(ValueError, match="label"):
+        loop.step(X[:20], np.full(20, 7))
+    agree(before, [*loop.model.get_weights(), int(loop.optimizer.iterations), loop.accuracy.result()])
+    assert len(loop.recordings()) == 2
+    out = loop.step(X[:20], LABELS[:20])
+    assert np.isfinite(float(out["loss"]))
+    with pytest.raises(ValueError, match="rows"):
+        loop.step(X[:20, :5], LABELS[:20])
+
+
+@pytest.mark.usefixtures("cpu")
+def test_within_others():
+    """A tape sees through it; a function within a function is part of it; symbolic tensors pass; methods have their object."""
+    inner = gpunn.function(lambda x: ops.square(x))
+    w = Variable(3.0)
+    for _ in range(3):
+        with GradientTape() as tape:
+            y = inner(w * 2.0)
+        assert float(tape.gradient(y, w)) == 24
+    outer = gpunn.function(lambda x: inner(x) + 1.0)
+    assert [float(outer(np.float32(n))) for n in (1, 2, 3)] == [2, 5, 10] and not inner._known
+    x0 = gpunn.Input((3,))
+    np.testing.assert_array_equal(gpunn.Model(x0, inner(x0)).predict(np.full((2, 3), 2.0), verbose=0), np.full((2, 3), 4.0))
+
+    class Scaled:
+        def __init__(self, by):
+            self.by = by
+
+        @gpunn.function
+        def __call__(self, x):
+            return x * self.by
+
+        @gpunn.function(jit_compile=True)
+        def named(self, x):
+            return x + self.by
+
+    two, five = Scaled(2.0), Scaled(5.0)
+    for n in (1.0, 2.0, 3.0):
+        x = np.array([n], np.float32)
+        assert [float(f(x).numpy()[0]) for f in (two, five, two.named, five.named)] == [2 * n, 5 * n, n + 2, n + 5]
+
+
+@pytest.mark.usefixtures("cpu")
+def test_looking_into_one():
+    seen = []
+    f = gpunn.function(lambda x: (seen.append(1), ops.sum(x))[1])
+    calls = lambda: [float(f(np.full(2, n, np.float32))) for n in (1, 2, 3)]  # noqa: E731
+    assert calls() == [2, 4, 6] and len(seen) == 2
+    run_functions_eagerly(True)
+    try:
+        assert calls() == [2, 4, 6] and len(seen) == 5
+    finally:
+        run_functions_eagerly(False)
+    assert calls() == [2, 4, 6] and len(seen) == 5
