@@ -1,6 +1,7 @@
 """gpunn.function: what a function does with tensors is recorded once and replayed, as a step of `fit` is."""
 
 import functools
+import threading
 import traceback
 from collections.abc import Callable, Hashable
 from types import MethodType
@@ -59,6 +60,7 @@ class Function:
     def __init__(self, func: Callable[..., Any]):
         functools.update_wrapper(self, func)
         self.python_function = func
+        self._lock = threading.RLock()
         self._known: dict[Hashable, Recording | Backend | str] = {}  # where it ran once, or why it cannot be recorded
 
     def __get__(self, owner: Any, kind: Any = None) -> Any:
@@ -69,7 +71,10 @@ class Function:
         leaves = flat(given)
         if _eagerly or tapes() or any(isinstance(v, KerasTensor) and not v.has_values for v in leaves):
             return self.python_function(*arguments, **named)
-        key = _form(given)
+        with self._lock:  # threads share a recording's arrays
+            return self._looked_up(_form(given), given, leaves)
+
+    def _looked_up(self, key: Hashable, given: Any, leaves: list[Any]) -> Any:
         known = self._known.get(key)
         if isinstance(known, Recording) and known.holds():
             known.fill([v for v in leaves if _is_array(v)])

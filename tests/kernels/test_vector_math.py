@@ -83,7 +83,7 @@ def test_loops_become_vectors(name):
     from gpunn.kernels import native
 
     native.entry(KERNELS[name], np.dtype("float32"))
-    body = native._entries[KERNELS[name].name, "float32"][1].body
+    body = native._entries[KERNELS[name].name, np.dtype("float32")][1].body
     array = types.Array(types.float32, 1, "C")
     body.compile((array, array, types.int64, types.int64, types.int64))
     (text,) = body.inspect_llvm().values()

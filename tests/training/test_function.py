@@ -1,6 +1,7 @@
 """gpunn.function: steps that are recorded give what they give as they are written; what cannot be recorded runs as it is written."""
 
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -185,6 +186,42 @@ def test_two_models_and_noise():
         return [*seen, *maker.get_weights(), *judge.get_weights()]
 
     agree(story(False), story(True))
+
+
+TARGETS = [
+    losses.MeanSquaredError(), losses.MeanAbsoluteError(reduction="sum"), losses.BinaryCrossentropy(),
+    losses.BinaryCrossentropy(label_smoothing=0.1), losses.CategoricalCrossentropy(), losses.Hinge(), losses.Huber(), losses.KLDivergence(),
+    losses.Poisson(), losses.LogCosh(), losses.CosineSimilarity(), losses.MeanSquaredLogarithmicError(reduction=None),
+]  # fmt: skip
+
+
+@pytest.mark.usefixtures("cpu")
+@pytest.mark.parametrize("loss", TARGETS, ids=lambda loss: loss.name)
+def test_targets_that_were_worked_out(loss):
+    """They need not come to the host where a loss takes them as they are; weights are an argument."""
+    def step(x, p, w):
+        return loss(ops.softmax(x), p), loss(ops.cast(x > 0, "float32"), p, w), loss(x * 0.0, ops.abs(p))
+
+    f, shares = gpunn.function(step), np.abs(X) / np.abs(X).sum(axis=1, keepdims=True)
+    for at in (0, 10, 20, 30):
+        given = X[at : at + 10], shares[at : at + 10], np.arange(at, at + 10, dtype=np.float32)
+        agree([v.numpy() for v in f(*given)], [np.asarray(v) for v in step(*given)])
+
+
+@pytest.mark.usefixtures("cpu")
+def test_threads_share_a_recording():
+    f, found = gpunn.function(lambda x: ops.sum(x * 2.0)), []
+    f(np.zeros(3000, np.float32)), f(np.zeros(3000, np.float32))
+
+    def call(n):
+        found.extend(float(f(np.full(3000, n, np.float32))) == 6000 * n for _ in range(50))
+
+    threads = [threading.Thread(target=call, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 200 and all(found)
 
 
 @pytest.mark.usefixtures("cpu")
