@@ -23,13 +23,13 @@ def contest(case: str, batch: int, rounds: int, rows: int, peers=PEERS, script: 
     }
 
 
-def main(text=__doc__, cases=CASES, script: str = "networks_worker.py", result: str = "networks-cpu") -> None:
+def main(text=__doc__, cases=CASES, script: str = "networks_worker.py", result: str = "networks-cpu", peers=PEERS) -> None:
     parser = argparse.ArgumentParser(description=text)
     parser.add_argument("--cases", nargs="+", default=cases, choices=cases)
     parser.add_argument("--batches", type=int, nargs="+", default=[128])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=12800, help="of an epoch")
-    parser.add_argument("--peers", nargs="+", default=list(PEERS))
+    parser.add_argument("--peers", nargs="+", default=list(peers))
     parser.add_argument("--dry", action="store_true", help="print, write no file")
     given = parser.parse_args()
     results = []
