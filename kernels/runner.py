@@ -171,6 +171,14 @@ def once(function, block, extent, scratch):
     restore_mode(mode)
 
 
+@njit("void(i8,i8,i8)", nogil=True, cache=True)
+def linger(bell, heard, spins):
+    """Look at the counter at an address until it is no longer `heard`, so many times at most."""
+    while spins > 0 and read(bell) == heard:
+        pause()
+        spins -= 1
+
+
 def make_state(crew: int) -> np.ndarray:
     """Counters for `crew` queues, on cache lines of their own."""
     return np.zeros(COUNTERS + LINE * crew, np.int64)

@@ -70,6 +70,10 @@ class Backend:
         """A copy on the host; waits for the device."""
         raise NotImplementedError
 
+    def address(self, array: Any) -> int:
+        """Where an array lies."""
+        raise NotImplementedError
+
     def adopt(self, value: Any, name: str) -> Any | None:
         """An array that lives on this device already as one of ours, without a copy where it can be; None for what is in host memory.
 

@@ -147,6 +147,9 @@ class CpuBackend(Backend):
         self.reads += 1
         return np.array(array)
 
+    def address(self, array: np.ndarray) -> int:
+        return array.ctypes.data
+
     def stack(self, count: int) -> Stack:
         return CpuStack(self, count, ONE_THREAD)
 

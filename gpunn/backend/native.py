@@ -3,6 +3,7 @@
 import ctypes
 import os
 import queue
+import statistics
 import threading
 import time
 from typing import Any
@@ -15,7 +16,9 @@ from gpunn.kernels import native, runner
 NAP = 20  # microseconds a waiting thread sleeps once spinning has not helped
 LOOK_EVERY = 0.5  # seconds between two comparisons of all threads with one
 GLANCE = 0.006  # seconds that each side of a comparison may take
+GLANCES = 12  # calls of few steps that are compared
 TRIAL = 16  # at most one step in so many is spent on each side
+LINGER = 20_000  # looks, of some 20 ns, that a thread out of work takes before it sleeps
 LONG = 300_000.0  # nanoseconds: a launch longer than this is worth a schedule of its own
 CLEARLY = 0.75  # one thread is taken when it needs less than this share of the time: a glance may be unlucky
 
@@ -42,19 +45,35 @@ class Replay:
         self._scratch = [np.empty(scratch + 64, np.uint8) for _ in range(threads)]
         self._nap = native.nap_address()
         self._chosen, self._look, self._pace = threads, 0.0, GLANCE
+        self._glances: list[float] = []
 
     def __call__(self, steps: int) -> None:
         """Run steps, on all threads or on one, whichever was seen faster lately: the results are the same to the bit.
 
         Two cores that share no cache, or that others keep busy, can be slower together than one alone; which it is changes by the minute.
         """
-        if self.threads > 1 and steps >= TRIAL and time.perf_counter() >= self._look:
+        look = self.threads > 1 and time.perf_counter() >= self._look
+        if look and steps < TRIAL:
+            self._glance(steps)
+            return
+        if look:
             trial = max(1, min(steps // TRIAL, int(GLANCE / self._pace)))
             together, single = self._run(trial, self.threads), self._run(trial, 1)
             self._chosen = 1 if single < CLEARLY * together else self.threads
             self._look = time.perf_counter() + (LOOK_EVERY if self._chosen > 1 else LOOK_EVERY / 4)
             steps -= 2 * trial
         self._pace = max(self._run(steps, self._chosen) / steps, 1e-7)
+
+    def _glance(self, steps: int) -> None:
+        """One of some calls of few steps that are compared with each other, first on all threads, then on one: to wake a thread for a step
+        takes from a tenth of the step's time to several times as long."""
+        half = GLANCES // 2
+        self._glances.append(self._run(steps, self.threads if len(self._glances) < half else 1) / steps)
+        if len(self._glances) == GLANCES:
+            together, single = (statistics.median(self._glances[at + 1 : at + half]) for at in (0, half))  # but the first: threads slept
+            self._chosen = 1 if single < together else self.threads
+            self._look = time.perf_counter() + LOOK_EVERY
+            self._glances.clear()
 
     def _run(self, steps: int, threads: int) -> float:
         """-> seconds it took."""
@@ -101,28 +120,32 @@ _own = threading.local()
 
 
 class _Crew:
-    """Threads that wait for work; daemons, so that they never keep a process alive."""
+    """Threads that wait for work; daemons, so that they never keep a process alive. One that has worked looks out for more for a moment
+    before it sleeps: steps that come one by one, with some Python in between, find it awake."""
 
     def __init__(self) -> None:
         self._jobs: queue.SimpleQueue = queue.SimpleQueue()
-        self._size = 0
         self._free = threading.Semaphore(0)
+        self._bell = np.zeros(1, np.int64)  # jobs so far
 
     def submit(self, function: Any, *arguments: Any) -> threading.Event:
         done = threading.Event()
         if not self._free.acquire(blocking=False):
             threading.Thread(target=self._serve, daemon=True, name="gpunn").start()
         self._jobs.put((function, arguments, done))
+        self._bell[0] += 1
         return done
 
     def _serve(self) -> None:
         while True:
             function, arguments, done = self._jobs.get()
+            heard = int(self._bell[0])
             try:
                 function(*arguments)
             finally:
                 self._free.release()
                 done.set()
+            runner.linger(self._bell.ctypes.data, heard, LINGER)
 
 
 _crews: dict[int, _Crew] = {}

@@ -82,10 +82,6 @@ class DeviceBackend(Backend):
         """A new array. Raises `DeviceMemoryError`."""
         raise NotImplementedError
 
-    def address(self, array: Any) -> int:
-        """Where an array lies."""
-        raise NotImplementedError
-
     def compile(self, text: ModuleText) -> dict[str, Any]:
         """-> functions by name. Raises `KernelCompileError`."""
         raise NotImplementedError

@@ -11,6 +11,7 @@ import numpy as np
 
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
+from gpunn.backend.copies import made_in_place
 from gpunn.backend.traced import NotRecorded, Trace, tracing
 from gpunn.layers.fed import Fed
 from gpunn.layers.graph import KerasTensor, flat, packed
@@ -119,6 +120,7 @@ class Function:
                 lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if code is not None and f.filename == code.co_filename]
                 what = str(error) if isinstance(error, NotRecorded) else f"{type(error).__name__}: {error}"
                 return f"line {lines[-1]} {what}" if lines else what
+        program.nodes[:] = made_in_place(program.nodes, ops.address)
         return Recording(ops, program, trace, fed, out, list(block.read.values()), flat(given))
 
     def explain(self, print_fn: Any = None) -> str:

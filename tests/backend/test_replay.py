@@ -24,6 +24,25 @@ def test_one_thread_only_where_it_is_clearly_faster(monkeypatch, single, chosen)
     assert sum(steps for steps, _ in ran) == 320
 
 
+@pytest.mark.parametrize(("single", "chosen"), [(0.9, 1), (1.1, 2)])
+def test_calls_of_one_step_are_compared_with_each_other(monkeypatch, single, chosen):
+    """By medians, and not by those that had to wake a thread."""
+    ran = []
+    replay = Replay(schedule([_advance(np.zeros(1, np.int64))], 2), 2)
+
+    def run(steps, threads):
+        ran.append(threads)
+        return (single if threads == 1 else 1.0) * (50 if len(ran) in (1, 3, 9) else 1)
+
+    monkeypatch.setattr(replay, "_run", run)
+    for _ in range(native.GLANCES):
+        replay(1)
+    assert sorted(ran) == [1] * 6 + [2] * 6 and replay._look > 0
+    for _ in range(5):
+        replay(1)
+    assert ran[native.GLANCES :] == [chosen] * 5
+
+
 def test_every_step_runs_once_whatever_is_compared():
     position = np.zeros(1, np.int64)
     replay = Replay(schedule([_advance(position)], 2), 2)
