@@ -8,7 +8,9 @@ import numpy as np
 from gpunn import config
 from gpunn.backend import get_backend
 from gpunn.backend.traced import refuse, trace
+from gpunn.kernels import REGISTRY
 from gpunn.layers.graph import KerasTensor
+from gpunn.layers.parameter import whole
 from gpunn.layers.tensor import Tensor, _numbers
 
 Recipe = Callable[[Any], np.ndarray]
@@ -24,7 +26,15 @@ class Fed(Tensor):
         KerasTensor.__init__(self, tuple(given.shape), np.dtype(given.dtype).name, "tensor")
         self.given, self.backend, self.number = given, backend, next(_numbers)
         self.made_by, self.mask = None, None
+        self._host: np.ndarray | None = None
         self._made: dict[Hashable, tuple[Any, Recipe]] = {}
+
+    @property
+    def host(self) -> np.ndarray:
+        """The value on the host."""
+        if self._host is None:
+            self._host = np.asarray(self.given.get() if hasattr(self.given, "get") else self.given)
+        return self._host
 
     @property
     def computed_in(self) -> str:
@@ -41,17 +51,28 @@ class Fed(Tensor):
     def of(self, key: Hashable, recipe: Recipe) -> Any:
         """An array on the device of what the recipe makes of the value on the host, always of one shape and type: one for each key."""
         if key not in self._made:
-            made = recipe(_on_host(self.given))
+            made = recipe(self.host)
             self._made[key] = self.backend.asarray(np.array(made)).reshape(made.shape), recipe
         return self._made[key][0]
 
     def fill(self, given: Any) -> None:
         """Another call's value. Raises what the recipes raise, before anything has changed."""
-        value = _on_host(given)
-        made = [(array, recipe(value)) for array, recipe in self._made.values()]
+        before = self.given, self._host
+        self.given, self._host = given, None
+        here = given.array if isinstance(given, Tensor) and given.backend is self.backend else self.backend.adopt(given, "of a function")
+        made = []
+        try:
+            for key, (array, recipe) in self._made.items():
+                straight = here is not None and key == self.computed_in and here.dtype == array.dtype
+                made.append((array, None if straight else recipe(self.host)))
+        except Exception:
+            self.given, self._host = before
+            raise
         for array, values in made:
-            self.backend.write(array, values)
-        self.given = given
+            if values is None:  # from one place of the device to another
+                self.backend.launch(REGISTRY["linear"], whole(here), whole(array))
+            else:
+                self.backend.write(array, values)
 
     def on(self, backend: Any) -> "Fed":
         """Itself; on another device than thought, where nothing has been made of it yet."""
@@ -61,7 +82,7 @@ class Fed(Tensor):
 
     def numpy(self) -> Any:
         refuse("reads the value of an argument")
-        return _on_host(self.given)[()]
+        return self.host[()]
 
 
 def drawn(make: Callable[[], np.ndarray]) -> Any:
@@ -72,7 +93,3 @@ def drawn(make: Callable[[], np.ndarray]) -> Any:
     fed = Fed(values[0], get_backend())
     recorded.before.append(lambda: fed.fill(values.pop() if values else make()))
     return fed
-
-
-def _on_host(given: Any) -> np.ndarray:
-    return np.asarray(given.get() if hasattr(given, "get") else given)

@@ -82,12 +82,12 @@ class Function:
             result = known.run()
         elif known is None or isinstance(known, str):
             block = Block()
-            result = _finished(self._call(given, get_backend(), block)[1])
+            result = _finished(self._call(given, _fed(leaves, get_backend()), block))
             known = known or _place_of(block)
         else:
-            known = self._recorded(given, known if isinstance(known, Backend) else known.ops)
+            known = self._recorded(given, leaves, known if isinstance(known, Backend) else known.ops)
             if isinstance(known, str):
-                result = _finished(self._call(given, get_backend(), Block())[1])
+                result = _finished(self._call(given, _fed(leaves, get_backend()), Block()))
             else:
                 result = known.run()
         self._known.pop(key, None)
@@ -96,24 +96,25 @@ class Function:
             self._known.pop(next(iter(self._known)))
         return result
 
-    def _call(self, given: Any, ops: Backend, block: Block) -> tuple[list[Fed], Any]:
-        """The function's own call. -> (its arguments that are arrays, what it returned)."""
-        leaves = [Fed(v, ops) if _is_array(v) else v for v in flat(given)]
+    def _call(self, given: Any, leaves: list[Any], block: Block) -> Any:
+        """The function's own call, with these in the place of its arguments."""
         arguments, named = packed(given, leaves)
         set_tapes((block,))
         try:
-            out = self.python_function(*arguments, **named)
+            return self.python_function(*arguments, **named)
         finally:
             set_tapes(())
-        return [v for v in leaves if isinstance(v, Fed)], out
 
-    def _recorded(self, given: Any, ops: Backend) -> "Recording | str":
+    def _recorded(self, given: Any, leaves: list[Any], ops: Backend) -> "Recording | str":
         """A recording of this call, which has not run; or why there is none."""
-        block = Block()
+        block, placed = Block(), _fed(leaves, ops)
+        fed = [v for v in placed if isinstance(v, Fed)]
+        for v in fed:
+            v.host  # noqa: B018  # before nothing can be read
         with tracing(lambda value: value if isinstance(value, Fed) else _copied(value)) as trace:
             try:
                 with ops.record() as program:
-                    fed, out = self._call(given, ops, block)
+                    out = self._call(given, placed, block)
                     out = packed(out, map(_copied, flat(out)))
             except Exception as error:  # where it is the function's own, the call that follows raises it
                 code = getattr(self.python_function, "__code__", None)
@@ -121,7 +122,7 @@ class Function:
                 what = str(error) if isinstance(error, NotRecorded) else f"{type(error).__name__}: {error}"
                 return f"line {lines[-1]} {what}" if lines else what
         program.nodes[:] = made_in_place(program.nodes, ops.address)
-        return Recording(ops, program, trace, fed, out, list(block.read.values()), flat(given))
+        return Recording(ops, program, trace, fed, out, list(block.read.values()), leaves)
 
     def explain(self, print_fn: Any = None) -> str:
         """For each kind of arguments that it was called with: what runs, or why it is not recorded. Printed and returned."""
@@ -162,6 +163,10 @@ class Recording:
         for action in self._trace.after:
             action()
         return packed(self._out, map(_copied, flat(self._out)))
+
+
+def _fed(leaves: list[Any], ops: Backend) -> list[Any]:
+    return [Fed(v, ops) if _is_array(v) else v for v in leaves]
 
 
 def _finished(out: Any) -> Any:

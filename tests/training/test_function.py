@@ -139,6 +139,15 @@ def test_results_stay():
     assert integers(np.array([7])).dtype == "int64"
 
 
+def test_tensors_as_arguments(place):
+    """What one function returned is an argument of another; and of itself."""
+    halved, summed = gpunn.function(lambda x: x * 0.5), gpunn.function(lambda x, y: ops.sum(x * y) + ops.cast(ops.max(y), "float32"))
+    for n in range(1, 5):
+        half = halved(halved(np.full((2, 3), 4 * n, np.float32)))
+        assert float(summed(half, np.full((2, 3), n))) == 6 * n * n + n
+    assert all(isinstance(v, Recording) for f in (halved, summed) for v in f._known.values())
+
+
 @pytest.mark.usefixtures("cpu")
 def test_gradients_of_arguments():
     """An adversarial example: the gradient by the images; and of float64 images given to a float32 model."""
