@@ -91,15 +91,15 @@ def loop(step, x, y, batch):
     return epoch
 
 
-def of_torch(case, x, y, batch):
+def of_torch(case, x, y, batch, device="cpu"):
     import torch
     from torch import nn
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     dropout = [nn.Dropout(SHARE)] if case == "dropout" else []
     hidden = [layer for n, m in itertools.pairwise(WIDTHS[:-1]) for layer in (nn.Linear(n, m), nn.ReLU(), *dropout)]
-    model = nn.Sequential(*hidden, nn.Linear(*WIDTHS[-2:]))
-    return epochs(model, torch.from_numpy(x), torch.from_numpy(y), batch)
+    model = nn.Sequential(*hidden, nn.Linear(*WIDTHS[-2:])).to(device)
+    return epochs(model, torch.from_numpy(x).to(device), torch.from_numpy(y).to(device), batch)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import pytest
 from gpunn.backend.cpu import has_numba
 
 ROOT = pathlib.Path(__file__).parents[2]
-SECTIONS = ("facts", "capture", "steps", "parity", "accuracy", "bandwidth", "cnn", "lstm", "augment", "replicas", "persistent")
+SECTIONS = ("facts", "capture", "steps", "parity", "accuracy", "bandwidth", "cnn", "lstm", "augment", "replicas", "persistent", "loops")
 
 
 def errors(value, path=""):

@@ -46,6 +46,27 @@ def test_losses_are_the_cpus(device, fork, light, monkeypatch):
     np.testing.assert_allclose(ours.predict(x, verbose=0), cpu.predict(x, verbose=0), rtol=1e-2, atol=1e-3)
 
 
+def test_a_function_does_what_it_does_as_written(device):
+    """Losses, weights and moving statistics of a loop of one's own, whose recorded step goes from call to call."""
+    x, results = X.astype(np.float32) / 255, []
+    for recorded in (False, True):
+        model = network(device.name)
+        loss_of, sgd = gpunn.losses.SparseCategoricalCrossentropy(), gpunn.optimizers.SGD(0.1, momentum=0.9)
+
+        def step(rows, labels, model=model, loss_of=loss_of, sgd=sgd):
+            with gpunn.GradientTape() as tape:
+                loss = loss_of(labels, model(rows, training=True))
+            sgd.apply(tape.gradient(loss, model.trainable_weights), model.trainable_weights)
+            return loss
+
+        call = gpunn.function(step) if recorded else step
+        losses = [float(call(x[at : at + 64], Y[at : at + 64])) for at in range(0, 640, 64)]
+        results.append([losses, *model.get_weights()])
+        assert not recorded or "as it is written" not in call.explain(lambda text: None)
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
 def test_one_kernel_for_all_steps_does_what_graphs_do(device, monkeypatch):
     histories = []
     for how in ("never", "always", "always"):
