@@ -158,7 +158,9 @@ class CpuBackend(Backend):
         node = Node(kernel, list(arguments), kernel.extent(*arguments))
         if self._recording is not None:
             self._recording.nodes.append(node)
-        elif self.compiled:
+            return
+        refuse("runs on another device")
+        if self.compiled:
             from gpunn.backend.native import run_node
 
             run_node(node, self.threads)

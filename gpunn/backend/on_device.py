@@ -13,6 +13,7 @@ from gpunn.backend.base import Backend
 from gpunn.backend.device_program import DeviceProgram
 from gpunn.backend.schedule import Node
 from gpunn.backend.together import Stack
+from gpunn.backend.traced import refuse
 from gpunn.kernels import REGISTRY, Kernel
 from gpunn.kernels.device import (
     ModuleText,
@@ -121,6 +122,7 @@ class DeviceBackend(Backend):
         if self._recording is not None:
             self._recording.nodes.append(node)
         else:
+            refuse("runs on another device")
             self.run_node(node)
 
     def run_node(self, node: Node, lane: int = lanes.MAIN) -> None:

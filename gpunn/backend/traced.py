@@ -43,3 +43,21 @@ def tracing(kept: Callable[[Any], Any]) -> Iterator[Trace]:
         yield own
     finally:
         _trace.reset(token)
+
+
+_written: ContextVar[bool] = ContextVar("functions run as they are written in this thread", default=False)
+
+
+def as_written() -> bool:
+    """Whether functions run as they are written here."""
+    return _written.get()
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """In this block functions run as they are written."""
+    token = _written.set(True)
+    try:
+        yield
+    finally:
+        _written.reset(token)

@@ -75,9 +75,11 @@ class Fed(Tensor):
                 self.backend.write(array, values)
 
     def on(self, backend: Any) -> "Fed":
-        """Itself; on another device than thought, where nothing has been made of it yet."""
-        if not self._made:
-            self.backend = backend
+        """The same on this device: itself, where nothing has been made of it on another one yet."""
+        if self._made and backend is not self.backend:
+            refuse("uses an argument on several devices")
+            return Fed(self.given, backend)
+        self.backend = backend
         return self
 
     def numpy(self) -> Any:

@@ -3,7 +3,7 @@
 import functools
 import threading
 import traceback
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from types import MethodType
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
 from gpunn.backend.copies import made_in_place
-from gpunn.backend.traced import NotRecorded, Trace, tracing
+from gpunn.backend.traced import NotRecorded, Trace, as_written, tracing
 from gpunn.layers.fed import Fed
 from gpunn.layers.graph import KerasTensor, flat, packed
 from gpunn.layers.parameter import Parameter
@@ -20,6 +20,7 @@ from gpunn.layers.tensor import Block, Tensor, set_tapes, tapes
 from gpunn.ops.moves import copy
 from gpunn.training.again import same
 
+RESTLESS = 8  # recordings one after another that ran once, after which no more are made
 MOST = 16  # recordings kept at a time: numbers as arguments, or batches, of ever new values must not fill the memory
 
 
@@ -70,31 +71,41 @@ class Function:
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         given = [list(arguments), named]
         leaves = flat(given)
-        if _eagerly or tapes() or any(isinstance(v, KerasTensor) and not v.has_values for v in leaves):
+        if _eagerly or as_written() or tapes() or any(isinstance(v, KerasTensor) and not v.has_values for v in leaves):
             return self.python_function(*arguments, **named)
         with self._lock:  # threads share a recording's arrays
             return self._looked_up(_form(given), given, leaves)
 
     def _looked_up(self, key: Hashable, given: Any, leaves: list[Any]) -> Any:
         known = self._known.get(key)
-        if isinstance(known, Recording) and known.holds():
-            known.fill([v for v in leaves if _is_array(v)])
+        if isinstance(known, Recording):
+            if known.holds():
+                known.fill([v for v in leaves if _is_array(v)])
+            else:
+                known = self._renewed(known, given, leaves)
+        elif isinstance(known, Backend):
+            known = self._recorded(given, leaves, known)
+        if isinstance(known, Recording):
             result = known.run()
-        elif known is None or isinstance(known, str):
+        else:
             block = Block()
             result = _finished(self._call(given, _fed(leaves, get_backend()), block))
-            known = known or _place_of(block)
-        else:
-            known = self._recorded(given, leaves, known if isinstance(known, Backend) else known.ops)
-            if isinstance(known, str):
-                result = _finished(self._call(given, _fed(leaves, get_backend()), Block()))
-            else:
-                result = known.run()
+            known = known or _place_of(block.read.values())
         self._known.pop(key, None)
         self._known[key] = known
         if len(self._known) > MOST:
             self._known.pop(next(iter(self._known)))
         return result
+
+    def _renewed(self, old: "Recording", given: Any, leaves: list[Any]) -> "Recording | str":
+        """Another recording, for layers, optimizers and weights as they are now."""
+        place = _place_of(old.read)
+        if old.restless == RESTLESS or isinstance(place, str):
+            return place if isinstance(place, str) else "what it uses has other attributes in every call"
+        new = self._recorded(given, leaves, place)
+        if isinstance(new, Recording) and old.runs == 1:
+            new.restless = old.restless + 1
+        return new
 
     def _call(self, given: Any, leaves: list[Any], block: Block) -> Any:
         """The function's own call, with these in the place of its arguments."""
@@ -122,7 +133,7 @@ class Function:
                 what = str(error) if isinstance(error, NotRecorded) else f"{type(error).__name__}: {error}"
                 return f"line {lines[-1]} {what}" if lines else what
         program.nodes[:] = made_in_place(program.nodes, ops.address)
-        return Recording(ops, program, trace, fed, out, list(block.read.values()), leaves)
+        return Recording(program, trace, fed, out, list(block.read.values()))
 
     def explain(self, print_fn: Any = None) -> str:
         """For each kind of arguments that it was called with: what runs, or why it is not recorded. Printed and returned."""
@@ -140,12 +151,15 @@ class Function:
 class Recording:
     """What a function did in one call, to be done again with other values in its arguments' arrays."""
 
-    def __init__(self, ops: Any, program: Any, trace: Trace, fed: list[Fed], out: Any, read: list[Parameter], kept: list[Any]):
-        self.ops, self.program, self._trace, self._fed, self._out, self._read, self._kept = ops, program, trace, fed, out, read, kept
+    restless = 0  # recordings before this one that ran once
+
+    def __init__(self, program: Any, trace: Trace, fed: list[Fed], out: Any, read: list[Parameter]):
+        self.program, self.read, self.runs = program, read, 0
+        self._trace, self._fed, self._out = trace, fed, out
         self._taken = self._state()
 
     def _state(self) -> list[Any]:
-        return [*(p.value for p in self._read), *(v for taken in self._trace.taken for v in taken())]
+        return [*(p.value for p in self.read), *(v for taken in self._trace.taken for v in taken())]
 
     def holds(self) -> bool:
         """Whether weights lie where they were, and layers and optimizers have the attributes that they had."""
@@ -157,6 +171,7 @@ class Recording:
             fed.fill(value)
 
     def run(self) -> Any:
+        self.runs += 1
         for action in self._trace.before:
             action()
         self.program.run(1)
@@ -179,11 +194,26 @@ def _copied(value: Any) -> Any:
     return Tensor(copy(value.backend, value.array), value.backend, value.dtype) if isinstance(value, Tensor) else value
 
 
-def _place_of(block: Block) -> Backend | str:
-    places = {p.backend.name: p.backend for p in block.read.values()}
-    if len(places) > 1:
-        return f"it uses several devices, {', '.join(places)}"
-    return next(iter(places.values()), get_backend())
+def _place_of(parameters: Iterable[Parameter]) -> Backend | str:
+    """Where they all are; why a function that reads them is not recorded, if they are not in one place."""
+    places = {p.backend.name: p.backend for p in parameters}
+    return f"it uses several devices, {', '.join(places)}" if len(places) > 1 else next(iter(places.values()), get_backend())
+
+
+class _Itself:
+    """A value that is found again as this very object."""
+
+    def __init__(self, value: Any):
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and self.value is other.value
+
+    def __repr__(self) -> str:
+        return type(self.value).__name__
 
 
 def _is_array(value: Any) -> bool:
@@ -203,4 +233,4 @@ def _form(given: Any) -> Hashable:
         return type(given).__name__, *map(_form, given)
     if _is_array(given):
         return "array", tuple(given.shape), np.dtype(given.dtype).name
-    return (type(given), given) if isinstance(given, (int, float, str, bytes, type(None))) else (type(given), id(given))
+    return (type(given), given) if isinstance(given, (int, float, str, bytes, type(None))) else _Itself(given)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.backend.traced import writing
 from gpunn.kernels import data as feeding
 from gpunn.layers.graph import flat
 from gpunn.layers.tensor import tapes
@@ -196,7 +197,8 @@ def run(model: Any, step: Any, feed: Any, rows: int, training: bool) -> Logs:
         data = (*data, weights if len(weights) > 1 else weights[0])
     model.calls_in_step, model._given_here = 0, frozenset(id(a) for a in (*ys, *weights) if a is not None)
     try:
-        found = step(data)
+        with writing():  # targets are as the losses take them already
+            found = step(data)
     finally:
         model.calls_in_step, model._given_here = None, frozenset()
     ops.launch(feeding.ADVANCE, feed.position, model.rng.step, rows, int(training))
