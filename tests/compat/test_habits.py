@@ -238,6 +238,8 @@ def test_tensorflow_around_a_model(tf):
         return 3 * x
 
     assert twice(2) == 4 and thrice(2) == 6
+    tf.config.run_functions_eagerly(False)
+    assert [twice(n) for n in (2, 2, 2, 3)] == [4, 4, 4, 6]
 
 
 def test_tf_data(tf):
