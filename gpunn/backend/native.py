@@ -132,8 +132,8 @@ class _Crew:
         done = threading.Event()
         if not self._free.acquire(blocking=False):
             threading.Thread(target=self._serve, daemon=True, name="gpunn").start()
-        self._jobs.put((function, arguments, done))
         self._bell[0] += 1
+        self._jobs.put((function, arguments, done))
         return done
 
     def _serve(self) -> None:
