@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gpunn import random
+from gpunn.backend.traced import refuse
 from gpunn.datasets.labels import warn_of_flips
 from gpunn.preprocessing.transforms import top_of
 from gpunn.training.changes import InStep
@@ -68,6 +69,7 @@ class Iterator(Sequence):
         return self
 
     def __next__(self) -> Any:
+        refuse("takes what is next of a flow")
         with self._lock:
             if self.batch_index == 0:
                 self.on_epoch_begin()

@@ -12,6 +12,7 @@ import numpy as np
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
 from gpunn.backend.copies import made_in_place
+from gpunn.backend.foreign import as_array
 from gpunn.backend.traced import NotRecorded, Trace, as_written, tracing
 from gpunn.layers.fed import Fed
 from gpunn.layers.graph import KerasTensor, flat, packed
@@ -38,9 +39,9 @@ def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
 
     The rules are TensorFlow's. Array arguments are tensors inside, and tensors come out. The first call with arguments of these shapes and
     types (of other arguments: of these values) runs as it is written, the second is recorded, and every later one fills in its arrays and
-    replays: Python in the function runs no more, but metrics are updated, each time. What a recording cannot do again (a value that is
-    read, or set by `assign`, in the function; random numbers that are not a layer's) makes each call run as it is written; `explain` says
-    so. Within another such function, or a `GradientTape`'s block, it is part of that.
+    replays: Python in the function runs no more, but metrics are updated and numbers of `gpunn.ops.drawing` drawn, each time. What a
+    recording cannot do again (a value that is read, or set by `assign`, in the function; a batch that it takes of a data set) makes each
+    call run as it is written; `explain` says so. Within another such function, or a `GradientTape`'s block, it is part of that.
 
     TensorFlow's options, ``input_signature`` and the like, are taken and mean nothing.
     """
@@ -69,8 +70,8 @@ class Function:
         return self if owner is None else MethodType(self, owner)
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        given = [list(arguments), named]
-        leaves = flat(given)
+        leaves = [_arrayed(v) for v in flat([list(arguments), named])]
+        given = packed([list(arguments), named], leaves)
         if _eagerly or as_written() or tapes() or any(isinstance(v, KerasTensor) and not v.has_values for v in leaves):
             return self.python_function(*arguments, **named)
         with self._lock:  # threads share a recording's arrays
@@ -214,6 +215,15 @@ class _Itself:
 
     def __repr__(self) -> str:
         return type(self.value).__name__
+
+
+def _arrayed(value: Any) -> Any:
+    """A table or another library's tensor as an array, of what may be another one's memory: it is looked up by its shape, not by itself."""
+    known = isinstance(value, (np.ndarray, np.generic, KerasTensor, Parameter))
+    if known or not hasattr(value, "shape") or not hasattr(value, "__array__"):
+        return value
+    here = get_backend().adopt(value, "of a function")
+    return as_array(value) if here is None else here
 
 
 def _is_array(value: Any) -> bool:

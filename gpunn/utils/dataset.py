@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from gpunn import random
+from gpunn.backend.traced import refuse
 from gpunn.results import dressed
 from gpunn.utils.structures import first_leaf, mapped
 
@@ -88,7 +89,9 @@ class Dataset:
         return (mapped(lambda a: a[i], self._arrays) for i in self._items())  # noqa: B023  used at once
 
     def __iter__(self) -> Iterator[Any]:
-        return (mapped(lambda v: dressed(np.asarray(v)), e) if not isinstance(e, Dataset) else e for e in self._elements())
+        for e in self._elements():
+            refuse("takes what is next of a data set")
+            yield e if isinstance(e, Dataset) else mapped(lambda v: dressed(np.asarray(v)), e)
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """The elements as NumPy arrays and numbers."""

@@ -11,6 +11,7 @@ import gpunn
 from gpunn import GradientTape, Variable, losses, metrics, ops, optimizers
 from gpunn import layers as L
 from gpunn.training.function import RESTLESS, run_functions_eagerly
+from gpunn.utils.dataset import Dataset
 
 
 @needs_gxx
@@ -99,6 +100,9 @@ def test_within_fit_and_layers():
 
 
 # ---------------------------------------------------------------------- what is not recorded
+BATCHES = Dataset.from_tensor_slices(X).batch(10)
+
+
 def assigning(x):
     w = Variable(1.0)
     w.assign(float(3))
@@ -111,6 +115,7 @@ NOT = {
     "reads an argument": (lambda x: ops.sum(x) * np.asarray(x).max(), "reads the value of an argument"),
     "prints": (lambda x: (f"{x}", ops.max(x))[1], "reads the value of an argument"),
     "assigns": (assigning, "sets a value"),
+    "goes through data": (lambda x: ops.add_n([ops.max(b) for b in BATCHES]) + ops.max(x), "takes what is next of a data set"),
     "NumPy": (lambda x: np.cumsum(x)[-1] + ops.max(x), "reads the value of an argument"),
 }
 
@@ -185,6 +190,22 @@ def test_within_others():
     for n in (1.0, 2.0, 3.0):
         x = np.array([n], np.float32)
         assert [float(f(x).numpy()[0]) for f in (two, five, two.named, five.named)] == [2 * n, 5 * n, n + 2, n + 5]
+
+
+@pytest.mark.usefixtures("cpu")
+def test_arrays_of_other_libraries():
+    """Tables, JAX's and PyTorch's, whose memory may change in place."""
+    pandas, jnp = pytest.importorskip("pandas"), pytest.importorskip("jax.numpy")
+    f = gpunn.function(lambda x: ops.sum(x * 2.0))
+    for n in (1.0, 2.0, 3.0, 4.0):
+        for make in (np.asarray, pandas.DataFrame, jnp.asarray):
+            assert float(f(make(np.full((2, 3), n, np.float32)))) == 12 * n
+    assert len(f._known) == 1
+    torch = pytest.importorskip("torch")
+    x = torch.ones((4, 2))
+    for n in range(4):
+        x.fill_(n)
+        assert float(f(x)) == 16 * n
 
 
 @pytest.mark.usefixtures("cpu")
