@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import wraps
 from typing import Any
 
 
@@ -43,6 +44,20 @@ def tracing(kept: Callable[[Any], Any]) -> Iterator[Trace]:
         yield own
     finally:
         _trace.reset(token)
+
+
+def each_time(method: Callable[..., None]) -> Callable[..., None]:
+    """The same method of the host, which a function that is being recorded calls after its launches, in every call."""
+
+    @wraps(method)
+    def call(*arguments: Any, **named: Any) -> None:
+        if (recorded := _trace.get()) is None:
+            method(*arguments, **named)
+        else:
+            given, more = [recorded.kept(v) for v in arguments], {name: recorded.kept(v) for name, v in named.items()}
+            recorded.after.append(lambda: method(*given, **more))
+
+    return call
 
 
 _written: ContextVar[bool] = ContextVar("functions run as they are written in this thread", default=False)

@@ -9,26 +9,12 @@ import numpy as np
 from gpunn import losses
 from gpunn.backend import get_backend
 from gpunn.backend.foreign import on_host
-from gpunn.backend.traced import refuse, trace
+from gpunn.backend.traced import each_time, refuse
 from gpunn.kernels import data as feeding
 from gpunn.layers.base import fresh_name
 from gpunn.lookup import snake
 from gpunn.losses import targets
 from gpunn.results import dressed
-
-
-def _each_time(method: Callable[..., None]) -> Callable[..., None]:
-    """The same method, which a function that is being recorded (`gpunn.function`) calls after its launches, in every call."""
-
-    @wraps(method)
-    def call(*arguments: Any, **named: Any) -> None:
-        if (recorded := trace()) is None:
-            method(*arguments, **named)
-        else:
-            given, more = [recorded.kept(v) for v in arguments], {name: recorded.kept(v) for name, v in named.items()}
-            recorded.after.append(lambda: method(*given, **more))
-
-    return call
 
 
 class Metric:
@@ -60,7 +46,7 @@ class Metric:
             cls.result = _dressed(cls.result)  # type: ignore[method-assign]
         for name in ("update_state", "reset_state"):
             if name in vars(cls):
-                setattr(cls, name, _each_time(vars(cls)[name]))
+                setattr(cls, name, each_time(vars(cls)[name]))
 
     # ------------------------------------------------------------------ what a subclass gives
     @property
@@ -96,7 +82,7 @@ class Metric:
         return not self.on_host
 
     # ------------------------------------------------------------------ by itself
-    @_each_time
+    @each_time
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add rows. y_pred: (rows, ..., columns), or a vector; sample_weight: one for each row or position."""
         ops = get_backend()
@@ -124,7 +110,7 @@ class Metric:
             self.sums = self.fresh()
         return self.sums
 
-    @_each_time
+    @each_time
     def reset_state(self) -> None:
         self.sums = None
         for variable in self._variables:
