@@ -36,6 +36,7 @@ class Backend:
 
     name = "base"
     block = 4 << 20  # bytes of data that are brought here at a time, where not all of it is
+    writes_later = False  # whether `write` may still read what it was given after it has returned
     chains = False  # whether launches on the same rows run one after another in the cache: parts then cost no more than one for all
 
     def __init__(self) -> None:

@@ -44,6 +44,7 @@ class GpuBackend(DeviceBackend):
         self.stream = self.streams[lanes.MAIN]
         self._gate = threading.RLock()  # what another thread gave a stream that is being captured would run with every replay
         self._sent: list[np.ndarray] = []  # host memory that a copy may still be reading
+        self._sent_bytes = 0
         self._marks: list[Any] = []  # events live as long as the capture that recorded them
         library, light = cublas.load()
         for stream in self.streams[: lanes.COPY]:  # a workspace each: products on two streams run at the same time
@@ -121,7 +122,8 @@ class GpuBackend(DeviceBackend):
             with self._gate:
                 target.set(values, stream=self.stream)
             self._sent.append(values)
-            if sum(v.nbytes for v in self._sent) > 1 << 28:
+            self._sent_bytes += values.nbytes
+            if self._sent_bytes > 1 << 28:
                 self.synchronize()
 
     def to_numpy(self, array: Any) -> np.ndarray:
@@ -129,14 +131,19 @@ class GpuBackend(DeviceBackend):
         self.reads += 1
         with self.here():
             values = cupy.asnumpy(array, stream=self.stream)  # blocks until the stream has come here
-        self._sent.clear()
+        self._forget()
         return values
+
+    def _forget(self) -> None:
+        """The stream has come past all copies."""
+        self._sent.clear()
+        self._sent_bytes = 0
 
     def synchronize(self) -> None:
         with self._gate:
             for stream in self.streams:
                 stream.synchronize()
-            self._sent.clear()
+            self._forget()
 
     def free_memory(self) -> int:
         """Bytes that an allocation could get: free on the device, or kept free by CuPy's pool."""

@@ -37,6 +37,7 @@ class DeviceBackend(Backend):
 
     tuning: str | None = None
     persistent = "measured"
+    writes_later = True
     cooperative = False
     block = 32 << 20
 

@@ -71,6 +71,8 @@ class Fed(Tensor):
         for array, values in made:
             if values is None:  # from one place of the device to another
                 self.backend.launch(REGISTRY["linear"], whole(here), whole(array))
+            elif self.backend.writes_later and np.may_share_memory(values, self.host):  # the caller's, who may write to it
+                self.backend.write(array, values.copy())
             else:
                 self.backend.write(array, values)
 
