@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-DTYPES = {"u1": "uint8", "i4": "int32", "i8": "int64", "u4": "uint32", "f8": "float64"}
+DTYPES = {name: np.dtype(name) for name in ("u1", "i4", "i8", "u4", "f8")}
 FLOATS = ("float32", "float64")
-_EXACT = {name: np.dtype(dtype) for name, dtype in DTYPES.items()}
 _FLOATING = frozenset(map(np.dtype, FLOATS))
 KINDS = ("full", "row", "col", "cols", "scalar", "const", "whole")
 REGISTRY: dict[str, "Kernel"] = {}
@@ -125,8 +124,8 @@ class Kernel:
             if o.kind == "const":
                 continue
             if o.dtype != "T":
-                expected = _EXACT[o.dtype]
-            elif (expected := _EXACT["f8"] if o.kind == "scalar" else floating) not in _FLOATING:
+                expected = DTYPES[o.dtype]
+            elif (expected := DTYPES["f8"] if o.kind == "scalar" else floating) not in _FLOATING:
                 raise TypeError(f"Kernel {self.name!r}: expected {o.name!r} of dtype {' or '.join(FLOATS)}. Received: {a.dtype}")
             if a.dtype != expected:
                 raise TypeError(f"Kernel {self.name!r}: expected {o.name!r} of dtype {expected}. Received: {a.dtype}")
@@ -156,7 +155,7 @@ class Kernel:
         for o, a in zip(self.operands, arguments, strict=True):
             if o.dtype == "T" and o.kind not in ("const", "scalar"):
                 return a.dtype
-        return _EXACT["f8"]
+        return DTYPES["f8"]
 
 
 def parse(signature: str) -> tuple[Operand, ...]:

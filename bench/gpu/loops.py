@@ -31,8 +31,8 @@ def body(results: dict) -> None:
     for batch in BATCHES:
         rows = STEPS * batch
         x, y = rng.random((rows, 784), np.float32), rng.integers(0, 10, rows)
-        makers = {"gpunn.function": ("gpunn",), "gpunn, as written": ("tape",)}
-        epochs = {name: lambda how=how, x=x, y=y, b=batch: loops.of_gpunn("dense", x, y, b, *how) for name, how in makers.items()}
+        hows = {"gpunn.function": "gpunn", "gpunn, as written": "tape"}
+        epochs = {name: lambda how=how, x=x, y=y, b=batch: loops.of_gpunn("dense", x, y, b, how) for name, how in hows.items()}
         if not common.DRY:
             epochs["jax, jit"] = lambda x=x, y=y, b=batch: loops.of_jax("dense", x, y, b)
             epochs["torch, eager"] = lambda x=x, y=y, b=batch: loops.of_torch("dense", x, y, b, "cuda")

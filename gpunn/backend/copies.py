@@ -8,14 +8,16 @@ from gpunn.backend.schedule import Node
 from gpunn.kernels.record import REGISTRY
 
 
-def made_in_place(nodes: Sequence[Node], address: Callable[[Any], int]) -> list[Node]:
-    """The launches without those copies whose source is memory of this program alone (it is written before it is read, and nobody touches
-    it after the copy) and whose target nobody touches from then on until the copy: what makes the source makes the target instead."""
+def made_in_place(nodes: Sequence[Node], address: Callable[[Any], int], lasting: Sequence[Any] = ()) -> list[Node]:
+    """The launches without those copies whose source is memory of this program alone (no part of the arrays `lasting`, which others read
+    between two runs; written before it is read, and not touched after the copy) and whose target nobody touches from then on until the
+    copy: what makes the source makes the target instead."""
     left = list(nodes)
+    outlive = tuple(Touch(address(a), address(a) + a.nbytes, True) for a in lasting)
     touched = [touches(node, address) for node in left]
     i = 0
     while i < len(left):
-        if left[i].kernel is REGISTRY["linear"] and (first := _made_by(left, touched, i, address)) is not None:
+        if left[i].kernel is REGISTRY["linear"] and (first := _made_by(left, touched, i, address, outlive)) is not None:
             source, target = left[i].arguments
             for k in range(first, i):
                 pairs = zip(left[k].kernel.operands, left[k].arguments, strict=True)
@@ -27,12 +29,14 @@ def made_in_place(nodes: Sequence[Node], address: Callable[[Any], int]) -> list[
     return left
 
 
-def _made_by(nodes: Sequence[Node], touched: Sequence[tuple[Touch, ...]], copy: int, address: Callable[[Any], int]) -> int | None:
+def _made_by(
+    nodes: Sequence[Node], touched: Sequence[tuple[Touch, ...]], copy: int, address: Callable[[Any], int], outlive: tuple[Touch, ...]
+) -> int | None:
     """The first launch that touches a copy's source, if the source can be where the target is."""
     (source, target), (read, written) = nodes[copy].arguments, touched[copy]
     mine, wanted = (Touch(read.start, read.end, True),), (Touch(written.start, written.end, True),)
     users = [k for k, t in enumerate(touched) if k != copy and conflict(mine, t)]
-    if not users or users[-1] > copy or conflict(mine, wanted) or source.dtype != target.dtype:
+    if not users or users[-1] > copy or conflict(mine, wanted) or conflict(mine, outlive) or source.dtype != target.dtype:
         return None
     first = users[0]
     if any(t.start < read.end and read.start < t.end for t in _read(nodes[first], address)):

@@ -11,7 +11,7 @@ from gpunn.backend.traced import refuse, trace
 from gpunn.kernels import REGISTRY
 from gpunn.layers.graph import KerasTensor
 from gpunn.layers.parameter import whole
-from gpunn.layers.tensor import Tensor, _numbers
+from gpunn.layers.tensor import Tensor, numbers
 
 Recipe = Callable[[Any], np.ndarray]
 
@@ -24,14 +24,13 @@ class Fed(Tensor):
 
     def __init__(self, given: Any, backend: Any):
         KerasTensor.__init__(self, tuple(given.shape), np.dtype(given.dtype).name, "tensor")
-        self.given, self.backend, self.number = given, backend, next(_numbers)
+        self.given, self.backend, self.number = given, backend, next(numbers)
         self.made_by, self.mask = None, None
         self._host: np.ndarray | None = None
         self._made: dict[Hashable, tuple[Any, Recipe]] = {}
 
-    @property
-    def host(self) -> np.ndarray:
-        """The value on the host."""
+    def fetch(self) -> np.ndarray:
+        """The value on the host, which comes there once."""
         if self._host is None:
             self._host = np.asarray(self.given.get() if hasattr(self.given, "get") else self.given)
         return self._host
@@ -51,7 +50,7 @@ class Fed(Tensor):
     def of(self, key: Hashable, recipe: Recipe) -> Any:
         """An array on the device of what the recipe makes of the value on the host, always of one shape and type: one for each key."""
         if key not in self._made:
-            made = recipe(self.host)
+            made = recipe(self.fetch())
             self._made[key] = self.backend.asarray(np.array(made)).reshape(made.shape), recipe
         return self._made[key][0]
 
@@ -64,14 +63,14 @@ class Fed(Tensor):
         try:
             for key, (array, recipe) in self._made.items():
                 straight = here is not None and key == self.computed_in and here.dtype == array.dtype
-                made.append((array, None if straight else recipe(self.host)))
+                made.append((array, None if straight else recipe(self.fetch())))
         except Exception:
             self.given, self._host = before
             raise
         for array, values in made:
             if values is None:  # from one place of the device to another
                 self.backend.launch(REGISTRY["linear"], whole(here), whole(array))
-            elif self.backend.writes_later and np.may_share_memory(values, self.host):  # the caller's, who may write to it
+            elif self.backend.writes_later and np.may_share_memory(values, self.fetch()):  # the caller's, who may write to it
                 self.backend.write(array, values.copy())
             else:
                 self.backend.write(array, values)
@@ -86,7 +85,7 @@ class Fed(Tensor):
 
     def numpy(self) -> Any:
         refuse("reads the value of an argument")
-        return self.host[()]
+        return self.fetch()[()]
 
 
 def drawn(make: Callable[[], np.ndarray]) -> Any:

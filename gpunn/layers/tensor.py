@@ -12,7 +12,7 @@ from gpunn.layers.parameter import Parameter, name_of
 from gpunn.operators import Operators
 
 Pullback = Callable[[list[Any], Sequence[bool]], list[Any]]
-_numbers = itertools.count()
+numbers = itertools.count()  # of records and tensors
 _tapes: ContextVar[tuple[Any, ...]] = ContextVar("the tapes that record in this thread", default=())
 
 
@@ -23,7 +23,7 @@ class Record:
     __slots__ = ("inputs", "number", "outputs", "parameters", "pullback", "tapes", "versions")
 
     def __init__(self, inputs: Sequence["Tensor"], outputs: Sequence["Tensor"], pullback: Pullback, parameters: Sequence[Parameter]):
-        self.number, self.inputs, self.outputs = next(_numbers), tuple(inputs), tuple(t.number for t in outputs)
+        self.number, self.inputs, self.outputs = next(numbers), tuple(inputs), tuple(t.number for t in outputs)
         self.pullback, self.parameters = pullback, tuple(parameters)
         self.versions = tuple(p.version for p in self.parameters)
         self.tapes = frozenset(tape.mark for tape in _tapes.get())
@@ -43,7 +43,7 @@ class Tensor(KerasTensor):
 
     def __init__(self, array: Any, backend: Any, dtype: str | None = None):
         super().__init__(tuple(array.shape), dtype or name_of(array.dtype), "tensor")
-        self.array, self.backend, self.number = array, backend, next(_numbers)
+        self.array, self.backend, self.number = array, backend, next(numbers)
         self.made_by: Record | None = None
         self.mask: Any = None
 

@@ -122,7 +122,7 @@ class Function:
         block, placed = Block(), _fed(leaves, ops)
         fed = [v for v in placed if isinstance(v, Fed)]
         for v in fed:
-            v.host  # noqa: B018  # before nothing can be read
+            v.fetch()  # before nothing can be read
         with tracing(lambda value: value if isinstance(value, Fed) else _copied(value)) as trace:
             try:
                 with ops.record() as program:
@@ -133,8 +133,9 @@ class Function:
                 lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if code is not None and f.filename == code.co_filename]
                 what = str(error) if isinstance(error, NotRecorded) else f"{type(error).__name__}: {error}"
                 return f"line {lines[-1]} {what}" if lines else what
-        program.nodes[:] = made_in_place(program.nodes, ops.address)
-        return Recording(program, trace, fed, out, list(block.read.values()))
+        found = Recording(program, trace, fed, out, list(block.read.values()))
+        program.nodes[:] = made_in_place(program.nodes, ops.address, found.lasting)
+        return found
 
     def explain(self, print_fn: Any = None) -> str:
         """For each kind of arguments that it was called with: what runs, or why it is not recorded. Printed and returned."""
@@ -161,6 +162,12 @@ class Recording:
 
     def _state(self) -> list[Any]:
         return [*(p.value for p in self.read), *(v for taken in self._trace.taken for v in taken())]
+
+    @property
+    def lasting(self) -> list[Any]:
+        """The arrays of weights, layers and optimizers."""
+        kind = type(self.read[0].value) if self.read else np.ndarray
+        return [a for a in self._taken if isinstance(a, kind)]
 
     def holds(self) -> bool:
         """Whether weights lie where they were, and layers and optimizers have the attributes that they had."""

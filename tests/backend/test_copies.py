@@ -42,6 +42,13 @@ STORIES = {  # launches, whether the copy stays, and what is looked at
 }  # fmt: skip
 
 
+def test_what_others_read_between_two_runs_is_still_written():
+    story = Story()
+    program = story.nodes([(RELU, "a", "x"), (COPY, "x", "b")])
+    assert len(made_in_place(program.nodes, story.ops.address, [story.arrays["x"][1:2]])) == 2
+    assert len(made_in_place(program.nodes, story.ops.address, [story.arrays["y"]])) == 1
+
+
 @pytest.mark.parametrize("name", STORIES)
 def test_the_same_comes_out(name):
     launches, stays, seen = STORIES[name]

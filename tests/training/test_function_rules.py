@@ -15,27 +15,16 @@ from gpunn.utils.dataset import Dataset
 
 
 @needs_gxx
-def test_a_model_that_moves():
-    seen = []
-    for recorded in (False, True):
-        with gpunn.device("cpu"):
-            loop = Loop(network(), optimizers.Adam(0.01), recorded=recorded)
-        first = loop.run()
-        loop.model.to("sim")
-        loop.model.to("cpu")
-        seen.append(first + loop.run())
-    agree(*seen)
-
-
-@needs_gxx
-def test_a_model_that_stays_elsewhere():
+@pytest.mark.parametrize("journey", [("sim",), ("sim", "cpu")])
+def test_a_model_that_moves(journey):
     """Nothing runs, while it is recorded, on a device that does not record."""
     seen = []
     for recorded in (False, True):
         with gpunn.device("cpu"):
             loop = Loop(network(), optimizers.Adam(0.01), recorded=recorded)
             first = loop.run()
-            loop.model.to("sim")
+            for place in journey:
+                loop.model.to(place)
             seen.append(first + loop.run() + loop.run())
     agree(*seen)
 
