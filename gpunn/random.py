@@ -42,28 +42,29 @@ class Scope:
     was in force before goes on afterwards. Raises ValueError for what is no seed."""
 
     def __init__(self, seed: int):
-        before = _taken()
+        before = state()
         try:
             set_random_seed(seed)
-            self.seed, self._inside = int(seed), _taken()
+            self.seed, self._inside = int(seed), state()
         finally:
-            _put_back(before)
+            set_state(before)
 
     def __enter__(self) -> "Scope":
-        self._outside = _taken()
-        _put_back(self._inside)
+        self._outside = state()
+        set_state(self._inside)
         return self
 
     def __exit__(self, *exception: Any) -> None:
-        self._inside = _taken()
-        _put_back(self._outside)
+        self._inside = state()
+        set_state(self._outside)
 
 
-def _taken() -> tuple[Any, ...]:
+def state() -> tuple[Any, ...]:
+    """All that the host's numbers follow from, NumPy's legacy ones among them; `set_state` goes on from there."""
     return _seed, _streams, np.random.get_state()
 
 
-def _put_back(state: tuple[Any, ...]) -> None:
+def set_state(state: tuple[Any, ...]) -> None:
     global _seed, _streams
     _seed, _streams = state[:2]
     np.random.set_state(state[2])

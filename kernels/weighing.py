@@ -1,4 +1,4 @@
-"""Weights of a batch's values: labels that do not count, means of weights; and elements put in another order."""
+"""Weights of a batch's values: labels that do not count, or are numbers; means of weights; and elements put in another order."""
 
 import numpy as np
 
@@ -18,6 +18,15 @@ def _keep_native(label, keep, safe, lo, hi, scratch):
     for i in range(lo, hi):
         keep[i] = 1 if label[i] >= 0 else 0
         safe[i] = max(label[i], 0)
+
+
+def _number_reference(label, out):
+    out[...] = label.reshape(out.shape)
+
+
+def _number_native(label, out, lo, hi, scratch):
+    for i in range(lo, hi):
+        out[i] = label[i]
 
 
 def _weigh_reference(weight, keep, share, by_weight, out):
@@ -57,6 +66,15 @@ KEEP = register(
     Kernel(
         name="keep", operands=parse("label:col:i4 -> keep:col, safe:col:i4"), extent=first_rows, reference=_keep_reference,
         native=_keep_native, cuda=cuda_kernel("weighing.cu", "keep"), geometry="elements", family=FAMILY,
+    )
+)
+
+
+# labels as numbers to compute with
+NUMBER = register(
+    Kernel(
+        name="number", operands=parse("label:col:i4 -> out:col"), extent=first_rows, reference=_number_reference, native=_number_native,
+        cuda=cuda_kernel("weighing.cu", "number"), geometry="elements", family=FAMILY,
     )
 )
 

@@ -1,7 +1,7 @@
 """Metric: what every metric is. Sums on the device that a step adds to, and a number worked out of them when somebody asks."""
 
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import numpy as np
@@ -9,11 +9,13 @@ import numpy as np
 from gpunn import losses
 from gpunn.backend import get_backend
 from gpunn.backend.foreign import on_host
-from gpunn.backend.traced import each_time, refuse
+from gpunn.backend.traced import each_time, trace
 from gpunn.kernels import data as feeding
 from gpunn.layers.base import fresh_name
 from gpunn.lookup import snake
 from gpunn.losses import targets
+from gpunn.metrics.launched import add_rows
+from gpunn.metrics.variable import Variable
 from gpunn.results import dressed
 
 
@@ -37,7 +39,8 @@ class Metric:
     def __init__(self, dtype: Any = None, name: str | None = None):
         self.name = name or self.default_name or fresh_name(snake(type(self).__name__))
         self.dtype = dtype
-        self.sums: np.ndarray | None = None
+        self._sums: np.ndarray | None = None
+        self._place: tuple[Any, Any] | None = None  # the device on which a recording adds to the sums, and where
         self._variables: list[Variable] = []
 
     def __init_subclass__(cls, **named: Any) -> None:
@@ -45,7 +48,7 @@ class Metric:
         if "result" in vars(cls):
             cls.result = _dressed(cls.result)  # type: ignore[method-assign]
         for name in ("update_state", "reset_state"):
-            if name in vars(cls):
+            if name in vars(cls) and not hasattr(vars(cls)[name], "host_method"):
                 setattr(cls, name, each_time(vars(cls)[name]))
 
     # ------------------------------------------------------------------ what a subclass gives
@@ -81,8 +84,37 @@ class Metric:
         """Whether a step with this metric only launches kernels."""
         return not self.on_host
 
+    # ------------------------------------------------------------------ where the sums are
+    @property
+    def sums(self) -> np.ndarray | None:
+        """The sums so far; None before the first batch."""
+        return self._sums if self._place is None else self._place[0].to_numpy(self._place[1])
+
+    @sums.setter
+    def sums(self, values: np.ndarray | None) -> None:
+        if self._place is not None:
+            (ops, array), values = self._place, self.fresh() if values is None else values
+            if array.size == values.size:
+                ops.write(array, values)
+                return
+        self._place, self._sums = None, values
+
+    def place(self, ops: Any) -> Any:
+        """The sums on the device, from now on; None where they are on another one already."""
+        if self._place is None or self._place[1].size != self.size:
+            self._place = ops, ops.asarray(np.array(self.state()))
+        return self.placed if self._place[0] is ops else None
+
+    @property
+    def placed(self) -> Any:
+        """The array on a device, or None."""
+        return None if self._place is None else self._place[1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_sums": self.sums, "_place": None}
+
     # ------------------------------------------------------------------ by itself
-    @each_time
+    @partial(each_time, launched=add_rows)
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add rows. y_pred: (rows, ..., columns), or a vector; sample_weight: one for each row or position."""
         ops = get_backend()
@@ -106,9 +138,10 @@ class Metric:
 
     def state(self) -> np.ndarray:
         """The sums so far; those of nothing before the first batch, or where the output has another width than before."""
-        if self.sums is None or self.sums.size != self.size:
-            self.sums = self.fresh()
-        return self.sums
+        sums = self.sums
+        if sums is None or sums.size != self.size:
+            self.sums = sums = self.fresh()
+        return sums
 
     @each_time
     def reset_state(self) -> None:
@@ -126,7 +159,7 @@ class Metric:
 
     def add_variable(
         self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None, **unused: Any
-    ) -> "Variable":
+    ) -> Variable:
         """A NumPy array that `reset_state` sets back: for users' own metrics. As in Keras 2 the name may come first."""
         if isinstance(shape, str):
             shape, name = () if name is None or isinstance(name, str) else name, shape
@@ -136,7 +169,7 @@ class Metric:
     add_weight = add_variable
 
     @property
-    def variables(self) -> list["Variable"]:
+    def variables(self) -> list[Variable]:
         return self._variables
 
     def get_config(self) -> dict[str, Any]:
@@ -155,57 +188,9 @@ def _dressed(result: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(result)
     def given(self: Metric) -> Any:
-        refuse("reads a metric")
-        return dressed(result(self))
+        return dressed(result(self)) if (recorded := trace()) is None else recorded.later(self, lambda: dressed(result(self)))
 
     return given
-
-
-class Variable:
-    """A number or an array that a user's metric keeps: ``assign``, ``assign_add``, ``numpy``, arithmetic."""
-
-    def __init__(self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None):
-        from gpunn import initializers
-
-        self.name = name
-        self._start = np.asarray(initializers.get(initializer)(tuple(np.atleast_1d(shape)) if shape != () else (1,), "float64"))
-        self._start = self._start.reshape(()) if shape == () else self._start
-        self.value = self._start.copy()
-
-    def reset(self) -> None:
-        self.value = self._start.copy()
-
-    def assign(self, value: Any) -> None:
-        self.value = np.broadcast_to(np.asarray(value, np.float64), self._start.shape).copy()
-
-    def assign_add(self, value: Any) -> None:
-        self.assign(self.value + np.asarray(value))
-
-    def assign_sub(self, value: Any) -> None:
-        self.assign(self.value - np.asarray(value))
-
-    def numpy(self) -> np.ndarray:
-        return self.value
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        return self.value.astype(dtype or self.value.dtype)
-
-    def __float__(self) -> float:
-        return float(self.value)
-
-    def __add__(self, other: Any) -> Any:
-        return self.value + np.asarray(other)
-
-    def __sub__(self, other: Any) -> Any:
-        return self.value - np.asarray(other)
-
-    def __mul__(self, other: Any) -> Any:
-        return self.value * np.asarray(other)
-
-    def __truediv__(self, other: Any) -> Any:
-        return self.value / np.asarray(other)
-
-    __radd__, __rmul__ = __add__, __mul__
 
 
 class BuiltIn(Metric):

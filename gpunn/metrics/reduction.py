@@ -1,44 +1,59 @@
 """Means and sums of values, and metrics that a user gives as functions."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from gpunn.backend.traced import each_time
 from gpunn.kernels import data as feeding
 from gpunn.losses.function import own_targets
 from gpunn.losses.traced import traced
 from gpunn.metrics.base import BuiltIn, MeanOfRows, ones
+from gpunn.metrics.launched import add_values
 
 
 class Mean(BuiltIn):
-    """The weighted mean of values: ``update_state(values, sample_weight)``. For loops of one's own; compile takes metrics of targets."""
+    """The weighted mean of values: ``update_state(values, sample_weight)``. For loops of one's own; compile takes metrics of targets.
+
+    Attributes: ``total``, the weighted sum; ``count``, the sum of weights.
+    """
 
     default_name = "mean"
     takes_values = True
+    adds_up = False  # whether the values of a sample are added up
 
-    def __init__(self, name: str | None = None, dtype: Any = None):
-        super().__init__(name, dtype)
-        self.total = self.count = 0.0
+    @property
+    def size(self) -> int:
+        return 3
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        totals, weights = _by_sample(values, sample_weight, np.mean)
-        self.total, self.count = self.total + float(np.sum(totals)), self.count + float(np.sum(weights))
+    def fresh(self) -> np.ndarray:
+        return np.array([0.0, 0.0, -1.0])  # as those of a mean of rows
+
+    @property
+    def total(self) -> float:
+        return float(self.state()[0])
+
+    @property
+    def count(self) -> float:
+        return float(self.state()[1])
+
+    @partial(each_time, launched=add_values)
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        totals, weights = _by_sample(values, sample_weight, np.sum if self.adds_up else np.mean)
+        self.sums = self.state() + np.array([np.sum(totals), np.sum(weights), 0.0])
 
     def result(self) -> float:
-        return self.total / self.count if self.count else 0.0
-
-    def reset_state(self) -> None:
-        self.total = self.count = 0.0
+        total, count, _ = self.state()
+        return float(total / count) if count else 0.0
 
 
 class Sum(Mean):
     """The weighted sum of values: ``update_state(values, sample_weight)``."""
 
     default_name = "sum"
-
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]
-        self.total += float(np.sum(_by_sample(values, sample_weight, np.sum)[0]))
+    adds_up = True
 
     def result(self) -> float:
         return self.total

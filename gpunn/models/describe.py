@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -106,6 +107,8 @@ def explain(model: Any, batch_size: int) -> str:
         with contextlib.suppress(ValueError):
             _sample(model, batch_size)  # traces functions for targets of the likeliest shape
     out = [f"Model {model.name!r} on {model.backend.name}, a train step of {batch_size} rows", "", "Stages:"]
+    if model.steps_itself:
+        return "\n".join([*out[:-1], *_own_step(model, batch_size)])
     for stage in setup.stages:
         out.append(f"  {stage.layer.name} ({type(stage.layer).__name__})")
         out += [f"    {note}" for note in stage.notes]
@@ -143,18 +146,40 @@ def _update(model: Any, optimizer: Any) -> str:
     return text + (f", and {len(scalars)} on a few numbers ({', '.join(scalars)})" if scalars else "")
 
 
+def _own_step(model: Any, batch_size: int) -> list[str]:
+    """The same of a user's own step: with targets that it takes, if any does it."""
+    from gpunn.training.feeds.choice import make
+    from gpunn.training.own_runs import OwnRuns
+
+    for rows in _samples(model, batch_size):
+        recorded, lines = OwnRuns(model, model.train_step, make(model.backend, rows, batch_size), True).explain(batch_size)
+        if recorded:
+            break
+    return lines
+
+
 def _sample(model: Any, rows: int) -> Any:
     """Rows of zeros that fit the model, to record a step with."""
+    return next(_samples(model, rows))
+
+
+def _samples(model: Any, rows: int) -> Iterator[Any]:
+    """The same, with targets of each kind that fits. Raises ValueError where none does."""
     x = [np.zeros((rows, *(OPEN if n is None else n for n in t.shape[1:])), model.dtype) for t in model.inputs]
     outputs = model.output_shapes([a.shape[1:] for a in x] if len(x) > 1 else x[0].shape[1:])
-    choices = []
+    choices, any_fits = [], False
     for head in model._setup.heads:
         shape = (rows, *outputs[head.index][1:])
         kinds = [np.zeros(shape[:-1], np.int32), np.zeros(shape, model.dtype)]
         choices.append(kinds if head.loss.sparse else kinds[::-1])  # some take labels though they do not say so
     for y in itertools.product(*choices):
+        given = None if model._without_targets else list(y) if len(y) > 1 else y[0]
         try:
-            return model._check(x if len(x) > 1 else x[0], list(y) if len(y) > 1 else y[0], None, None, "explain")
+            found = model._check(x if len(x) > 1 else x[0], given, None, None, "explain")
         except ValueError as error:
             refused = error
-    raise refused
+            continue
+        any_fits = True
+        yield found
+    if not any_fits:
+        raise refused

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from gpunn.backend.traced import refuse
 from gpunn.layers.base import Layer
 from gpunn.layers.containing import layers_in
 from gpunn.layers.graph import KerasTensor, Node, flat, packed
@@ -285,8 +286,10 @@ class Graph:
         return packed(self._output, outputs) if isinstance(outputs, list) else outputs
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
-        """The graph on arrays of the device, for a layer that wraps a model."""
+        """The graph on arrays of the device, for a layer that wraps a model and for a step of a user's own."""
         several = isinstance(x, (list, tuple))
+        if any(isinstance(v, KerasTensor) for v in (x if several else [x])):
+            refuse("works with pullbacks")
         self.lend()
         run = self.plan_of(training).run(x if several else [x], training)
 

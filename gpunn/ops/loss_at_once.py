@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.backend.traced import trace
-from gpunn.layers.fed import Fed
 from gpunn.layers.parameter import Parameter
+from gpunn.layers.prepared import fit_as_they_are, prepared
 from gpunn.layers.tensor import Record, Tensor, of_parameter
 from gpunn.losses.base import LEFT, Loss
 from gpunn.ops import along_axes, arithmetic, shaping
@@ -17,8 +16,8 @@ from gpunn.ops.expression import scaled
 from gpunn.ops.reductions import SUM
 
 
-def lost(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any = None, prepared: bool = False) -> Tensor:
-    """The loss of these predictions: a number, or with no reduction the values. `prepared`: the targets are what `prepare` gave.
+def lost(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any = None, ready: bool = False) -> Tensor:
+    """The loss of these predictions: a number, or with no reduction the values. `ready`: the targets are what `prepare` gave.
 
     Raises ValueError for targets or weights that do not fit, and, on the way back, for a gradient in built-in losses' `y_true`.
     """
@@ -28,25 +27,25 @@ def lost(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any = None, prepar
         if isinstance(values, Tensor):
             return _reduced(loss, values, sample_weight)
     if p.ndim == 1:  # one row
-        out = lost(loss, shaping.expand_dims(y_true, 0), shaping.expand_dims(p, 0), sample_weight, prepared)
+        out = lost(loss, shaping.expand_dims(y_true, 0), shaping.expand_dims(p, 0), sample_weight, ready)
         return out if out.shape == () else shaping.reshape(out, ())
     ops, truth = p.backend, [y_true] if isinstance(y_true, Tensor) else []
     shape, dtype = p.shape, p.computed_in
 
     def prepare(y: Any) -> Any:
-        return y if prepared else loss.prepare(y, (None, *shape[1:]), dtype)
+        return y if ready else loss.prepare(y, (None, *shape[1:]), dtype)
 
     with ops.here():
-        if trace() and not prepared and isinstance(y_true, Tensor) and not isinstance(y_true, Fed) and _unchanged(loss, y_true, p):
+        if not ready and fit_as_they_are(loss, y_true, p):
             target = y_true.array.reshape(p.array.shape)
         else:
-            target = _prepared(ops, y_true, prepare, (loss, shape, dtype))
+            target = prepared(ops, y_true, prepare, (loss, shape, dtype))
     if target.shape[0] != shape[0]:
         raise ValueError(f"Loss {loss.name}: as many targets as predictions are needed. Received: {target.shape[0]} and {shape[0]}.")
     if sample_weight is None:
         w = ops.asarray(np.ones(shape[0] * loss.positions(shape), dtype))
     else:
-        w = _prepared(ops, sample_weight, lambda w: np.ascontiguousarray(loss._weights(w, shape), dtype), ("weights", loss, shape, dtype))
+        w = prepared(ops, sample_weight, lambda w: np.ascontiguousarray(loss._weights(w, shape), dtype), ("weights", loss, shape, dtype))
     weights, scale = loss.weigh(ops, target, w), loss.scale(loss.count(shape))
     values, gradient = loss.record(ops, target, p.array, weights, scale)
     here = Here(ops, p.computed_in)
@@ -69,25 +68,6 @@ def lost(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any = None, prepar
 
     Record([*truth, p], [out], back, [])
     return out
-
-
-def _unchanged(loss: Loss, y: Tensor, p: Tensor) -> bool:
-    """Whether these targets, which were worked out on the device, are what `prepare` would make of them: it only checks."""
-    shape, dtype = p.array.shape, p.computed_in
-    if loss.own_call or y.backend is not p.backend or y.computed_in != dtype or y.array.size != p.array.size:
-        return False
-    probes = [np.full(shape, value, dtype) for value in (0, 0.5, 1)]
-    try:
-        return all(np.array_equal(loss.prepare(probe, (None, *shape[1:]), dtype), probe) for probe in probes)
-    except ValueError:
-        return False
-
-
-def _prepared(ops: Any, value: Any, recipe: Any, key: Any) -> Any:
-    """On the device what a recipe makes of a value on the host."""
-    if isinstance(value, Fed):
-        return value.on(ops).of(key, recipe)
-    return ops.asarray(recipe(value.numpy() if isinstance(value, (Tensor, Parameter)) else value))
 
 
 def _reduced(loss: Loss, values: Tensor, sample_weight: Any) -> Tensor:

@@ -149,8 +149,9 @@ def _update(optimizer: Any, ops: Any, storage: Any, known: dict[str, Any], pairs
     _count(updated)
     if (recorded := trace()) is not None:
         recorded.taken.append(lambda: [*vars(optimizer).values(), *optimizer.state.values(), optimizer._rate.form])
-        recorded.before.append(lambda: list(_ready(optimizer)))
-        recorded.after.append(lambda: _count(updated))
+        if optimizer._rate.by_table:
+            recorded.before.append(lambda: list(_ready(optimizer)))
+        recorded.ends.append(lambda: _count(updated))
 
 
 def _ready(optimizer: Any) -> Iterator[int]:

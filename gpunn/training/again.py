@@ -27,7 +27,7 @@ def again(model: Any, kind: Any, rows: Any, batch: int, *options: Any) -> Iterat
     passes, key = model._programs, (kind, batch, *options, *_form(rows))
     model.lend()
     state, (found, before, size) = _state(model), passes.pop(key, (None, [], None))
-    if found is None or len(state) != len(before) or not all(map(same, state, before)):
+    if found is None or not alike(state, before):
         with model.backend.here():
             found, size = kind(model, rows.copy(), batch, *options), None
     else:
@@ -57,7 +57,12 @@ def _state(model: Any) -> list[Any]:
     return [model.inference_plan(), *own, *(v for leaf in model.leaves for v in vars(leaf).values()), *(p.value for p in model.parameters)]
 
 
-def same(one: Any, other: Any) -> bool:
+def alike(state: list[Any], other: list[Any]) -> bool:
+    """Whether these are the same objects, and equal numbers and texts."""
+    return len(state) == len(other) and all(map(_same, state, other))
+
+
+def _same(one: Any, other: Any) -> bool:
     return one is other or (isinstance(one, (int, float, str)) and type(one) is type(other) and one == other)
 
 

@@ -18,7 +18,7 @@ from gpunn.training.targets import ManyTargets, Targets
 from gpunn.training.without_loss import Unsaid, no_targets, unsaid
 
 FIRST = 4096  # rows of targets in a file that are looked at before training
-IGNORED = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")  # a step is recorded whenever it can be
+IGNORED = ("steps_per_execution", "jit_compile", "auto_scale_loss")  # a step is recorded whenever it can be
 
 
 class Compiled(ABC):
@@ -34,6 +34,7 @@ class Compiled(ABC):
     _setup: Setup | None = None
     _flags: tuple[bool, ...] = ()
     _without_targets = False  # whether what was checked last had no targets
+    run_eagerly = False  # whether a `train_step` of a user's class runs as it is written in every step
     _like: list[str] | None = None  # names of inputs in the dict that a class of the user's is called with
 
     @property
@@ -83,7 +84,7 @@ class Compiled(ABC):
     # ------------------------------------------------------------------ compile
     def compile(
         self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Any = None, weighted_metrics: Any = None, loss_weights: Any = None,
-        **unknown: Any,
+        run_eagerly: bool = False, **unknown: Any,
     ) -> None:
         """Choose optimizer, loss and metrics (names, objects, functions or configurations; `metrics` may be a bare name).
 
@@ -91,7 +92,8 @@ class Compiled(ABC):
         `loss_weights`, what each is multiplied by in their sum; `metrics`, a list with an entry (a metric, a list of them, or None) for
         each output, or a dict. `metrics` leave sample and class weights alone, `weighted_metrics` use them. "crossentropy" is the one that
         output and targets call for. Raises ValueError for unknown names (listing the valid ones) and for an optimizer that another model
-        uses; the model keeps what it had. A class with a `train_step` of its own needs no loss; `fit` then takes x without y, too.
+        uses; the model keeps what it had. A class with a `train_step` of its own needs no loss; `fit` then takes x without y, too; with
+        `run_eagerly` each of its steps runs as it is written, to look into one.
         """
         if unknown := {name: value for name, value in unknown.items() if name not in IGNORED}:
             raise TypeError(f"compile got unknown arguments: {', '.join(sorted(unknown))}.")
@@ -107,7 +109,7 @@ class Compiled(ABC):
             for one in flat(loss):
                 losses.get(one)
         setup.optimizer.claim(self)
-        self._setup = setup
+        self._setup, self.run_eagerly = setup, bool(run_eagerly)
         self._programs: dict[Any, Any] = {}
         if self.built:
             self._arrange()

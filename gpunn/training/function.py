@@ -1,9 +1,8 @@
 """gpunn.function: what a function does with tensors is recorded once and replayed, as a step of `fit` is."""
 
-import functools
 import threading
-import traceback
 from collections.abc import Callable, Hashable, Iterable
+from functools import partial, update_wrapper
 from types import MethodType
 from typing import Any
 
@@ -11,17 +10,14 @@ import numpy as np
 
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
-from gpunn.backend.copies import made_in_place
 from gpunn.backend.foreign import as_array
-from gpunn.backend.traced import NotRecorded, Trace, as_written, tracing
+from gpunn.backend.traced import as_written
 from gpunn.layers.fed import Fed
 from gpunn.layers.graph import KerasTensor, flat, packed
 from gpunn.layers.parameter import Parameter
 from gpunn.layers.tensor import Block, Tensor, set_tapes, tapes
-from gpunn.ops.moves import copy
-from gpunn.training.again import same
+from gpunn.training.recording import Recording, record, renewed
 
-RESTLESS = 8  # recordings one after another that ran once, after which no more are made
 MOST = 16  # recordings kept at a time: numbers as arguments, or batches, of ever new values must not fill the memory
 
 
@@ -61,7 +57,7 @@ class Function:
     """See `function`. ``python_function`` is what it was made of."""
 
     def __init__(self, func: Callable[..., Any]):
-        functools.update_wrapper(self, func)
+        update_wrapper(self, func)
         self.python_function = func
         self._lock = threading.RLock()
         self._known: dict[Hashable, Recording | Backend | str] = {}  # where it ran once, or why it cannot be recorded
@@ -83,11 +79,13 @@ class Function:
             if known.holds():
                 known.fill([v for v in leaves if _is_array(v)])
             else:
-                known = self._renewed(known, given, leaves)
+                place = _place_of(known.read)
+                known = place if isinstance(place, str) else renewed(known, partial(self._recorded, given, leaves, place))
         elif isinstance(known, Backend):
             known = self._recorded(given, leaves, known)
         if isinstance(known, Recording):
-            result = known.run()
+            known.run()
+            result = known.result()
         else:
             block = Block()
             result = _finished(self._call(given, _fed(leaves, get_backend()), block))
@@ -97,16 +95,6 @@ class Function:
         if len(self._known) > MOST:
             self._known.pop(next(iter(self._known)))
         return result
-
-    def _renewed(self, old: "Recording", given: Any, leaves: list[Any]) -> "Recording | str":
-        """Another recording, for layers, optimizers and weights as they are now."""
-        place = _place_of(old.read)
-        if old.restless == RESTLESS or isinstance(place, str):
-            return place if isinstance(place, str) else "what it uses has other attributes in every call"
-        new = self._recorded(given, leaves, place)
-        if isinstance(new, Recording) and old.runs == 1:
-            new.restless = old.restless + 1
-        return new
 
     def _call(self, given: Any, leaves: list[Any], block: Block) -> Any:
         """The function's own call, with these in the place of its arguments."""
@@ -119,23 +107,12 @@ class Function:
 
     def _recorded(self, given: Any, leaves: list[Any], ops: Backend) -> "Recording | str":
         """A recording of this call, which has not run; or why there is none."""
-        block, placed = Block(), _fed(leaves, ops)
+        placed = _fed(leaves, ops)
         fed = [v for v in placed if isinstance(v, Fed)]
         for v in fed:
             v.fetch()  # before nothing can be read
-        with tracing(lambda value: value if isinstance(value, Fed) else _copied(value)) as trace:
-            try:
-                with ops.record() as program:
-                    out = self._call(given, placed, block)
-                    out = packed(out, map(_copied, flat(out)))
-            except Exception as error:  # where it is the function's own, the call that follows raises it
-                code = getattr(self.python_function, "__code__", None)
-                lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if code is not None and f.filename == code.co_filename]
-                what = str(error) if isinstance(error, NotRecorded) else f"{type(error).__name__}: {error}"
-                return f"line {lines[-1]} {what}" if lines else what
-        found = Recording(program, trace, fed, out, list(block.read.values()))
-        program.nodes[:] = made_in_place(program.nodes, ops.address, found.lasting)
-        return found
+        block = Block()
+        return record(lambda: self._call(given, placed, block), self.python_function, ops, block, fed)
 
     def explain(self, print_fn: Any = None) -> str:
         """For each kind of arguments that it was called with: what runs, or why it is not recorded. Printed and returned."""
@@ -150,44 +127,6 @@ class Function:
         return "\n".join(lines)
 
 
-class Recording:
-    """What a function did in one call, to be done again with other values in its arguments' arrays."""
-
-    restless = 0  # recordings before this one that ran once
-
-    def __init__(self, program: Any, trace: Trace, fed: list[Fed], out: Any, read: list[Parameter]):
-        self.program, self.read, self.runs = program, read, 0
-        self._trace, self._fed, self._out = trace, fed, out
-        self._taken = self._state()
-
-    def _state(self) -> list[Any]:
-        return [*(p.value for p in self.read), *(v for taken in self._trace.taken for v in taken())]
-
-    @property
-    def lasting(self) -> list[Any]:
-        """The arrays of weights, layers and optimizers."""
-        kind = type(self.read[0].value) if self.read else np.ndarray
-        return [a for a in self._taken if isinstance(a, kind)]
-
-    def holds(self) -> bool:
-        """Whether weights lie where they were, and layers and optimizers have the attributes that they had."""
-        now = self._state()
-        return len(now) == len(self._taken) and all(map(same, now, self._taken))
-
-    def fill(self, values: list[Any]) -> None:
-        for fed, value in zip(self._fed, values, strict=True):
-            fed.fill(value)
-
-    def run(self) -> Any:
-        self.runs += 1
-        for action in self._trace.before:
-            action()
-        self.program.run(1)
-        for action in self._trace.after:
-            action()
-        return packed(self._out, map(_copied, flat(self._out)))
-
-
 def _fed(leaves: list[Any], ops: Backend) -> list[Any]:
     return [Fed(v, ops) if _is_array(v) else v for v in leaves]
 
@@ -195,11 +134,6 @@ def _fed(leaves: list[Any], ops: Backend) -> list[Any]:
 def _finished(out: Any) -> Any:
     """The same with tensors that know nothing of how they were made."""
     return packed(out, [Tensor(v.array, v.backend, v.dtype) if isinstance(v, Tensor) else v for v in flat(out)])
-
-
-def _copied(value: Any) -> Any:
-    """A tensor's values in memory of their own; other values as they are."""
-    return Tensor(copy(value.backend, value.array), value.backend, value.dtype) if isinstance(value, Tensor) else value
 
 
 def _place_of(parameters: Iterable[Parameter]) -> Backend | str:

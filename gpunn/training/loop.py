@@ -13,10 +13,10 @@ import numpy as np
 from gpunn.backend.errors import DeviceMemoryError
 from gpunn.logs import LazyLogs, Logs
 from gpunn.results import plain
-from gpunn.training import own_step
 from gpunn.training.data import Rows
 from gpunn.training.door import check_batches
 from gpunn.training.feeds.choice import make
+from gpunn.training.own_runs import own_runs
 from gpunn.training.step import OWN, SUMS, Measure, Sums, record_step, run_step_eagerly
 
 CHUNK = 0.1  # seconds of steps between two looks at callbacks and signals
@@ -40,13 +40,12 @@ class _Pass:
         self.apart = any(head.loss.apart for head in self.heads)
         shapes = model.output_shapes(rows.row_shape)
         self._outputs = [shapes[head.index][1:] for head in self.heads]
-        own = OWN * len(self.heads) + 2
-        self._fresh = np.concatenate([*[[0.0, 0.0, -1.0]] * own, *(m.fresh() for _, _, m in self.measured)])
+        first = OWN * len(self.heads) + 2
+        self._fresh = np.concatenate([*[[0.0, 0.0, -1.0]] * first, *(m.fresh() for _, _, m in self.measured)])
         self.sums = self.ops.zeros(self._fresh.shape, "float64")
-        self.own, self._own_logs = own_step.own(model, self.training), Logs()
-        self._own_bad: int | None = None
+        self.own = own_runs(model, self.training, self.feed)
         self.reset()
-        self._ends = np.cumsum([SUMS] * own + [m.size for _, _, m in self.measured])[:-1]
+        self._ends = np.cumsum([SUMS] * first + [m.size for _, _, m in self.measured])[:-1]
         self._programs: dict[int, Any] = {}
         self._held: tuple[Any, ...] = (None, None, None)  # storage, feed's arrays and the rate's form when they were recorded
         self.bad_step: int | None = None
@@ -62,17 +61,15 @@ class _Pass:
         held = (self.model.storage, self.feed.position, self.model.optimizer.form)
         if all(a is b for a, b in zip(self._held, held, strict=True)):
             return False
+        if self.own is not None:
+            self.own.forget()
         self._programs.clear()  # moved by another pass or a callback; or other arrays of the feed, or another schedule
         self._held = held
         return True
 
     def _run(self, rows: int, steps: int) -> None:
         if self.own is not None:
-            for _ in range(steps):
-                number = int(self.ops.to_numpy(self.model.rng.step)[0])
-                self._own_logs = own_step.run(self.model, self.own, self.feed, rows, self.training)
-                if self._own_bad is None and own_step.is_bad(self._own_logs):
-                    self._own_bad = number
+            self.own.run(rows, steps)
             return
         if not (self.model.recordable and self.model._setup.recordable):
             for _ in range(steps):
@@ -137,8 +134,7 @@ class _Pass:
     def reset(self) -> None:
         self.ops.write(self.sums, self._fresh)
         if self.own is not None:
-            own_step.reset(self.model)
-            self._own_logs, self._own_bad = Logs(), None
+            self.own.reset()
         for _, _, metric in self.measured:
             if metric.on_host:
                 metric.reset_state()
@@ -146,8 +142,8 @@ class _Pass:
     def logs(self, sums: Any = None) -> Logs:
         """Means over rows since the last reset, as Keras's trackers reckon them: one read, or none where the `sums` are on the host."""
         if self.own is not None:
-            self.bad_step = self._own_bad
-            return Logs(self._own_logs)
+            self.bad_step = self.own.bad_step
+            return self.own.logs()
         losses, count, penalties, own = self._parts(self.ops.to_numpy(self.sums) if sums is None else sums)
         means = []
         for k, (head, (whole, short)) in enumerate(zip(self.heads, losses, strict=True)):
@@ -172,6 +168,8 @@ class _Pass:
     def refill(self, rows: Rows) -> None:
         """Other rows of the same shapes, from the start."""
         self.feed.refill(rows)
+        if self.own is not None:
+            self.own.refilled()
         self.reset()
 
 

@@ -1,20 +1,18 @@
-"""A user's own ``train_step`` and ``test_step``: the parts they are made of, and how an epoch runs them."""
+"""A user's own ``train_step`` and ``test_step``: the parts that they are made of."""
 
-import math
 from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
 
-from gpunn.backend.traced import writing
-from gpunn.kernels import data as feeding
+from gpunn.layers.fed import Fed
 from gpunn.layers.graph import flat
-from gpunn.layers.tensor import tapes
-from gpunn.logs import Logs
-from gpunn.metrics import Mean, Metric
+from gpunn.layers.tensor import Tensor
+from gpunn.metrics import Mean
 from gpunn.ops import add_n
 from gpunn.ops.loss_at_once import lost
 from gpunn.training.step import spread
+from gpunn.training.tape import GradientTape
 
 
 def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
@@ -32,8 +30,9 @@ class OwnSteps(ABC):
     backend: Any
     optimizer: Any
     parameters: Any
+    leaves: Any
     storage: Any
-    forward: Any
+    trainable_weights: Any
     _setup: Any
     _input: Any
     _tracker: Any = None
@@ -44,6 +43,10 @@ class OwnSteps(ABC):
     def losses(self) -> list[Any]:
         """What penalties of the weights add to the loss now."""
 
+    @abstractmethod
+    def __call__(self, x: Any, *others: Any, training: bool | None = None) -> Any:
+        """The outputs for these rows."""
+
     @property
     def steps_itself(self) -> bool:
         """Whether a class of the user's gives `train_step`."""
@@ -52,8 +55,8 @@ class OwnSteps(ABC):
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step on a batch, (x, y) or (x, y, sample_weight) of arrays on the model's device. -> numbers for the logs.
 
-        A class derived from Model may give its own, which `fit` and `train_on_batch` then call for every batch (nothing is recorded); the
-        logs of an epoch are those of its last batch, as in Keras. Gradients come of a `gpunn.GradientTape`::
+        A class derived from Model may give its own, which `fit` and `train_on_batch` then run for every batch; the logs of an epoch are
+        those of its last batch, as in Keras. Calls in it give tensors, and gradients come of a `gpunn.GradientTape`::
 
             def train_step(self, data):
                 x, y = data
@@ -65,7 +68,11 @@ class OwnSteps(ABC):
                     metric.update_state(*([loss] if metric.name == "loss" else [y, y_pred]))
                 return {metric.name: metric.result() for metric in self.metrics}
 
-        or are written by hand: by pullbacks, and by ``p.gradient``::
+        Such a step is recorded for its second batch of a size and replayed for later ones, as a `gpunn.function` is and by the same rules:
+        Python in it runs no more, until an attribute of the model, a layer or an optimizer is another one. What reads a value runs as it is
+        written for every batch; `explain` says why, and so does everything after ``compile(run_eagerly=True)``.
+
+        Gradients may be written by hand, too: by pullbacks, and by ``p.gradient``, batch by batch::
 
             def train_step(self, data):
                 x, y, weight = gpunn.utils.unpack_x_y_sample_weight(data)
@@ -75,33 +82,41 @@ class OwnSteps(ABC):
                 self.apply_gradients()
                 return {**self.compute_metrics(x, y, y_pred, weight), "loss": loss}
 
-        This one does the same, with the mean loss so far. Metrics kept as attributes begin anew in every epoch.
+        This one is as the first, with the mean loss so far. Metrics kept as attributes begin anew in every epoch.
         """
         x, y, weight = unpack_x_y_sample_weight(data)
-        y_pred, backward = self.forward(x, training=True)
-        _, gradient = self.compute_loss(x, y, y_pred, weight)
-        backward(gradient)
-        self.apply_gradients()
+        with GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(x, y, y_pred, weight)
+        self.optimizer.apply(tape.gradient(loss, self.trainable_weights), self.trainable_weights)
+        self._tracker.update_state(loss, flat(y_pred)[0].shape[0])
         return self.compute_metrics(x, y, y_pred, weight)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Loss and metrics of a batch, for `evaluate` and validation; see `train_step`."""
         x, y, weight = unpack_x_y_sample_weight(data)
-        y_pred, _ = self.forward(x, training=False)
-        self.compute_loss(x, y, y_pred, weight)
+        y_pred = self(x, training=False)
+        self._tracker.update_state(self.compute_loss(x, y, y_pred, weight), flat(y_pred)[0].shape[0])
         return self.compute_metrics(x, y, y_pred, weight)
 
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
         """-> (the loss that compile was given, penalties of the weights in it; its gradient with respect to `y_pred`, for the pullback).
 
-        Several outputs: lists, in their order, of targets and weights those with a loss. Masks of outputs do not count here. In a
-        `GradientTape`'s block, which works out gradients, only the loss, as a tensor.
+        Several outputs: lists, in their order, of targets and weights those with a loss. Masks of outputs do not count here. Of outputs
+        that the model itself was called for, which are tensors, only the loss, as a tensor: a `GradientTape` works out gradients.
+
+        Raises ValueError where outputs have penalties and `forward` gave them.
         """
         heads, ops = self._setup.heads, self.backend
         outputs = flat(y_pred)
         targets, weights = (list(v) if isinstance(v, (list, tuple)) else [v] * len(heads) for v in (y, sample_weight))
-        if tapes():
+        if any(isinstance(output, Tensor) for output in outputs):
             return self._taped_loss(targets, outputs, weights)
+        if odd := [layer.name for layer in self.leaves if layer.activity_regularizer is not None]:
+            raise ValueError(
+                f"Model {self.name!r}: by pullbacks a step gets no penalties of outputs. Expected a GradientTape, or no "
+                f"activity_regularizer. Received: {', '.join(odd)}."
+            )
         total, gradients = 0.0, [None] * len(outputs)
         for head, target, weight in zip(self._setup.heads, targets, weights, strict=True):
             z, loss = outputs[head.index], head.loss
@@ -118,8 +133,9 @@ class OwnSteps(ABC):
         """The same as a tensor. Targets that `train_step` was given are as the losses take them already."""
         parts = []
         for head, y, weight in zip(self._setup.heads, targets, weights, strict=True):
-            own = None if weight is None else self.backend.to_numpy(weight) if id(weight) in self._given_here else weight
-            part = lost(head.loss, y, outputs[head.index], own, prepared=id(y) in self._given_here)
+            here = id(weight) in self._given_here and not isinstance(weight, Fed)
+            own = self.backend.to_numpy(weight) if here else weight
+            part = lost(head.loss, y, outputs[head.index], own, ready=id(y) in self._given_here)
             parts.append(part if head.weight == 1.0 else part * head.weight)
         return add_n([*parts, *self.losses])
 
@@ -147,68 +163,6 @@ class OwnSteps(ABC):
         for name, (k, weighted, metric) in zip(setup.names[-len(setup.measured) :] if setup.measured else [], setup.measured, strict=True):
             weight = weights[k] if weighted else None
             given = [targets[k], outputs[setup.heads[k].index], weight]
-            metric.update_state(*(None if a is None else ops.to_numpy(a) for a in given))
+            metric.update_state(*(a if a is None or isinstance(a, Tensor) else ops.to_numpy(a) for a in given))
             out[name] = metric.result()
         return out
-
-
-def own(model: Any, training: bool) -> Any:
-    """The model's own step, or None where it is this module's. Raises ValueError for what such a step cannot do."""
-    name = "train_step" if training else "test_step"
-    if getattr(type(model), name) is getattr(OwnSteps, name):
-        return None
-    optimizer = model._setup.optimizer
-    if training and getattr(optimizer, "whole_data", False):
-        raise ValueError(f"Model {model.name!r}: its own train_step needs an optimizer that goes by batches. Received: {optimizer!r}.")
-    if training and optimizer.scale_loss(1.0) != 1.0:
-        raise ValueError(f"Model {model.name!r}: with an own train_step losses are not scaled. Received: loss_scale_factor, {optimizer!r}.")
-    if odd := [layer.name for layer in model.leaves if layer.activity_regularizer is not None]:
-        raise ValueError(
-            f"Model {model.name!r}: an own {name} gets no penalties of outputs. Expected no activity_regularizer. "
-            f"Received: {', '.join(odd)}."
-        )
-    return getattr(model, name)
-
-
-def reset(model: Any) -> None:
-    """Begin all that is tracked anew: the loss, the metrics of compile, and those that the model keeps as attributes or lists."""
-    model._tracker = model._tracker or Mean("loss")
-    listed = getattr(model, "metrics", None)
-    kept = [*vars(model).values(), *(listed if isinstance(listed, (list, tuple)) else ())]
-    for metric in {id(m): m for m in (*kept, *model._setup.metrics) if isinstance(m, Metric)}.values():
-        metric.reset_state()
-
-
-def run(model: Any, step: Any, feed: Any, rows: int, training: bool) -> Logs:
-    """One call of the step on the feed's next batch. -> what it returned. Raises ValueError for what are no numbers by name."""
-    ops, setup, dtype = model.backend, model._setup, np.dtype(model.dtype)
-    model.lend()
-    for p in model.parameters:
-        p.begin_step()
-    setup.penalties.begin(rows)
-    xs = feed.gather_inputs(ops, rows, dtype)
-    x: Any = dict(zip(model.input_names, xs, strict=True)) if isinstance(model._input, dict) else xs if len(xs) > 1 else xs[0]
-    ys = [feed.gather_target(ops, place, rows) for place in feed.loss_targets]
-    weights = [None if feed.row_weights[k] is None else feed.gather_weights(ops, rows, k) for k in range(len(setup.heads))]
-    data: Any = (x, ys if len(ys) > 1 else ys[0])
-    if model._without_targets:
-        data = x
-    elif any(w is not None for w in weights):
-        data = (*data, weights if len(weights) > 1 else weights[0])
-    model.calls_in_step, model._given_here = 0, frozenset(id(a) for a in (*ys, *weights) if a is not None)
-    try:
-        with writing():  # targets are as the losses take them already
-            found = step(data)
-    finally:
-        model.calls_in_step, model._given_here = None, frozenset()
-    ops.launch(feeding.ADVANCE, feed.position, model.rng.step, rows, int(training))
-    try:
-        return Logs({str(name): float(value) for name, value in found.items()})
-    except (AttributeError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"Model {model.name!r}: {step.__name__} must return a dict of numbers by name, {{'loss': ...}}. Received: {found!r}."
-        ) from error
-
-
-def is_bad(logs: Logs) -> bool:
-    return not math.isfinite(logs.get("loss", 0.0))

@@ -8,6 +8,10 @@ KERNEL(keep)(const int* __restrict__ label, T* __restrict__ kept, int* __restric
   }
 }
 
+KERNEL(number)(const int* __restrict__ label, T* __restrict__ out, long long n, long long columns) {
+  for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < n; i += (long long)gridDim.x * blockDim.x) out[i] = (T)label[i];
+}
+
 KERNEL(take)(const T* __restrict__ values, const int* __restrict__ order, T* __restrict__ out, long long n, long long columns) {
   for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < n; i += (long long)gridDim.x * blockDim.x) {
     out[i] = values[order[i]];

@@ -48,6 +48,7 @@ MAKERS = {
     "count": _count,
     "hits_by_column": _by_column("probability"),
     "squares_by_column": _by_column("small"),
+    "number": lambda m, r, c: [_masked_labels(m, r, c), m.blank(r)],
     "keep": lambda m, r, c: [_masked_labels(m, r, c), m.blank(r), blank_labels(r)],
     "weigh": lambda m, r, c: [m.positive(r), np.round(m.probability(r)), c % 2, c % 3, m.blank(r)],
     "hit_sparse": lambda m, r, c: [np.round(m.small(r, c)), m.labels(r, c), m.blank(r)],  # rounded: with ties

@@ -5,7 +5,7 @@ import numpy as np
 import gpunn
 from gpunn import GradientTape, losses, metrics, ops
 from gpunn import layers as L
-from gpunn.training.function import Recording
+from gpunn.training.recording import Recording
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((50, 6)).astype(np.float32)

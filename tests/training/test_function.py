@@ -11,7 +11,8 @@ import gpunn
 from gpunn import GradientTape, Variable, losses, ops, optimizers
 from gpunn import layers as L
 from gpunn.ops import drawing
-from gpunn.training.function import MOST, Recording
+from gpunn.training.function import MOST
+from gpunn.training.recording import Recording
 
 PLACES = ["cpu", pytest.param("sim", marks=needs_gxx)]
 

@@ -10,7 +10,8 @@ from own_loop import LABELS, Loop, X, agree, network
 import gpunn
 from gpunn import GradientTape, Variable, losses, metrics, ops, optimizers
 from gpunn import layers as L
-from gpunn.training.function import RESTLESS, run_functions_eagerly
+from gpunn.training.function import run_functions_eagerly
+from gpunn.training.recording import RESTLESS
 from gpunn.utils.dataset import Dataset
 
 
@@ -122,16 +123,38 @@ def test_what_runs_as_it_is_written(name, capsys):
 
 
 @pytest.mark.usefixtures("cpu")
-def test_a_metric_that_is_read():
+def test_results_of_metrics():
+    """What is returned is the result after the call; who looks at it before makes the function run as it is written."""
+    def story(use):
+        mean, error = metrics.Mean(), metrics.MeanSquaredError()
+
+        @gpunn.function
+        def f(x):
+            error.update_state(x, 2 * x)
+            mean.update_state(x)
+            return {"mean": use(mean.result()), "error": error.result()}
+
+        out = [f(np.full(2, n, np.float32)) for n in (1, 0, 5, 2)]
+        assert [v["mean"] for v in out] == [1, 0.5, 2, 2] and [v["error"] for v in out] == [1, 0.5, 26 / 3, 7.5]
+        return f.explain(lambda text: None)
+
+    assert "as it is written" not in story(lambda v: v)
+    for use in (float, lambda v: v + 0.0, lambda v: v if v > 0 else -v, lambda v: float(f"{v}"), lambda v: 1.0 * v):
+        assert "reads a metric" in story(use)
+
+
+@pytest.mark.usefixtures("cpu")
+def test_a_metric_that_changes_behind_its_result():
     mean = metrics.Mean()
 
     @gpunn.function
     def f(x):
+        before = mean.result()
         mean.update_state(x)
-        return mean.result()
+        return before
 
-    assert [f(np.full(2, n, np.float32)) for n in (1, 3, 5)] == [1, 2, 3]
-    assert "reads a metric" in f.explain(lambda text: None)
+    assert [f(np.full(2, n, np.float32)) for n in (1, 3, 5)] == [0, 1, 2]
+    assert "changes a metric behind its result" in f.explain(lambda text: None)
 
 
 @pytest.mark.usefixtures("cpu")

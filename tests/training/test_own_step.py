@@ -154,7 +154,7 @@ class Nothing(Plain):
         return None
 
 
-class Regularized(Handed):
+class Regularized(Written):
     def __init__(self, **named):
         super().__init__(**named)
         self.last = L.Dense(3, "softmax", activity_regularizer="l2", name="last")
@@ -163,7 +163,7 @@ class Regularized(Handed):
 @pytest.mark.parametrize(("kind", "optimizer", "message"), [
     (Nothing, "adam", r"'own': train_step must return a dict of numbers by name, \{'loss': \.\.\.\}\. Received: None"),
     (Handed, gpunn.optimizers.Adam(loss_scale_factor=8.0), r"'own': with an own train_step losses are not scaled"),
-    (Regularized, "adam", r"'own': an own train_step gets no penalties of outputs.*Received: last"),
+    (Regularized, "adam", r"'own': by pullbacks a step gets no penalties of outputs.*Received: last"),
 ])
 def test_errors(kind, optimizer, message, cpu):
     model = compiled(kind, optimizer=optimizer)

@@ -36,6 +36,7 @@ class Feed(ABC):
     count: Any = None
     rows: Any = None
     change: Any = None  # ``change(ops, x) -> x``: launches on a gathered batch
+    complete = False  # whether all rows are there at once
     change_target: Any = None  # ``change_target(ops, y) -> y``: the same for the loss's targets, after it
 
     def take_arrays(self, like: Any, arrays: list[Any]) -> None:
@@ -82,6 +83,13 @@ class Feed(ABC):
         else:
             ops.launch(feeding.GATHER["float"], weights, self.order, self.position, 1.0, out)
         return out.reshape(-1)
+
+    def look(self, ops: Any, array: Any, rows: int, order: Any = None) -> np.ndarray:
+        """On the host, what the next step will gather of an array."""
+        at = int(ops.to_numpy(self.position)[0])
+        with ops.here():
+            found = array[(self.order if order is None else order)[at : at + rows]]
+        return ops.to_numpy(found)
 
     # ------------------------------------------------------------------ what an epoch asks
     @abstractmethod

@@ -15,6 +15,8 @@ BLOCK = 32 << 20  # bytes of a file that are in host memory at a time, on their 
 class Resident(Feed):
     """Rows that live on the device, as uint8 if they came so."""
 
+    complete = True
+
     def __init__(self, ops: Any, rows: Rows, batch: int):
         self.ops, self.rows = ops, len(rows)
         self.resize(batch)

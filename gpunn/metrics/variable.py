@@ -1,0 +1,52 @@
+"""Variable: a number or an array that a user's own metric keeps."""
+
+from typing import Any
+
+import numpy as np
+
+
+class Variable:
+    """A number or an array that a user's metric keeps: ``assign``, ``assign_add``, ``numpy``, arithmetic."""
+
+    def __init__(self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None):
+        from gpunn import initializers
+
+        self.name = name
+        self._start = np.asarray(initializers.get(initializer)(tuple(np.atleast_1d(shape)) if shape != () else (1,), "float64"))
+        self._start = self._start.reshape(()) if shape == () else self._start
+        self.value = self._start.copy()
+
+    def reset(self) -> None:
+        self.value = self._start.copy()
+
+    def assign(self, value: Any) -> None:
+        self.value = np.broadcast_to(np.asarray(value, np.float64), self._start.shape).copy()
+
+    def assign_add(self, value: Any) -> None:
+        self.assign(self.value + np.asarray(value))
+
+    def assign_sub(self, value: Any) -> None:
+        self.assign(self.value - np.asarray(value))
+
+    def numpy(self) -> np.ndarray:
+        return self.value
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.value.astype(dtype or self.value.dtype)
+
+    def __float__(self) -> float:
+        return float(self.value)
+
+    def __add__(self, other: Any) -> Any:
+        return self.value + np.asarray(other)
+
+    def __sub__(self, other: Any) -> Any:
+        return self.value - np.asarray(other)
+
+    def __mul__(self, other: Any) -> Any:
+        return self.value * np.asarray(other)
+
+    def __truediv__(self, other: Any) -> Any:
+        return self.value / np.asarray(other)
+
+    __radd__, __rmul__ = __add__, __mul__
