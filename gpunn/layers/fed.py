@@ -19,8 +19,11 @@ Recipe = Callable[[Any], np.ndarray]
 class Fed(Tensor):
     """The value of an argument in this call, ``given``, as a tensor: of its shape and type, integers and truths computed with as floats.
 
-    What is made of the value on the host is made by `of`, which does it again at the next call.
+    What is made of the value on the host is made by `of`, which does it again at the next call. ``on_host``: whether the host has the value
+    of each call.
     """
+
+    on_host = True
 
     def __init__(self, given: Any, backend: Any):
         KerasTensor.__init__(self, tuple(given.shape), np.dtype(given.dtype).name, "tensor")

@@ -18,6 +18,8 @@ class Gathered(Fed):
     What losses and metrics make of it must be its own numbers, which they only check: ``checks`` are those that were asked to.
     """
 
+    on_host = False
+
     def __init__(self, array: Any, backend: Any, sample: np.ndarray):
         super().__init__(array, backend)
         self._host = sample

@@ -74,7 +74,7 @@ def record(
     """A recording of a call of this function, which has not run; or why there is none. `step`: its number, on the device, if it has one;
     `taken` gives what else it depends on."""
     numbers, python = random.state(), stdlib_random.getstate()
-    with tracing(lambda value: value if isinstance(value, Fed) else _copied(value), step) as trace:
+    with tracing(lambda value: value if isinstance(value, Fed) and value.on_host else _copied(value), step) as trace:
         try:
             with ops.record() as program:
                 out = call()

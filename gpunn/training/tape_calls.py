@@ -146,8 +146,8 @@ def _stage(stage: Stage, given: Sequence[Tensor], training: bool, rng: Any) -> l
 def _random(owner: Any, ops: Any, training: bool, stages: Plan | None) -> Any:
     """A random state for one call of a model or a layer, and the next one for the next call; None where nothing is drawn."""
     layers = [*owner.leaves, *(stage.layer for stage in (stages.stages if stages else ()))]
-    if (recorded := trace()) is not None:
-        recorded.taken.append(lambda: [value for layer in layers for value in vars(layer).values()])
+    if (recorded := trace()) is not None:  # the state that layers draw from is lent to them by whoever calls them
+        recorded.taken.append(lambda: [value for layer in layers for name, value in vars(layer).items() if name != "rng"])
     if not training and not any(isinstance(layer, Drawing) for layer in layers):
         return None
     rng, own = owner.rng, Rng(ops, owner.rng.seed)

@@ -239,7 +239,7 @@ def test_steps_of_a_chunk_run_without_python(made):
     assert made[0].runs == 3 * 65 - 1
 
 
-@pytest.mark.parametrize("given", ["arrays", "batches", "files"])
+@pytest.mark.parametrize("given", ["arrays", "batches", "growing", "files"])
 def test_data_of_any_kind(given, made, place, tmp_path):
     """Batches that somebody else makes, and rows that stay in a file, are looked at where labels are to be checked."""
     results = []
@@ -247,15 +247,17 @@ def test_data_of_any_kind(given, made, place, tmp_path):
         gpunn.utils.set_random_seed(1)
         model = taught()
         model.run_eagerly = eager
-        if given == "batches":
+        if given in ("batches", "growing"):
+            cuts = np.cumsum([0, 13, 13, 13, 13] if given == "batches" else [0, 5, 5, 5, 16, 16, 5])
+
             class Batches(gpunn.utils.PyDataset):
-                def __len__(self):
-                    return 4
+                def __len__(self, cuts=cuts):
+                    return len(cuts) - 1
 
-                def __getitem__(self, i):
-                    return X[13 * i : 13 * i + 13], LABELS[13 * i : 13 * i + 13]
+                def __getitem__(self, i, cuts=cuts):
+                    return X[cuts[i] : cuts[i + 1]], LABELS[cuts[i] : cuts[i + 1]]
 
-            history = model.fit(Batches(), epochs=3, shuffle=False, verbose=0)
+            history = model.fit(Batches(workers=0), epochs=3, shuffle=False, verbose=0)
         elif given == "files":
             np.save(tmp_path / "x.npy", X)
             gpunn.config.set_streaming("always")
@@ -267,7 +269,8 @@ def test_data_of_any_kind(given, made, place, tmp_path):
             history = model.fit(X, LABELS, epochs=3, batch_size=13, verbose=0)
         results.append((sorted(history.history), [np.asarray(v) for v in history.history.values()], model.student.get_weights()))
     agree(*results)
-    assert len(made) == 1 and isinstance(made[0], Recording) and bool(made[0].trace.before) == (given != "arrays")
+    assert all(isinstance(m, Recording) and bool(m.trace.before) == (given != "arrays") for m in made)
+    assert made if given == "growing" else len(made) == 1
 
 
 @pytest.mark.usefixtures("cpu")
@@ -290,8 +293,9 @@ def test_labels_that_are_refused(given):
 
 
 @pytest.mark.usefixtures("cpu")
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
 @pytest.mark.parametrize("given", ["arrays", "batches"])
-def test_targets_that_only_some_batches_keep(given, made):
+def test_targets_that_only_some_batches_keep(given, dtype):
     """A hinge loss takes labels 0 and 1 for -1 and 1: the first batches have none that it changes."""
     class Hinged(Taught):
         def __init__(self):
@@ -305,7 +309,7 @@ def test_targets_that_only_some_batches_keep(given, made):
             self.optimizer.apply(tape.gradient(loss, self.student.trainable_weights), self.student.trainable_weights)
             return {"loss": loss}
 
-    ones = np.ones((52, 1), np.int32)
+    ones = np.ones((52, 1), dtype)
     ones[40:] = 0
 
     def batches():
@@ -384,6 +388,84 @@ def test_what_runs_as_it_is_written(name, made):
 
 
 @pytest.mark.usefixtures("cpu")
+def test_metrics_that_the_host_updates(made):
+    """A user's own metric, and a reset within the step: in the order of the calls, and metrics that another batch has widened."""
+    class Last(metrics.Metric):
+        def __init__(self):
+            super().__init__(name="last")
+            self.value = self.add_variable((), "zeros")
+
+        def update_state(self, y, p, sample_weight=None):
+            self.value.assign(np.abs(np.asarray(p) - np.asarray(y)).max())
+
+        def result(self):
+            return self.value
+
+    results = []
+    for eager in (True, False):
+        gpunn.utils.set_random_seed(1)
+        last, mean, total, row = Last(), metrics.Mean(), metrics.Sum(), metrics.Mean()
+
+        def more(model, loss, mean=mean, total=total, row=row):
+            mean.update_state(loss)
+            mean.reset_state()
+            mean.update_state(2.0 * loss, sample_weight=3)
+            total.update_state(ops.stack([[loss, loss], [loss, 0.5]]))
+            row.update_state(ops.stack([[loss, loss], [loss, 0.5]]))
+            return loss
+
+        class Judged(Small):
+            def train_step(self, data, last=last, mean=mean, total=total, row=row):
+                found = super().train_step(data)
+                last.update_state(data[1], self(data[0]))
+                return {**found, "last": last.result(), "mean": mean.result(), "total": total.result(), "row": row.result()}
+
+        model = Judged(more)
+        model.compile("sgd", run_eagerly=eager)
+        history = model.fit(X, X[:, :1], epochs=3, batch_size=8, verbose=0).history
+        results.append((sorted(history), [np.asarray(v) for v in history.values()], model.get_weights()))
+        assert mean.count == 3 and history["mean"][-1] == pytest.approx(2 * history["loss"][-1])
+    agree(*results)
+    assert made and all(isinstance(m, Recording) for m in made)
+
+
+@pytest.mark.usefixtures("cpu")
+def test_a_metric_whose_sums_another_call_has_moved():
+    """It was given wider outputs by hand; the recorded step adds to the new sums."""
+    right = metrics.F1Score()
+    model = small(lambda model, loss: loss)
+    f = gpunn.function(lambda y, p: right.update_state(y, p))
+    one, two = np.eye(3, dtype=np.float32), np.eye(4, dtype=np.float32)
+    for _ in range(3):
+        f(one, one)
+    right.reset_state()
+    right.update_state(two, two)
+    right.reset_state()
+    right.update_state(one, one[::-1])
+    before = right.result()
+    f(one, one)
+    assert (np.asarray(before) < 1).any() and not np.array_equal(before, right.result()) and model.factor == 1.0
+
+
+@pytest.mark.usefixtures("cpu")
+def test_weights_of_metrics():
+    """Labels that a metric passes over count for it where it is weighted."""
+    found = []
+    for recorded in (False, True):
+        metric = metrics.SparseCategoricalCrossentropy(from_logits=True, ignore_class=0)
+
+        def update(y, p, weight, metric=metric):
+            metric.update_state(y, p)
+            metric.update_state(y, p, weight)
+            return metric.result()
+
+        f = gpunn.function(update) if recorded else update
+        found += [np.array([f(LABELS[at : at + 13], X[at : at + 13, :3], WEIGHTS[at : at + 13]) for at in range(0, 52, 13)])]
+    np.testing.assert_allclose(*found, rtol=1e-6)
+    assert "as it is written" not in f.explain(lambda text: None)
+
+
+@pytest.mark.usefixtures("cpu")
 def test_explain_says_why():
     model = small(lambda model, loss: float(loss))
     model.fit(X, X[:, :1], verbose=0)
@@ -438,6 +520,19 @@ def test_a_loss_that_is_not_finite_is_told(how):
     y[40] = 3e38
     with pytest.warns(RuntimeWarning, match="NaN or infinite at step 6 of epoch 1"):
         small(kept).fit(x, y, batch_size=8, shuffle=False, verbose=0)
+
+
+@pytest.mark.usefixtures("cpu")
+@pytest.mark.parametrize("make", [taught, rivals])
+def test_calls_batch_by_batch_are_recorded_once(make, made):
+    """Whatever models within draw from, and with an epoch of `fit` on as many rows in between, which has a recording of its own."""
+    model, given = make(), (X[:8], LABELS[:8])[: 2 if make is taught else 1]
+    for _ in range(4):
+        model.train_on_batch(*given)
+    assert len(made) == 1
+    model.fit(*given, batch_size=4, epochs=3, verbose=0)
+    model.train_on_batch(*given)
+    assert len(made) == 2 and made[0].runs == 4 and made[1].runs == 5
 
 
 @pytest.mark.usefixtures("cpu")
