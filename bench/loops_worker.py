@@ -1,9 +1,10 @@
 """One contestant of `loops.py` in a process of its own: an epoch for each line that comes in, answered with seconds and loss.
 
-    python bench/loops_worker.py gpunn|tape|fit|torch|jax CASE BATCH [ROWS]
+    python bench/loops_worker.py gpunn|tape|train_step|fit|torch|jax CASE BATCH [ROWS]
 
 A training loop as its users write it: a function of a batch, called for one slice of a shuffled array after another. 784-300-100-10 on
-Fashion-MNIST, Adam 1e-3, float32. `gpunn` is a `gpunn.function`, `tape` the same function as it is written, `jax` one under ``jax.jit``.
+Fashion-MNIST, Adam 1e-3, float32. `gpunn` is a `gpunn.function`, `tape` the same function as it is written, `train_step` the same as a
+model's own step in `fit`, `jax` one under ``jax.jit``.
 """
 
 import itertools
@@ -26,9 +27,7 @@ def of_gpunn(case, x, y, batch, how):
     hidden = [layer for width in WIDTHS[1:-1] for layer in (L.Dense(width, "relu"), *([L.Dropout(SHARE)] if case == "dropout" else []))]
     model = gpunn.Sequential([L.Input(WIDTHS[:1]), *hidden, L.Dense(WIDTHS[-1])])
     loss_of, adam = gpunn.losses.SparseCategoricalCrossentropy(from_logits=True), gpunn.optimizers.Adam(1e-3)
-    if how == "fit":
-        model.compile(adam, loss_of)
-        return lambda: model.fit(x, y, batch_size=batch, verbose=0).history["loss"][-1]
+
 
     def step(x, y):
         with gpunn.GradientTape() as tape:
@@ -37,6 +36,16 @@ def of_gpunn(case, x, y, batch, how):
         adam.apply(tape.gradient(loss, weights), weights)
         return loss
 
+    if how in ("fit", "train_step"):
+        class Own(gpunn.Model):
+            call = staticmethod(model)
+
+            def train_step(self, data):
+                return {"loss": step(*data)}
+
+        fitted = model if how == "fit" else Own()
+        fitted.compile(adam, loss_of)
+        return lambda: fitted.fit(x, y, batch_size=batch, verbose=0).history["loss"][-1]
     return loop(gpunn.function(step) if how == "gpunn" else step, x, y, batch)
 
 

@@ -1,5 +1,6 @@
 """Microseconds a step of training loops of one's own, called from Python for one batch of host memory after another: a `gpunn.function`,
-the same function as it is written, JAX's ``jit``; and PyTorch eager, whose data is on the device. 784-300-100-10, Adam; rounds interleaved.
+the same function as it is written, and JAX's ``jit``. Beside them a model's own `train_step` in `fit`, and PyTorch eager, whose data is on
+the device. 784-300-100-10, Adam; rounds interleaved.
 """
 
 import pathlib
@@ -31,7 +32,7 @@ def body(results: dict) -> None:
     for batch in BATCHES:
         rows = STEPS * batch
         x, y = rng.random((rows, 784), np.float32), rng.integers(0, 10, rows)
-        hows = {"gpunn.function": "gpunn", "gpunn, as written": "tape"}
+        hows = {"gpunn.function": "gpunn", "gpunn, as written": "tape", "gpunn, train_step": "train_step"}
         epochs = {name: lambda how=how, x=x, y=y, b=batch: loops.of_gpunn("dense", x, y, b, how) for name, how in hows.items()}
         if not common.DRY:
             epochs["jax, jit"] = lambda x=x, y=y, b=batch: loops.of_jax("dense", x, y, b)
