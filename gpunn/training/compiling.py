@@ -77,6 +77,10 @@ class Compiled(ABC):
         """Tell the layers which weights learn; -> what was told."""
 
     @abstractmethod
+    def follow_activations(self) -> None:
+        """Forget what was fused with activations that layers have no more."""
+
+    @abstractmethod
     def storage_fits(self) -> bool:
         """Whether the flat vectors still are what the layers ask for."""
 
@@ -268,7 +272,9 @@ class Compiled(ABC):
     def _ready(self, row_shape: Any) -> None:
         if not self.built:
             self.build([(None, *shape) for shape in row_shape] if isinstance(row_shape, list) else (None, *row_shape))
-        elif self._setup is not None and self._setup.plan is None:
+            return
+        self.follow_activations()
+        if self._setup is not None and self._setup.plan is None:
             self._arrange()
         else:
             self._follow_flags()
