@@ -15,7 +15,7 @@ from gpunn.training.penalties import Penalties
 from gpunn.training.plan import plan
 from gpunn.training.setup import Setup
 from gpunn.training.targets import ManyTargets, Targets
-from gpunn.training.without_loss import Unsaid, no_targets, unsaid
+from gpunn.training.without_loss import Unsaid, added_to, no_targets, unsaid
 
 FIRST = 4096  # rows of targets in a file that are looked at before training
 IGNORED = ("run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss")  # a step is recorded whenever it can be
@@ -95,12 +95,11 @@ class Compiled(ABC):
         `loss_weights`, what each is multiplied by in their sum; `metrics`, a list with an entry (a metric, a list of them, or None) for
         each output, or a dict. `metrics` leave sample and class weights alone, `weighted_metrics` use them. "crossentropy" is the one that
         output and targets call for. Raises ValueError for unknown names (listing the valid ones) and for an optimizer that another model
-        uses; the model keeps what it had. A class with a `train_step` of its own needs no loss; `fit` then takes x without y, too.
+        uses; the model keeps what it had. Without a loss what the layers add to it is all that `fit` makes smaller, and a class with a
+        `train_step` or a `compute_loss` of its own works it out; `fit` then takes x without y, too.
         """
         if unknown := {name: value for name, value in unknown.items() if name not in IGNORED}:
             raise TypeError(f"compile got unknown arguments: {', '.join(sorted(unknown))}.")
-        if loss is None and not self.steps_itself:
-            raise ValueError("compile needs a loss. Received: loss=None.")
         loss = Unsaid() if loss is None else loss
         setup = Setup(Given(loss, loss_weights, metrics, weighted_metrics), optimizers.get(optimizer))
         if self.built:
@@ -162,6 +161,7 @@ class Compiled(ABC):
         self.pack()
         self._flags = self.set_flags()
         setup.penalties = Penalties(self.backend, self.storage, self.parameters, setup.stages)
+        added_to(setup, self)
         setup.evaluation = None
         if self.varies:
             own, fused = fuse.fuse(plan(self, False), chosen)

@@ -2,6 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,11 +10,12 @@ import numpy as np
 from gpunn.backend.traced import writing
 from gpunn.kernels import data as feeding
 from gpunn.layers.graph import flat
-from gpunn.layers.tensor import tapes
+from gpunn.layers.tensor import Tensor, tapes
 from gpunn.logs import Logs
 from gpunn.metrics import Mean, Metric
 from gpunn.ops import add_n
 from gpunn.ops.loss_at_once import lost
+from gpunn.training import own_loss
 from gpunn.training.step import spread
 
 
@@ -25,11 +27,21 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     return (*given, None, None)[:3]
 
 
+class LossAndGradient(float):
+    """A loss, which unpacks into itself and its gradient with respect to the predictions."""
+
+    gradient: Any
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((float(self), self.gradient))
+
+
 class OwnSteps(ABC):
     """What a class of the user's writes its steps with."""
 
     name: str
     backend: Any
+    dtype: str
     optimizer: Any
     parameters: Any
     storage: Any
@@ -46,8 +58,8 @@ class OwnSteps(ABC):
 
     @property
     def steps_itself(self) -> bool:
-        """Whether a class of the user's gives `train_step`."""
-        return type(self).train_step is not OwnSteps.train_step
+        """Whether a class of the user's gives `train_step`, or works out its loss in `compute_loss`."""
+        return type(self).train_step is not OwnSteps.train_step or type(self).compute_loss is not OwnSteps.compute_loss
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step on a batch, (x, y) or (x, y, sample_weight) of arrays on the model's device. -> numbers for the logs.
@@ -94,14 +106,16 @@ class OwnSteps(ABC):
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
         """-> (the loss that compile was given, penalties of the weights in it; its gradient with respect to `y_pred`, for the pullback).
 
-        Several outputs: lists, in their order, of targets and weights those with a loss. Masks of outputs do not count here. In a
-        `GradientTape`'s block, which works out gradients, only the loss, as a tensor.
+        The pair is a number, too, the loss. Several outputs: lists, in their order, of targets and weights those with a loss. Masks of
+        outputs do not count here. In a `GradientTape`'s block, which works out gradients, only the loss, as a tensor. A class may give its
+        own ``compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None)``, which returns a tensor, the loss to go down.
         """
         heads, ops = self._setup.heads, self.backend
         outputs = flat(y_pred)
         targets, weights = (list(v) if isinstance(v, (list, tuple)) else [v] * len(heads) for v in (y, sample_weight))
-        if tapes():
+        if tapes() or any(isinstance(p, Tensor) for p in outputs):
             return self._taped_loss(targets, outputs, weights)
+        outputs = [ops.asarray(p, self.dtype) for p in outputs]  # a model that is called gives arrays of the host
         total, gradients = 0.0, [None] * len(outputs)
         for head, target, weight in zip(self._setup.heads, targets, weights, strict=True):
             z, loss = outputs[head.index], head.loss
@@ -112,7 +126,9 @@ class OwnSteps(ABC):
             total += scale * float(np.dot(*(ops.to_numpy(a).reshape(-1).astype(np.float64) for a in (values, each))))
         total += sum(self.losses)
         self._tracker.update_state(np.full(outputs[0].shape[0], total))
-        return total, gradients if len(outputs) > 1 else gradients[0]
+        found = LossAndGradient(total)
+        found.gradient = gradients if len(outputs) > 1 else gradients[0]
+        return found
 
     def _taped_loss(self, targets: list[Any], outputs: list[Any], weights: list[Any]) -> Any:
         """The same as a tensor. Targets that `train_step` was given are as the losses take them already."""
@@ -155,7 +171,8 @@ class OwnSteps(ABC):
 def own(model: Any, training: bool) -> Any:
     """The model's own step, or None where it is this module's. Raises ValueError for what such a step cannot do."""
     name = "train_step" if training else "test_step"
-    if getattr(type(model), name) is getattr(OwnSteps, name):
+    given = getattr(type(model), name) is not getattr(OwnSteps, name)
+    if not given and type(model).compute_loss is OwnSteps.compute_loss:
         return None
     optimizer = model._setup.optimizer
     if training and getattr(optimizer, "whole_data", False):
@@ -167,7 +184,7 @@ def own(model: Any, training: bool) -> Any:
             f"Model {model.name!r}: an own {name} gets no penalties of outputs. Expected no activity_regularizer. "
             f"Received: {', '.join(odd)}."
         )
-    return getattr(model, name)
+    return getattr(model, name) if given else own_loss.step(model, training)
 
 
 def reset(model: Any) -> None:
