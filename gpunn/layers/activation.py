@@ -4,6 +4,7 @@ from typing import Any
 
 from gpunn import activations
 from gpunn.layers.base import Layer, Pullback
+from gpunn.layers.chosen import Chosen
 from gpunn.layers.spelling import old_names
 
 
@@ -12,11 +13,12 @@ class Activation(Layer):
 
     recordable = True
     supports_masking = True
+    activation = Chosen()
     activation_alone = True  # such a layer may be another's `activation`
 
     def __init__(self, activation: Any, **common: Any):
         super().__init__(**common)
-        self.activation = activations.get(activation)
+        self.activation = activation
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return self.activation.compute_output_shape(input_shape)

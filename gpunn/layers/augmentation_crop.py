@@ -8,6 +8,7 @@ from gpunn.kernels import augment_geometry as geometry
 from gpunn.layers.augmentation import Ranges
 from gpunn.layers.augmentation_geometry import Moving
 from gpunn.layers.base import Pullback, positive
+from gpunn.layers.resizing import mixed_back, resizing
 
 
 class Sizing(Moving):
@@ -88,7 +89,8 @@ class CenterCrop(Sizing):
 class Resizing(Sizing):
     """Images in another size, always active. Without `antialias`, which is not available: shrunk images are sampled, not averaged.
 
-    crop_to_aspect_ratio cuts the sides that stand out instead of distorting; pad_to_aspect_ratio fills up with `fill_value`.
+    crop_to_aspect_ratio cuts the sides that stand out instead of distorting; pad_to_aspect_ratio fills up with `fill_value`. A gradient
+    passes through it where neither is asked for.
     Raises ValueError for both at once, antialias, or an interpolation other than "bilinear" and "nearest".
     """
 
@@ -109,14 +111,20 @@ class Resizing(Sizing):
         self.crop_to_aspect_ratio, self.pad_to_aspect_ratio = bool(crop_to_aspect_ratio), bool(pad_to_aspect_ratio)
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
-        height, width, _ = self.image(x.shape)
+        height, width, channels = self.image(x.shape)
         if self.crop_to_aspect_ratio:
             return self.sized(self.cut(x, *self.largest(height, width))), self.no_gradient
         if self.pad_to_aspect_ratio:
             above = int((max(height, int(width * self.height / self.width)) - height) / 2)
             beside = int((max(width, int(height * self.width / self.height)) - width) / 2)
             return self.sized(self.cut(x, -above, -beside, height + 2 * above, width + 2 * beside)), self.no_gradient
-        return self.sized(x), self.no_gradient
+
+        def pullback(dy: Any, need_dx: bool = True) -> Any:
+            lengths = zip((height, width), (self.height, self.width), strict=True)
+            weights = [resizing(n, m, self.interpolation).astype(dy.dtype) for n, m in lengths]
+            return mixed_back(self.backend, dy, weights, channels).reshape(x.shape) if need_dx else None
+
+        return self.sized(x), pullback
 
     def config(self) -> dict[str, Any]:
         return {

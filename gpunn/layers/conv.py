@@ -7,12 +7,14 @@ from gpunn import activations
 from gpunn.backend.convolution import Convolution
 from gpunn.kernels.windows import Windows
 from gpunn.layers.base import Layer, Pullback, positive
+from gpunn.layers.chosen import Chosen
 from gpunn.layers.sliding import Shape, channels_last, image_of, padding_of, sizes, windows
 
 
 class Convolving(Layer):
     """What the convolutions share: arguments, weights and the pass. A subclass says `rank`."""
 
+    activation = Chosen()
     rank = 2
     paddings: tuple[str, ...] = ("valid", "same")
 
@@ -26,7 +28,7 @@ class Convolving(Layer):
         self.strides = sizes("strides", strides, self.rank, self.name)
         self.dilation_rate = sizes("dilation_rate", dilation_rate, self.rank, self.name)
         self.padding = padding_of(padding, self.paddings, self.name)
-        self.activation, self.use_bias = activations.get(activation), bool(use_bias)
+        self.activation, self.use_bias = activation, bool(use_bias)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
                 f"Layer {self.name!r}: strides above 1 and dilation_rate above 1 exclude each other. "

@@ -5,6 +5,7 @@ from typing import Any
 from gpunn import activations
 from gpunn.kernels.reductions import COLUMN_SUM
 from gpunn.layers.base import Layer, Pullback, positive
+from gpunn.layers.chosen import Chosen
 from gpunn.layers.spelling import old_names
 
 
@@ -18,6 +19,7 @@ class Dense(Layer):
 
     recordable = True
     supports_masking = True
+    activation = Chosen()
 
     @old_names(
         output_dim="units", init="kernel_initializer", bias="use_bias", W_regularizer="kernel_regularizer",
@@ -30,7 +32,7 @@ class Dense(Layer):
     ):
         super().__init__(activity_regularizer=activity_regularizer, **common)
         self.units = positive("units", units, self.name)
-        self.activation, self.use_bias = activations.get(activation), use_bias
+        self.activation, self.use_bias = activation, use_bias
         self.weight_options("kernel", kernel_initializer, kernel_regularizer, kernel_constraint)
         self.weight_options("bias", bias_initializer, bias_regularizer, bias_constraint)
         self.kernel: Any = None

@@ -1,5 +1,6 @@
 """Zeros around an image, less of it, or more of it: ZeroPadding, Cropping and UpSampling."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -141,11 +142,33 @@ def _lanczos(radius: float) -> Any:
 FILTERS = {"bilinear": _triangle, "bicubic": _cubic, "lanczos3": _lanczos(3.0), "lanczos5": _lanczos(5.0)}
 
 
-def resizing(size: int, factor: int, interpolation: str) -> np.ndarray:
-    """(size * factor, size): each new place as a weighted mean of old ones, pixel centres at half numbers, weights that sum to one."""
-    at = (np.arange(size * factor) + 0.5) / factor - 0.5
-    weights = FILTERS[interpolation](np.abs(at[:, None] - np.arange(size)))
+def resizing(size: int, made: int, interpolation: str, antialias: bool = False) -> np.ndarray:
+    """(made, size): each new place as a weighted mean of old ones, pixel centres at half numbers, weights that sum to one; "nearest" takes
+    one. `antialias`: where there are fewer places than before, the filter is as much wider."""
+    at = (np.arange(made) + 0.5) * size / made
+    if interpolation == "nearest":
+        return np.eye(size)[np.minimum(at.astype(int), size - 1)]
+    wide = max(size / made, 1.0) if antialias else 1.0
+    weights = FILTERS[interpolation](np.abs(at[:, None] - 0.5 - np.arange(size)) / wide)
     return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _mix(ops: Any, a: Any, m: np.ndarray, inner: int) -> Any:
+    y = ops.empty((a.shape[0], columns_of(a) // m.shape[1] * m.shape[0]), a.dtype)
+    ops.launch(AXIS_MIX, matrix(a), ops.asarray(np.ascontiguousarray(m)), *m.shape, inner, y)
+    return y
+
+
+def mixed(ops: Any, x: Any, weights: Sequence[np.ndarray]) -> Any:
+    """Images by a matrix along the height and one along the width."""
+    (down, along), (rows, _, width, channels) = weights, x.shape
+    return _mix(ops, _mix(ops, x, down, width * channels), along, channels).reshape(rows, len(down), len(along), channels)
+
+
+def mixed_back(ops: Any, dy: Any, weights: Sequence[np.ndarray], channels: int) -> Any:
+    """The gradient of `mixed`, a row for each image."""
+    down, along = weights
+    return _mix(ops, _mix(ops, dy, along.T, channels), down.T, along.shape[1] * channels)
 
 
 class _Larger(Layer):
@@ -176,21 +199,13 @@ class _Larger(Layer):
         return run.mean_inputs(x, average=False).reshape(shape), pullback
 
     def _mixed(self, x: Any) -> tuple[Any, Pullback]:
-        ops, shape = self.backend, self.compute_output_shape(x.shape)
-        down, along = (resizing(n, f, self.interpolation).astype(x.dtype) for n, f in zip(x.shape[1:3], self.factors, strict=True))
-        channels = x.shape[-1]
-
-        def mix(a: Any, m: np.ndarray, inner: int) -> Any:
-            y = ops.empty((a.shape[0], columns_of(a) // m.shape[1] * m.shape[0]), a.dtype)
-            ops.launch(AXIS_MIX, matrix(a), ops.asarray(m), *m.shape, inner, y)
-            return y
+        lengths = zip(x.shape[1:3], self.factors, strict=True)
+        weights = [resizing(n, n * f, self.interpolation).astype(x.dtype) for n, f in lengths]
 
         def pullback(dy: Any, need_dx: bool = True) -> Any:
-            if not need_dx:
-                return None
-            return mix(mix(dy, along.T, channels), down.T, x.shape[2] * channels).reshape(x.shape)
+            return mixed_back(self.backend, dy, weights, x.shape[-1]).reshape(x.shape) if need_dx else None
 
-        return mix(mix(x, down, x.shape[2] * channels), along, channels).reshape(shape), pullback
+        return mixed(self.backend, x, weights), pullback
 
 
 class UpSampling2D(_Larger):

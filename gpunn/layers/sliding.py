@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from gpunn.kernels.windows import Windows
-from gpunn.layers.base import Layer
 
 Shape = tuple[int | None, ...]
 
@@ -55,10 +54,11 @@ def slide(size: int, window: int, stride: int, dilation: int, padding: str) -> t
 
 
 def windows(
-    layer: Layer, shape: Sequence[int | None], filters: int, window: tuple[int, ...], strides: tuple[int, ...], dilation: tuple[int, ...],
+    layer: Any, shape: Sequence[int | None], filters: int, window: tuple[int, ...], strides: tuple[int, ...], dilation: tuple[int, ...],
     padding: str, groups: int = 1, pool: tuple[int, ...] | None = None,
 ) -> Windows:
-    """The geometry of a layer's windows on inputs of this shape. Raises ValueError when a window does not fit."""
+    """The geometry of the windows of a layer, or of what else has a ``name``, on inputs of this shape. Raises ValueError when a window does
+    not fit."""
     rank = len(window)
     *image, channels = image_of(shape, rank, layer.name)
     axes = [slide(*numbers, padding) for numbers in zip(image, window, strides, dilation, strict=True)]

@@ -29,7 +29,7 @@ class Loss:
     gives its value.
 
     A user's own loss may give ``call(y_true, y_pred)`` instead: arithmetic on tensors, which is differentiated, or NumPy's, with the
-    gradient; see `LossFunctionWrapper`.
+    gradient; see `LossFunctionWrapper`. Where it gives ``__call__`` alone, what that returns for a batch is its `call`.
     """
 
     kernel: Any = None
@@ -38,6 +38,11 @@ class Loss:
     axis: Any = -1
     traced: Any = None  # of a user's `call`: what it became for the last targets, or why it could not be traced
     function_name = ""  # the name of the function of the same formula, which strings find too
+
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        if "__call__" in vars(cls) and "call" not in vars(cls) and cls.__base__ is Loss:
+            cls.call = vars(cls)["__call__"]  # type: ignore[method-assign]
 
     def __init__(self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None):
         if reduction not in REDUCTIONS:
@@ -60,7 +65,8 @@ class Loss:
         if self.own_call and (found := self.trace(y, output_shape, dtype)) is not None:
             return found
         self.check_axis(len(output_shape))
-        return targets.numbers(y, output_shape, dtype, f"Loss {self.name}")
+        why = f" On symbolic tensors its call gives: {self.traced!r}." if isinstance(self.traced, Exception) else ""
+        return targets.numbers(y, output_shape, dtype, f"Loss {self.name}", why)
 
     def trace(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray | None:
         """Targets for `call` on symbolic tensors; None where it is a function of NumPy arrays."""

@@ -14,6 +14,7 @@ from gpunn.kernels import data as feeding
 from gpunn.layers.base import fresh_name
 from gpunn.lookup import snake
 from gpunn.losses import targets
+from gpunn.losses.function import own_targets
 from gpunn.metrics.launched import add_rows
 from gpunn.metrics.variable import Variable
 from gpunn.results import dressed
@@ -62,7 +63,10 @@ class Metric:
         return np.zeros(self.size)
 
     def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
-        """Targets as the kernels take them, checked. Raises ValueError for what does not fit the output."""
+        """Targets as the kernels take them, checked; a user's class gets them in whatever shape they are. Raises ValueError for what does
+        not fit the output."""
+        if self.on_host:
+            return own_targets(y, output_shape, dtype, f"Metric {self.name}")
         return targets.numbers(y, output_shape, dtype, f"Metric {self.name}")
 
     def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:

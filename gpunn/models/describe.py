@@ -14,12 +14,16 @@ from gpunn.optimizers.recording import launches
 OPEN = 32  # the size that `explain` takes for an axis whose size is open
 
 
-def summary(model: Any, line_length: int | None = None, expand_nested: bool = False) -> str:
+COLUMNS = ("Layer (type)", "Output Shape", "Param #", "Connected to", "Trainable")
+
+
+def summary(
+    model: Any, line_length: int | None = None, expand_nested: bool = False, show_trainable: bool = False, layer_range: Any = None
+) -> str:
     """A table as Keras prints it, in plain characters; where the model is no chain, with what each layer is connected to."""
-    rows = [row for layer in model.layers for row in _rows(model, layer, expand_nested)]
-    linked = any(row[3] for row in rows)
-    head = ("Layer (type)", "Output Shape", "Param #", "Connected to")[: 4 if linked else 3]
-    cells: list[tuple[str, ...]] = [row[: len(head)] for row in rows]
+    rows = [row for layer in _between(model, layer_range) for row in _rows(model, layer, expand_nested)]
+    shown = (True, True, True, any(row[3] for row in rows), show_trainable)
+    head, *cells = (tuple(itertools.compress(row, shown)) for row in [COLUMNS, *rows])
     widths = [max([len(r[i]) for r in [head, *cells]]) + 2 for i in range(len(head))]
     if line_length:
         widths[0] = max(widths[0], line_length - sum(widths[1:]))
@@ -34,8 +38,18 @@ def summary(model: Any, line_length: int | None = None, expand_nested: bool = Fa
     return "\n".join(out)
 
 
-def _rows(model: Any, layer: Any, expand: bool, indent: str = "") -> list[tuple[str, str, str, str]]:
-    """(name, output shape, parameters, connected to), a line for each call's inputs; of a layer in a model within indented."""
+def _between(model: Any, names: Any) -> list[Any]:
+    """The layers from the one of the first name to that of the last, all without names."""
+    if names is None:
+        return list(model.layers)
+    if len(names) != 2:
+        raise ValueError(f"Argument layer_range of summary: expected the names of two layers. Received: {names!r}.")
+    first, last = (model.layers.index(model.get_layer(name)) for name in names)
+    return list(model.layers[first : last + 1])
+
+
+def _rows(model: Any, layer: Any, expand: bool, indent: str = "") -> list[tuple[str, str, str, str, str]]:
+    """A text for each of the `COLUMNS`, a line for each call's inputs; of a layer in a model within indented."""
     from gpunn.models.sequential import Sequential
 
     linear = is_chain(model)
@@ -43,9 +57,10 @@ def _rows(model: Any, layer: Any, expand: bool, indent: str = "") -> list[tuple[
         return []
     shape, origins = output_text(model, layer), [] if linear else connections(model, layer)
     name, count = f"{indent}{layer.name} ({type(layer).__name__})", f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
-    first = (name, shape, count, origins[0] if origins else ("" if linear else "-"))
+    learns = "Y" if layer.trainable_weights else "N" if layer.weights else "-"
+    first = (name, shape, count, origins[0] if origins else ("" if linear else "-"), learns)
     inner = [row for one in layer.layers for row in _rows(layer, one, expand, indent + "  ")] if expand and hasattr(layer, "layers") else []
-    return [first, *(("", "", "", origin) for origin in origins[1:]), *inner]
+    return [first, *(("", "", "", origin, "") for origin in origins[1:]), *inner]
 
 
 def calls_of(model: Any, layer: Any) -> list[Any]:

@@ -33,6 +33,7 @@ class Graph:
     _trainable: bool
     _programs: dict[Any, Any]
     _plans: dict[Any, Any]
+    _activations: list[Any] | None = None  # of the leaves, when they were looked at last
     adopt: Callable[[Any], None]
     leaves: Any
     steps_itself: bool
@@ -151,8 +152,18 @@ class Graph:
         nodes, outputs = self._traced[training]
         return self.inputs, nodes, outputs
 
+    def follow_activations(self) -> None:
+        """Where a layer was given another activation, what was fused with the one before is forgotten."""
+        now, before = [getattr(leaf, "activation", None) for leaf in self.leaves], self._activations
+        self._activations = now
+        if before is not None and not (len(now) == len(before) and all(a is b for a, b in zip(now, before, strict=True))):
+            self._plans.clear()
+            if self._setup is not None:
+                self._setup.plan = None
+
     def plan_of(self, training: bool) -> Plan:
         """The stages without losses and penalties."""
+        self.follow_activations()
         if training not in self._plans:
             self._plans[training] = fuse(plan(self, training))[0]
         return self._plans[training]

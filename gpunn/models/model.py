@@ -225,13 +225,15 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
 
     # ------------------------------------------------------------------ saying what it is
     def summary(
-        self, line_length: int | None = None, positions: Any = None, print_fn: Any = None, expand_nested: bool = False
+        self, line_length: int | None = None, positions: Any = None, print_fn: Any = None, expand_nested: bool = False,
+        show_trainable: bool = False, layer_range: Any = None,
     ) -> None:
         """Print a table of the layers: output shape, parameters, what they are connected to, totals; with `expand_nested` those of models
-        within. `positions` of the columns are the table's own."""
+        within; with `show_trainable` whether they learn; of `layer_range`, the names of two layers, those from the one to the other.
+        `positions` of the columns are the table's own. Raises ValueError for a layer that is not there."""
         from gpunn.models.describe import summary
 
-        (print_fn or print)(summary(self, line_length, expand_nested))
+        (print_fn or print)(summary(self, line_length, expand_nested, show_trainable, layer_range))
 
     def explain(self, batch_size: int = 32, print_fn: Any = None) -> str:
         """What runs in a train step: what was fused, which kernel each node runs, and why a step is not recorded. Printed and returned."""
@@ -252,12 +254,12 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
         return own_classes.given(self)
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """A fresh model of what `get_config` said."""
+    def from_config(cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None) -> Any:
+        """A fresh model of what `get_config` said; `custom_objects` holds classes and functions of the user's by name."""
         if cls is Model and {"layers", "input_layers", "output_layers"} <= set(config):
             from gpunn.models.functional import Functional
 
-            return Functional.from_config(config)
+            return Functional.from_config(config, custom_objects)
         known = inspect.signature(cls.__init__).parameters
         more = any(p.kind is p.VAR_KEYWORD for p in known.values())
         return cls(**{k: v for k, v in config.items() if k in known or (more and k != "dtype")})

@@ -1,5 +1,6 @@
 """Random numbers: at once, or, where a length of the shape is symbolic (`gpunn.ops.shape`), anew in every step of the graph."""
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -18,10 +19,14 @@ from gpunn.ops.shaping import shape as shape_of
 
 
 class SeedGenerator:
-    """Keras's holder of a seed; an integer does as well."""
+    """Keras's holder of a seed: numbers that are drawn at once from it are others in every call, where those of an integer are the same."""
 
-    def __init__(self, seed: int | None = None, name: str | None = None):
-        self.seed = random.current_seed() if seed is None else int(seed)
+    def __init__(self, seed: int | None = None, name: str | None = None, **unused: Any):
+        self.seed, self._calls = random.current_seed() if seed is None else int(seed), itertools.count()
+
+    def stream(self) -> int:
+        """The number of a call."""
+        return next(self._calls)
 
 
 class Normal(Owned, Drawing):
@@ -54,9 +59,10 @@ def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None
 
     Raises TypeError for a symbolic length that is no axis of a tensor.
     """
-    wanted, seed = _lengths(shape), getattr(seed, "seed", seed)
+    wanted = _lengths(shape)
     if not _symbolic(wanted):
         return drawn(lambda: (mean + stddev * _standard(wanted, seed)).astype(dtype or config.floatx()))
+    seed = getattr(seed, "seed", seed)
     inputs: list[KerasTensor] = []
     lengths: list[Any] = []
     for n in wanted:
@@ -76,7 +82,7 @@ def normal(shape: Any, mean: float = 0.0, stddev: float = 1.0, dtype: Any = None
 
 def uniform(shape: Any, minval: float = 0.0, maxval: float = 1.0, dtype: Any = None, seed: Any = None) -> Any:
     """Numbers between two bounds, evenly: the distribution function of `normal` ones."""
-    wanted, seed = _lengths(shape), getattr(seed, "seed", seed)
+    wanted = _lengths(shape)
 
     def even(numbers: Any) -> Any:
         share = a.multiply(a.add(a.erf(a.multiply(numbers, 0.5**0.5)), 1.0), 0.5)
@@ -96,7 +102,9 @@ def _symbolic(wanted: list[Any]) -> bool:
 
 
 def _standard(wanted: list[Any], seed: Any) -> np.ndarray:
-    """Standard normal numbers, float64: the next ones, or those of a seed."""
+    """Standard normal numbers, float64: the next ones, those of a seed, or the next ones of a `SeedGenerator`."""
+    if isinstance(seed, SeedGenerator):
+        return random.normal(tuple(int(n) for n in wanted), seed.seed, seed.stream())
     stream = random.next_stream() if seed is None else 0
     return random.normal(tuple(int(n) for n in wanted), random.current_seed() if seed is None else int(seed), stream)
 

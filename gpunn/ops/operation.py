@@ -254,6 +254,11 @@ def _recorded(value: Any) -> Tensor | None:
     return watched(value)
 
 
+def has_part(*values: Any) -> bool:
+    """Whether one of these is a tensor, a parameter, or an array that a tape watches: what is made of others then takes part itself."""
+    return any(isinstance(v, (KerasTensor, Parameter)) or watched(v) is not None for v in values)
+
+
 def _operand(value: Any, trace: Trace | None) -> Any:
     """A tensor, a number, or a NumPy array."""
     if trace is None and tapes() and (found := _recorded(value)) is not None:

@@ -15,7 +15,7 @@ from gpunn.training.penalties import Penalties
 from gpunn.training.plan import plan
 from gpunn.training.setup import Setup
 from gpunn.training.targets import ManyTargets, Targets
-from gpunn.training.without_loss import Unsaid, no_targets, unsaid
+from gpunn.training.without_loss import Unsaid, added_to, no_targets, unsaid
 
 FIRST = 4096  # rows of targets in a file that are looked at before training
 IGNORED = ("steps_per_execution", "jit_compile", "auto_scale_loss")  # a step is recorded whenever it can be
@@ -78,6 +78,10 @@ class Compiled(ABC):
         """Tell the layers which weights learn; -> what was told."""
 
     @abstractmethod
+    def follow_activations(self) -> None:
+        """Forget what was fused with activations that layers have no more."""
+
+    @abstractmethod
     def storage_fits(self) -> bool:
         """Whether the flat vectors still are what the layers ask for."""
 
@@ -92,13 +96,12 @@ class Compiled(ABC):
         `loss_weights`, what each is multiplied by in their sum; `metrics`, a list with an entry (a metric, a list of them, or None) for
         each output, or a dict. `metrics` leave sample and class weights alone, `weighted_metrics` use them. "crossentropy" is the one that
         output and targets call for. Raises ValueError for unknown names (listing the valid ones) and for an optimizer that another model
-        uses; the model keeps what it had. A class with a `train_step` of its own needs no loss; `fit` then takes x without y, too; with
-        `run_eagerly` each of its steps runs as it is written, to look into one.
+        uses; the model keeps what it had. Without a loss what the layers add to it is all that `fit` makes smaller, and a class with a
+        `train_step` or a `compute_loss` of its own works it out; `fit` then takes x without y, too; with `run_eagerly`
+        each of its steps runs as it is written, to look into one.
         """
         if unknown := {name: value for name, value in unknown.items() if name not in IGNORED}:
             raise TypeError(f"compile got unknown arguments: {', '.join(sorted(unknown))}.")
-        if loss is None and not self.steps_itself:
-            raise ValueError("compile needs a loss. Received: loss=None.")
         loss = Unsaid() if loss is None else loss
         setup = Setup(Given(loss, loss_weights, metrics, weighted_metrics), optimizers.get(optimizer))
         if self.built:
@@ -160,6 +163,7 @@ class Compiled(ABC):
         self.pack()
         self._flags = self.set_flags()
         setup.penalties = Penalties(self.backend, self.storage, self.parameters, setup.stages)
+        added_to(setup, self)
         setup.evaluation = None
         if self.varies:
             own, fused = fuse.fuse(plan(self, False), chosen)
@@ -270,7 +274,9 @@ class Compiled(ABC):
     def _ready(self, row_shape: Any) -> None:
         if not self.built:
             self.build([(None, *shape) for shape in row_shape] if isinstance(row_shape, list) else (None, *row_shape))
-        elif self._setup is not None and self._setup.plan is None:
+            return
+        self.follow_activations()
+        if self._setup is not None and self._setup.plan is None:
             self._arrange()
         else:
             self._follow_flags()

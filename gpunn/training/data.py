@@ -139,6 +139,13 @@ def _hint(name: str) -> str:
     return " Names of classes are numbered by gpunn.preprocessing.labels.number_classes." if name == "y" else ""
 
 
+def _last_axis(x: Any, row_shape: tuple[int | None, ...]) -> Any:
+    """With the last axis that a model expects, where it is one of length one that is missing or too many, as in Keras."""
+    if row_shape and row_shape[-1] == 1 and fits(x.shape[1:], row_shape[:-1]):
+        return x[..., None]
+    return x[..., 0] if x.shape[-1:] == (1,) and fits(x.shape[1:-1], row_shape) else x
+
+
 def inputs(
     x: Any, row_shape: tuple[int | None, ...] | None, dtype: str, where: str, name: str = "x", ops: Any = None, lazy: bool = False
 ) -> Any:
@@ -156,6 +163,8 @@ def inputs(
     flat = x.ndim == 1 and (row_shape is None or row_shape == (1,))
     if flat and not in_file:
         x = x.reshape(-1, 1)
+    if row_shape is not None and not in_file:
+        x = _last_axis(x, row_shape)
     found = (len(x), 1) if flat else tuple(x.shape)
     if row_shape is not None and not fits(found[1:], row_shape):
         raise ValueError(f"Argument {name} of {where}: expected shape {(None, *row_shape)}. Received: {found}.")

@@ -19,14 +19,17 @@ from gpunn.training.again import alike
 from gpunn.training.own_step import OwnSteps
 from gpunn.training.recording import Recording, record, renewed
 
-FIT = ("stop_training", "history", "epochs_seen", "calls_in_step", "_given_here")  # attributes of a model that change as it is trained
+# attributes of a model that are not its user's, and change as it is trained and asked
+FIT = frozenset(
+    "stop_training history epochs_seen calls_in_step _given_here _without_targets _programs _plans _traced _found _activations".split()
+)
 NOTHING = (0.0, 0.0, -1.0)  # see kernels.data.ACCUMULATE
 
 
 def own_runs(model: Any, training: bool, feed: Any) -> "OwnRuns | None":
-    """The runs of the model's own step, or None where it is the built-in one. Raises ValueError for what such a step cannot do."""
+    """The runs of the model's own step, None where it and the loss are the built-in ones. Raises ValueError for what it cannot do."""
     name = "train_step" if training else "test_step"
-    if getattr(type(model), name) is getattr(OwnSteps, name):
+    if all(getattr(type(model), given) is getattr(OwnSteps, given) for given in (name, "compute_loss")):
         return None
     optimizer = model._setup.optimizer
     if training and getattr(optimizer, "whole_data", False):
@@ -176,14 +179,16 @@ class OwnRuns:
             self._advance(rows)
             return found
 
-        before, kept = self._attributes(), [(m, dict(vars(m))) for m in self._models]
+        before, kept = self._attributes(), [(m, _held(m), dict(vars(m))) for m in self._models]
         found = record(step, self.step, ops, block, step=number, taken=self._attributes)
         if not isinstance(found, str) and not alike(before, self._attributes()):
             found = "it sets attributes of the model"
         if isinstance(found, str):  # the step will run after all, and set them itself
-            for m, attributes in kept:
+            for m, held, attributes in kept:
                 vars(m).clear()
                 vars(m).update(attributes)
+                for name, inside in held.items():
+                    _put_back(attributes[name], inside)
             return found
         found.program.repeated = self.training and rows == feed.batch
         labels = zip(parts[len(feed.xs) :], places, strict=False)
@@ -201,8 +206,9 @@ class OwnRuns:
         return [self.model, *self.model.inner_models]
 
     def _attributes(self) -> list[Any]:
-        """What a user's class may say its step with."""
-        return [value for model in self._models for name, value in vars(model).items() if name not in FIT]
+        """What a user's class may say its step with: attributes, and what is in lists and dicts that are attributes."""
+        inside = (v for m in self._models for held in _held(m).values() for v in (len(held), *held))
+        return [*(v for m in self._models for name, v in vars(m).items() if name not in FIT), *inside]
 
     def _checked(self, found: Recording, rows: int) -> Recording | str:
         """The recording, where all labels are there and those who take them take them as they are; or why it is none. Raises ValueError for
@@ -220,6 +226,20 @@ class OwnRuns:
                 except NotRecorded as error:
                     return str(error)
         return found
+
+
+def _held(model: Any) -> dict[str, list[Any]]:
+    """What is in its lists and dicts, by their names."""
+    found = {name: v for name, v in vars(model).items() if name not in FIT and type(v) in (list, dict)}
+    return {name: [*v] if isinstance(v, list) else [part for item in v.items() for part in item] for name, v in found.items()}
+
+
+def _put_back(container: Any, inside: list[Any]) -> None:
+    if isinstance(container, list):
+        container[:] = inside
+    else:
+        container.clear()
+        container.update(zip(inside[::2], inside[1::2], strict=True))
 
 
 def _check(checks: list[Recipe], labels: np.ndarray) -> None:

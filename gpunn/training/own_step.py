@@ -1,13 +1,15 @@
 """A user's own ``train_step`` and ``test_step``: the parts that they are made of."""
 
+import inspect
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from gpunn.layers.fed import Fed
 from gpunn.layers.graph import flat
-from gpunn.layers.tensor import Tensor
+from gpunn.layers.tensor import Tensor, tapes
 from gpunn.metrics import Mean
 from gpunn.ops import add_n
 from gpunn.ops.loss_at_once import lost
@@ -23,11 +25,21 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
     return (*given, None, None)[:3]
 
 
+class LossAndGradient(float):
+    """A loss, which unpacks into itself and its gradient with respect to the predictions."""
+
+    gradient: Any
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((float(self), self.gradient))
+
+
 class OwnSteps(ABC):
     """What a class of the user's writes its steps with."""
 
     name: str
     backend: Any
+    dtype: str
     optimizer: Any
     parameters: Any
     leaves: Any
@@ -49,8 +61,8 @@ class OwnSteps(ABC):
 
     @property
     def steps_itself(self) -> bool:
-        """Whether a class of the user's gives `train_step`."""
-        return type(self).train_step is not OwnSteps.train_step
+        """Whether a class of the user's gives `train_step`, or works out its loss in `compute_loss`."""
+        return type(self).train_step is not OwnSteps.train_step or type(self).compute_loss is not OwnSteps.compute_loss
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step on a batch, (x, y) or (x, y, sample_weight) of arrays on the model's device. -> numbers for the logs.
@@ -84,39 +96,51 @@ class OwnSteps(ABC):
 
         This one is as the first, with the mean loss so far. Metrics kept as attributes begin anew in every epoch.
         """
-        x, y, weight = unpack_x_y_sample_weight(data)
         with GradientTape() as tape:
-            y_pred = self(x, training=True)
-            loss = self.compute_loss(x, y, y_pred, weight)
+            y_pred, loss = self._passed(data, True)
         self.optimizer.apply(tape.gradient(loss, self.trainable_weights), self.trainable_weights)
-        self._tracker.update_state(loss, flat(y_pred)[0].shape[0])
-        return self.compute_metrics(x, y, y_pred, weight)
+        return self._measured(data, y_pred, loss)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Loss and metrics of a batch, for `evaluate` and validation; see `train_step`."""
+        return self._measured(data, *self._passed(data, False))
+
+    def _passed(self, data: Any, training: bool) -> tuple[Any, Any]:
+        """(predictions, loss) of a batch."""
         x, y, weight = unpack_x_y_sample_weight(data)
-        y_pred = self(x, training=False)
-        self._tracker.update_state(self.compute_loss(x, y, y_pred, weight), flat(y_pred)[0].shape[0])
-        return self.compute_metrics(x, y, y_pred, weight)
+        y_pred = self(x, training=training)
+        takes = inspect.signature(self.compute_loss).parameters
+        more = {"training": training} if "training" in takes or any(p.kind is p.VAR_KEYWORD for p in takes.values()) else {}
+        return y_pred, self.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=weight, **more)
+
+    def _measured(self, data: Any, y_pred: Any, loss: Any) -> dict[str, Any]:
+        """The mean loss so far, the metrics of compile with this batch added, and what else the model lists as its metrics."""
+        x, y, weight = unpack_x_y_sample_weight(data)
+        self._tracker.update_state(loss, sample_weight=flat(y_pred)[0].shape[0])
+        found = self.compute_metrics(x, y, y_pred, weight)
+        return {**{m.name: m.result() for m in self.metrics if m.name not in found}, **found}
 
     def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
         """-> (the loss that compile was given, penalties of the weights in it; its gradient with respect to `y_pred`, for the pullback).
 
-        Several outputs: lists, in their order, of targets and weights those with a loss. Masks of outputs do not count here. Of outputs
-        that the model itself was called for, which are tensors, only the loss, as a tensor: a `GradientTape` works out gradients.
+        The pair is a number, too, the loss. Several outputs: lists, in their order, of targets and weights those with a loss. Masks of
+        outputs do not count here. Of outputs that the model itself was called for, which are tensors, and in a `GradientTape`'s block only
+        the loss, as a tensor. A class may give its own ``compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None)``, which
+        returns a tensor, the loss to go down.
 
         Raises ValueError where outputs have penalties and `forward` gave them.
         """
         heads, ops = self._setup.heads, self.backend
         outputs = flat(y_pred)
         targets, weights = (list(v) if isinstance(v, (list, tuple)) else [v] * len(heads) for v in (y, sample_weight))
-        if any(isinstance(output, Tensor) for output in outputs):
+        if any(tape.differentiates for tape in tapes()) or any(isinstance(p, Tensor) for p in outputs):
             return self._taped_loss(targets, outputs, weights)
         if odd := [layer.name for layer in self.leaves if layer.activity_regularizer is not None]:
             raise ValueError(
                 f"Model {self.name!r}: by pullbacks a step gets no penalties of outputs. Expected a GradientTape, or no "
                 f"activity_regularizer. Received: {', '.join(odd)}."
             )
+        outputs = [ops.asarray(p, self.dtype) for p in outputs]
         total, gradients = 0.0, [None] * len(outputs)
         for head, target, weight in zip(self._setup.heads, targets, weights, strict=True):
             z, loss = outputs[head.index], head.loss
@@ -127,7 +151,9 @@ class OwnSteps(ABC):
             total += scale * float(np.dot(*(ops.to_numpy(a).reshape(-1).astype(np.float64) for a in (values, each))))
         total += sum(self.losses)
         self._tracker.update_state(np.full(outputs[0].shape[0], total))
-        return total, gradients if len(outputs) > 1 else gradients[0]
+        found = LossAndGradient(total)
+        found.gradient = gradients if len(outputs) > 1 else gradients[0]
+        return found
 
     def _taped_loss(self, targets: list[Any], outputs: list[Any], weights: list[Any]) -> Any:
         """The same as a tensor. Targets that `train_step` was given are as the losses take them already."""

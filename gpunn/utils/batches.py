@@ -24,8 +24,12 @@ class Sequence:
 
     @property
     def num_batches(self) -> int | None:
-        """Batches in a pass; None for a data set without end."""
-        return len(self)
+        """Batches in a pass; None for a data set without end. A subclass may keep an attribute of this name, which is then its own."""
+        return vars(self).get("num_batches") or len(self)
+
+    @num_batches.setter
+    def num_batches(self, value: Any) -> None:
+        vars(self)["num_batches"] = value
 
     def on_epoch_begin(self) -> None:
         """Before an epoch's first batch."""

@@ -24,8 +24,13 @@ def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     return np.eye(classes)[labels]
 
 
-def normalize(x: Any, axis: int = -1, order: float = 2) -> np.ndarray:
-    """x divided by its norms along an axis (None: the last); what is all zeros stays. `order` is numpy.linalg.norm's."""
+def normalize(x: Any, axis: int = -1, order: float = 2) -> Any:
+    """x divided by its norms along an axis (None: the last); what is all zeros stays. `order` is numpy.linalg.norm's, of a tensor that of
+    `gpunn.ops.normalize`."""
+    if isinstance(x, KerasTensor):
+        from gpunn import ops
+
+        return ops.normalize(x, -1 if axis is None else axis, order)
     x = np.asarray(x)
     norm = np.asarray(np.linalg.norm(x, order, -1 if axis is None else axis, keepdims=True))
     return x / np.where(norm == 0, 1, norm)

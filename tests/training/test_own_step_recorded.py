@@ -336,6 +336,7 @@ class Small(gpunn.Model):
     def __init__(self, more=lambda self, loss: loss):
         super().__init__()
         self.dense, self.more, self.factor, self.seen = L.Dense(1), more, 1.0, 0
+        self.losses_seen, self.last_seen = [], {}
 
     def call(self, x):
         return self.dense(x)
@@ -359,6 +360,13 @@ def counting(model, loss):
     return loss
 
 
+def listing(model, loss):
+    model.losses_seen.append(loss)
+    model.last_seen["loss"] = loss
+    model.seen = np.array(len(model.losses_seen))
+    return loss
+
+
 def jittered(model, loss):
     return loss + np.random.normal()
 
@@ -367,6 +375,8 @@ READS = {
     "a value": (lambda model, loss: float(loss), r"line \d+ reads a value"),
     "a branch": (lambda model, loss: loss if loss > 0 else -loss, r"line \d+ reads a value"),
     "a count": (counting, "it sets attributes of the model"),
+    "a list": (listing, "it sets attributes of the model"),
+    "a list alone": (lambda model, loss: model.losses_seen.append(loss) or loss, "it sets attributes of the model"),
     "NumPy's numbers": (jittered, "draws numbers of NumPy's"),
     "Python's numbers": (lambda model, loss: loss + random.random(), "or of Python's random"),
 }
@@ -382,7 +392,8 @@ def test_what_runs_as_it_is_written(name, made):
         random.seed(1)
         model = small(more, run_eagerly=eager)
         history = model.fit(X, X[:, :1], epochs=4, batch_size=8, verbose=0).history
-        results.append((sorted(history), [np.asarray(history["loss"]), np.array(model.seen)], model.get_weights()))
+        numbers = [np.asarray(history["loss"]), np.array([model.seen, len(model.losses_seen)])]
+        results.append((sorted(history), numbers, model.get_weights()))
     agree(*results)
     assert re.search(f"runs as it is written: .*{why}", model.explain(print_fn=lambda text: None))
 

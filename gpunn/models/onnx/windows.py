@@ -126,7 +126,7 @@ def mixed(graph: Graph, x: Value, down: np.ndarray, along: np.ndarray, shape: Sh
 def _larger(graph: Graph, layer: Any, x: Value, shape: Shape) -> Value:
     image, channels = [n or 0 for n in shape[1:-1]], shape[-1] or 0
     if layer.interpolation != "nearest":
-        down, along = (resizing(n, f, layer.interpolation) for n, f in zip(image, layer.factors, strict=True))
+        down, along = (resizing(n, n * f, layer.interpolation) for n, f in zip(image, layer.factors, strict=True))
         return mixed(graph, x, down, along, shape)
     apart = [m for n in image for m in (n, 1)]
     repeats = graph.ints([1, *(m for f in layer.factors for m in (1, f)), 1])
