@@ -9,7 +9,10 @@ import numpy as np
 
 from gpunn import config
 from gpunn.layers.graph import KerasTensor
+from gpunn.layers.parameter import Parameter
+from gpunn.layers.tensor import watched
 from gpunn.ops import arithmetic as a
+from gpunn.ops.gather import GATHER
 from gpunn.ops.moves import Join, Move
 from gpunn.ops.operation import Back, Definition, Place, apply
 
@@ -188,8 +191,17 @@ def tile(x: Any, repeats: Any) -> Any:
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
-    """The elements at these places, which are numbers."""
-    return apply(TAKE, x, indices=np.asarray(indices), axis=axis)
+    """The elements at these places along an axis, or, without one, of all elements in a row. Symbolic places have no gradient."""
+    if isinstance(indices, (KerasTensor, Parameter)) or watched(indices) is not None:
+        if axis is None:
+            x, axis = ravel(x), 0
+        axis %= ndim(x)
+        out = apply(GATHER, moveaxis(x, axis, 0) if axis else x, indices)
+        for i in range(axis):  # the axes before stand behind the places
+            out = moveaxis(out, ndim(indices) + i, i)
+        return out
+    places = np.asarray(indices)
+    return apply(TAKE, x, indices=places.astype(np.int64) if places.dtype.kind == "f" else places, axis=axis)
 
 
 def flip(x: Any, axis: Any = None) -> Any:
