@@ -17,6 +17,7 @@ from gpunn.lookup import snake
 from gpunn.models import own_classes
 from gpunn.models.graph import Graph
 from gpunn.models.kept import Kept
+from gpunn.models.own_weights import AddsWeights
 from gpunn.models.storage import Storage
 from gpunn.results import dressed
 from gpunn.training import data
@@ -27,7 +28,7 @@ from gpunn.training.trainer import Trainer
 APART = 0x5CA1AB1E  # in the seed of numbers drawn outside of training
 
 
-class Model(Graph, Trainer, OldCalls, Kept, Layer):
+class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
     """A model: ``Model(inputs=..., outputs=...)``, of symbolic tensors, each alone or in a list or a dict, or a class of the user's.
 
     A class of the user's makes its layers in ``__init__``, as attributes, and gives ``call(self, x)`` or ``call(self, x, training)``, which
