@@ -18,18 +18,22 @@ from gpunn.layers.augmentation_mix import CutMix, MixUp
 from gpunn.layers.augmentation_parts import Cutout, RandomElasticTransform, RandomErasing
 from gpunn.layers.augmentation_scaling import Normalization, Rescaling
 from gpunn.layers.base import Layer, Parameter
+from gpunn.layers.category_encoding import CategoryEncoding
 from gpunn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from gpunn.layers.conv import Conv1D, Conv2D
 from gpunn.layers.conv_separable import DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D
 from gpunn.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
 from gpunn.layers.dense import Dense
 from gpunn.layers.described import deserialize, serialize
+from gpunn.layers.discretization import Discretization
 from gpunn.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
 from gpunn.layers.embedding import Embedding, Masking
 from gpunn.layers.function import Lambda
 from gpunn.layers.graph import KerasTensor
+from gpunn.layers.hashing import HashedCrossing, Hashing
 from gpunn.layers.input import Input, InputLayer, InputSpec
 from gpunn.layers.joining import Concatenate, Dot, concatenate, dot
+from gpunn.layers.lookup import IntegerLookup, StringLookup
 from gpunn.layers.merge import (
     Add,
     Average,

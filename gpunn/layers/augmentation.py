@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gpunn import random
 from gpunn.kernels.augment_draw import DRAW, PLACES
 from gpunn.kernels.augment_geometry import NEUTRAL
-from gpunn.layers.base import Rng
 from gpunn.layers.dropout import Drawing
 from gpunn.layers.graph import symbolic
 
@@ -40,26 +38,13 @@ class Augmentation(Drawing):
         super().__init__(seed, **common)
         if data_format not in (None, "channels_last"):
             raise ValueError(f"Layer {self.name!r}: images are channels-last. Received: data_format={data_format!r}.")
-        self._calls: Rng | None = None
-        self._stream = random.DROPOUT
 
     def __call__(self, x: Any, *others: Any, training: bool | None = None, **options: Any) -> Any:
         if symbolic([x, *others]):
             return super().__call__(x, *others, training=training, **options)
         if others and isinstance(others[0], bool):
             training, others = others[0], others[1:]
-        kept = self.rng, self.stream
-        if self._calls is None:
-            self._calls = Rng(self.backend, random.current_seed())
-            if self.seed is None:
-                self._stream += random.next_stream()
-        self.rng, self.stream = self._calls, self._stream
-        try:
-            out = super().__call__(x, *others, training=training is None or training, **options)
-        finally:
-            self.rng, self.stream = kept
-        self.backend.write(self._calls.step, int(self.backend.to_numpy(self._calls.step)[0]) + 1)
-        return out
+        return super().__call__(x, *others, training=training is None or training, **options)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         self.image(input_shape)

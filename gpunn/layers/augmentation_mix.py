@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from gpunn import random
 from gpunn.kernels.augment_draw import DRAW, MIXING, PLACES
 from gpunn.kernels.augment_partners import PARTNERS, ROLL
 from gpunn.kernels.augment_tone import MIX, PASTE
+from gpunn.layers.alone import drawing_alone
 from gpunn.layers.augmentation import Augmentation, bounds, number
-from gpunn.layers.base import Pullback, Rng
+from gpunn.layers.base import Pullback
 from gpunn.layers.graph import symbolic
 
 SPLIT = 6  # column of a table that says how far partners are apart; see kernels.augment_partners for the others
@@ -87,12 +87,8 @@ class _Mixer(Augmentation):
         if training is False:
             return x
         ops = self.backend
-        if self._calls is None:
-            self._calls = Rng(ops, random.current_seed())
-            self._stream += 0 if self.seed is not None else 2 * random.next_stream()
-        self.rng, self.stream = self._calls, self._stream
-        mixed, partners = self.mixing.inputs(ops, ops.asarray(np.asarray(images), self.dtype), self.source())
-        ops.write(self._calls.step, int(ops.to_numpy(self._calls.step)[0]) + 1)
+        with drawing_alone(self):
+            mixed, partners = self.mixing.inputs(ops, ops.asarray(np.asarray(images), self.dtype), self.source())
         if not isinstance(x, dict):
             return mixed
         out = {**x, "images": mixed}

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from gpunn import config, constraints, initializers, random, regularizers
+from gpunn import config, constraints, initializers, regularizers
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
 from gpunn.layers import room
+from gpunn.layers.alone import drawing_alone
 from gpunn.layers.containing import Containing, built_after
 from gpunn.layers.graph import Connected, Node, Shape, symbolic
 from gpunn.layers.names import fresh_name
@@ -74,6 +75,8 @@ class Layer(Containing, Connected):
     recordable = False
     supports_masking = False  # else a mask of steps ends here
     takes_mask = False  # whether it is called as forward(x, training, mask=mask)
+    drawing = False  # whether it draws random numbers
+    alone: Any = None  # (backend, `Rng`) of its calls outside any model
     input_spec: Any = None  # see `InputSpec`
     calls_in_step: int | None = None  # that a tape recorded in the step of `fit` that runs; None outside of one
 
@@ -203,14 +206,10 @@ class Layer(Containing, Connected):
         arrays = [self.backend.asarray(np.asarray(v), self.dtype) for v in (given if many else [given])]
         shapes: list[Shape] = [(None, *a.shape[1:]) for a in arrays]
         self.ensure_built(shapes if many else shapes[0])
-        if self.rng is None:
-            self.rng = Rng(self.backend, random.current_seed())
         if self.takes_mask:
             options = {**options, "mask": None if mask is None else self.backend.asarray(np.asarray(mask), self.dtype)}
-        if self.traced:
-            for layer in self.leaves:
-                layer.backend, layer.rng = self.backend, self.rng
-        return dressed(self.forward(arrays if many else arrays[0], bool(training), **options)[0])
+        with drawing_alone(self):
+            return dressed(self.forward(arrays if many else arrays[0], bool(training), **options)[0])
 
     def get_config(self) -> dict[str, Any]:
         common: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}

@@ -20,7 +20,9 @@ class Drawing(Layer):
     """
 
     supports_masking = True
+    drawing = True
     first_stream = random.DROPOUT  # of a model's layers that draw; each has one of its own
+    always = False  # whether it draws outside of training too
 
     def __init__(self, seed: int | None = None, **common: Any):
         super().__init__(**common)

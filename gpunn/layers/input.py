@@ -52,6 +52,13 @@ class InputLayer(Layer):
         return {"name": self.name, "dtype": self.given_dtype, "shape": self.given_shape}
 
 
+def of_texts(tensor: KerasTensor) -> bool:
+    """Whether a symbolic tensor is of texts, as an Input of them is and what operations move of it."""
+    if tensor.dtype == TEXT:
+        return True
+    return tensor.node is not None and hasattr(tensor.node.layer, "definition") and any(map(of_texts, tensor.node.inputs))
+
+
 @dataclass
 class InputSpec:
     """What a layer says of its inputs, as Keras's layers do in ``input_spec``: kept, not checked, as layers here check what they take."""

@@ -8,6 +8,7 @@ import numpy as np
 from gpunn import constraints, regularizers
 from gpunn.backend.base import Backend
 from gpunn.kernels import REGISTRY
+from gpunn.kernels.data import ADVANCE
 from gpunn.operators import Operators
 
 
@@ -92,6 +93,10 @@ class Rng:
 
     def __init__(self, backend: Backend, seed: int):
         self.seed, self.step = seed, backend.zeros((1,), "int64")
+
+    def advance(self, ops: Backend) -> None:
+        """The next step draws other numbers."""
+        ops.launch(ADVANCE, ops.zeros((1,), "int64"), self.step, 0, 1)
 
 
 def whole(array: Any) -> Any:

@@ -188,6 +188,10 @@ class TextVectorization(Layer):
             return (input_shape[0], self.output_sequence_length)
         return (input_shape[0], self._wide) if self._words or self._given or self.pad_to_max_tokens else input_shape
 
+    def converted_shape(self, shape: Any) -> Any:
+        """Of what `convert` makes of rows of this shape."""
+        return self.compute_output_shape(shape)
+
     @property
     def _wide(self) -> int:
         """Numbers a text, where these are not one a token."""

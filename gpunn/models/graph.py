@@ -42,6 +42,7 @@ class Graph:
     _ready: Callable[[Any], None]
     _traced: dict[bool, tuple[list[Node], list[KerasTensor]]] | None = None  # calls and outputs, by `training`
     _found: list[Any] | None = None
+    _own_weights: Any = None
     _like: list[str] | None
     _input: Any = None
     _output: Any = None
@@ -124,13 +125,14 @@ class Graph:
             nodes, layers = topology(tensors, flat(result))
             traced[t] = (nodes, flat(result))
             found.update(dict.fromkeys(layers))
-        own = [layer for layer in self._attributes() if layer in found]
+        own = [layer for layer in self._attributes() if layer in found or layer is self._own_weights]
         layers = own + [layer for layer in found if layer not in own and not isinstance(layer, (InputLayer, Owned))]
         self._set_graph(x, results[False], traced, layers)
 
     def _attributes(self) -> list[Any]:
         """The layers that a class of the user's keeps as attributes, or in lists and dicts of them."""
-        return list(dict.fromkeys(layer for name, value in vars(self).items() if name != "_found" for layer in layers_in(value)))
+        found = [layer for name, value in vars(self).items() if name != "_found" for layer in layers_in(value)]
+        return list(dict.fromkeys([*layers_in(self._own_weights), *found]))
 
     @property
     def layers(self) -> list[Any]:

@@ -17,6 +17,7 @@ from gpunn.lookup import snake
 from gpunn.models import own_classes
 from gpunn.models.graph import Graph
 from gpunn.models.kept import Kept
+from gpunn.models.own_weights import AddsWeights
 from gpunn.models.storage import Storage
 from gpunn.results import dressed
 from gpunn.training import data
@@ -24,8 +25,10 @@ from gpunn.training.old_calls import OldCalls
 from gpunn.training.tape_calls import call_model
 from gpunn.training.trainer import Trainer
 
+APART = 0x5CA1AB1E  # in the seed of numbers drawn outside of training
 
-class Model(Graph, Trainer, OldCalls, Kept, Layer):
+
+class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
     """A model: ``Model(inputs=..., outputs=...)``, of symbolic tensors, each alone or in a list or a dict, or a class of the user's.
 
     A class of the user's makes its layers in ``__init__``, as attributes, and gives ``call(self, x)`` or ``call(self, x, training)``, which
@@ -56,6 +59,7 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
         self.built = False
         self.inbound_nodes: list[Node] = []
         self.rng = Rng(self.backend, random.current_seed())
+        self.draws = Rng(self.backend, self.rng.seed ^ APART)  # of predictions and calls outside of training, counted by themselves
         self.epochs_seen = 0
         self.stop_training = False
         self.storage: Storage | None = None
@@ -139,11 +143,13 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
         raises; the model then stays where it is."""
         before = self.backend
         optimizer = self._setup.optimizer if self._setup else None
-        owned = [self, self.rng, *self.inner_models, *self.leaves, *self.parameters, *([] if optimizer is None else [optimizer])]
+        states = [self.rng, self.draws]
+        owned = [self, *states, *self.inner_models, *self.leaves, *self.parameters, *([] if optimizer is None else [optimizer])]
         kept = [dict(vars(o)) for o in owned]
         try:
             self.backend = ops
-            self.rng.step = ops.asarray(before.to_numpy(self.rng.step))
+            for rng in states:
+                rng.step = ops.asarray(before.to_numpy(rng.step))
             for layer in (*self.inner_models, *self.leaves):
                 layer.backend = ops
             for p in self.parameters:
@@ -181,10 +187,10 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
             drawing = [other for other in self.leaves if isinstance(other, Drawing)]
             layer.stream = Drawing.first_stream + drawing.index(layer)
 
-    def lend(self) -> None:
-        """Before a step runs or is recorded: every layer draws from this model's random state."""
+    def lend(self, rng: Rng | None = None) -> None:
+        """Before a step runs or is recorded: every layer draws from this random state, or from the model's."""
         for layer in self.leaves:
-            layer.backend, layer.rng = self.backend, self.rng
+            layer.backend, layer.rng = self.backend, rng or self.rng
 
     def get_weights(self) -> list[np.ndarray]:
         """All weights, layer by layer, as NumPy arrays."""
@@ -277,6 +283,9 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
             return dressed(self.predict_on_batch(x))
         rows = data.Rows(self._inputs(x, "call"), [], None)
         self._ready(rows.row_shape)
-        self.lend()
+        self.lend(self.draws)
         given = [self.backend.asarray(a, self.dtype) for a in rows.xs]
-        return dressed(self.pack_outputs([self.backend.to_numpy(y) for y in self.plan_of(True).run(given, True).outputs]))
+        found = self.pack_outputs([self.backend.to_numpy(y) for y in self.plan_of(True).run(given, True).outputs])
+        self.draws.advance(self.backend)
+        self.lend()
+        return dressed(found)

@@ -111,7 +111,7 @@ def convert_to_tensor(x: Any, dtype: Any = None, **unused: Any) -> Any:
         return x if dtype is None else cast(x, dtype)
     array = np.asarray(x)
     if dtype is None and not hasattr(x, "dtype"):
-        dtype = {"f": config.floatx(), "i": "int32"}.get(array.dtype.kind, array.dtype)
+        dtype = {"f": config.floatx(), "i": "int32"}.get(array.dtype.kind)
     return array if dtype is None else array.astype(getattr(dtype, "name", dtype))
 
 

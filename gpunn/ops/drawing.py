@@ -32,10 +32,11 @@ class SeedGenerator:
 class Normal(Owned, Drawing):
     """Standard normal numbers of a shape: ``lengths`` are numbers, or (which of the inputs, its axis).
 
-    They are a function of (seed, call, step, element); outside of training the step is the last one's.
+    They are a function of (seed, call, step, element).
     """
 
     recordable = True
+    always = True
 
     def __init__(self, inputs: list[KerasTensor], lengths: Sequence[Any], dtype: str, seed: int | None):
         super().__init__(dtype, "normal")

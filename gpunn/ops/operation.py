@@ -16,6 +16,7 @@ from gpunn.backend import get_backend
 from gpunn.backend.foreign import on_host
 from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.graph import KerasTensor, Node, Shape, symbolic
+from gpunn.layers.input import TEXT
 from gpunn.layers.names import fresh_name
 from gpunn.layers.tensor import Tensor, of_parameter, tapes, watched
 from gpunn.ops.configuration import plain, unplain
@@ -70,7 +71,7 @@ class Definition:
 def _sample(value: Any, rows: int) -> Any:
     if not isinstance(value, KerasTensor):
         return value
-    return np.ones([rows if n is None else n for n in value.shape], value.dtype)
+    return np.ones([rows if n is None else n for n in value.shape], config.floatx() if value.dtype == TEXT else value.dtype)
 
 
 class Trace:

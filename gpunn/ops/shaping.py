@@ -9,7 +9,10 @@ import numpy as np
 
 from gpunn import config
 from gpunn.layers.graph import KerasTensor
+from gpunn.layers.parameter import Parameter
+from gpunn.layers.tensor import watched
 from gpunn.ops import arithmetic as a
+from gpunn.ops.gather import GATHER
 from gpunn.ops.moves import Join, Move
 from gpunn.ops.operation import Back, Definition, Place, apply
 
@@ -188,8 +191,17 @@ def tile(x: Any, repeats: Any) -> Any:
 
 
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
-    """The elements at these places, which are numbers."""
-    return apply(TAKE, x, indices=np.asarray(indices), axis=axis)
+    """The elements at these places along an axis, or, without one, of all elements in a row. Symbolic places have no gradient."""
+    if isinstance(indices, (KerasTensor, Parameter)) or watched(indices) is not None:
+        if axis is None:
+            x, axis = ravel(x), 0
+        axis %= ndim(x)
+        out = apply(GATHER, moveaxis(x, axis, 0) if axis else x, indices)
+        for i in range(axis):  # the axes before stand behind the places
+            out = moveaxis(out, ndim(indices) + i, i)
+        return out
+    places = np.asarray(indices)
+    return apply(TAKE, x, indices=places.astype(np.int64) if places.dtype.kind == "f" else places, axis=axis)
 
 
 def flip(x: Any, axis: Any = None) -> Any:
@@ -216,19 +228,29 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, **unuse
     return a.cast(hot, dtype or config.floatx())
 
 
-def zeros(shape: Any, dtype: Any = None) -> np.ndarray:
-    """An array of zeros."""
-    return np.zeros(shape, dtype or config.floatx())
+def zeros(shape: Any, dtype: Any = None) -> Any:
+    """An array of zeros; symbolic, where the first length is a symbolic number of rows."""
+    return full(shape, 0, dtype)
 
 
-def ones(shape: Any, dtype: Any = None) -> np.ndarray:
-    """An array of ones."""
-    return np.ones(shape, dtype or config.floatx())
+def ones(shape: Any, dtype: Any = None) -> Any:
+    """An array of ones; symbolic, where the first length is a symbolic number of rows."""
+    return full(shape, 1, dtype)
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None) -> np.ndarray:
-    """An array of one number."""
-    return np.full(shape, fill_value, dtype or config.floatx())
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
+    """An array of one number; symbolic, where the first length is a symbolic number of rows. Raises TypeError for others that are."""
+    lengths = list(shape) if isinstance(shape, (list, tuple)) else [shape]
+    if not any(isinstance(n, KerasTensor) and not n.has_values for n in lengths):
+        return np.full(shape, fill_value, dtype or config.floatx())
+    rows: Any = lengths[0].node.layer if isinstance(lengths[0], KerasTensor) else None
+    if getattr(rows, "definition", None) is not ROWS or rows.options["axis"] != 0 or any(isinstance(n, KerasTensor) for n in lengths[1:]):
+        raise TypeError(f"Expected whole numbers, and first what gpunn.ops.shape says of the batch axis. Received: {lengths}.")
+    (tensor,) = lengths[0].node.inputs
+    one = a.zeros_like(getitem(tensor, (slice(None), *(slice(0, 1),) * (len(tensor.shape) - 1))))
+    wide = broadcast_to(reshape(one, (-1, *(1,) * (len(lengths) - 1))), (None, *lengths[1:]))
+    out = a.add(wide, fill_value) if fill_value != 0 else wide
+    return out if dtype is None else a.cast(out, dtype)
 
 
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> np.ndarray:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpunn.datasets.labels import warn_of_flips
+from gpunn.layers import words
+from gpunn.layers.input import TEXT
 from gpunn.training.feeds.iterables import batched
 
 
@@ -30,17 +32,28 @@ def in_step(x: Any, steps: int | None, optimizer: Any) -> InStep | None:
     return offer()
 
 
-def converted(layers: list[Any], x: Any, names: list[str] | None) -> Any:
-    """x as numbers, where a first layer of the model is one that takes something else, as TextVectorization does. `names`: the inputs'."""
-    fronts = {i: layer for i, layer in enumerate(layers) if getattr(layer, "converts", False)}
+def converted(model: Any, x: Any) -> Any:
+    """x as numbers, where an input of the model takes something else: texts for a TextVectorization, say, or for lookups."""
+    layers, names = model.first_layers(), model.input_names
+    fronts = {i: change for i, layer in enumerate(layers) if (change := _change(layer, model.inputs[i : i + 1])) is not None}
     if not fronts or x is None or batched(x) is not None:
         return x
     if isinstance(x, dict):
-        by_name = {names[i]: layer for i, layer in fronts.items()} if names else {}
-        return {name: by_name[name].convert(a) if name in by_name else a for name, a in x.items()}
+        by_name = {names[i]: change for i, change in fronts.items()} if names else {}
+        return {name: by_name[name](a) if name in by_name else a for name, a in x.items()}
     if len(layers) == 1:
-        return fronts[0].convert(x)
-    return [fronts[i].convert(a) if i in fronts else a for i, a in enumerate(x)] if isinstance(x, (list, tuple)) else x
+        alone = isinstance(x, (list, tuple)) and len(x) == 1 and len(getattr(x[0], "shape", ())) > 0
+        return [fronts[0](x[0])] if alone else fronts[0](x)
+    return [fronts[i](a) if i in fronts else a for i, a in enumerate(x)] if isinstance(x, (list, tuple)) else x
+
+
+def _change(layer: Any, inputs: list[Any]) -> Callable[[Any], Any] | None:
+    """What is done to the rows of an input whose first layer this is; None where they are numbers already."""
+    if getattr(layer, "converts", False):
+        return layer.convert  # type: ignore[no-any-return]
+    if getattr(layer, "takes_words", False) or any(tensor.dtype == TEXT for tensor in inputs):
+        return lambda x: words.numbered(x) if words.are_texts(x) else x
+    return None
 
 
 def check_flips(layers: list[Any], y: Any) -> None:

@@ -252,13 +252,13 @@ class Compiled(ABC):
     def _inputs(self, x: Any, where: str, lazy: bool = False) -> Any:
         """The rows as an array, or a list of them for a model with several inputs, in its order."""
         where = f"{where} of model {self.name!r}"
-        arrays, labels = parts.inputs_of(converted(self.first_layers(), x, self.input_names), self.input_names, where)
+        arrays, labels = parts.inputs_of(converted(self, x), self.input_names, where)
         if self.input_names is None:
             self._like = sorted(x) if isinstance(x, dict) else None
         known = list(self.row_shape) if isinstance(self.row_shape, list) else [self.row_shape] * len(arrays)
         for i, layer in enumerate(self.first_layers()):
             if getattr(layer, "converts", False) and known[i] is not None:
-                known[i] = layer.compute_output_shape((None, *known[i]))[1:]
+                known[i] = layer.converted_shape((None, *known[i]))[1:]
         out = [
             data.inputs(a, shape, self.dtype, where, name, self.backend, lazy) for a, shape, name in zip(arrays, known, labels, strict=True)
         ]

@@ -104,6 +104,11 @@ class Plan:
         return all(stage.recordable for stage in self.stages)
 
     @property
+    def draws(self) -> bool:
+        """Whether numbers are drawn outside of training too: by a call whose `training` was given, or by a layer that always draws."""
+        return any(isinstance(stage.layer, Drawing) and (stage.training or stage.layer.always) for stage in self.stages)
+
+    @property
     def masks(self) -> bool:
         """Whether there may be masks: some layer has its own idea of them."""
         layers = [stage.layer for stage in self.stages if isinstance(stage.layer, Layer)]

@@ -90,8 +90,14 @@ class Prediction:
         return int(self._out[0].shape[0])
 
     def _outputs(self, rows: int) -> list[Any]:
-        self.model.lend()
-        return self.model.inference_plan().run(self.feed.gather_inputs(self.ops, rows, np.dtype(self.model.dtype)), False).outputs
+        """Those of the next batch. What is drawn for it is drawn anew: from a state that no training looks at."""
+        model, inference = self.model, self.model.inference_plan()
+        model.lend(model.draws)
+        outputs = inference.run(self.feed.gather_inputs(self.ops, rows, np.dtype(model.dtype)), False).outputs
+        if inference.draws:
+            model.draws.advance(self.ops)
+        model.lend()
+        return outputs
 
     def _record(self, rows: int) -> Any:
         """The program of a batch; None where an output has other rows than the batch: of some operations over the batch axis."""

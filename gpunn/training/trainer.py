@@ -63,7 +63,7 @@ class Trainer(OwnSteps, Compiled):
         optimizer = self._need_setup("fit").optimizer
         batch_size = _whole("batch_size", optimizer.default_batch if batch_size is None else batch_size, 1)
         steps_per_epoch, validation_steps = _steps("steps_per_epoch", steps_per_epoch), _steps("validation_steps", validation_steps)
-        x = converted(self.first_layers(), x, self.input_names)
+        x = converted(self, x)
         changed = in_step(x, steps_per_epoch, optimizer) if y is None and sample_weight is None else None
         if changed is not None:
             x, y, sample_weight, batch_size, shuffle = changed.x, changed.y, changed.sample_weight, changed.batch_size, changed.shuffle
@@ -198,6 +198,7 @@ class Trainer(OwnSteps, Compiled):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs of these rows."""
+        x = converted(self, x)
         arrays, labels = parts.inputs_of(x, self.input_names, "predict_on_batch")
         here = self.backend.adopt(arrays[0], "x")
         first = data.host(arrays[0], labels[0]) if here is None else here

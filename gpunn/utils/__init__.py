@@ -18,6 +18,7 @@ _ELSEWHERE = {
         "CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects", "get_registered_name",
         "get_registered_object", "register_keras_serializable", "serialize_keras_object",
     ), "gpunn.saving"),
+    "FeatureSpace": "gpunn.utils.feature_space",
     "Progbar": "gpunn.utils.progbar",
     "get_file": "gpunn.datasets.fetch",
     **dict.fromkeys(("split_dataset", "timeseries_dataset_from_array"), "gpunn.utils.made_datasets"),

@@ -40,7 +40,15 @@ def unary(name, draw=normal, **options):
     return lambda x: getattr(ops, name)(x, **options), [ONE], draw
 
 
+def places(x, n):
+    """Integers from 0 to n - 1 that follow from the numbers."""
+    return ops.mod(ops.floor(ops.abs(x) * 7), n)
+
+
 CASES = {
+    "rows_of_a_table": (lambda a, b: ops.take(b, places(a, 4), axis=0) * a[..., None], [(5, 3), (4, 2)], normal),
+    "columns_of_a_table": (lambda a, b: ops.sum(ops.take(b, places(a, 3), axis=1), axis=(0, 3)) * a, [(5, 2), (4, 3, 2)], normal),
+    "numbers_of_a_table": (lambda a, b: ops.take(b, places(a, 6)) * a, [(5, 3), (2, 3)], normal),
     **{name: unary(name) for name in (
         "negative", "absolute", "square", "exp", "expm1", "sin", "cos", "tanh", "erf", "sigmoid", "relu", "selu", "softplus", "silu",
         "leaky_relu", "elu", "gelu",

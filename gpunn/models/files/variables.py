@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.containing import layers_in
 from gpunn.lookup import snake
+from gpunn.models.own_weights import OwnWeights
 
 _CELLS = ("LSTM", "GRU", "SimpleRNN")  # whose weights are those of their cell
 _CHILDREN = ("layer", "backward_layer", "forward_layer", "cell")  # attributes that hold a layer, as Keras names them
@@ -22,8 +23,14 @@ class Group(NamedTuple):
 def groups(model: Any) -> Iterator[Group]:
     """All groups of a model's file, with weights or without, in the order Keras visits them; a layer shared by two occurs once."""
     seen: set[int] = set()
-    yield Group("", model.name, [])
+    yield Group("", model.name, _own(model))
     yield from _of_model(model, "", seen)
+
+
+def _own(model: Any) -> list[Parameter]:
+    """Weights of a class of the user's itself."""
+    held = getattr(model, "_own_weights", None)
+    return [] if held is None else held.parameters
 
 
 def _of_model(model: Any, path: str, seen: set[int]) -> Iterator[Group]:
@@ -47,7 +54,7 @@ def _numbered(layers: Any, path: str, seen: set[int]) -> Iterator[Group]:
 
 
 def _of_layer(layer: Any, path: str, seen: set[int]) -> Iterator[Group]:
-    if id(layer) in seen:
+    if id(layer) in seen or isinstance(layer, OwnWeights):  # these are their model's
         return
     seen.add(id(layer))
     children = {name: child for name in _CHILDREN if isinstance(getattr(getattr(layer, name, None), "parameters", None), list)
@@ -57,7 +64,7 @@ def _of_layer(layer: Any, path: str, seen: set[int]) -> Iterator[Group]:
         for i, child in enumerate(layers_in(value)):
             children[name if child is value else f"{name}/{i}"] = child
     inner = {id(p) for child in (*children.values(), *(cells or ())) for p in child.parameters}
-    own = [p for p in layer.parameters if id(p) not in inner] if not hasattr(layer, "layers") else []
+    own = [p for p in layer.parameters if id(p) not in inner] if not hasattr(layer, "layers") else _own(layer)
     own = [*(p for p in own if p.trainable), *(p for p in own if not p.trainable)]
     if type(layer).__name__ in _CELLS:
         yield Group(path, layer.name, [])
