@@ -12,9 +12,9 @@ class NotRecorded(Exception):
 
 
 class Trace:
-    """What belongs to a recording beside its launches: ``before`` and ``after`` them the host calls these, and ``ends`` after as many calls
-    as run in a row; ``taken`` give what it has taken
-    of layers and optimizers, and holds no more once that is something else. ``kept(value)``: what is asked for afterwards; a tensor is
+    """What belongs to a recording beside its launches. The host calls ``before`` and ``after`` before and after them, and ``ends`` after as
+    many calls as run in a row; where nothing comes of the recording it calls ``undo``, the last one first. ``taken`` give what it has
+    taken of layers and optimizers, and holds no more once that is something else. ``kept(value)``: what is asked for afterwards; a tensor is
     copied where no launch writes again, and none is left out because nobody in the recording reads it. ``step``: the step's number, on the
     device, where there is one. ``waiting`` and ``asked``: the ids of objects that the host changes afterwards, and of those whose results
     it asks for."""
@@ -24,6 +24,7 @@ class Trace:
         self.before: list[Callable[[], Any]] = []
         self.after: list[Callable[[], Any]] = []
         self.ends: list[Callable[[], Any]] = []
+        self.undo: list[Callable[[], Any]] = []
         self.taken: list[Callable[[], Iterable[Any]]] = []
         self.waiting: set[int] = set()
         self.asked: set[int] = set()

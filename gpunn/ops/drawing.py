@@ -1,6 +1,5 @@
 """Random numbers: at once, or, where a length of the shape is symbolic (`gpunn.ops.shape`), anew in every step of the graph."""
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gpunn import config, random
+from gpunn.backend.traced import trace
 from gpunn.kernels.noise import GAUSSIAN
 from gpunn.layers.dropout import Drawing
 from gpunn.layers.fed import drawn
@@ -22,11 +22,14 @@ class SeedGenerator:
     """Keras's holder of a seed: numbers that are drawn at once from it are others in every call, where those of an integer are the same."""
 
     def __init__(self, seed: int | None = None, name: str | None = None, **unused: Any):
-        self.seed, self._calls = random.current_seed() if seed is None else int(seed), itertools.count()
+        self.seed, self._calls = random.current_seed() if seed is None else int(seed), 0
 
     def stream(self) -> int:
         """The number of a call."""
-        return next(self._calls)
+        number, self._calls = self._calls, self._calls + 1
+        if (recorded := trace()) is not None:
+            recorded.undo.append(lambda: setattr(self, "_calls", number))
+        return number
 
 
 class Normal(Owned, Drawing):

@@ -20,6 +20,7 @@ from gpunn.layers.input import TEXT
 from gpunn.layers.names import fresh_name
 from gpunn.layers.tensor import Tensor, of_parameter, tapes, watched
 from gpunn.ops.configuration import plain, unplain
+from gpunn.results import dressed
 
 
 class Place(Protocol):
@@ -227,7 +228,8 @@ def apply(definition: Definition, *operands: Any, **options: Any) -> Any:
     values = [_operand(v, trace) for v in operands]
     tensors = [v for v in values if isinstance(v, KerasTensor)]
     if not tensors:
-        return definition.numpy(*values, **options)
+        found = definition.numpy(*values, **options)
+        return dressed(found) if np.ndim(found) else found
     if any(isinstance(t, Tensor) for t in tensors):
         from gpunn.ops.at_once import operate
 

@@ -83,6 +83,8 @@ def record(
             if not _same_draws(numbers[2], random.state()[2]) or python != stdlib_random.getstate():
                 raise NotRecorded("draws numbers of NumPy's or of Python's random")
         except Exception as error:  # where it is the function's own, the call that follows raises it
+            for action in reversed(trace.undo):
+                action()
             random.set_state(numbers)
             stdlib_random.setstate(python)
             code = getattr(function, "__code__", None)

@@ -336,7 +336,7 @@ class Small(gpunn.Model):
     def __init__(self, more=lambda self, loss: loss):
         super().__init__()
         self.dense, self.more, self.factor, self.seen = L.Dense(1), more, 1.0, 0
-        self.losses_seen, self.last_seen = [], {}
+        self.losses_seen, self.last_seen, self.numbers = [], {}, drawing.SeedGenerator(3)
 
     def call(self, x):
         return self.dense(x)
@@ -360,6 +360,12 @@ def counting(model, loss):
     return loss
 
 
+def drawing_first(model, loss):
+    """From a generator, and from the seed in force, before it reads."""
+    drawn = drawing.normal((), seed=model.numbers) + drawing.normal(())
+    return float(loss) + float(drawn)
+
+
 def listing(model, loss):
     model.losses_seen.append(loss)
     model.last_seen["loss"] = loss
@@ -373,6 +379,7 @@ def jittered(model, loss):
 
 READS = {
     "a value": (lambda model, loss: float(loss), r"line \d+ reads a value"),
+    "a value behind draws": (drawing_first, r"line \d+ reads a value"),
     "a branch": (lambda model, loss: loss if loss > 0 else -loss, r"line \d+ reads a value"),
     "a count": (counting, "it sets attributes of the model"),
     "a list": (listing, "it sets attributes of the model"),
