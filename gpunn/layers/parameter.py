@@ -8,7 +8,7 @@ import numpy as np
 from gpunn import constraints, regularizers
 from gpunn.backend.base import Backend
 from gpunn.kernels import REGISTRY
-from gpunn.operators import Operators
+from gpunn.operators import Operators, in_place
 
 
 class Parameter(Operators):
@@ -54,6 +54,16 @@ class Parameter(Operators):
         """A gradient that no pullback has written in this step is zero, not the last step's."""
         if self.learns and not self._written:
             self.backend.write(self.gradient, 0)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's operators of an array and a parameter are operations; NumPy's other functions take the values."""
+        from gpunn import ops  # which is made of layers
+        from gpunn.layers.tensor import tapes
+
+        own = getattr(ops, ufunc.__name__, None) if method == "__call__" and len(inputs) == 2 else None
+        if own is not None and (not options or (in_place(inputs, options) and tapes())):
+            return own(*inputs)
+        return getattr(ufunc, method)(*(v.numpy() if isinstance(v, Parameter) else v for v in inputs), **options)
 
     @property
     def learns(self) -> bool:

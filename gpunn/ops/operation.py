@@ -19,6 +19,7 @@ from gpunn.layers.graph import KerasTensor, Node, Shape, symbolic
 from gpunn.layers.names import fresh_name
 from gpunn.layers.tensor import Tensor, of_parameter, tapes, watched
 from gpunn.ops.configuration import plain, unplain
+from gpunn.results import dressed
 
 
 class Place(Protocol):
@@ -226,7 +227,8 @@ def apply(definition: Definition, *operands: Any, **options: Any) -> Any:
     values = [_operand(v, trace) for v in operands]
     tensors = [v for v in values if isinstance(v, KerasTensor)]
     if not tensors:
-        return definition.numpy(*values, **options)
+        found = definition.numpy(*values, **options)
+        return dressed(found) if any(isinstance(v, (Tensor, Parameter)) for v in operands) else found
     if any(isinstance(t, Tensor) for t in tensors):
         from gpunn.ops.at_once import operate
 
@@ -257,6 +259,11 @@ def _recorded(value: Any) -> Tensor | None:
 def has_part(*values: Any) -> bool:
     """Whether one of these is a tensor, a parameter, or an array that a tape watches: what is made of others then takes part itself."""
     return any(isinstance(v, (KerasTensor, Parameter)) or watched(v) is not None for v in values)
+
+
+def operand(value: Any) -> Any:
+    """What `apply` takes it for: a tensor, a number, or a NumPy array."""
+    return value if isinstance(value, KerasTensor) else _operand(value, current())
 
 
 def _operand(value: Any, trace: Trace | None) -> Any:
