@@ -80,7 +80,11 @@ class Parameter(Operators):
         return name_of(self.value.dtype)
 
     def assign(self, values: Any) -> None:
-        """Replace the values. Raises ValueError when the shape differs."""
+        """Replace the values; by a tensor within a layer's `call`, whenever that runs. Raises ValueError when the shape differs."""
+        from gpunn.ops.assigning import assigned_in_graph  # which is made of parameters
+
+        if assigned_in_graph(self, values):
+            return
         values = np.asarray(values)
         if values.shape != self.shape:
             raise ValueError(f"Cannot assign to {self.name}: expected shape {self.shape}. Received: {values.shape}.")
@@ -88,10 +92,10 @@ class Parameter(Operators):
         self.version += 1
 
     def assign_add(self, values: Any) -> None:
-        self.assign(self.numpy() + np.asarray(values))
+        self.assign(self + values)
 
     def assign_sub(self, values: Any) -> None:
-        self.assign(self.numpy() - np.asarray(values))
+        self.assign(self - values)
 
     def __repr__(self) -> str:
         return f"<Parameter {self.name} {self.shape}>"

@@ -81,6 +81,7 @@ class Trace:
         self.owner = owner
         self.weights: dict[int, KerasTensor] = {}
         self.losses: list[KerasTensor] = []
+        self.assigned: list[KerasTensor] = []  # what parameters were set to, in order: see `assigning`
 
 
 _trace: ContextVar[Trace | None] = ContextVar("the function that is being traced", default=None)
@@ -134,9 +135,10 @@ class Owned(Layer):
 
 
 class Weight(Owned):
-    """A parameter as a symbolic value: its pullback writes the parameter's gradient."""
+    """A parameter as a symbolic value: its pullback writes the parameter's gradient. ``copied``: the parameter is set later."""
 
     recordable = True
+    copied = False
 
     def __init__(self, parameter: Parameter):
         super().__init__(parameter.value.dtype.name, "weight")
@@ -150,7 +152,12 @@ class Weight(Owned):
             p.add_gradient(dy)
             return []
 
-        return p.value.reshape(p.shape), pullback
+        value = p.value.reshape(p.shape)
+        if self.copied:
+            from gpunn.ops.moves import copy  # which is made of definitions
+
+            value = copy(self.backend, value)
+        return value, pullback
 
 
 class Operation(Owned):
