@@ -34,10 +34,12 @@ class AddedLoss(Owned):
         super().__init__(tensor.node.layer.dtype, "added_loss")
         self.values: Any = None  # where the step that is being recorded wants the loss, in equal parts for each row
         self.factor = 1.0
+        self.last: Any = None  # what was added in the last call
         Node(self, [tensor, loss], [KerasTensor(tensor.shape, tensor.dtype)], many_in=True, arguments=([tensor, loss],))
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
         (y, loss), ops = x, self.backend
+        self.last = loss
         if self.values is not None:
             whole = total(ops, loss.reshape(1, -1), [1])
             parts = spread(ops, whole.reshape(1, 1), (self.values.size, 1)) if self.values.size != 1 else whole
@@ -137,6 +139,8 @@ def run_call(layer: Any, x: Any, training: bool, options: dict[str, Any]) -> tup
     """The same on arrays of the device: (output, pullback)."""
     out, plan = plan_of_call(layer, x, training, options)
     run = plan.run(flat(x), training)
+    added = [stage.layer for stage in plan.stages if isinstance(stage.layer, AddedLoss)]
+    layer.added = [(one.backend, one.last) for one in added]
 
     def pullback(dy: Any, need_dx: Any = True) -> Any:
         dx = run.backward(layer.backend, flat(dy), inputs=bool(need_dx))

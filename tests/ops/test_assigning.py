@@ -172,3 +172,26 @@ def test_a_loss_that_a_models_call_adds(device):
         with gpunn.GradientTape():
             model(X)
             assert float(model.losses[0]) == pytest.approx(np.square(z).mean(), rel=1e-4)
+
+
+@DEVICES
+def test_what_a_layer_added_in_its_last_call(device):
+    class Active(layers.Layer):
+        def call(self, x):
+            self.add_loss(0.5 * ops.sum(x))
+            return x
+
+    class Outer(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.dense = Active(), layers.Dense(2, kernel_regularizer=gpunn.regularizers.L2(0.1))
+
+        def call(self, x):
+            return self.dense(self.inner(x))
+
+    with gpunn.device(device):
+        layer = Outer()
+        assert layer.losses == []
+        for x in (X, X + 1):
+            layer(x)
+            assert layer.losses == pytest.approx([0.1 * np.square(layer.get_weights()[0]).sum(), 0.5 * x.sum()], rel=1e-4)
