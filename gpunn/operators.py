@@ -23,6 +23,11 @@ def _one(name: str) -> Any:
     return lambda self: getattr(_ops(), name)(self)
 
 
+def in_place(inputs: Any, options: Any) -> bool:
+    """Whether NumPy is asked for ``array += other``: then what is returned is what the name stands for from now on."""
+    return set(options) == {"out"} and options["out"][0] is inputs[0]
+
+
 class Operators:
     """What has arithmetic. NumPy's arrays leave ``array + tensor`` to it."""
 

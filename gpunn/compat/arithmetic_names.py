@@ -6,10 +6,23 @@ SAME = (
     "logical_and", "logical_not", "logical_or", "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "negative",
     "not_equal", "one_hot", "ones", "ones_like", "prod", "relu", "repeat", "reshape", "round", "rsqrt", "shape", "sigmoid", "sign", "sin",
     "softmax", "softplus", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "tanh", "tensordot", "tile",
-    "transpose", "unstack", "var", "where", "zeros", "zeros_like",
+    "transpose", "unstack", "var", "where", "zeros", "zeros_like", "broadcast_to", "cosh", "floor_divide", "linspace", "log_softmax",
+    "logical_xor", "meshgrid", "mod", "reciprocal", "selu", "elu", "sinh", "swapaxes", "take", "tan", "trace",
 )
 OTHERWISE = {  # TensorFlow's and Keras 2's name: that of gpunn.ops
     "concat": "concatenate", "clip_by_value": "clip", "pow": "power", "reduce_all": "all", "reduce_any": "any", "reduce_max": "max",
     "reduce_mean": "mean", "reduce_min": "min", "reduce_prod": "prod", "reduce_std": "std", "reduce_sum": "sum", "reduce_variance": "var",
-    "reduce_logsumexp": "logsumexp", "is_nan": "isnan", "permute_dimensions": "transpose",
+    "reduce_logsumexp": "logsumexp", "is_nan": "isnan", "permute_dimensions": "transpose", "acos": "arccos", "acosh": "arccosh",
+    "asin": "arcsin", "asinh": "arcsinh", "atan": "arctan", "atan2": "arctan2", "atanh": "arctanh", "argsort": "argsort",
+    "count_nonzero": "count_nonzero", "floordiv": "floor_divide", "is_finite": "isfinite", "is_inf": "isinf",
+    "divide_no_nan": "divide_no_nan", "reduce_euclidean_norm": "norm", "searchsorted": "searchsorted",
+    "sort": "sort", "truediv": "divide", "tensor_scatter_nd_update": "scatter_update", "scatter_nd": "scatter",
 }
+OWN = (  # functions of `tensors`, under TensorFlow's own arguments
+    "cumsum", "fill", "gather", "identity", "is_tensor", "matmul", "newaxis", "pad", "rank", "reverse", "roll", "split",
+)
+NN = (  # those of tf.nn
+    "avg_pool", "bias_add", "conv2d", "depth_to_space", "dropout", "embedding_lookup", "gelu", "l2_loss", "l2_normalize", "leaky_relu",
+    "max_pool", "moments", "sigmoid_cross_entropy_with_logits", "softmax_cross_entropy_with_logits", "space_to_depth",
+    "sparse_softmax_cross_entropy_with_logits", "top_k",
+)

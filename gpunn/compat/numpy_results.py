@@ -7,6 +7,7 @@ import numpy as np
 
 from gpunn import ops
 from gpunn.layers.tensor import watched
+from gpunn.operators import in_place
 
 
 def _anew(operator: str) -> Callable[[Any, Any], Any]:
@@ -41,7 +42,8 @@ class Watched(Array):
     """An array that a tape watches: in the tape's block arithmetic with it is recorded."""
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        own = getattr(ops, ufunc.__name__, None) if method == "__call__" and not options else None
+        whole = not options or in_place(inputs, options)
+        own = getattr(ops, ufunc.__name__, None) if method == "__call__" and whole else None
         if own is not None and any(watched(v) is not None for v in inputs):
             return own(*inputs)
         plain = [v.view(np.ndarray) if isinstance(v, Watched) else v for v in inputs]

@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from gpunn.compat.arithmetic_names import OTHERWISE, SAME
+from gpunn.compat.arithmetic_names import NN, OTHERWISE, OWN, SAME
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,14 @@ _TOP = Place(names={
     "Input": "gpunn.models:Input", "Model": "gpunn.models:Model", "Sequential": "gpunn.models:Sequential",
     "KerasTensor": "gpunn.layers:KerasTensor", "Layer": "gpunn.layers:Layer", "Initializer": "gpunn.initializers:Initializer",
     "Loss": "gpunn.losses:Loss",
-    "Metric": "gpunn.metrics:Metric", "Optimizer": "gpunn.optimizers:Optimizer",
+    "Metric": "gpunn.metrics:Metric", "Optimizer": "gpunn.optimizers:Optimizer", "Variable": "gpunn.compat.variables:Variable",
+    "device": "gpunn.compat.tensorflow:device", "name_scope": "gpunn.compat.tensorflow:name_scope",
 })
 _SETTINGS = ("backend", "epsilon", "floatx", "image_data_format", "set_epsilon", "set_floatx", "set_image_data_format")
 _ARITHMETIC = {
     name: f"gpunn.compat.arithmetic:{name}" for name in (*SAME, *OTHERWISE, "constant", "size", "norm", "int32", "int64")
 }
+_TENSORS = {name: f"gpunn.compat.tensors:{name}" for name in OWN}
 _BACKEND = Place("gpunn.compat.keras_backend", {
     **_ARITHMETIC, **{name: f"gpunn.compat.arithmetic:{name}" for name in ("random_normal", "random_uniform")},
     **{name: f"gpunn.config:{name}" for name in _SETTINGS},
@@ -77,6 +79,8 @@ KERAS: dict[str, Place] = {
     "models": Place("gpunn.models", {"model_from_config": "gpunn.saving:deserialize_keras_object"}),
     "objectives": Place("gpunn.losses", old=True),
     "ops": Place("gpunn.ops"),
+    **{f"ops.{part}": Place("gpunn.ops") for part in ("core", "linalg", "math", "nn", "numpy")},
+    "ops.image": Place("gpunn.ops.images"),
     "optimizers": Place("gpunn.optimizers"),
     "optimizers.legacy": Place("gpunn.optimizers.legacy", old=True),
     "optimizers.schedules": Place("gpunn.optimizers.schedules"),
@@ -86,7 +90,9 @@ KERAS: dict[str, Place] = {
     "preprocessing.image": Place("gpunn.preprocessing.image"),
     "preprocessing.sequence": Place("gpunn.preprocessing.sequence"),
     "preprocessing.text": Place("gpunn.preprocessing.text"),
-    "random": Place(names={name: f"gpunn.ops.drawing:{name}" for name in ("SeedGenerator", "dropout", "normal", "uniform")}),
+    "random": Place("gpunn.ops.distributions", {
+        name: f"gpunn.ops.drawing:{name}" for name in ("SeedGenerator", "dropout", "normal", "uniform")
+    }),
     "regularizers": Place("gpunn.regularizers"),
     "saving": Place("gpunn.saving"),
     "utils": _UTILS,
@@ -111,11 +117,17 @@ _LOGGING = Place(names={
     "set_verbosity": "gpunn.compat.tensorflow:nothing",
     **{level: f"logging:{level}" for level in ("DEBUG", "ERROR", "FATAL", "INFO", "WARN")},
 })
+_STARTS = {
+    "constant": "Constant", "ones": "Ones", "random_normal": "RandomNormal", "random_uniform": "RandomUniform", "zeros": "Zeros",
+}
 _TENSORFLOW: dict[str, Place] = {
     "": Place(names={
         "__version__": "gpunn.compat.versions:TENSORFLOW", **_ARITHMETIC, "bool": "gpunn.compat.arithmetic:bool_",
         "GradientTape": "gpunn.training.tape:GradientTape", "Variable": "gpunn.layers.variable:Variable",
         "function": "gpunn.training.function:function",
+        "Tensor": "gpunn.layers.graph:KerasTensor", "TensorShape": "gpunn.compat.tensors:tensor_shape",
+        "name_scope": "gpunn.compat.tensorflow:name_scope", "range": "gpunn.compat.tensors:range_", **_TENSORS,
+        **{f"{name}_initializer": f"gpunn.initializers:{where}" for name, where in _STARTS.items()},
         **{name: f"gpunn.compat.arithmetic:{name}" for name in ("clip_by_global_norm", "clip_by_norm")},
         **_tensorflow(
             "device", "executing_eagerly", "float32", "float64", "get_logger", "int32", "int64", "string", "uint8",
@@ -142,17 +154,28 @@ _TENSORFLOW: dict[str, Place] = {
     "debugging": _tensorflow(set_log_device_placement="nothing"),
     "data": Place("gpunn.utils.dataset"),
     "data.experimental": Place("gpunn.utils.dataset", only=("AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY")),
+    "image": Place("gpunn.compat.pictures"),
     "initializers": KERAS["initializers"],
     "logging": replace(_LOGGING, old=True),
     "losses": KERAS["losses"],
     "metrics": KERAS["metrics"],
-    "math": Place(names=_ARITHMETIC),
-    "linalg": Place(names={name: f"gpunn.compat.arithmetic:{name}" for name in ("global_norm", "matmul", "norm")}),
-    "nn": replace(KERAS["activations"], names={k: v for k, v in _ARITHMETIC.items() if k in ("softmax", "relu", "sigmoid", "tanh")}),
+    "math": Place(names={**_ARITHMETIC, **_TENSORS, **{name: f"gpunn.compat.tensors:{name}" for name in ("l2_normalize", "top_k")}}),
+    "linalg": Place(names={
+        **{name: f"gpunn.compat.arithmetic:{name}" for name in ("global_norm", "norm")},
+        **{name: f"gpunn.compat.tensors:{name}" for name in ("band_part", "l2_normalize", "matmul")},
+        **{name: f"gpunn.ops:{name}" for name in ("cholesky", "det", "diag", "eigh", "inv", "qr", "solve", "svd", "trace")},
+        "diag_part": "gpunn.ops:diagonal",
+    }),
+    "nn": replace(KERAS["activations"], names={
+        **{name: f"gpunn.compat.tensors:{name}" for name in NN}, "avg_pool2d": "gpunn.compat.tensors:avg_pool",
+        "max_pool2d": "gpunn.compat.tensors:max_pool",
+        **{k: v for k, v in _ARITHMETIC.items() if k in ("softmax", "relu", "sigmoid", "tanh")},
+    }),
     "optimizers": KERAS["optimizers"],
     "python": Place(old=True),
     "random": Place(names={
-        **_tensorflow("set_seed").names, "normal": "gpunn.compat.arithmetic:normal", "uniform": "gpunn.compat.arithmetic:uniform",
+        **_tensorflow("set_seed").names, "normal": "gpunn.compat.arithmetic:normal",
+        **{name: f"gpunn.compat.tensors:{name}" for name in ("categorical", "gamma", "shuffle", "truncated_normal", "uniform")},
     }),
     "test": _tensorflow("gpu_device_name", "is_built_with_cuda", "is_gpu_available", is_built_with_gpu_support="is_built_with_cuda"),
     "version": Place(names={"VERSION": "gpunn.compat.versions:TENSORFLOW"}),

@@ -1,5 +1,6 @@
 """Symbolic tensors: what a layer gives when it is called on what another one will give. With the calls they are a model's graph."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -61,6 +62,9 @@ def _merged(kind: str, a: Any, b: Any, otherwise: Callable[[Any], Any]) -> Any:
     return getattr(merge, kind)()([a, b]) if alike and current() is None else otherwise(b)
 
 
+_numbers = itertools.count()
+
+
 class Node:
     """One call of a layer. ``arguments`` and ``options`` as they were given; ``inputs`` and ``outputs``, flat; ``many_in`` and
     ``many_out``, whether the layer's `forward` takes, and gives, a list; ``training``, where the call fixed it, else None; ``inside``, by
@@ -72,6 +76,7 @@ class Node:
     ):
         self.layer, self.inputs, self.outputs, self.many_in, self.many_out = layer, inputs, outputs, many_in, many_out
         self.training, self.arguments, self.options = training, arguments, options or {}
+        self.number = next(_numbers)  # by the order in which calls were made
         self.inside: dict[bool, tuple[list[KerasTensor], list[Node], list[KerasTensor]]] | None = None
         for i, tensor in enumerate(outputs):
             tensor.node, tensor.index = self, i

@@ -9,7 +9,7 @@ from gpunn import constraints, regularizers
 from gpunn.backend.base import Backend
 from gpunn.kernels import REGISTRY
 from gpunn.kernels.data import ADVANCE
-from gpunn.operators import Operators
+from gpunn.operators import Operators, in_place
 
 
 class Parameter(Operators):
@@ -56,6 +56,16 @@ class Parameter(Operators):
         if self.learns and not self._written:
             self.backend.write(self.gradient, 0)
 
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """NumPy's operators of an array and a parameter are operations; NumPy's other functions take the values."""
+        from gpunn import ops  # which is made of layers
+        from gpunn.layers.tensor import tapes
+
+        own = getattr(ops, ufunc.__name__, None) if method == "__call__" and len(inputs) == 2 else None
+        if own is not None and (not options or (in_place(inputs, options) and tapes())):
+            return own(*inputs)
+        return getattr(ufunc, method)(*(v.numpy() if isinstance(v, Parameter) else v for v in inputs), **options)
+
     @property
     def learns(self) -> bool:
         return self.trainable and not self.frozen
@@ -71,7 +81,11 @@ class Parameter(Operators):
         return name_of(self.value.dtype)
 
     def assign(self, values: Any) -> None:
-        """Replace the values. Raises ValueError when the shape differs."""
+        """Replace the values; by a tensor within a layer's `call`, whenever that runs. Raises ValueError when the shape differs."""
+        from gpunn.ops.assigning import assigned_in_graph  # which is made of parameters
+
+        if assigned_in_graph(self, values):
+            return
         values = np.asarray(values)
         if values.shape != self.shape:
             raise ValueError(f"Cannot assign to {self.name}: expected shape {self.shape}. Received: {values.shape}.")
@@ -79,10 +93,10 @@ class Parameter(Operators):
         self.version += 1
 
     def assign_add(self, values: Any) -> None:
-        self.assign(self.numpy() + np.asarray(values))
+        self.assign(self + values)
 
     def assign_sub(self, values: Any) -> None:
-        self.assign(self.numpy() - np.asarray(values))
+        self.assign(self - values)
 
     def __repr__(self) -> str:
         return f"<Parameter {self.name} {self.shape}>"

@@ -9,7 +9,7 @@ import numpy as np
 
 from gpunn.layers.graph import KerasTensor, flat
 from gpunn.layers.parameter import Parameter, name_of
-from gpunn.operators import Operators
+from gpunn.operators import Operators, in_place
 
 Pullback = Callable[[list[Any], Sequence[bool]], list[Any]]
 numbers = itertools.count()  # of records and tensors
@@ -62,8 +62,8 @@ class Tensor(KerasTensor):
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         from gpunn import ops  # which is made of layers
 
-        own = getattr(ops, ufunc.__name__, None) if method == "__call__" and not options else None
-        if own is not None:
+        own = getattr(ops, ufunc.__name__, None) if method == "__call__" else None
+        if own is not None and (not options or (in_place(inputs, options) and tapes())):
             return own(*inputs)
         return getattr(ufunc, method)(*(v.numpy() if isinstance(v, Tensor) else v for v in inputs), **options)
 

@@ -12,6 +12,7 @@ from gpunn.layers.input import InputLayer
 from gpunn.layers.open_shapes import fits, is_open, shapes_out
 from gpunn.models.topology import cut, topology
 from gpunn.ops.operation import Owned, tracing
+from gpunn.ops.tracing import with_losses
 from gpunn.training.fuse import fuse
 from gpunn.training.plan import Plan, plan
 
@@ -111,23 +112,27 @@ class Graph:
             self._set_graph(x, x, {t: ([], tensors) for t in (True, False)}, self._attributes())
             return
         how = "training" in inspect.signature(self.call).parameters  # type: ignore[attr-defined]
-        with tracing(self):
-            results = {t: self.call(x, training=t) if how else None for t in (True, False)}  # type: ignore[attr-defined]
-            if not how:
-                results[True] = results[False] = self.call(x)  # type: ignore[attr-defined]
+        results: dict[bool, Any] = {}
+        for t in (True, False) if how else (True,):
+            with tracing(self) as trace:
+                results[t] = self.call(x, training=t) if how else self.call(x), trace  # type: ignore[attr-defined]
         traced: dict[bool, Any] = {}
         found: dict[Any, None] = {}
-        for t, result in results.items():
+        packs: dict[bool, Any] = {}
+        for t, (result, trace) in results.items():
             if bad := [v for v in flat(result) if not isinstance(v, KerasTensor)]:
                 raise ValueError(
                     f"Model {self.name!r}: call must return what layers give on symbolic tensors. Received: {type(bad[0]).__name__}."
                 )
-            nodes, layers = topology(tensors, flat(result))
-            traced[t] = (nodes, flat(result))
+            outputs = with_losses(flat(result), trace.losses)
+            nodes, layers = topology(tensors, [*outputs, *trace.assigned])
+            traced[t] = (sorted(nodes, key=lambda node: node.number) if trace.assigned else nodes, outputs)
+            packs[t] = packed(result, outputs)
             found.update(dict.fromkeys(layers))
+        traced.setdefault(False, traced[True])
         own = [layer for layer in self._attributes() if layer in found or layer is self._own_weights]
         layers = own + [layer for layer in found if layer not in own and not isinstance(layer, (InputLayer, Owned))]
-        self._set_graph(x, results[False], traced, layers)
+        self._set_graph(x, packs.get(False, packs[True]), traced, layers)
 
     def _attributes(self) -> list[Any]:
         """The layers that a class of the user's keeps as attributes, or in lists and dicts of them."""

@@ -8,7 +8,7 @@ import numpy as np
 from gpunn import config
 from gpunn.layers.graph import KerasTensor
 from gpunn.ops import elementwise as e
-from gpunn.ops.operation import Definition, apply
+from gpunn.ops.operation import Definition, apply, has_part, operand
 
 
 def _one(definition: Definition, name: str = "") -> Any:
@@ -106,9 +106,14 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
 
 
 def convert_to_tensor(x: Any, dtype: Any = None, **unused: Any) -> Any:
-    """x as a NumPy array, or itself where it is symbolic; Python's floats become `gpunn.config.floatx`."""
-    if isinstance(x, KerasTensor):
-        return x if dtype is None else cast(x, dtype)
+    """x as a NumPy array, or itself where it is a tensor; Python's floats become `gpunn.config.floatx`. A parameter is a tensor where its
+    layer's `call` is being traced or a tape records; of a list of tensors it is their `stack`."""
+    if isinstance(x, (list, tuple)) and has_part(*x):
+        from gpunn.ops.shaping import stack  # which is made of this
+
+        x = stack(x)
+    if has_part(x) and isinstance(found := operand(x), KerasTensor):
+        return found if dtype is None else cast(found, dtype)
     array = np.asarray(x)
     if dtype is None and not hasattr(x, "dtype"):
         dtype = {"f": config.floatx(), "i": "int32"}.get(array.dtype.kind)

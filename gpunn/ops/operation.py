@@ -82,6 +82,7 @@ class Trace:
         self.owner = owner
         self.weights: dict[int, KerasTensor] = {}
         self.losses: list[KerasTensor] = []
+        self.assigned: list[KerasTensor] = []  # what parameters were set to, in order: see `assigning`
 
 
 _trace: ContextVar[Trace | None] = ContextVar("the function that is being traced", default=None)
@@ -135,9 +136,10 @@ class Owned(Layer):
 
 
 class Weight(Owned):
-    """A parameter as a symbolic value: its pullback writes the parameter's gradient."""
+    """A parameter as a symbolic value: its pullback writes the parameter's gradient. ``copied``: the parameter is set later."""
 
     recordable = True
+    copied = False
 
     def __init__(self, parameter: Parameter):
         super().__init__(parameter.value.dtype.name, "weight")
@@ -151,7 +153,12 @@ class Weight(Owned):
             p.add_gradient(dy)
             return []
 
-        return p.value.reshape(p.shape), pullback
+        value = p.value.reshape(p.shape)
+        if self.copied:
+            from gpunn.ops.moves import copy  # which is made of definitions
+
+            value = copy(self.backend, value)
+        return value, pullback
 
 
 class Operation(Owned):
@@ -229,7 +236,8 @@ def apply(definition: Definition, *operands: Any, **options: Any) -> Any:
     tensors = [v for v in values if isinstance(v, KerasTensor)]
     if not tensors:
         found = definition.numpy(*values, **options)
-        return dressed(found) if np.ndim(found) else found
+        told = np.ndim(found) or any(isinstance(v, (Tensor, Parameter)) for v in operands)
+        return dressed(found) if told else found
     if any(isinstance(t, Tensor) for t in tensors):
         from gpunn.ops.at_once import operate
 
@@ -260,6 +268,11 @@ def _recorded(value: Any) -> Tensor | None:
 def has_part(*values: Any) -> bool:
     """Whether one of these is a tensor, a parameter, or an array that a tape watches: what is made of others then takes part itself."""
     return any(isinstance(v, (KerasTensor, Parameter)) or watched(v) is not None for v in values)
+
+
+def operand(value: Any) -> Any:
+    """What `apply` takes it for: a tensor, a number, or a NumPy array."""
+    return value if isinstance(value, KerasTensor) else _operand(value, current())
 
 
 def _operand(value: Any, trace: Trace | None) -> Any:

@@ -116,6 +116,8 @@ def moveaxis(x: Any, source: int, destination: int) -> Any:
 
 def getitem(x: Any, key: Any) -> Any:
     """x[key], with numbers, slices, None and ..."""
+    parts = [int(v) if getattr(v, "has_values", False) and v.shape == () else v for v in (key if isinstance(key, tuple) else (key,))]
+    key = tuple(parts) if isinstance(key, tuple) else parts[0]
     for part in key if isinstance(key, tuple) else (key,):
         if not (part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice, list, np.ndarray))):
             raise TypeError(f"Expected numbers, slices, None or ... between the brackets. Received: {part!r}.")

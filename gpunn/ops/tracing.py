@@ -9,9 +9,10 @@ import numpy as np
 from gpunn.kernels.columns import times
 from gpunn.kernels.record import REGISTRY
 from gpunn.layers.graph import KerasTensor, Node, flat, mapped, packed
+from gpunn.layers.parameter import Parameter
 from gpunn.ops import operation
 from gpunn.ops.moves import filled, spread
-from gpunn.ops.operation import Owned, tracing
+from gpunn.ops.operation import Owned, Weight, tracing
 from gpunn.ops.reductions import total
 
 
@@ -33,10 +34,12 @@ class AddedLoss(Owned):
         super().__init__(tensor.node.layer.dtype, "added_loss")
         self.values: Any = None  # where the step that is being recorded wants the loss, in equal parts for each row
         self.factor = 1.0
+        self.last: Any = None  # what was added in the last call
         Node(self, [tensor, loss], [KerasTensor(tensor.shape, tensor.dtype)], many_in=True, arguments=([tensor, loss],))
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
         (y, loss), ops = x, self.backend
+        self.last = loss
         if self.values is not None:
             whole = total(ops, loss.reshape(1, -1), [1])
             parts = spread(ops, whole.reshape(1, 1), (self.values.size, 1)) if self.values.size != 1 else whole
@@ -49,15 +52,25 @@ class AddedLoss(Owned):
         return y, pullback
 
 
+def with_losses(outputs: Sequence[KerasTensor], losses: Sequence[KerasTensor]) -> list[KerasTensor]:
+    """The outputs, the first of which carries what was added to the loss."""
+    out = list(outputs)
+    for loss in losses:
+        out[0] = AddedLoss(out[0], loss).output
+    return out
+
+
 def swapped(structure: Any, known: dict[KerasTensor, Any]) -> Any:
     return mapped(lambda v: known.get(v, v) if isinstance(v, KerasTensor) else v, structure)
 
 
-def calls(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> list[Node]:
-    """The calls between these tensors, in an order in which they can run."""
+def calls(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor], assigned: Sequence[KerasTensor] = ()) -> list[Node]:
+    """The calls between these tensors, in an order in which they can run; where parameters are `assigned`, in that in which they were
+    made."""
     from gpunn.models.topology import between  # models are made of layers, and layers of operations
 
-    return between(inputs, outputs)
+    found = between(inputs, [*outputs, *assigned])
+    return sorted(found, key=lambda node: node.number) if assigned else found
 
 
 def plan_of(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor], training: bool = False) -> Any:
@@ -88,12 +101,15 @@ def traced_call(layer: Any, arguments: tuple[Any, ...], training: bool | None, o
             if "training" in takes:
                 more["training"] = how if training is None else training
             result = layer.call(*swapped(list(arguments), known), **more)
+            result = mapped(lambda v: operation.operand(v) if isinstance(v, Parameter) else v, result)
             outputs = flat(result)
             if odd := [v for v in outputs if not isinstance(v, KerasTensor)]:
                 raise TypeError(f"Layer {layer.name!r}: call must return symbolic tensors. Received: {type(odd[0]).__name__}.")
-            for loss in trace.losses:
-                outputs[0] = AddedLoss(outputs[0], loss).output
-        inside[how] = (list(known.values()), calls(list(known.values()), outputs), outputs)
+            for tensor in outputs:
+                if isinstance(tensor.node.layer, Weight):
+                    tensor.node.layer.copied = True  # what comes out is nobody's memory
+            outputs = with_losses(outputs, trace.losses)
+        inside[how] = (list(known.values()), calls(list(known.values()), outputs, trace.assigned), outputs)
     tensors = [KerasTensor(t.shape, t.dtype) for t in inside[False][2]]
     node = Node(layer, given, tensors, True, True, training, tuple(arguments), options)
     node.inside = inside
@@ -123,6 +139,8 @@ def run_call(layer: Any, x: Any, training: bool, options: dict[str, Any]) -> tup
     """The same on arrays of the device: (output, pullback)."""
     out, plan = plan_of_call(layer, x, training, options)
     run = plan.run(flat(x), training)
+    added = [stage.layer for stage in plan.stages if isinstance(stage.layer, AddedLoss)]
+    layer.added = [(one.backend, one.last) for one in added]
 
     def pullback(dy: Any, need_dx: Any = True) -> Any:
         dx = run.backward(layer.backend, flat(dy), inputs=bool(need_dx))

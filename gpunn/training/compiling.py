@@ -14,10 +14,11 @@ from gpunn.training.heads import Given, Shape, heads, nested
 from gpunn.training.penalties import Penalties
 from gpunn.training.plan import plan
 from gpunn.training.setup import Setup
-from gpunn.training.targets import ManyTargets, Targets
+from gpunn.training.targets import ManyTargets, NoTargets, Targets
 from gpunn.training.without_loss import Unsaid, added_to, no_targets, unsaid
 
 FIRST = 4096  # rows of targets in a file that are looked at before training
+STEPPING = ("fit", "evaluate", "train_on_batch", "test_on_batch")  # where a class's own step is called
 IGNORED = ("steps_per_execution", "jit_compile", "auto_scale_loss")  # a step is recorded whenever it can be
 
 
@@ -189,7 +190,7 @@ class Compiled(ABC):
         setup, ops = self._need_setup(where), self.backend
         x = self._inputs(x, where, lazy)
         first = x[0] if isinstance(x, list) else x
-        absent = y is None and unsaid(setup)
+        absent = y is None and (unsaid(setup) or self.steps_itself)
         if y is None and not absent:
             raise ValueError(f"Argument y of {where}: expected targets. Received: None.")
         shapes = self.output_shapes(data.Rows(x, [], None).row_shape)
@@ -215,7 +216,7 @@ class Compiled(ABC):
             seen = y if later is None else later.block(slice(0, min(len(later), FIRST)))
             output = shapes[head.index]
             with ops.here():
-                loss = losses.crossentropy(output, y.shape) if head.open_loss else head.loss
+                loss = Unsaid() if absent else losses.crossentropy(output, y.shape) if head.open_loss else head.loss
                 made = [loss.prepare(seen, output, self.dtype)] if makes is None else makes.parts[k].again(seen)
                 places = tuple(int(n or 0) for n in loss.value_shape(output)[1:]) if loss.positions(output) > 1 else ()
                 labels = made[0] if loss.sparse and later is None and made[0].shape[1:] == places else None
@@ -238,8 +239,11 @@ class Compiled(ABC):
     def _targets(self, found: list[Any], targets: list[list[Any]], shapes: list[Shape], whole: bool) -> ManyTargets:
         """What makes targets, from the first ones: (loss, y, its shape) for each head. Completes `targets` with the metrics'."""
         setup = self._need_setup("fit")
-        made = []
+        made: list[Targets] = []
         for k, (head, (loss, seen, y_shape)) in enumerate(zip(setup.heads, found, strict=True)):
+            if isinstance(loss, Unsaid) and loss is not head.loss:  # an own step is given no targets
+                made.append(NoTargets(loss, head.metrics, shapes[head.index], self.dtype))
+                continue
             if type(loss) is not type(head.loss):
                 head.loss, setup.plan = loss, None
                 self._programs.clear()
@@ -259,6 +263,8 @@ class Compiled(ABC):
         for i, layer in enumerate(self.first_layers()):
             if getattr(layer, "converts", False) and known[i] is not None:
                 known[i] = layer.converted_shape((None, *known[i]))[1:]
+        if self.steps_itself and where.startswith(STEPPING):  # what its train_step makes of rows of another shape is its affair
+            known = [shape if len(shape or ()) == len(np.shape(a)) - 1 else None for shape, a in zip(known, arrays, strict=True)]
         out = [
             data.inputs(a, shape, self.dtype, where, name, self.backend, lazy) for a, shape, name in zip(arrays, known, labels, strict=True)
         ]

@@ -48,6 +48,17 @@ class Targets:
         return out
 
 
+class NoTargets(Targets):
+    """In the place of targets that are not there: one array for the loss, which the metrics are said to take too."""
+
+    def __init__(self, loss: Any, metrics: list[Any], output_shape: tuple[int | None, ...], dtype: str):
+        super().__init__(loss, [], output_shape, dtype)
+        self.chosen = [0] * len(metrics)
+
+    def again(self, y: Any, prepared: Any = None) -> list[Any]:
+        return [self._loss.prepare(y, self._shape, self._dtype)]
+
+
 class ManyTargets:
     """The targets of several outputs, one behind the other. ``losses``: the place of each loss's; ``chosen``: of each metric's, in the
     order of the logs."""

@@ -188,3 +188,62 @@ def test_why_a_loss_was_not_traced_is_said():
     model.compile("sgd", Broken())
     with pytest.raises(ValueError, match=r"its call gives: .*5"):
         model.fit(X, LABELS, verbose=0)
+
+
+# ---------------------------------------------------------------------- a train_step that makes its own targets
+class Denoising(gpunn.Model):
+    """Learns to give back what it is given, by the loss of compile."""
+
+    def train_step(self, data):
+        with gpunn.GradientTape() as tape:
+            loss = self.loss(data, self(data * 0.5, training=True))
+        self.optimizer.apply(tape.gradient(loss, self.trainable_weights), self.trainable_weights)
+        return {"loss": loss}
+
+    def test_step(self, data):
+        return {"loss": self.loss(data, self(data * 0.5, training=False))}
+
+
+@pytest.mark.parametrize("metrics", [None, ["mae"]])
+@pytest.mark.usefixtures("cpu")
+def test_a_loss_but_no_targets(metrics):
+    """DDIM compiles a loss for a train_step that is given images alone."""
+    gpunn.utils.set_random_seed(1)
+    x = layers.Input((5,))
+    model = Denoising(x, layers.Dense(5)(x))
+    model.compile(gpunn.optimizers.SGD(0.1), "mse", metrics=metrics)
+    found = model.fit(X, batch_size=20, epochs=3, shuffle=False, verbose=0, validation_data=(X[:8], None)).history
+    assert found["loss"][2] < found["loss"][0]
+    expected = np.square(model.predict(X[:8] * 0.5, verbose=0) - X[:8]).mean()
+    assert found["val_loss"][2] == pytest.approx(expected, rel=1e-5)
+    other = gpunn.Sequential([layers.Input((5,)), layers.Dense(5)])
+    other.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"expected targets\. Received: None"):
+        other.fit(X, verbose=0)
+
+
+@pytest.mark.usefixtures("cpu")
+def test_batches_of_another_shape_than_the_models():
+    """Pairs of rows, of which the step makes what the model takes."""
+
+    class Pairs(gpunn.Model):
+        def train_step(self, data):
+            first, second = data[0], data[1]
+            with gpunn.GradientTape() as tape:
+                loss = ops.mean(ops.square(self(first) - self(second)))
+            self.optimizer.apply(tape.gradient(loss, self.trainable_weights), self.trainable_weights)
+            return {"loss": loss}
+
+    x = layers.Input((5,))
+    model = Pairs(x, layers.Dense(2)(x))
+    model.compile(gpunn.optimizers.SGD(0.1))
+
+    def batches():
+        for _ in range(4):
+            yield X.reshape(2, 20, 5)
+
+    first, second = model.predict(X[:20], verbose=0), model.predict(X[20:], verbose=0)
+    found = model.fit(batches(), steps_per_epoch=1, epochs=3, verbose=0).history["loss"]
+    assert found[0] == pytest.approx(np.square(first - second).mean(), rel=1e-5) and found[2] < found[0]
+    with pytest.raises(ValueError, match="expected shape"):
+        model.predict(X.reshape(2, 20, 5), verbose=0)

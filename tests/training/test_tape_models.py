@@ -173,7 +173,5 @@ def test_without_a_loss_of_compile():
     x, y = rng.random((100, 32)), rng.random((100, 1))
     history = model.fit(x, y, epochs=5, verbose=0).history
     assert list(history) == ["loss", "mae"] and history["loss"][-1] < history["loss"][0]
-    with pytest.raises(ValueError, match="No loss to compute: the model was compiled without a loss"):
+    with pytest.raises(ValueError, match="the model was compiled without a loss"):
         model.evaluate(x, y, verbose=0)
-    with pytest.raises(ValueError, match="compile needs a loss"):
-        gpunn.Sequential([L.Dense(1)]).compile("adam")

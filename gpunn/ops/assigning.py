@@ -1,0 +1,42 @@
+"""Parameters that a `call` sets: within a graph ``weight.assign(tensor)`` is a step of it, done anew every time it runs."""
+
+from typing import Any
+
+from gpunn.kernels.record import REGISTRY
+from gpunn.layers.graph import KerasTensor, Node
+from gpunn.layers.parameter import Parameter, whole
+from gpunn.ops.operation import Owned, current, operand
+
+
+class Assigned(Owned):
+    """The first input, written into a parameter. Nothing has a gradient by it: what is read afterwards is the parameter."""
+
+    recordable = True
+
+    def __init__(self, parameter: Parameter, value: KerasTensor):
+        super().__init__(parameter.dtype, "assigned")
+        self.into = parameter
+        Node(self, [value], [KerasTensor(parameter.shape, self.dtype)], many_in=True, arguments=([value],))
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
+        self.backend.launch(REGISTRY["linear"], whole(x[0].reshape(self.into.shape)), whole(self.into.value))
+        return x[0], lambda dy, need_dx=True: [None]
+
+
+def assigned_in_graph(parameter: Parameter, value: Any) -> bool:
+    """Make the assignment a step of the graph that is being traced; False where none is, or the value is no tensor of it.
+
+    Raises ValueError when the shape differs."""
+    trace = current()
+    if trace is None:
+        return False
+    tensor = operand(value)
+    if not isinstance(tensor, KerasTensor) or tensor.has_values:
+        return False
+    if tuple(tensor.shape) != tuple(parameter.shape):
+        raise ValueError(f"Cannot assign to {parameter.name}: expected shape {parameter.shape}. Received: {tensor.shape}.")
+    before = trace.weights.pop(id(parameter), None)  # who reads it from now on reads what it is then
+    if before is not None:
+        before.node.layer.copied = True
+    trace.assigned.append(Assigned(parameter, tensor).output)
+    return True

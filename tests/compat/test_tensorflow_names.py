@@ -1,0 +1,182 @@
+"""Functions of TensorFlow that examples use around a model, against NumPy; sums that begin with an array."""
+
+import numpy as np
+import pytest
+
+from gpunn import compat
+
+pytestmark = pytest.mark.usefixtures("cpu")
+RNG = np.random.default_rng(0)
+X, Y = RNG.normal(size=(3, 4)).astype("float32"), RNG.normal(size=(3, 4)).astype("float32")
+IMAGES = RNG.random((2, 6, 4, 3)).astype("float32")
+HOT = np.eye(4, dtype="float32")[[2, 0, 3]]
+LOGS = X - np.log(np.exp(X).sum(1, keepdims=True))
+PLACES = np.array([[0, 2], [1, 1], [3, 0]])
+CASES = {
+    "identity": (lambda tf: tf.identity(X), X),
+    "matmul": (lambda tf: tf.matmul(X, Y, transpose_b=True), X @ Y.T),
+    "linalg.matmul": (lambda tf: tf.linalg.matmul(X, Y, transpose_a=True), X.T @ Y),
+    "split": (lambda tf: tf.split(X, [1, -1], axis=1)[1], X[:, 1:]),
+    "split in parts": (lambda tf: tf.split(X, 2, axis=-1)[0], X[:, :2]),
+    "gather": (lambda tf: tf.gather(X, [2, 0]), X[[2, 0]]),
+    "gather of rows": (lambda tf: tf.gather(X, PLACES, batch_dims=1), np.take_along_axis(X, PLACES, 1)),
+    "reverse": (lambda tf: tf.reverse(X, axis=[1]), X[:, ::-1]),
+    "range": (lambda tf: tf.range(1, 7, 2), np.arange(1, 7, 2)),
+    "fill": (lambda tf: tf.fill((2, 3), 7), np.full((2, 3), 7)),
+    "pad": (lambda tf: tf.pad(X, [[0, 0], [1, 2]], constant_values=3.0), np.pad(X, [(0, 0), (1, 2)], constant_values=3.0)),
+    "cumsum": (lambda tf: tf.cumsum(X, axis=1, exclusive=True, reverse=True), X[:, ::-1].cumsum(1)[:, ::-1] - X),
+    "rank": (lambda tf: tf.rank(X), 2),
+    "band_part": (lambda tf: tf.linalg.band_part(X, -1, 0), np.tril(X)),
+    "l2_normalize": (lambda tf: tf.math.l2_normalize(X, axis=1), X / np.linalg.norm(X, axis=1, keepdims=True)),
+    "embedding_lookup": (lambda tf: tf.nn.embedding_lookup(X, PLACES[:2] - 1), X[PLACES[:2] - 1]),
+    "sigmoid_cross_entropy": (
+        lambda tf: tf.nn.sigmoid_cross_entropy_with_logits(labels=HOT, logits=X), np.log1p(np.exp(X)) - HOT * X
+    ),
+    "softmax_cross_entropy": (lambda tf: tf.nn.softmax_cross_entropy_with_logits(labels=HOT, logits=X), -(HOT * LOGS).sum(1)),
+    "sparse_softmax_cross_entropy": (
+        lambda tf: tf.nn.sparse_softmax_cross_entropy_with_logits(labels=HOT.argmax(1), logits=X), -(HOT * LOGS).sum(1)
+    ),
+    "moments": (lambda tf: tf.nn.moments(X, axes=[0])[1], X.var(0)),
+    "leaky_relu": (lambda tf: tf.nn.leaky_relu(X), np.where(X > 0, X, 0.2 * X)),
+    "max_pool2d": (lambda tf: tf.nn.max_pool2d(IMAGES, 2, 2, "VALID"), IMAGES.reshape(2, 3, 2, 2, 2, 3).max((2, 4))),
+    "conv2d": (lambda tf: tf.nn.conv2d(IMAGES, np.ones((1, 1, 3, 1), "float32"), [1, 2, 2, 1], "SAME"),
+               IMAGES[:, ::2, ::2].sum(-1, keepdims=True)),
+    "depth_to_space": (lambda tf: tf.nn.depth_to_space(tf.nn.space_to_depth(IMAGES, 2), 2), IMAGES),
+    "acos": (lambda tf: tf.acos(X / 9), np.arccos(X / 9)),
+    "extract_patches": (
+        lambda tf: tf.image.extract_patches(IMAGES, [1, 2, 2, 1], [1, 2, 2, 1], [1, 1, 1, 1], "VALID"),
+        IMAGES.reshape(2, 3, 2, 2, 2, 3).transpose(0, 1, 3, 2, 4, 5).reshape(2, 3, 2, 12),
+    ),
+    "resize": (lambda tf: tf.image.resize(IMAGES, (12, 8), method="nearest"), IMAGES.repeat(2, 1).repeat(2, 2)),
+    "crop_to_bounding_box": (lambda tf: tf.image.crop_to_bounding_box(IMAGES, 1, 2, 3, 2), IMAGES[:, 1:4, 2:4]),
+    "pad_to_bounding_box": (lambda tf: tf.image.pad_to_bounding_box(IMAGES[0], 1, 2, 9, 6), np.pad(IMAGES[0], [(1, 2), (2, 0), (0, 0)])),
+    "central_crop": (lambda tf: tf.image.central_crop(IMAGES, 0.5), IMAGES[:, 1:5, 1:3]),
+    "flips": (lambda tf: tf.image.flip_up_down(tf.image.flip_left_right(IMAGES)), IMAGES[:, ::-1, ::-1]),
+    "rot90": (lambda tf: tf.image.rot90(IMAGES), np.rot90(IMAGES, 1, (1, 2))),
+    "adjust_contrast": (
+        lambda tf: tf.image.adjust_contrast(IMAGES, 0.0), np.broadcast_to(IMAGES.mean((1, 2), keepdims=True), IMAGES.shape)
+    ),
+    "per_image_standardization": (
+        lambda tf: tf.image.per_image_standardization(IMAGES),
+        (IMAGES - IMAGES.mean((1, 2, 3), keepdims=True)) / IMAGES.std((1, 2, 3), keepdims=True),
+    ),
+    "psnr": (lambda tf: tf.image.psnr(IMAGES, IMAGES + 0.1, 1.0), np.full(2, 20.0)),
+    "total_variation": (
+        lambda tf: tf.image.total_variation(IMAGES),
+        np.abs(np.diff(IMAGES, axis=1)).sum((1, 2, 3)) + np.abs(np.diff(IMAGES, axis=2)).sum((1, 2, 3)),
+    ),
+    "convert_image_dtype": (lambda tf: tf.image.convert_image_dtype(np.array([0, 255], "uint8"), "float32"), np.array([0.0, 1.0])),
+    "grey and back": (lambda tf: tf.image.grayscale_to_rgb(tf.image.rgb_to_grayscale(IMAGES)),
+                      (IMAGES @ np.array([0.2989, 0.587, 0.114]))[..., None].repeat(3, -1)),
+}
+
+
+@pytest.fixture
+def tf():
+    with compat.install():
+        import tensorflow
+
+        yield tensorflow
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_as_numpy_has_it(tf, case):
+    function, expected = CASES[case]
+    found = function(tf)
+    assert np.shape(found) == np.shape(expected)
+    np.testing.assert_allclose(np.asarray(found), expected, rtol=1e-4, atol=1e-4)
+    if np.ndim(found):
+        assert np.array_equal(found.numpy(), found)
+
+
+@pytest.mark.parametrize(
+    ("draw", "mean", "deviation"),
+    [
+        (lambda tf: tf.random.gamma((4000,), alpha=[2.0]), 2.0, 2**0.5),
+        (lambda tf: tf.random.truncated_normal((4000, 1), 1.0), 1.0, 0.88),
+        (lambda tf: tf.random.uniform((4000, 1), 0, 4, dtype="int32"), 1.5, 1.118),
+        (lambda tf: tf.random.categorical(np.log([[0.5, 0.25, 0.25]]), 4000), 0.75, 0.829),
+        (lambda tf: tf.keras.random.beta((4000, 1), 2.0, 2.0), 0.5, 0.2236),
+        (lambda tf: tf.keras.random.binomial((4000, 1), 8, 0.5), 4.0, 2**0.5),
+        (lambda tf: tf.keras.random.randint((4000, 1), 2, 4), 2.5, 0.5),
+        (lambda tf: tf.random.shuffle(np.arange(4000.0)), 1999.5, 1154.7),
+    ],
+)
+def test_numbers_of_a_distribution(tf, draw, mean, deviation):
+    tf.random.set_seed(1)
+    first = np.asarray(draw(tf))
+    assert first.size == 4000
+    assert first.mean() == pytest.approx(mean, abs=4 * deviation / 4000**0.5)
+    assert first.std() == pytest.approx(deviation, rel=0.05)
+    assert not np.array_equal(first, draw(tf))
+    tf.random.set_seed(1)
+    np.testing.assert_array_equal(first, draw(tf))
+
+
+def test_what_is_not_there_is_said(tf):
+    with pytest.raises(ValueError, match="sizes whose sum is 4"):
+        tf.split(X, [1, 2], axis=1)
+    with pytest.raises(TypeError, match="expected whole numbers"):
+        tf.keras.random.randint((None, 2), 0, 3)
+    with pytest.raises(ValueError, match="expected logits"):
+        tf.random.categorical([0.1, 0.2], 3)
+    assert tf.keras.ops.nn.relu is tf.keras.ops.relu and tf.keras.ops.image.resize and tf.keras.ops.numpy.mean and tf.keras.ops.linalg.inv
+
+
+# ---------------------------------------------------------------------- what a tape sees
+def test_a_sum_that_begins_with_an_array(tf):
+    """deep_dream and style transfer begin with tf.zeros(shape=()): `+=` must not put the tensor's value into that array."""
+    w, x = tf.Variable(X), tf.constant(Y)
+    for start in (tf.zeros(shape=()), np.float32(0), np.zeros((), "float32")):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = start
+            loss += tf.reduce_sum(w * x)
+            x2 = x
+            x2 -= w
+            loss -= tf.reduce_sum(x2)
+        by_w, by_x = tape.gradient(loss, [w, x])
+        np.testing.assert_allclose(by_w, Y + 1, rtol=1e-6)
+        np.testing.assert_allclose(by_x, X - 1, rtol=1e-6)
+    total = np.zeros((3, 4), "float32")
+    same = total
+    total += w  # outside of a tape it is NumPy's, in place
+    assert total is same and np.array_equal(same, X)
+
+
+def test_a_layers_weight_as_a_tensor(tf):
+    """convert_to_tensor in a layer's `call` takes the weight itself, which goes on learning."""
+    keras = tf.keras
+
+    class Shifted(keras.layers.Layer):
+        def build(self, input_shape):
+            self.shift = self.add_weight(shape=(1, input_shape[-1]), initializer="zeros")
+
+        def call(self, x):
+            return x + keras.ops.slice(keras.ops.convert_to_tensor(self.shift), (0, 0), (1, x.shape[-1]))
+
+    model = keras.Sequential([keras.Input((4,)), Shifted()])
+    model.compile(keras.optimizers.SGD(0.5), "mse")
+    model.fit(X, X + 1, epochs=1, verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], np.full((1, 4), 0.25), rtol=1e-5)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(tf.convert_to_tensor([model.layers[0].shift, model.layers[0].shift]))
+    np.testing.assert_array_equal(tape.gradient(loss, model.trainable_weights)[0], np.full((1, 4), 2.0))
+
+
+def test_grad_cam(tf):
+    """The class is chosen by a tensor; what is made of tensors after the block answers .numpy()."""
+    keras = tf.keras
+    inputs = keras.Input((6, 4, 3))
+    seen = keras.layers.Conv2D(5, 2, activation="relu", name="last")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(keras.layers.GlobalAveragePooling2D()(seen)))
+    model.layers[-1].activation = None
+    both = keras.Model(model.inputs, [model.get_layer("last").output, model.output])
+    with tf.GradientTape() as tape:
+        features, scores = both(IMAGES[:1])
+        score = scores[:, tf.argmax(scores[0])]
+    gradient = tape.gradient(score, features)
+    best = np.argmax(model.predict(IMAGES[:1], verbose=0))
+    np.testing.assert_allclose(gradient, np.broadcast_to(model.get_weights()[2][:, best] / 15, (1, 5, 3, 5)), rtol=1e-5)
+    heat = features[0] @ tf.reduce_mean(gradient, axis=(0, 1, 2))[..., tf.newaxis]
+    assert heat.numpy().shape == (5, 3, 1)

@@ -1,0 +1,197 @@
+"""Weights that a layer's `call` sets, whenever it runs; losses that a model's own `call` adds."""
+
+import numpy as np
+import pytest
+
+import gpunn
+from gpunn import layers, ops
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(24, 3)).astype("float32")
+Y = RNG.normal(size=(24, 3)).astype("float32")
+DEVICES = pytest.mark.parametrize("device", ["cpu", "sim"])
+
+
+class Summed(layers.Layer):
+    """The sum of all rows so far."""
+
+    def build(self, input_shape):
+        self.total = self.add_weight(shape=(input_shape[-1],), initializer="zeros", trainable=False)
+
+    def call(self, x):
+        self.total.assign_add(ops.sum(x, axis=0))
+        return self.total
+
+
+@DEVICES
+def test_a_sum_that_goes_on(device):
+    with gpunn.device(device):
+        layer = Summed()
+        first, second = layer(X[:8]), layer(X[8:])
+        np.testing.assert_allclose(first, X[:8].sum(0), rtol=1e-5, atol=1e-5)
+        np.testing.assert_allclose(second, X.sum(0), rtol=1e-5, atol=1e-5)
+        with gpunn.GradientTape():
+            third = layer(X)
+        np.testing.assert_allclose(third, 2 * X.sum(0), rtol=1e-5, atol=1e-5)
+        np.testing.assert_array_equal(layer.get_weights()[0], third)
+
+
+class Averaged(layers.Layer):
+    """x less the moving mean of its batches, which training moves; a count of the steps."""
+
+    def build(self, input_shape):
+        self.mean = self.add_weight(shape=(input_shape[-1],), initializer="zeros", trainable=False)
+        self.steps = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, x, training=False):
+        if training:
+            self.mean.assign(0.5 * self.mean + 0.5 * ops.mean(x, axis=0))
+            self.steps.assign_add(1.0)
+        return x - self.mean
+
+
+@DEVICES
+def test_a_moving_mean(device):
+    with gpunn.device(device):
+        model = gpunn.Sequential([layers.Input((3,)), Averaged(), layers.Dense(3)])
+        model.compile("sgd", "mse")
+        model.fit(X, Y, 8, 2, shuffle=False, verbose=0)
+        mean = np.zeros(3)
+        for k in (0, 1, 2, 0, 1, 2):
+            mean = 0.5 * mean + 0.5 * X[8 * k : 8 * k + 8].mean(0)
+        found, steps, kernel, _ = model.get_weights()
+        np.testing.assert_allclose(found, mean, rtol=1e-5)
+        assert steps == 6
+        bias = model.get_weights()[3]
+        np.testing.assert_allclose(model.predict(X, verbose=0), (X - found) @ kernel + bias, rtol=1e-5, atol=1e-5)
+        model.evaluate(X, Y, verbose=0)
+        np.testing.assert_array_equal(model.get_weights()[0], found)
+
+
+class Masked(layers.Layer):
+    """PixelCNN's: the kernel of the convolution within is masked before every call."""
+
+    def __init__(self, mask):
+        super().__init__()
+        self.mask, self.conv = mask, layers.Conv2D(2, 3, padding="same")
+
+    def build(self, input_shape):
+        self.conv.build(input_shape)
+
+    def call(self, x):
+        self.conv.kernel.assign(self.conv.kernel * self.mask)
+        return self.conv(x)
+
+
+@DEVICES
+def test_a_kernel_that_is_masked_before_it_is_used(device):
+    """As a constraint that masks it after every step."""
+    mask, images = np.zeros((3, 3, 1, 2), "float32"), RNG.normal(size=(8, 4, 4, 1)).astype("float32")
+    mask[:1], mask[1, 0] = 1, 1
+    with gpunn.device(device):
+        model = gpunn.Sequential([layers.Input((4, 4, 1)), Masked(mask), layers.Activation("tanh"), layers.Conv2D(1, 1)])
+        other = gpunn.Sequential([
+            layers.Input((4, 4, 1)), layers.Conv2D(2, 3, padding="same", activation="tanh", kernel_constraint=lambda w: w * mask),
+            layers.Conv2D(1, 1),
+        ])
+        other.set_weights([w * mask if i == 0 else w for i, w in enumerate(model.get_weights())])
+        for m in (model, other):
+            m.compile(gpunn.optimizers.SGD(0.1), "mse")
+            m.fit(images, images, 4, 3, shuffle=False, verbose=0)
+        np.testing.assert_allclose(model.predict(images, verbose=0), other.predict(images, verbose=0), rtol=1e-5, atol=1e-6)
+        assert not (model.get_weights()[0] * (1 - mask)).any()
+
+
+class Twice(layers.Layer):
+    """Reads its weight, sets it, and reads it again."""
+
+    def build(self, input_shape):
+        self.w = self.add_weight(shape=(3,), initializer="ones")
+
+    def call(self, x):
+        before = x * self.w
+        self.w.assign(self.w * 2.0)
+        return before + 10.0 * (x * self.w)
+
+
+@DEVICES
+def test_before_and_after(device):
+    """Values are those of the moment; the gradient is the weight's, whatever it was set from."""
+    with gpunn.device(device):
+        layer = Twice()
+        layer.build((None, 3))
+        x = gpunn.Variable(X)
+        with gpunn.GradientTape() as tape:
+            y = layer(x)
+            loss = ops.sum(y * Y)
+        np.testing.assert_allclose(y, 21 * X, rtol=1e-5)
+        by_w, by_x = tape.gradient(loss, [layer.w, x])
+        np.testing.assert_allclose(by_w, 11 * (X * Y).sum(0), rtol=1e-4)
+        np.testing.assert_allclose(by_x, 21 * Y, rtol=1e-5)
+        np.testing.assert_array_equal(layer.w.numpy(), [2, 2, 2])
+        np.testing.assert_allclose(layer(X), 42 * X, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("cpu")
+def test_a_value_of_another_shape():
+    class Wrong(Summed):
+        def call(self, x):
+            self.total.assign(x)
+            return x
+
+    with pytest.raises(ValueError, match=r"Cannot assign to .*: expected shape \(3,\)"):
+        Wrong()(X)
+
+
+class Autoencoder(gpunn.Model):
+    """Adds to the loss in its own `call`, in training more than otherwise; counts its calls."""
+
+    def __init__(self):
+        super().__init__()
+        self.inside, self.out, self.count = layers.Dense(2), layers.Dense(3), Averaged()
+
+    def call(self, x, training=False):
+        z = self.inside(self.count(x, training=training))
+        self.add_loss((2.0 if training else 1.0) * ops.mean(ops.square(z)))
+        return self.out(z)
+
+
+@DEVICES
+def test_a_loss_that_a_models_call_adds(device):
+    with gpunn.device(device):
+        gpunn.utils.set_random_seed(1)
+        model = Autoencoder()
+        model.compile(gpunn.optimizers.SGD(0.0), "mse")
+        found = model.fit(X, X, 24, verbose=0).history["loss"][0]
+        kernel, bias = model.inside.get_weights()
+        mean = 0.5 * X.mean(0)
+        z = (X - mean) @ kernel + bias
+        squares = np.square(model.predict(X, verbose=0) - X).mean()
+        assert found == pytest.approx(squares + 2 * np.square(z).mean(), rel=1e-4)
+        assert model.evaluate(X, X, verbose=0) == pytest.approx(squares + np.square(z).mean(), rel=1e-4)
+        with gpunn.GradientTape():
+            model(X)
+            assert float(model.losses[0]) == pytest.approx(np.square(z).mean(), rel=1e-4)
+
+
+@DEVICES
+def test_what_a_layer_added_in_its_last_call(device):
+    class Active(layers.Layer):
+        def call(self, x):
+            self.add_loss(0.5 * ops.sum(x))
+            return x
+
+    class Outer(layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner, self.dense = Active(), layers.Dense(2, kernel_regularizer=gpunn.regularizers.L2(0.1))
+
+        def call(self, x):
+            return self.dense(self.inner(x))
+
+    with gpunn.device(device):
+        layer = Outer()
+        assert layer.losses == []
+        for x in (X, X + 1):
+            layer(x)
+            assert layer.losses == pytest.approx([0.1 * np.square(layer.get_weights()[0]).sum(), 0.5 * x.sum()], rel=1e-4)
