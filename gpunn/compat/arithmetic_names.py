@@ -11,5 +11,5 @@ SAME = (
 OTHERWISE = {  # TensorFlow's and Keras 2's name: that of gpunn.ops
     "concat": "concatenate", "clip_by_value": "clip", "pow": "power", "reduce_all": "all", "reduce_any": "any", "reduce_max": "max",
     "reduce_mean": "mean", "reduce_min": "min", "reduce_prod": "prod", "reduce_std": "std", "reduce_sum": "sum", "reduce_variance": "var",
-    "reduce_logsumexp": "logsumexp", "is_nan": "isnan", "permute_dimensions": "transpose",
+    "floordiv": "floor_divide", "floormod": "mod", "reduce_logsumexp": "logsumexp", "is_nan": "isnan", "permute_dimensions": "transpose",
 }

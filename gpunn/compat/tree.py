@@ -34,6 +34,12 @@ _SETTINGS = ("backend", "epsilon", "floatx", "image_data_format", "set_epsilon",
 _ARITHMETIC = {
     name: f"gpunn.compat.arithmetic:{name}" for name in (*SAME, *OTHERWISE, "constant", "size", "norm", "int32", "int64")
 }
+_TENSORS = {  # names of tensorflow and tf.math that are functions of their own
+    name: f"gpunn.compat.tensors:{name}" for name in (
+        "argsort", "cumsum", "fill", "gather", "identity", "is_tensor", "matmul", "newaxis", "one_hot", "range", "rank", "reverse", "sort",
+        "top_k", "transpose",
+    )
+}
 _BACKEND = Place("gpunn.compat.keras_backend", {
     **_ARITHMETIC, **{name: f"gpunn.compat.arithmetic:{name}" for name in ("random_normal", "random_uniform")},
     **{name: f"gpunn.config:{name}" for name in _SETTINGS},
@@ -72,21 +78,29 @@ KERAS: dict[str, Place] = {
     **{f"layers.{family}": Place("gpunn.layers", old=True) for family in _LAYER_FAMILIES},
     "layers.experimental": Place(old=True),
     "layers.experimental.preprocessing": Place("gpunn.layers", old=True),
-    "losses": Place("gpunn.losses", {"Reduction": "gpunn.compat.keras2:Reduction"}),
+    "losses": Place("gpunn.losses", {
+        "Reduction": "gpunn.compat.keras2:Reduction", "kullback_leibler_divergence": "gpunn.losses:kl_divergence",
+    }),
     "metrics": Place("gpunn.metrics"),
     "models": Place("gpunn.models", {"model_from_config": "gpunn.saving:deserialize_keras_object"}),
     "objectives": Place("gpunn.losses", old=True),
     "ops": Place("gpunn.ops"),
+    **{f"ops.{family}": Place("gpunn.ops") for family in ("core", "linalg", "math", "nn", "numpy")},
     "optimizers": Place("gpunn.optimizers"),
     "optimizers.legacy": Place("gpunn.optimizers.legacy", old=True),
     "optimizers.schedules": Place("gpunn.optimizers.schedules"),
     "preprocessing": Place("gpunn.preprocessing", {
-        name: f"gpunn.utils:{name}" for name in ("image_dataset_from_directory", "timeseries_dataset_from_array")
+        name: f"gpunn.utils:{name}" for name in (
+            "image_dataset_from_directory", "text_dataset_from_directory", "timeseries_dataset_from_array",
+        )
     }),
     "preprocessing.image": Place("gpunn.preprocessing.image"),
     "preprocessing.sequence": Place("gpunn.preprocessing.sequence"),
     "preprocessing.text": Place("gpunn.preprocessing.text"),
-    "random": Place(names={name: f"gpunn.ops.drawing:{name}" for name in ("SeedGenerator", "dropout", "normal", "uniform")}),
+    "random": Place(names={
+        **{name: f"gpunn.ops.drawing:{name}" for name in ("SeedGenerator", "dropout", "normal", "uniform")},
+        **{name: f"gpunn.ops.draws:{name}" for name in ("categorical", "randint", "shuffle", "truncated_normal")},
+    }),
     "regularizers": Place("gpunn.regularizers"),
     "saving": Place("gpunn.saving"),
     "utils": _UTILS,
@@ -113,7 +127,7 @@ _LOGGING = Place(names={
 })
 _TENSORFLOW: dict[str, Place] = {
     "": Place(names={
-        "__version__": "gpunn.compat.versions:TENSORFLOW", **_ARITHMETIC, "bool": "gpunn.compat.arithmetic:bool_",
+        "__version__": "gpunn.compat.versions:TENSORFLOW", **_ARITHMETIC, **_TENSORS, "bool": "gpunn.compat.arithmetic:bool_",
         "GradientTape": "gpunn.training.tape:GradientTape", "Variable": "gpunn.layers.variable:Variable",
         "function": "gpunn.training.function:function",
         **{name: f"gpunn.compat.arithmetic:{name}" for name in ("clip_by_global_norm", "clip_by_norm")},
@@ -140,18 +154,26 @@ _TENSORFLOW: dict[str, Place] = {
     "config.optimizer": _tensorflow(set_jit="nothing"),
     "config.threading": _tensorflow(set_inter_op_parallelism_threads="nothing", set_intra_op_parallelism_threads="nothing"),
     "debugging": _tensorflow(set_log_device_placement="nothing"),
-    "data": Place("gpunn.utils.dataset"),
+    "data": Place("gpunn.utils.dataset", {"TextLineDataset": "gpunn.datasets.text_folder:TextLineDataset"}),
     "data.experimental": Place("gpunn.utils.dataset", only=("AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY")),
     "initializers": KERAS["initializers"],
     "logging": replace(_LOGGING, old=True),
     "losses": KERAS["losses"],
     "metrics": KERAS["metrics"],
-    "math": Place(names=_ARITHMETIC),
-    "linalg": Place(names={name: f"gpunn.compat.arithmetic:{name}" for name in ("global_norm", "matmul", "norm")}),
+    "math": Place(names={**_ARITHMETIC, **_TENSORS}),
+    "linalg": Place(names={
+        **{name: f"gpunn.compat.arithmetic:{name}" for name in ("global_norm", "norm")}, "matmul": _TENSORS["matmul"],
+        "band_part": "gpunn.compat.tensors:band_part",
+    }),
     "nn": replace(KERAS["activations"], names={k: v for k, v in _ARITHMETIC.items() if k in ("softmax", "relu", "sigmoid", "tanh")}),
     "optimizers": KERAS["optimizers"],
     "python": Place(old=True),
+    "dtypes": Place(names={
+        **_tensorflow("float32", "float64", "int32", "int64", "string", "uint8").names, "bool": "gpunn.compat.arithmetic:bool_",
+    }),
+    "strings": Place("gpunn.compat.strings"),
     "random": Place(names={
+        **{name: f"gpunn.compat.tensors:{name}" for name in ("categorical", "shuffle", "truncated_normal")},
         **_tensorflow("set_seed").names, "normal": "gpunn.compat.arithmetic:normal", "uniform": "gpunn.compat.arithmetic:uniform",
     }),
     "test": _tensorflow("gpu_device_name", "is_built_with_cuda", "is_gpu_available", is_built_with_gpu_support="is_built_with_cuda"),

@@ -144,11 +144,11 @@ from gpunn.ops.shaping import (
     stack,
     swapaxes,
     take,
-    tile,
     transpose,
     unstack,
     zeros,
 )
+from gpunn.ops.tiling import tile
 
 __all__ = [
     "abs",

@@ -56,7 +56,7 @@ def test_every_name_that_is_listed_is_there(served):
         if there(path) and path.partition(".")[0] in ("keras", "tf_keras", "tensorflow"):
             module = importlib.import_module(path)
             for name in dir(module):
-                assert getattr(module, name) is not None, (path, name)
+                assert getattr(module, name) is not None or name == "newaxis", (path, name)
 
 
 def test_star_and_helpers_of_gpunn(served):
