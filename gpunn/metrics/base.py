@@ -12,6 +12,7 @@ from gpunn.backend.foreign import on_host
 from gpunn.backend.traced import each_time, refuse
 from gpunn.kernels import data as feeding
 from gpunn.layers.base import fresh_name
+from gpunn.layers.graph import symbolic
 from gpunn.lookup import snake
 from gpunn.losses import targets
 from gpunn.results import dressed
@@ -279,6 +280,12 @@ def ones(ops: Any, count: int, dtype: Any) -> Any:
 
 
 def floating(values: Any) -> np.ndarray:
+    """As an array of numbers. Raises TypeError for a symbolic tensor."""
+    if symbolic(values):
+        raise TypeError(
+            f"A metric takes values, which {values!r} has none of yet: within a layer's or a model's call none can be updated. Expected it "
+            "in compile(metrics=...), or updated in a train_step or a loop of one's own."
+        )
     values = np.asarray(values)
     return values.astype("float64" if values.dtype == np.float64 else "float32")
 
