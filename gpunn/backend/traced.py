@@ -14,10 +14,10 @@ class NotRecorded(Exception):
 class Trace:
     """What belongs to a recording beside its launches. The host calls ``before`` and ``after`` before and after them, and ``ends`` after as
     many calls as run in a row; where nothing comes of the recording it calls ``undo``, the last one first. ``taken`` give what it has
-    taken of layers and optimizers, and holds no more once that is something else. ``kept(value)``: what is asked for afterwards; a tensor is
-    copied where no launch writes again, and none is left out because nobody in the recording reads it. ``step``: the step's number, on the
-    device, where there is one. ``waiting`` and ``asked``: the ids of objects that the host changes afterwards, and of those whose results
-    it asks for."""
+    taken of layers and optimizers, and holds no more once that is something else. ``kept(value)``: what is asked for afterwards; a tensor
+    is copied where no launch writes again, and none is left out because nobody in the recording reads it. ``step``: the step's number, on
+    the device, where there is one. ``waiting`` and ``asked``: the ids of objects that the host changes afterwards, and of those whose
+    results it asks for."""
 
     def __init__(self, kept: Callable[[Any], Any], step: Any = None) -> None:
         self.kept, self.step = kept, step

@@ -13,13 +13,14 @@ OTHERWISE = {  # TensorFlow's and Keras 2's name: that of gpunn.ops
     "concat": "concatenate", "clip_by_value": "clip", "pow": "power", "reduce_all": "all", "reduce_any": "any", "reduce_max": "max",
     "reduce_mean": "mean", "reduce_min": "min", "reduce_prod": "prod", "reduce_std": "std", "reduce_sum": "sum", "reduce_variance": "var",
     "reduce_logsumexp": "logsumexp", "is_nan": "isnan", "permute_dimensions": "transpose", "acos": "arccos", "acosh": "arccosh",
-    "asin": "arcsin", "asinh": "arcsinh", "atan": "arctan", "atan2": "arctan2", "atanh": "arctanh", "argsort": "argsort",
-    "count_nonzero": "count_nonzero", "floordiv": "floor_divide", "is_finite": "isfinite", "is_inf": "isinf",
+    "asin": "arcsin", "asinh": "arcsinh", "atan": "arctan", "atan2": "arctan2", "atanh": "arctanh",
+    "count_nonzero": "count_nonzero", "floordiv": "floor_divide", "floormod": "mod", "is_finite": "isfinite", "is_inf": "isinf",
     "divide_no_nan": "divide_no_nan", "reduce_euclidean_norm": "norm", "searchsorted": "searchsorted",
-    "sort": "sort", "truediv": "divide", "tensor_scatter_nd_update": "scatter_update", "scatter_nd": "scatter",
+    "truediv": "divide", "tensor_scatter_nd_update": "scatter_update", "scatter_nd": "scatter",
 }
 OWN = (  # functions of `tensors`, under TensorFlow's own arguments
-    "cumsum", "fill", "gather", "identity", "is_tensor", "matmul", "newaxis", "pad", "rank", "reverse", "roll", "split",
+    "argsort", "cumsum", "fill", "gather", "identity", "is_tensor", "matmul", "newaxis", "one_hot", "pad", "rank", "reverse", "roll",
+    "sort", "split", "top_k", "transpose",
 )
 NN = (  # those of tf.nn
     "avg_pool", "bias_add", "conv2d", "depth_to_space", "dropout", "embedding_lookup", "gelu", "l2_loss", "l2_normalize", "leaky_relu",

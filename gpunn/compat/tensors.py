@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 
 from gpunn import activations, ops
+from gpunn.compat.numpy_results import Array
+from gpunn.layers.graph import KerasTensor
+from gpunn.layers.parameter import Parameter
 from gpunn.ops import distributions, drawing, of_arrays
 from gpunn.results import dressed
 
@@ -76,9 +79,34 @@ def cumsum(x: Any, axis: int = 0, exclusive: bool = False, reverse: bool = False
     return dressed(ops.flip(out, axis) if reverse else out)
 
 
+def one_hot(
+    indices: Any, depth: int, on_value: float = 1.0, off_value: float = 0.0, axis: int | None = None, dtype: Any = None, **unused: Any
+) -> Any:
+    """`on_value` at each label's place along a new last axis, and `off_value` elsewhere."""
+    hot = ops.one_hot(indices, depth, axis=-1 if axis is None else axis, dtype=dtype)
+    return dressed(hot if (on_value, off_value) == (1.0, 0.0) else ops.add(ops.multiply(hot, on_value - off_value), off_value))
+
+
+def transpose(a: Any, perm: Any = None, name: str | None = None, **unused: Any) -> Any:
+    """The axes in another order, by default reversed."""
+    return dressed(ops.transpose(a, perm))
+
+
+def sort(values: Any, axis: int = -1, direction: str = "ASCENDING", name: str | None = None) -> Any:
+    """In order along an axis; of arrays."""
+    found = np.sort(np.asarray(values), axis)
+    return dressed(np.flip(found, axis) if direction == "DESCENDING" else found)
+
+
+def argsort(values: Any, axis: int = -1, direction: str = "ASCENDING", stable: bool = False, name: str | None = None) -> Any:
+    """The places in order along an axis; of arrays."""
+    array = np.asarray(values)
+    return dressed(np.argsort(-array if direction == "DESCENDING" else array, axis, kind="stable").astype(np.int32))
+
+
 def is_tensor(x: Any) -> bool:
-    """Whether it is a tensor, a variable or an array."""
-    return hasattr(x, "shape") and hasattr(x, "dtype")
+    """Whether it is what calls give here, a weight or a symbolic tensor. Other libraries ask this of arrays of theirs."""
+    return isinstance(x, (Array, KerasTensor, Parameter))
 
 
 def rank(input: Any, name: str | None = None) -> int:

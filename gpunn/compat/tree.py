@@ -15,12 +15,14 @@ class Place:
         source: the module of gpunn whose public names it has; all of them, or those in `only`.
         names: further names, each as "module:attribute".
         old: a path of Keras 1 or 2 only; it works, but no list of what there is names it.
+        answers: whether what functions of the source give has ``.numpy()``.
     """
 
     source: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     only: tuple[str, ...] | None = None
     old: bool = False
+    answers: bool = False
 
 
 _TOP = Place(names={
@@ -74,18 +76,22 @@ KERAS: dict[str, Place] = {
     **{f"layers.{family}": Place("gpunn.layers", old=True) for family in _LAYER_FAMILIES},
     "layers.experimental": Place(old=True),
     "layers.experimental.preprocessing": Place("gpunn.layers", old=True),
-    "losses": Place("gpunn.losses", {"Reduction": "gpunn.compat.keras2:Reduction"}),
+    "losses": Place("gpunn.losses", {
+        "Reduction": "gpunn.compat.keras2:Reduction", "kullback_leibler_divergence": "gpunn.losses:kl_divergence",
+    }),
     "metrics": Place("gpunn.metrics"),
     "models": Place("gpunn.models", {"model_from_config": "gpunn.saving:deserialize_keras_object"}),
     "objectives": Place("gpunn.losses", old=True),
-    "ops": Place("gpunn.ops"),
-    **{f"ops.{part}": Place("gpunn.ops") for part in ("core", "linalg", "math", "nn", "numpy")},
-    "ops.image": Place("gpunn.ops.images"),
+    "ops": Place("gpunn.ops", answers=True),
+    **{f"ops.{part}": Place("gpunn.ops", answers=True) for part in ("core", "linalg", "math", "nn", "numpy")},
+    "ops.image": Place("gpunn.ops.images", answers=True),
     "optimizers": Place("gpunn.optimizers"),
     "optimizers.legacy": Place("gpunn.optimizers.legacy", old=True),
     "optimizers.schedules": Place("gpunn.optimizers.schedules"),
     "preprocessing": Place("gpunn.preprocessing", {
-        name: f"gpunn.utils:{name}" for name in ("image_dataset_from_directory", "timeseries_dataset_from_array")
+        name: f"gpunn.utils:{name}" for name in (
+            "image_dataset_from_directory", "text_dataset_from_directory", "timeseries_dataset_from_array",
+        )
     }),
     "preprocessing.image": Place("gpunn.preprocessing.image"),
     "preprocessing.sequence": Place("gpunn.preprocessing.sequence"),
@@ -122,7 +128,7 @@ _STARTS = {
 }
 _TENSORFLOW: dict[str, Place] = {
     "": Place(names={
-        "__version__": "gpunn.compat.versions:TENSORFLOW", **_ARITHMETIC, "bool": "gpunn.compat.arithmetic:bool_",
+        "__version__": "gpunn.compat.versions:TENSORFLOW", **_ARITHMETIC, **_TENSORS, "bool": "gpunn.compat.arithmetic:bool_",
         "GradientTape": "gpunn.training.tape:GradientTape", "Variable": "gpunn.layers.variable:Variable",
         "function": "gpunn.training.function:function",
         "Tensor": "gpunn.layers.graph:KerasTensor", "TensorShape": "gpunn.compat.tensors:tensor_shape",
@@ -152,7 +158,7 @@ _TENSORFLOW: dict[str, Place] = {
     "config.optimizer": _tensorflow(set_jit="nothing"),
     "config.threading": _tensorflow(set_inter_op_parallelism_threads="nothing", set_intra_op_parallelism_threads="nothing"),
     "debugging": _tensorflow(set_log_device_placement="nothing"),
-    "data": Place("gpunn.utils.dataset"),
+    "data": Place("gpunn.utils.dataset", {"TextLineDataset": "gpunn.datasets.text_folder:TextLineDataset"}),
     "data.experimental": Place("gpunn.utils.dataset", only=("AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY")),
     "image": Place("gpunn.compat.pictures"),
     "initializers": KERAS["initializers"],
@@ -173,6 +179,10 @@ _TENSORFLOW: dict[str, Place] = {
     }),
     "optimizers": KERAS["optimizers"],
     "python": Place(old=True),
+    "dtypes": Place(names={
+        **_tensorflow("float32", "float64", "int32", "int64", "string", "uint8").names, "bool": "gpunn.compat.arithmetic:bool_",
+    }),
+    "strings": Place("gpunn.compat.strings"),
     "random": Place(names={
         **_tensorflow("set_seed").names, "normal": "gpunn.compat.arithmetic:normal",
         **{name: f"gpunn.compat.tensors:{name}" for name in ("categorical", "gamma", "shuffle", "truncated_normal", "uniform")},

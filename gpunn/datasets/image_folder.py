@@ -150,13 +150,14 @@ def image_dataset_from_directory(
 
 
 def index_folder(
-    root: pathlib.Path, labels: Any, given: ListLike[str] | None, follow: bool, some: bool = False
+    root: pathlib.Path, labels: Any, given: ListLike[str] | None, follow: bool, some: bool = False,
+    suffixes: tuple[str, ...] = SUFFIXES,
 ) -> tuple[list[str], list[str], np.ndarray | None]:
     """-> (names of classes, paths in order, the class of each or None). `given`: names of all folders, or with `some` of those to read."""
 
     def files(folder: pathlib.Path) -> list[str]:
         walk = sorted(os.walk(folder, followlinks=follow))
-        return [os.path.join(at, f) for at, _, found in walk for f in sorted(found) if f.lower().endswith(SUFFIXES)]
+        return [os.path.join(at, f) for at, _, found in walk for f in sorted(found) if f.lower().endswith(suffixes)]
 
     if not isinstance(labels, str):
         paths = files(root)

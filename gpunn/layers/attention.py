@@ -9,6 +9,7 @@ from gpunn.kernels.noise import MASKED
 from gpunn.kernels.record import REGISTRY
 from gpunn.kernels.reductions import COLUMN_SUM
 from gpunn.kernels.sequences import merge_mul
+from gpunn.layers.attention_calls import arranged
 from gpunn.layers.base import Pullback, positive
 from gpunn.layers.dropout import Drawing, threshold
 
@@ -38,9 +39,11 @@ class Attending(Drawing):
         return mask[0] if isinstance(mask, (list, tuple)) else mask
 
     def attend(
-        self, arrays: tuple[Any, Any, Any], heads: int, scale: float, rate: float, masks: Any, attention_mask: Any, causal: bool
+        self, arrays: tuple[Any, Any, Any], heads: int, scale: float, rate: float, masks: Any, attention_mask: Any, causal: bool,
+        pairs: Any = None,
     ) -> tuple[Any, Any, Any]:
-        """-> (mixed values, shares, a pullback: dy -> gradients of q, v, k); arrays are (rows, steps, heads * width)."""
+        """-> (mixed values, shares, a pullback: dy -> gradients of q, v, k); arrays are (rows, steps, heads * width). `attention_mask` is
+        an array of the host, or instead `pairs` one that the step works out, (rows, T, S)."""
         ops, (q, v, k) = self.backend, arrays
         rows, steps, places, dtype = q.shape[0], q.shape[1], v.shape[1], q.dtype
         masks = [*masks, None, None][:3] if isinstance(masks, (list, tuple)) else [masks, masks, None]
@@ -49,7 +52,9 @@ class Attending(Drawing):
             both = ops.empty(keys.shape, dtype)
             ops.launch(merge_mul, masks[1], keys, both)
             keys = both
-        if attention_mask is not None and not hasattr(attention_mask, "ctypes") and hasattr(attention_mask, "device"):
+        if pairs is not None:
+            whole = pairs.reshape(rows, steps * places)
+        elif attention_mask is not None and not hasattr(attention_mask, "ctypes") and hasattr(attention_mask, "device"):
             whole = attention_mask.reshape(rows, steps * places)
         elif attention_mask is not None:
             whole = ops.asarray(np.broadcast_to(np.asarray(attention_mask), (rows, steps, places)).reshape(rows, -1).astype(dtype))
@@ -122,6 +127,19 @@ class MultiHeadAttention(Attending):
         self.weight_options("bias", bias_initializer, bias_regularizer, bias_constraint)
         self._parts: list[tuple[Any, Any]] = []
 
+    def __call__(  # type: ignore[override]
+        self, query: Any = None, value: Any = None, key: Any = None, query_mask: Any = None, value_mask: Any = None, key_mask: Any = None,
+        attention_mask: Any = None, **options: Any,
+    ) -> Any:
+        x, options = arranged(self, query, value, key, (query_mask, value_mask, key_mask), attention_mask, options)
+        return super().__call__(x, **options)
+
+    def outputs_of_call(self, shape: Any, input_shape: Any, options: dict[str, Any]) -> Any:
+        if not options.get("return_attention_scores"):
+            return shape
+        query, value, _ = self._shapes(input_shape)
+        return [shape, (query[0], self.num_heads, query[1], value[1])]
+
     def build(self, input_shape: Any) -> None:
         query, value, key = self._shapes(input_shape)
         heads = self.num_heads
@@ -139,6 +157,19 @@ class MultiHeadAttention(Attending):
         super().unbuild()
         self._parts = []
 
+    def _three(self, x: Any) -> tuple[Any, Any, Any]:
+        return super()._three(x[:3] if isinstance(x, (list, tuple)) and len(x) == 4 else x)  # the fourth is an attention mask
+
+    def _pairs(self, mask: Any, shape: tuple[int, int, int]) -> Any:
+        """An attention mask as (rows, T, S)."""
+        from gpunn.ops.moves import spread  # operations are layers
+
+        if mask.ndim == 4 and mask.shape[1] == 1:
+            mask = mask.reshape(mask.shape[0], *mask.shape[2:])
+        if mask.ndim > 3 or any(n not in (1, m) for n, m in zip(reversed(mask.shape), reversed(shape), strict=False)):
+            raise ValueError(f"Layer {self.name!r}: expected an attention_mask of shape {shape}. Received: {tuple(mask.shape)}.")
+        return spread(self.backend, mask.reshape(*(1,) * (3 - mask.ndim), *mask.shape), shape)
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         query = self._shapes(input_shape)[0]
         return (*query[:-1], self.output_width or query[-1])
@@ -147,12 +178,13 @@ class MultiHeadAttention(Attending):
         self, x: Any, training: bool = False, mask: Any = None, attention_mask: Any = None, use_causal_mask: bool = False,
         return_attention_scores: bool = False,
     ) -> tuple[Any, Pullback]:
+        several = isinstance(x, (list, tuple))
         query, value, key = self._three(x)
         self._shapes([query.shape, value.shape, key.shape])
-        several = isinstance(x, (list, tuple))
+        pairs = self._pairs(x[3], (query.shape[0], query.shape[1], value.shape[1])) if several and len(x) == 4 else None
         (q, back_q), (k, back_k), (v, back_v) = (self._project(a, *w, 1) for a, w in zip((query, key, value), self._parts, strict=False))
         rate, scale = self.dropout if training else 0.0, self.key_dim**-0.5
-        mixed, shares, back = self.attend((q, v, k), self.num_heads, scale, rate, mask, attention_mask, use_causal_mask)
+        mixed, shares, back = self.attend((q, v, k), self.num_heads, scale, rate, mask, attention_mask, use_causal_mask, pairs)
         y, back_y = self._project(mixed, *self._parts[3], 2)
 
         def pullback(dy: Any, need_dx: Any = True) -> Any:
@@ -160,10 +192,10 @@ class MultiHeadAttention(Attending):
             need = bool(any(need_dx) if isinstance(need_dx, (list, tuple)) else need_dx)
             dq, dv, dk = back(back_y(dy, True))
             found = [back_q(dq, need), back_v(dv, need), back_k(dk, need)]
-            given = len(x) if several else 1
+            given = min(len(x), 3) if several else 1
             for i in range(2, given - 1, -1) if need else ():  # an input that stands for several gets all their gradients
                 self.backend.launch(REGISTRY["add"], found[min(i, given) - 1], found[i])
-            return found[:given] if several else found[0]
+            return [*found[:given], *[None] * (len(x) - given)] if several else found[0]
 
         if return_attention_scores:
             return [y, shares.reshape(query.shape[0], self.num_heads, query.shape[1], value.shape[1])], pullback

@@ -201,6 +201,10 @@ class Layer(Containing, Connected):
                 from gpunn.ops.tracing import traced_call
 
                 return traced_call(self, (x, *others), training, options if mask is None else {**options, "mask": mask})
+            if mask is not None:
+                from gpunn.layers.masked import with_masks  # which is made of layers
+
+                x, *others = with_masks((x, *others), mask)  # type: ignore[assignment]
             return self.connect((x, *others), training, options)
         given = [x, *others] if others else x
         many = isinstance(given, (list, tuple)) and bool(given) and all(hasattr(v, "shape") for v in given)

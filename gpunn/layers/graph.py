@@ -26,6 +26,7 @@ class KerasTensor(Operators):
         self.shape, self.dtype, self.name = tuple(shape), dtype, name or fresh_name("keras_tensor")
         self.node: Any = None
         self.index = 0
+        self.mask: Any = None  # where a layer that is being traced was given one; see `gpunn.layers.masked.mask_of`
 
     @property
     def ndim(self) -> int:

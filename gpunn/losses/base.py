@@ -192,11 +192,9 @@ class Loss:
 
             return lost(self, y_true, y_pred, sample_weight)
         if isinstance(y_pred, Operators) and not isinstance(y_pred, Tensor):
-            if sample_weight is not None:
-                raise ValueError(f"Loss {self.name}: no sample_weight with symbolic tensors.")
             from gpunn.ops import known  # operations are made of losses
 
-            return known.reduced(self, y_true, y_pred)
+            return known.reduced(self, y_true, y_pred, sample_weight)
         p, ops = np.asarray(y_pred), get_backend()
         p = p.astype(self.dtype or ("float64" if p.dtype == np.float64 else "float32"))
         single = p.ndim == 1

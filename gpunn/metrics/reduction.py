@@ -10,7 +10,7 @@ from gpunn.backend.traced import each_time
 from gpunn.kernels import data as feeding
 from gpunn.losses.function import own_targets
 from gpunn.losses.traced import traced
-from gpunn.metrics.base import BuiltIn, MeanOfRows, ones
+from gpunn.metrics.base import BuiltIn, MeanOfRows, ones, valued
 from gpunn.metrics.launched import add_values
 
 
@@ -61,7 +61,7 @@ class Sum(Mean):
 
 def _by_sample(values: Any, weight: Any, reduce: Callable[..., Any]) -> tuple[np.ndarray, np.ndarray]:
     """(weighted value, weight) of each sample: further axes are reduced first, those without weights before they are weighed."""
-    values = np.asarray(values, np.float64)
+    values = valued(values, np.float64)
     if weight is None:
         if values.ndim > 1:
             values = reduce(values, axis=tuple(range(1, values.ndim)))

@@ -174,11 +174,11 @@ from gpunn.ops.shaping import (
     stack,
     swapaxes,
     take,
-    tile,
     transpose,
     unstack,
     zeros,
 )
+from gpunn.ops.tiling import tile
 from gpunn.ops.trigonometry import (
     arccos,
     arccosh,

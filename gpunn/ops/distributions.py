@@ -32,8 +32,10 @@ def _shape(shape: Any) -> tuple[int, ...]:
 
 
 def randint(shape: Any, minval: int, maxval: int, dtype: Any = "int32", seed: Any = None) -> Any:
-    """Whole numbers from `minval` up to `maxval`, without it."""
+    """Whole numbers from `minval` up to `maxval`, without it. Raises ValueError where there is none."""
     wanted = _shape(shape)
+    if not minval < maxval:
+        raise ValueError(f"randint: expected minval below maxval. Received: {minval!r} and {maxval!r}.")
     return _numbers(lambda g: g.integers(minval, maxval, wanted), dtype, seed)
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.ops import arithmetic as a
+from gpunn.ops import shaping
 from gpunn.ops.moves import spread
 from gpunn.ops.operation import Back, Definition, Place, apply
 from gpunn.ops.reductions import MEAN, SUM
@@ -35,8 +37,6 @@ class Lost(Definition):
         ops, loss = op.backend, options["loss"]
         y, p = operands
         values = loss.value_shape(p.shape)
-        if loss.sparse:
-            raise ValueError(f"Loss {loss.name} of symbolic tensors: its labels are integers, and a graph's numbers are not. Use one_hot.")
         y = y.reshape(p.shape) if y.size == p.size else spread(ops, y, p.shape)
         ones = ops.asarray(np.ones(loss.count(p.shape), p.dtype))
 
@@ -48,6 +48,7 @@ class Lost(Definition):
         return loss.record(ops, y, p, ones, 1.0)[0].reshape(values), back
 
 
+TINY = 1e-12
 ACTIVATED, LOST = Activated("activation"), Lost("loss")
 
 
@@ -56,9 +57,45 @@ def activated(activation: Any, x: Any) -> Any:
     return apply(ACTIVATED, x, activation=activation)
 
 
-def reduced(loss: Any, y_true: Any, y_pred: Any) -> Any:
-    """A loss of symbolic predictions: its values, or, where it reduces them, their mean or sum."""
-    values = loss.call(y_true, y_pred) if loss.own_call else apply(LOST, y_true, y_pred, loss=loss)
+def reduced(loss: Any, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    """A loss of symbolic predictions: its values, times their weights, or, where it reduces them, their mean or sum."""
+    kept = None
+    if loss.own_call:
+        values = loss.call(y_true, y_pred)
+    elif loss.sparse:
+        values, kept = _of_labels(loss, y_true, y_pred)
+    else:
+        values = apply(LOST, y_true, y_pred, loss=loss)
+    if sample_weight is not None:
+        values = a.multiply(values, _beside(values, sample_weight))
     if loss.reduction in (None, "none"):
         return values
-    return apply(SUM if loss.reduction == "sum" else MEAN, values, axis=None, keepdims=False)
+    if loss.reduction == "sum" or kept is None:
+        return apply(SUM if loss.reduction == "sum" else MEAN, values, axis=None, keepdims=False)
+    return a.divide(apply(SUM, values, axis=None, keepdims=False), a.maximum(apply(SUM, kept, axis=None, keepdims=False), TINY))
+
+
+def _of_labels(loss: Any, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """The values of a loss with integer labels, by the one with columns of them; and where it leaves some out, 1 for those that count."""
+    from gpunn.losses import CategoricalCrossentropy  # which are made of operations too
+
+    classes = y_pred.shape[loss.axis]
+    if loss.axis not in (-1, len(y_pred.shape) - 1):
+        raise ValueError(f"Loss {loss.name} of symbolic tensors: expected classes along the last axis. Received: axis={loss.axis}.")
+    labels = _beside(y_pred[..., 0], y_true)
+    dense = CategoricalCrossentropy(loss.from_logits, reduction=None)
+    values = apply(LOST, a.stop_gradient(shaping.one_hot(labels, classes)), y_pred, loss=dense)
+    if loss.ignore_class is None:
+        return values, None
+    kept = a.cast(a.not_equal(labels, loss.ignore_class), values.dtype)
+    return a.multiply(values, kept), kept
+
+
+def _beside(values: Any, other: Any) -> Any:
+    """Labels or weights with the axes of the values: without a last one of length 1, or with more of them."""
+    own, wanted = shaping.ndim(other), len(values.shape)
+    if own == wanted + 1 and tuple(other.shape)[-1] == 1:
+        return shaping.squeeze(other, -1)
+    for _ in range(wanted - own):
+        other = shaping.expand_dims(other, -1)
+    return other

@@ -190,22 +190,23 @@ class Operation(Owned):
         made.name = config["name"]
         return made
 
-    def _operands(self, given: Sequence[Any]) -> list[Any]:
+    def operands(self, given: Sequence[Any]) -> list[Any]:
+        """Inputs and constants in the order of the operation's arguments."""
         rest = iter(given)
         return [self.constants[i] if i in self.constants else next(rest) for i in range(self.count)]
 
     def __call__(self, x: Any, *others: Any, **options: Any) -> Any:
         inputs = list(x) if isinstance(x, (list, tuple)) else [x]
         if not symbolic(inputs):
-            return self.definition.numpy(*self._operands([np.asarray(v) for v in inputs]), **self.options)
-        shape, kind = self.definition.outcome(self._operands(inputs), self.options)
+            return self.definition.numpy(*self.operands([np.asarray(v) for v in inputs]), **self.options)
+        shape, kind = self.definition.outcome(self.operands(inputs), self.options)
         output = KerasTensor(shape, self.dtype if np.dtype(kind).kind == "f" else kind)
         Node(self, inputs, [output], many_in=True, arguments=(inputs,))
         return output
 
     def compute_output_shape(self, input_shape: Any) -> Shape:
         """For tensors of other shapes than those it was called on."""
-        return self.definition.outcome(self._operands([KerasTensor(shape, self.dtype) for shape in input_shape]), self.options)[0]
+        return self.definition.outcome(self.operands([KerasTensor(shape, self.dtype) for shape in input_shape]), self.options)[0]
 
     def placed(self, constant: Any) -> Any:
         """A constant as a definition's `device` takes it: a number, or an array of the device."""

@@ -55,7 +55,19 @@ class Rows(Definition):
         return op.backend.asarray(np.full((1,), count, op.dtype)).reshape(()), lambda dy, needs: [None]
 
 
-ROWS = Rows("rows")
+class Places(Definition):
+    """0, 1, 2 ... for the places along an axis whose length is open."""
+
+    constant = True
+
+    def numpy(self, x: Any, axis: int = 0) -> Any:
+        return np.arange(np.shape(x)[axis], dtype=np.int32)
+
+    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+        return op.backend.asarray(np.arange(operands[0].shape[options["axis"]], dtype=op.dtype)), lambda dy, needs: [None]
+
+
+ROWS, PLACES = Rows("rows"), Places("places")
 
 
 def shape(x: Any) -> tuple[Any, ...]:
@@ -87,6 +99,9 @@ def _plain(wanted: Any) -> tuple[int, ...]:
 def reshape(x: Any, newshape: Any) -> Any:
     """x in another shape; -1, None and the symbolic number of rows stand for what is left."""
     wanted = _plain(newshape)
+    if wanted.count(-1) > 1 and isinstance(x, KerasTensor) and [n or -1 for n in x.shape if n != 1] == [n for n in wanted if n != 1]:
+        ones = [i for i, n in enumerate(x.shape) if n == 1]  # axes of length one come and go
+        return getitem(squeeze_all(x, ones) if ones else x, tuple(None if n == 1 else slice(None) for n in wanted))
     if wanted.count(-1) > 1 and isinstance(x, KerasTensor):  # the batch stays, and the rest of a row is one axis: (None, -1)
         row = math.prod(n for n in x.shape[1:] if n is not None)
         known = math.prod(n for n in wanted[1:] if n != -1)
@@ -187,11 +202,6 @@ def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
     return apply(REPEAT, x, repeats=repeats, axis=axis)
 
 
-def tile(x: Any, repeats: Any) -> Any:
-    """The whole so many times along each axis."""
-    return apply(TILE, x, repeats=repeats if isinstance(repeats, int) else tuple(repeats))
-
-
 def take(x: Any, indices: Any, axis: int | None = None) -> Any:
     """The elements at these places along an axis, or, without one, of all elements in a row. Symbolic places have no gradient."""
     if isinstance(indices, (KerasTensor, Parameter)) or watched(indices) is not None:
@@ -255,10 +265,16 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
     return out if dtype is None else a.cast(out, dtype)
 
 
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> np.ndarray:
-    """Numbers from `start` up to `stop`, without it."""
-    first, end = (0, start) if stop is None else (start, stop)
-    return np.arange(first, end, 1 if step is None else step, dtype=dtype)
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
+    """Numbers from `start` up to `stop`, without it; from 0 up to a symbolic length too. Raises TypeError for other symbolic ends."""
+    first, end, step = (0 if stop is None else start), (start if stop is None else stop), 1 if step is None else step
+    if not any(isinstance(n, KerasTensor) and not n.has_values for n in (first, end, step)):
+        return np.arange(first, end, step, dtype=dtype)
+    length: Any = end.node.layer if isinstance(end, KerasTensor) else None
+    if getattr(length, "definition", None) is not ROWS or isinstance(first, KerasTensor) or (first, step) != (0, 1):
+        raise TypeError(f"arange: expected numbers, or from 0 what gpunn.ops.shape says of an axis. Received: {first}, {end}, {step}.")
+    found = apply(PLACES, end.node.inputs[0], axis=length.options["axis"])
+    return found if dtype is None else a.cast(found, dtype)
 
 
 def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from gpunn.kernels.columns import times
 from gpunn.kernels.record import REGISTRY
 from gpunn.layers.graph import KerasTensor, Node, flat, mapped, packed
+from gpunn.layers.masked import given_to, mask_of, masked, says_masks
 from gpunn.layers.parameter import Parameter
 from gpunn.ops import operation
 from gpunn.ops.moves import filled, spread
@@ -19,8 +20,9 @@ from gpunn.ops.reductions import total
 class Source(Owned):
     """What a traced function is given: a tensor of any shape."""
 
-    def __init__(self, shape: Sequence[int | None], dtype: str):
-        super().__init__(dtype if dtype in ("float32", "float64") else "float32", "source")
+    def __init__(self, shape: Sequence[int | None], dtype: str, computed: str = "float32"):
+        """computed: the floating type, where `dtype` is another one."""
+        super().__init__(dtype if dtype in ("float32", "float64") else computed, "source")
         Node(self, [], [KerasTensor(tuple(shape), dtype)], many_in=True, arguments=([],))
 
 
@@ -86,18 +88,23 @@ def traced_call(layer: Any, arguments: tuple[Any, ...], training: bool | None, o
 
     Raises TypeError where `call` returns something that is no tensor.
     """
-    given = [t for t in flat([list(arguments), options]) if isinstance(t, KerasTensor)]
-    given = list(dict.fromkeys(given))
+    takes = inspect.signature(layer.call).parameters
+    inputs, masks = flat(list(arguments)), _masks(layer, arguments, takes, options)
+    if "mask" in takes and "mask" not in options and any(m is not None for m in masks):
+        options = {**options, "mask": masks if isinstance(arguments[0], (list, tuple)) else masks[0]}
+    given = list(dict.fromkeys(t for t in flat([list(arguments), options, masks]) if isinstance(t, KerasTensor)))
     first = arguments[0]
     layer.ensure_built([t.shape for t in first] if isinstance(first, (list, tuple)) else mapped(lambda t: t.shape, first)
                        if isinstance(first, dict) else first.shape)
-    takes = inspect.signature(layer.call).parameters
     inside: dict[bool, Any] = {}
     result: Any = None
     for how in (True, False):
         with tracing(layer) as trace:
-            known = {t: Source(t.shape, t.dtype).output for t in given}
+            known = {t: Source(t.shape, t.dtype, layer.dtype).output for t in given}
             more = swapped(options, known)
+            for t, mask in zip(inputs, masks, strict=True):
+                if mask is not None:
+                    known[t].mask = known[mask]
             if "training" in takes:
                 more["training"] = how if training is None else training
             result = layer.call(*swapped(list(arguments), known), **more)
@@ -108,12 +115,25 @@ def traced_call(layer: Any, arguments: tuple[Any, ...], training: bool | None, o
             for tensor in outputs:
                 if isinstance(tensor.node.layer, Weight):
                     tensor.node.layer.copied = True  # what comes out is nobody's memory
+            if says_masks(layer):
+                x, seen = given_to(layer, swapped(list(arguments), known), swapped(masks, known))
+                outputs[0] = masked(outputs[0], layer.compute_mask(x, seen))
             outputs = with_losses(outputs, trace.losses)
         inside[how] = (list(known.values()), calls(list(known.values()), outputs, trace.assigned), outputs)
     tensors = [KerasTensor(t.shape, t.dtype) for t in inside[False][2]]
     node = Node(layer, given, tensors, True, True, training, tuple(arguments), options)
     node.inside = inside
     return packed(result, tensors)
+
+
+def _masks(layer: Any, arguments: Sequence[Any], takes: Any, options: dict[str, Any]) -> list[Any]:
+    """The symbolic masks of the inputs, where the layer looks at them; None for each that has none."""
+    tensors = flat(list(arguments))
+    if "mask" not in takes and not says_masks(layer):
+        return [None] * len(tensors)
+    if "mask" in options:
+        return [*flat(options["mask"]), *[None] * len(tensors)][: len(tensors)]
+    return [mask_of(t) if isinstance(t, KerasTensor) else None for t in tensors]
 
 
 def shape_of_call(layer: Any, input_shape: Any) -> Any:

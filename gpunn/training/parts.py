@@ -132,6 +132,8 @@ def per_output(value: Any, names: list[str], chosen: list[int], what: str, where
         return [value.get(n) for n in wanted]
     if isinstance(value, (list, tuple)) and len(value) in (len(names), len(chosen)):
         return [value[i] for i in chosen] if len(value) == len(names) else list(value)
+    if what == "y" and len(chosen) == 1 and not isinstance(value, (list, tuple)):  # that of the one output which has a loss
+        return [value]
     if what == "sample_weight" and not isinstance(value, (list, tuple)):  # Keras: one for all
         return [value] * len(chosen)
     found = f"{len(value)} of them" if isinstance(value, (list, tuple)) else f"a {type(value).__name__}"

@@ -137,7 +137,8 @@ class Plan:
         each = inputs if isinstance(inputs, (tuple, list)) else [inputs] * len(self.inputs)
         found = {i for i, wish in zip(self.inputs, each, strict=True) if wish}
         for stage in self.stages:
-            if any(i in found for i in stage.inputs) or stage.learns:
+            stops = getattr(getattr(stage.layer, "definition", None), "constant", False)
+            if stage.learns or (not stops and any(i in found for i in stage.inputs)):
                 found.update(stage.outputs)
         return found
 

@@ -10,6 +10,7 @@ import numpy as np
 from gpunn import random
 from gpunn.backend.traced import refuse
 from gpunn.results import dressed
+from gpunn.utils.padded import padded
 from gpunn.utils.structures import first_leaf, mapped
 
 __all__ = ["AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY", "Dataset"]
@@ -227,6 +228,14 @@ class Dataset:
         if count is not None and count != math.inf:
             count = count // batch_size if drop_remainder else -(-count // batch_size)
         return Dataset(items, count)
+
+    def padded_batch(
+        self, batch_size: int, padded_shapes: Any = None, padding_values: Any = None, drop_remainder: bool = False, name: str | None = None
+    ) -> "Dataset":
+        """Batches of arrays of different lengths: each axis is filled up to the longest of the batch, or to `padded_shapes`, with 0, "" or
+        `padding_values`."""
+        count = self.batch(batch_size, drop_remainder)._count
+        return Dataset(lambda: padded(self._elements(), batch_size, padded_shapes, padding_values, drop_remainder), count)
 
     def unbatch(self, name: str | None = None) -> "Dataset":
         """The rows of each element, one by one."""

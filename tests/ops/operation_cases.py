@@ -3,6 +3,7 @@
 import numpy as np
 
 from gpunn import ops
+from gpunn.losses import MeanSquaredError, SparseCategoricalCrossentropy
 
 COLUMN = np.array([[0.5], [-1.0], [2.0]])
 ROW = np.array([0.5, -1.0, 2.0, 1.5])
@@ -45,7 +46,24 @@ def places(x, n):
     return ops.mod(ops.floor(ops.abs(x) * 7), n)
 
 
+def masked_loss(**options):
+    """A mean over labels that are not 0, as losses of the user's are."""
+
+    def loss(a, b):
+        labels = places(a, b.shape[-1])
+        values = SparseCategoricalCrossentropy(reduction="none", **options)(labels, b)
+        mask = ops.cast(ops.greater(labels, 0), values.dtype if isinstance(values.dtype, str) else "float64")
+        return ops.sum(values * mask) / ops.sum(mask) + 0.1 * ops.sum(a)
+
+    return loss
+
+
 CASES = {
+    "loss_of_labels": (masked_loss(from_logits=True), [(5, 3), (5, 3, 4)], normal),
+    "loss_of_some_labels": (
+        lambda a, b: SparseCategoricalCrossentropy(True, ignore_class=1)(places(a, 4), b) + 0.1 * ops.sum(a), [(5, 3), (5, 3, 4)], normal),
+    "loss_with_weights": (
+        lambda a, b: MeanSquaredError()(ops.zeros_like(a), b, ops.square(a[:, 0])), [(5, 3), (5, 3)], normal),
     "rows_of_a_table": (lambda a, b: ops.take(b, places(a, 4), axis=0) * a[..., None], [(5, 3), (4, 2)], normal),
     "columns_of_a_table": (lambda a, b: ops.sum(ops.take(b, places(a, 3), axis=1), axis=(0, 3)) * a, [(5, 2), (4, 3, 2)], normal),
     "numbers_of_a_table": (lambda a, b: ops.take(b, places(a, 6)) * a, [(5, 3), (2, 3)], normal),
