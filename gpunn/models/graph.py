@@ -8,8 +8,8 @@ from gpunn.layers.base import Layer
 from gpunn.layers.containing import layers_in
 from gpunn.layers.graph import KerasTensor, Node, flat, packed
 from gpunn.layers.input import InputLayer
-from gpunn.layers.open_shapes import fits, is_open, shapes_out
-from gpunn.models.topology import cut, topology
+from gpunn.layers.open_shapes import fits, is_open
+from gpunn.models.topology import cut, find_shapes, topology
 from gpunn.ops.operation import Owned, tracing
 from gpunn.ops.tracing import with_losses
 from gpunn.training.fuse import fuse
@@ -253,14 +253,7 @@ class Graph:
         if not any(is_open(t.shape) for t in self.outputs) or shapes == [t.shape for t in self.inputs]:
             return [t.shape for t in self.outputs]
         found = dict(zip(self.inputs, shapes, strict=True))
-        for node in self.graph(False)[1]:
-            if not node.inputs:
-                found.update((t, t.shape) for t in node.outputs if t not in found)
-                continue
-            given: Any = [found[t] for t in node.inputs]
-            given = given if node.many_in else given[0]
-            out = node.layer.outputs_of_call(shapes_out(node.layer.compute_output_shape, given), given, node.options)
-            found.update(zip(node.outputs, out if node.many_out else [out], strict=True))
+        find_shapes(self.graph(False)[1], found)
         return [found[t] for t in self.outputs]
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 
 from gpunn.layers import InputLayer, KerasTensor
 from gpunn.layers.graph import Node, flat
+from gpunn.layers.open_shapes import shapes_out
 
 
 def topology(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> tuple[list[Node], list[Any]]:
@@ -114,3 +115,19 @@ def swapped(structure: Any, known: dict[KerasTensor, Any]) -> Any:
     if isinstance(structure, (list, tuple)):
         return type(structure)([swapped(v, known) for v in structure])
     return known[structure] if isinstance(structure, KerasTensor) else structure
+
+
+def find_shapes(nodes: Sequence[Node], found: dict[KerasTensor, Any]) -> None:
+    """Add to `found`, which has those that go in, the shapes of what calls give; of a layer that was traced by what it does within."""
+    for node in nodes:
+        if not node.inputs:
+            found.update((t, t.shape) for t in node.outputs if t not in found)
+        elif node.inside is not None:
+            inputs, calls, outputs = node.inside[False]
+            within = {t: found[given] for t, given in zip(inputs, node.inputs, strict=True)}
+            find_shapes(calls, within)
+            found.update((t, within[inner]) for t, inner in zip(node.outputs, outputs, strict=True))
+        else:
+            given: Any = [found[t] for t in node.inputs] if node.many_in else found[node.inputs[0]]
+            out = node.layer.outputs_of_call(shapes_out(node.layer.compute_output_shape, given), given, node.options)
+            found.update(zip(node.outputs, out if node.many_out else [out], strict=True))

@@ -11,6 +11,7 @@ from gpunn import config
 from gpunn.layers.graph import KerasTensor
 from gpunn.ops import arithmetic as a
 from gpunn.ops.moves import Join, Move
+from gpunn.ops.open_reshape import reshape_to
 from gpunn.ops.operation import Back, Definition, Place, apply
 
 
@@ -82,7 +83,10 @@ def _plain(wanted: Any) -> tuple[int, ...]:
 
 
 def reshape(x: Any, newshape: Any) -> Any:
-    """x in another shape; -1, None and the symbolic number of rows stand for what is left."""
+    """x in another shape; -1, None and the symbolic number of rows stand for what is left. Several symbolic lengths are what `shape` says
+    of axes, and what is worked out of it."""
+    if isinstance(newshape, (list, tuple)) and sum(isinstance(n, KerasTensor) and not n.has_values for n in newshape) > 1:
+        return reshape_to(x, newshape)
     wanted = _plain(newshape)
     if wanted.count(-1) > 1 and isinstance(x, KerasTensor):  # the batch stays, and the rest of a row is one axis: (None, -1)
         row = math.prod(n for n in x.shape[1:] if n is not None)
