@@ -24,6 +24,7 @@ from gpunn.layers.open_shapes import closed, depends, is_open, told_as_open
 from gpunn.layers.parameter import Parameter as Parameter
 from gpunn.layers.parameter import Rng as Rng
 from gpunn.layers.tensor import losses_of, of_parameter, records, tapes
+from gpunn.layers.variable import Variable
 from gpunn.lookup import snake
 from gpunn.results import dressed
 
@@ -183,7 +184,8 @@ class Layer(Containing, Connected):
 
     def unbuild(self) -> None:
         """Forget the parameters: the next input builds the layer anew."""
-        self.parameters, self.built, self.kept_plans = [], False, {}
+        self.parameters = [p for p in self.parameters if isinstance(p, Variable)]
+        self.built, self.kept_plans = False, {}
 
     def __call__(self, x: Any, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
         """The layer applied to arrays of rows, outside any model; or, to symbolic tensors, a call that a model's graph will hold.

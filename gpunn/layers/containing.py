@@ -4,11 +4,15 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from gpunn.layers.variable import Variable
+
 
 class Containing:
     """What a layer knows of the layers within it."""
 
     name: str
+    dtype: str
+    parameters: list[Any]
     connect: Callable[..., Any]
     traced = False  # whether the class gives `call`, and no `forward` after that
 
@@ -16,6 +20,14 @@ class Containing:
         super().__init_subclass__(**options)
         own: Any = next((vars(k) for k in cls.__mro__ if "forward" in vars(k) or "call" in vars(k)), {})
         cls.traced = "call" in own and "forward" not in own
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """A float `Variable` that a class with `call` keeps as an attribute is one of its weights."""
+        object.__setattr__(self, name, value)
+        if self.traced and isinstance(value, Variable) and "parameters" in vars(self) and value.value.dtype == self.dtype:
+            if not any(value is p for p in self.parameters):
+                value.name = f"{self.name}/{value.name}"
+                self.parameters.append(value)
 
     def call(self, inputs: Any, training: bool | None = None, **options: Any) -> Any:
         """What the class's `forward` does, from within the `call` of a class derived from it, on symbolic tensors."""

@@ -118,18 +118,16 @@ def swapped(structure: Any, known: dict[KerasTensor, Any]) -> Any:
 
 
 def find_shapes(nodes: Sequence[Node], found: dict[KerasTensor, Any]) -> None:
-    """Shapes of what these calls give, for those of their inputs in `found`, which gets them too."""
+    """Add to `found`, which has those that go in, the shapes of what calls give; of a layer that was traced by what it does within."""
     for node in nodes:
         if not node.inputs:
             found.update((t, t.shape) for t in node.outputs if t not in found)
-            continue
-        given: Any = [found[t] for t in node.inputs]
-        if node.inside is not None:
+        elif node.inside is not None:
             inputs, calls, outputs = node.inside[False]
-            within = dict(zip(inputs, given, strict=True))
+            within = {t: found[given] for t, given in zip(inputs, node.inputs, strict=True)}
             find_shapes(calls, within)
-            found.update(zip(node.outputs, (within[t] for t in outputs), strict=True))
-            continue
-        given = given if node.many_in else given[0]
-        out = node.layer.outputs_of_call(shapes_out(node.layer.compute_output_shape, given), given, node.options)
-        found.update(zip(node.outputs, out if node.many_out else [out], strict=True))
+            found.update((t, within[inner]) for t, inner in zip(node.outputs, outputs, strict=True))
+        else:
+            given: Any = [found[t] for t in node.inputs] if node.many_in else found[node.inputs[0]]
+            out = node.layer.outputs_of_call(shapes_out(node.layer.compute_output_shape, given), given, node.options)
+            found.update(zip(node.outputs, out if node.many_out else [out], strict=True))

@@ -14,6 +14,7 @@ from gpunn.layers.tensor import watched
 from gpunn.ops import arithmetic as a
 from gpunn.ops.gather import GATHER
 from gpunn.ops.moves import Join, Move
+from gpunn.ops.open_reshape import reshape_to
 from gpunn.ops.operation import Back, Definition, Place, apply
 
 
@@ -97,7 +98,10 @@ def _plain(wanted: Any) -> tuple[int, ...]:
 
 
 def reshape(x: Any, newshape: Any) -> Any:
-    """x in another shape; -1, None and the symbolic number of rows stand for what is left."""
+    """x in another shape; -1, None and the symbolic number of rows stand for what is left. Several symbolic lengths are what `shape` says
+    of axes, and what is worked out of it."""
+    if isinstance(newshape, (list, tuple)) and sum(isinstance(n, KerasTensor) and not n.has_values for n in newshape) > 1:
+        return reshape_to(x, newshape)
     wanted = _plain(newshape)
     if wanted.count(-1) > 1 and isinstance(x, KerasTensor) and [n or -1 for n in x.shape if n != 1] == [n for n in wanted if n != 1]:
         ones = [i for i, n in enumerate(x.shape) if n == 1]  # axes of length one come and go

@@ -195,3 +195,78 @@ def test_what_a_layer_added_in_its_last_call(device):
         for x in (X, X + 1):
             layer(x)
             assert layer.losses == pytest.approx([0.1 * np.square(layer.get_weights()[0]).sum(), 0.5 * x.sum()], rel=1e-4)
+
+
+class Codes(layers.Layer):
+    """VQ-VAE's: a variable that is an attribute is a weight of the layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.codes = gpunn.Variable(np.ones((3, 2), "float32"), name="codes")
+        self.calls = gpunn.Variable(0)
+
+    def call(self, x):
+        return x @ self.codes
+
+
+@DEVICES
+def test_a_variable_of_a_layer_learns(device):
+    with gpunn.device(device):
+        layer = Codes()
+        assert [p.name for p in layer.trainable_weights] == [f"{layer.name}/codes"] and layer.weights == [layer.codes]
+        x = layers.Input((3,))
+        model = gpunn.Model(x, layer(x))
+        model.compile(gpunn.optimizers.SGD(0.1), "mse")
+        model.fit(X, Y[:, :2], 24, verbose=0)
+        expected = 1 - 0.1 * X.T @ (X @ np.ones((3, 2)) - Y[:, :2]) / 24
+        np.testing.assert_allclose(layer.codes.numpy(), expected, rtol=1e-5)
+        layer.codes = layer.codes
+        assert len(model.weights) == 1
+
+
+# ---------------------------------------------------------------------- lengths that only the arrays tell
+class Larger(layers.Layer):
+    """Blocks of channels as pixels, of images of any size."""
+
+    def call(self, x):
+        rows, height, width, channels = ops.shape(x)
+        parts = ops.reshape(x, [rows, height, width, 2, 2, channels // 4])
+        parts = ops.transpose(parts, [0, 1, 3, 2, 4, 5])
+        return ops.reshape(parts, [rows, height * 2, 2 * width, channels // 4])
+
+
+@DEVICES
+def test_images_of_any_size_made_larger(device):
+    """As UpSampling does it, of images whose four channels are alike; through a model, and its gradient."""
+    with gpunn.device(device):
+        x = layers.Input((None, None, 4))
+        y = Larger()(x)
+        assert y.shape == (None, None, None, 1)
+        model = gpunn.Model(x, layers.Conv2D(1, 3, padding="same")(y))
+        model.compile(gpunn.optimizers.SGD(0.1), "mse")
+        other = gpunn.Sequential([layers.UpSampling2D(2), layers.Conv2D(1, 3, padding="same")])
+        other.compile(gpunn.optimizers.SGD(0.1), "mse")
+        for height, width in ((2, 3), (4, 3)):
+            images = RNG.normal(size=(5, height, width, 1)).astype("float32")
+            alike, truth = images.repeat(4, -1), RNG.normal(size=(5, 2 * height, 2 * width, 1)).astype("float32")
+            if not other.built:
+                other.build((None, height, width, 1))
+            other.set_weights(model.get_weights())
+            if (height, width) == (2, 3):
+                np.testing.assert_allclose(model.predict(alike, verbose=0), other.predict(images, verbose=0), rtol=1e-5, atol=1e-6)
+                found, expected = (m.fit(a, truth, 2, 2, shuffle=False, verbose=0).history for m, a in ((model, alike), (other, images)))
+                np.testing.assert_allclose(found["loss"], expected["loss"], rtol=1e-5)
+            assert model.predict(alike, verbose=0).shape == truth.shape
+        blocks = RNG.normal(size=(2, 2, 3, 8)).astype("float32")
+        given = gpunn.Variable(blocks)
+        with gpunn.GradientTape() as tape:
+            large = Larger()(given)
+            loss = ops.sum(large * large)
+        np.testing.assert_allclose(tape.gradient(loss, given), 2 * blocks, rtol=1e-6)
+        np.testing.assert_array_equal(np.asarray(large)[0, 1, 0], blocks[0, 0, 0, 4:6])
+
+
+def test_a_length_that_nobody_told():
+    x = layers.Input((None, 4))
+    with pytest.raises(TypeError, match=r"worked out of gpunn\.ops\.shape"):
+        ops.reshape(x, [ops.shape(x)[0], ops.sum(x), 4])
