@@ -2,6 +2,7 @@
 
 import os
 import time
+import warnings
 from typing import Any
 
 import numpy as np
@@ -20,8 +21,8 @@ class TensorBoard(Callback):
 
     Arguments: ``log_dir``; ``histogram_freq``, every how many epochs the weights are written (0: never); ``write_images``, weights also
     as pictures then; ``write_steps_per_second``; ``update_freq``, "epoch", "batch", or a number of batches between two entries of a batch's
-    logs (each costs a read from the device). ``write_graph`` is taken and has no effect, as in Keras 3; profiling and embeddings are
-    refused with a ValueError.
+    logs (each costs a read from the device). ``write_graph`` is taken and has no effect, as in Keras 3; ``profile_batch`` warns that no
+    profiles are written; embeddings are refused with a ValueError.
     """
 
     every_batch = False
@@ -32,7 +33,9 @@ class TensorBoard(Callback):
         embeddings_metadata: Any = None,
     ):
         super().__init__()
-        absent = {"profile_batch": profile_batch, "embeddings_freq": embeddings_freq, "embeddings_metadata": embeddings_metadata}
+        if profile_batch:
+            warnings.warn(f"TensorBoard writes no profiles. Received: profile_batch={profile_batch!r}.", UserWarning, stacklevel=2)
+        absent = {"embeddings_freq": embeddings_freq, "embeddings_metadata": embeddings_metadata}
         for name, value in absent.items():
             if value:
                 raise ValueError(f"TensorBoard: {name} is not available. Received: {name}={value!r}.")

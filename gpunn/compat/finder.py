@@ -1,6 +1,8 @@
 """The meta-path finder, and the modules it makes. What they hold is in `tree`."""
 
+import functools
 import importlib
+import inspect
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
@@ -9,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from gpunn.compat.tree import NETWORKS, NO_TENSORFLOW, ROOTS, TREE, Place, there
+from gpunn.results import dressed
 
 
 class Served(ModuleType):
@@ -26,7 +29,7 @@ class Served(ModuleType):
         if not name.startswith("_") and place.source is not None:
             source = importlib.import_module(place.source)
             if _is_public(source, name, place):
-                return getattr(source, name)
+                return _answering(getattr(source, name)) if place.answers else getattr(source, name)
         if name.startswith("__"):
             raise AttributeError(f"module {path!r} has no attribute {name!r}")
         raise AttributeError(_missing(path, name))
@@ -71,6 +74,19 @@ class Finder(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         """Nothing to run: names are looked up when asked for."""
+
+
+@functools.cache
+def _answering(function: Any) -> Any:
+    """A function whose results have ``.numpy()``; anything else as it is."""
+    if not inspect.isfunction(function):
+        return function
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **options: Any) -> Any:
+        return dressed(function(*arguments, **options))
+
+    return call
 
 
 def _load(where: str) -> Any:

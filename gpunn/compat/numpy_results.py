@@ -55,6 +55,8 @@ def dress(value: Any) -> Any:
         return value.view(Array)
     if isinstance(value, (float, np.floating)) and not isinstance(value, Number):
         return Number(value)
+    if isinstance(value, np.integer):
+        return np.asarray(value).view(Array)
     if type(value) in (list, tuple):
         return type(value)([dress(v) for v in value])
     return {name: dress(v) for name, v in value.items()} if type(value) is dict else value

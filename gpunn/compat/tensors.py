@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 
 from gpunn import config, ops
+from gpunn.compat.numpy_results import Array
+from gpunn.layers.graph import KerasTensor
+from gpunn.layers.parameter import Parameter
 from gpunn.ops import draws
 from gpunn.results import dressed
 
@@ -116,5 +119,5 @@ def rank(input: Any, name: Any = None) -> int:
 
 
 def is_tensor(x: Any) -> bool:
-    """Whether it is an array, or a symbolic tensor."""
-    return hasattr(x, "shape") and hasattr(x, "dtype")
+    """Whether it is what calls give here, a weight or a symbolic tensor. Other libraries ask this of arrays of theirs."""
+    return isinstance(x, (Array, KerasTensor, Parameter))

@@ -15,12 +15,14 @@ class Place:
         source: the module of gpunn whose public names it has; all of them, or those in `only`.
         names: further names, each as "module:attribute".
         old: a path of Keras 1 or 2 only; it works, but no list of what there is names it.
+        answers: whether what functions of the source give has ``.numpy()``.
     """
 
     source: str | None = None
     names: Mapping[str, str] = field(default_factory=dict)
     only: tuple[str, ...] | None = None
     old: bool = False
+    answers: bool = False
 
 
 _TOP = Place(names={
@@ -84,8 +86,8 @@ KERAS: dict[str, Place] = {
     "metrics": Place("gpunn.metrics"),
     "models": Place("gpunn.models", {"model_from_config": "gpunn.saving:deserialize_keras_object"}),
     "objectives": Place("gpunn.losses", old=True),
-    "ops": Place("gpunn.ops"),
-    **{f"ops.{family}": Place("gpunn.ops") for family in ("core", "linalg", "math", "nn", "numpy")},
+    "ops": Place("gpunn.ops", answers=True),
+    **{f"ops.{family}": Place("gpunn.ops", answers=True) for family in ("core", "linalg", "math", "nn", "numpy")},
     "optimizers": Place("gpunn.optimizers"),
     "optimizers.legacy": Place("gpunn.optimizers.legacy", old=True),
     "optimizers.schedules": Place("gpunn.optimizers.schedules"),

@@ -25,16 +25,19 @@ class TextFolder(Dataset):
 def text_dataset_from_directory(
     directory: Any, labels: Any = "inferred", label_mode: str | None = "int", class_names: ListLike[str] | None = None,
     batch_size: int | None = 32, max_length: int | None = None, shuffle: bool = True, seed: int | None = None,
-    validation_split: float | None = None, subset: str | None = None, follow_links: bool = False, format: str = "txt",
+    validation_split: float | None = None, subset: str | None = None, follow_links: bool = False, format: str = "tf",
     verbose: bool = True,
 ) -> Any:
     """The .txt files below a folder as a `Dataset` of batches of texts and labels; Keras's function. A file is read when its batch is made.
 
     labels, label_mode, validation_split and subset as for `image_dataset_from_directory`; max_length: characters that are kept of a text;
-    batch_size None: texts one by one. Raises ValueError for arguments that do not fit and for a folder without texts.
+    batch_size None: texts one by one; `format` makes no difference. Raises ValueError for arguments that do not fit and for a folder
+    without texts.
     """
     root = pathlib.Path(directory)
-    for name, value, known in (("label_mode", label_mode, LABEL_MODES), ("subset", subset, SUBSETS), ("format", format, ("txt",))):
+    for name, value, known in (
+        ("label_mode", label_mode, LABEL_MODES), ("subset", subset, SUBSETS), ("format", format, ("tf", "grain")),
+    ):
         if value not in known:
             raise ValueError(f"Argument {name}: expected one of {known}. Received: {value!r}.")
     if not root.is_dir():

@@ -35,6 +35,14 @@ class Convolving(Layer):
         self.kernel: Any = None
         self.bias: Any = None
 
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        if "convolution_op" in vars(cls):
+            raise TypeError(
+                f"{cls.__name__} gives convolution_op, which no layer of gpunn calls. Expected call(self, inputs), made of gpunn.ops "
+                "and of super().call(inputs)."
+            )
+
     # ------------------------------------------------------------------ shapes
     def filters_of(self, channels: int) -> tuple[int, int]:
         """(filters, groups) for inputs of so many channels."""

@@ -10,6 +10,7 @@ import numpy as np
 from gpunn import config
 from gpunn.layers.base import Layer, Pullback
 from gpunn.layers.graph import symbolic
+from gpunn.results import dressed
 
 _PUNCTUATION = re.compile(r"""[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']""")
 STANDARDS = ("lower_and_strip_punctuation", "lower", "strip_punctuation", None)
@@ -176,7 +177,7 @@ class TextVectorization(Layer):
         return counts
 
     def __call__(self, x: Any, *others: Any, **options: Any) -> Any:
-        return super().__call__(x, *others, **options) if symbolic([x]) else np.asarray(self.convert(x))
+        return super().__call__(x, *others, **options) if symbolic([x]) else dressed(np.asarray(self.convert(x)))
 
     # ------------------------------------------------------------------ in a model, behind its door
     def build(self, input_shape: tuple[int | None, ...]) -> None:

@@ -12,6 +12,7 @@ from gpunn.backend.foreign import on_host
 from gpunn.backend.traced import each_time, refuse
 from gpunn.kernels import data as feeding
 from gpunn.layers.base import fresh_name
+from gpunn.layers.graph import symbolic
 from gpunn.lookup import snake
 from gpunn.losses import targets
 from gpunn.results import dressed
@@ -279,8 +280,19 @@ def ones(ops: Any, count: int, dtype: Any) -> Any:
 
 
 def floating(values: Any) -> np.ndarray:
-    values = np.asarray(values)
+    """As an array of numbers. Raises TypeError for a symbolic tensor."""
+    values = valued(values)
     return values.astype("float64" if values.dtype == np.float64 else "float32")
+
+
+def valued(values: Any, dtype: Any = None) -> np.ndarray:
+    """As an array. Raises TypeError for a symbolic tensor."""
+    if symbolic(values):
+        raise TypeError(
+            f"A metric takes values, which {values!r} has none of yet: within a layer's or a model's call none can be updated. Expected it "
+            "in compile(metrics=...), or updated in a train_step or a loop of one's own."
+        )
+    return np.asarray(values, dtype)
 
 
 def as_rows(array: Any) -> Any:

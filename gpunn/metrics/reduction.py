@@ -8,7 +8,7 @@ import numpy as np
 from gpunn.kernels import data as feeding
 from gpunn.losses.function import own_targets
 from gpunn.losses.traced import traced
-from gpunn.metrics.base import BuiltIn, MeanOfRows, ones
+from gpunn.metrics.base import BuiltIn, MeanOfRows, ones, valued
 
 
 class Mean(BuiltIn):
@@ -46,7 +46,7 @@ class Sum(Mean):
 
 def _by_sample(values: Any, weight: Any, reduce: Callable[..., Any]) -> tuple[np.ndarray, np.ndarray]:
     """(weighted value, weight) of each sample: further axes are reduced first, those without weights before they are weighed."""
-    values = np.asarray(values, np.float64)
+    values = valued(values, np.float64)
     if weight is None:
         if values.ndim > 1:
             values = reduce(values, axis=tuple(range(1, values.ndim)))

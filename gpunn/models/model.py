@@ -52,6 +52,11 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
         model._given = (arguments, named)
         return model
 
+    def __init_subclass__(cls, **options: Any):
+        super().__init_subclass__(**options)
+        if "build" in vars(cls) and not cls.__module__.startswith("gpunn."):
+            cls.build = own_classes.with_the_graph(cls, cls.build)  # type: ignore[method-assign]
+
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, trainable: bool = True):
         self.name = name or fresh_name(snake(type(self).__name__))
         self.backend = get_backend()

@@ -1,5 +1,6 @@
 """Configurations of models that are classes of the user's: their constructor's arguments, and the shape they were built for."""
 
+import functools
 import inspect
 from typing import Any
 
@@ -70,3 +71,16 @@ def made(kind: Any, entry: dict[str, Any], own: dict[str, Any] | None) -> Any:
         for p, name in zip(parameters, names, strict=True):
             p.name = name
     return model
+
+
+def with_the_graph(cls: Any, build: Any) -> Any:
+    """A `build` of the user's, who makes layers there, after which the model's graph is made too."""
+
+    @functools.wraps(build)
+    def built(self: Any, input_shape: Any = None) -> None:
+        if not self.built:
+            build(self, input_shape)
+        if not self.built:
+            super(cls, self).build(input_shape)
+
+    return built

@@ -149,7 +149,7 @@ def test_a_schedule_and_a_callback_that_sets_the_rate(make, rate):
         (lambda: callbacks.LearningRateScheduler(0.1), "schedule must be a function of the epoch. Received: schedule=0.1"),
         (lambda: callbacks.ModelCheckpoint("x", save_freq="batch"), "Unrecognized save_freq of ModelCheckpoint: 'batch'. Expected 'epoch'"),
         (lambda: callbacks.CSVLogger("x", separator=";;"), "CSVLogger: separator must be one character"),
-        (lambda: callbacks.TensorBoard(profile_batch=5), "TensorBoard: profile_batch is not available"),
+        (lambda: callbacks.TensorBoard(embeddings_freq=5), "TensorBoard: embeddings_freq is not available"),
         (lambda: callbacks.TensorBoard(update_freq=0), "Unrecognized update_freq of TensorBoard: 0"),
         (lambda: callbacks.LambdaCallback(on_epoch_end=3), "on_epoch_end must be a function"),
         (lambda: callbacks.GradientNormMonitor(data=X), r"data must be \(x, y\)"),
@@ -224,3 +224,8 @@ def test_less_than_min_delta_is_no_improvement(mode, small, large):
     monitor = Monitor("loss", mode, min_delta=0.2)
     assert monitor.improved(large, 1.0) and not monitor.improved(small, 1.0) and not monitor.improved(1.0, 1.0)
     assert not monitor.improved(2.0 - large, 1.0) and monitor.improved(small, None)
+
+
+def test_tensorboard_without_profiles(tmp_path):
+    with pytest.warns(UserWarning, match="writes no profiles"):
+        callbacks.TensorBoard(tmp_path, profile_batch=(100, 200))

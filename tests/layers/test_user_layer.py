@@ -120,3 +120,25 @@ def test_layers_alone():
     assert out.shape == (50, 3) and layer.count_params() == 21 and layer.get_weights()[0].shape == (6, 3)
     rate = Dropout(0.5)
     assert (rate(np.ones((10, 10)), training=True) == 0).any() and (rate(np.ones((10, 10))) == 1).all()
+
+
+def test_what_no_layer_calls():
+    with pytest.raises(TypeError, match="convolution_op, which no layer of gpunn calls"):
+
+        class Standardized(gpunn.layers.Conv2D):
+            def convolution_op(self, inputs, kernel):
+                return super().convolution_op(inputs, kernel)
+
+
+def test_a_metric_within_a_call_says_why():
+    class Measured(Layer):
+        def __init__(self):
+            super().__init__()
+            self.mean = gpunn.metrics.Mean()
+
+        def call(self, x):
+            self.mean.update_state(x)
+            return x
+
+    with pytest.raises(TypeError, match="within a layer's or a model's call none can be updated"):
+        Measured()(Input((3,)))

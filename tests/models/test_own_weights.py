@@ -90,3 +90,26 @@ def test_not_after_the_model_is_built(cpu):
         model.add_weight(name="late", shape=(2,))
     with pytest.raises(TypeError, match="and first what"):
         ops.zeros((2, ops.shape(Input((3,)))[0]))
+
+
+def test_a_build_of_the_users(cpu):
+    class Wide(Model):
+        def build(self, input_shape):
+            self.wide = layers.Dense(input_shape[-1])
+
+        def call(self, x):
+            return self.wide(x)
+
+    class Built(Wide):
+        def build(self, input_shape):
+            self.first = layers.Dense(2)
+            super().build(input_shape)
+
+        def call(self, x):
+            return self.first(super().call(x))
+
+    for kind, shape in ((Wide, (24, 4)), (Built, (24, 2))):
+        model = kind()
+        model.compile("sgd", "mse")
+        model.fit(X, np.zeros(shape), verbose=0)
+        assert model.predict(X, verbose=0).shape == shape and model.count_params() == (20 if kind is Wide else 30)
