@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import is_
 from typing import Any
 
 from gpunn.training.data import Rows
@@ -59,7 +60,7 @@ def _state(model: Any) -> list[Any]:
 
 def alike(state: list[Any], other: list[Any]) -> bool:
     """Whether these are the same objects, and equal numbers and texts."""
-    return len(state) == len(other) and all(map(_same, state, other))
+    return len(state) == len(other) and (all(map(is_, state, other)) or all(map(_same, state, other)))
 
 
 def _same(one: Any, other: Any) -> bool:

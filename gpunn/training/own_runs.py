@@ -16,13 +16,10 @@ from gpunn.logs import Logs
 from gpunn.metrics import Mean, Metric
 from gpunn.metrics.base import MeanOfRows
 from gpunn.training.again import alike
+from gpunn.training.own_attributes import attributes, keep
 from gpunn.training.own_step import OwnSteps
 from gpunn.training.recording import Recording, record, renewed
 
-# attributes of a model that are not its user's, and change as it is trained and asked
-FIT = frozenset(
-    "stop_training history epochs_seen calls_in_step _given_here _without_targets _programs _plans _traced _found _activations".split()
-)
 NOTHING = (0.0, 0.0, -1.0)  # see kernels.data.ACCUMULATE
 
 
@@ -161,7 +158,7 @@ class OwnRuns:
         return known if isinstance(known, Recording) else None
 
     def _record(self, rows: int) -> Recording | str:
-        ops, feed, block, number = self.ops, self.feed, Block(), self.model.rng.step
+        model, ops, feed, block, number = self.model, self.ops, self.feed, Block(), self.model.rng.step
         places = [*feed.loss_targets]
         looked = [feed.look(ops, x, rows, feed.orders.get(i)) for i, x in enumerate(feed.xs)]
         looked += [feed.look(ops, a, rows) for a in (*(feed.targets[k] for k in places), *feed.row_weights) if a is not None]
@@ -177,18 +174,14 @@ class OwnRuns:
                 each = loss.array.reshape(-1)
                 ops.launch(feeding.ACCUMULATE, each, ops.asarray(np.ones(each.size, each.dtype)), number, self._finite)
             self._advance(rows)
+            if not alike(before, attributes(model)):
+                raise NotRecorded("sets attributes of the model")
             return found
 
-        before, kept = self._attributes(), [(m, _held(m), dict(vars(m))) for m in self._models]
-        found = record(step, self.step, ops, block, step=number, taken=self._attributes)
-        if not isinstance(found, str) and not alike(before, self._attributes()):
-            found = "it sets attributes of the model"
+        before, put_back = attributes(model), keep(model)
+        found = record(step, self.step, ops, block, step=number, taken=lambda: attributes(model))
         if isinstance(found, str):  # the step will run after all, and set them itself
-            for m, held, attributes in kept:
-                vars(m).clear()
-                vars(m).update(attributes)
-                for name, inside in held.items():
-                    _put_back(attributes[name], inside)
+            put_back()
             return found
         found.program.repeated = self.training and rows == feed.batch
         labels = zip(parts[len(feed.xs) :], places, strict=False)
@@ -200,15 +193,6 @@ class OwnRuns:
     def _check_next(self, rows: int) -> None:
         for checks, place in self._labels[rows]:
             _check(checks, self.feed.look(self.ops, self.feed.targets[place], rows))
-
-    @property
-    def _models(self) -> list[Any]:
-        return [self.model, *self.model.inner_models]
-
-    def _attributes(self) -> list[Any]:
-        """What a user's class may say its step with: attributes, and what is in lists and dicts that are attributes."""
-        inside = (v for m in self._models for held in _held(m).values() for v in (len(held), *held))
-        return [*(v for m in self._models for name, v in vars(m).items() if name not in FIT), *inside]
 
     def _checked(self, found: Recording, rows: int) -> Recording | str:
         """The recording, where all labels are there and those who take them take them as they are; or why it is none. Raises ValueError for
@@ -226,20 +210,6 @@ class OwnRuns:
                 except NotRecorded as error:
                     return str(error)
         return found
-
-
-def _held(model: Any) -> dict[str, list[Any]]:
-    """What is in its lists and dicts, by their names."""
-    found = {name: v for name, v in vars(model).items() if name not in FIT and type(v) in (list, dict)}
-    return {name: [*v] if isinstance(v, list) else [part for item in v.items() for part in item] for name, v in found.items()}
-
-
-def _put_back(container: Any, inside: list[Any]) -> None:
-    if isinstance(container, list):
-        container[:] = inside
-    else:
-        container.clear()
-        container.update(zip(inside[::2], inside[1::2], strict=True))
 
 
 def _check(checks: list[Recipe], labels: np.ndarray) -> None:

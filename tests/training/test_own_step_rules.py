@@ -14,8 +14,10 @@ from gpunn.training.recording import Recording
 
 
 def counting(model, loss):
+    """Behind a number that is drawn."""
+    drawn = drawing.normal((), seed=model.numbers) + drawing.normal(())
     model.seen += 1
-    return loss
+    return loss + drawn
 
 
 def drawing_first(model, loss):
@@ -39,9 +41,9 @@ READS = {
     "a value": (lambda model, loss: float(loss), r"line \d+ reads a value"),
     "a value behind draws": (drawing_first, r"line \d+ reads a value"),
     "a branch": (lambda model, loss: loss if loss > 0 else -loss, r"line \d+ reads a value"),
-    "a count": (counting, "it sets attributes of the model"),
-    "a list": (listing, "it sets attributes of the model"),
-    "a list alone": (lambda model, loss: model.losses_seen.append(loss) or loss, "it sets attributes of the model"),
+    "a count": (counting, "sets attributes of the model"),
+    "a list": (listing, "sets attributes of the model"),
+    "a list alone": (lambda model, loss: model.losses_seen.append(loss) or loss, "sets attributes of the model"),
     "NumPy's numbers": (jittered, "draws numbers of NumPy's"),
     "Python's numbers": (lambda model, loss: loss + random.random(), "or of Python's random"),
 }
