@@ -134,6 +134,18 @@ class Rivals(gpunn.Model):
         return {"d_loss": self.of_judge.result(), "g_loss": self.of_maker.result()}
 
 
+class Several(gpunn.Model):
+    """A functional model of two inputs and two outputs, all by name."""
+
+    def train_step(self, data):
+        x, y, weight = unpack_x_y_sample_weight(data)
+        with GradientTape() as tape:
+            y_pred = self(x, training=True)
+            loss = self.compute_loss(x, y, y_pred, weight)
+        self.optimizer.apply(tape.gradient(loss, self.trainable_weights), self.trainable_weights)
+        return {**self.compute_metrics(x, y, y_pred, weight), "loss": loss}
+
+
 def classifier(kind=Classifier, **options):
     model = kind()
     model.compile(options.pop("optimizer", "adam"), "sparse_categorical_crossentropy", ["accuracy"], **options)
@@ -158,6 +170,25 @@ def rivals():
     return model
 
 
+def several():
+    table, words = L.Input((6,), name="table"), L.Input((4,), name="words")
+    found = L.GlobalAveragePooling1D()(L.Embedding(9, 3, mask_zero=True)(words))
+    hidden = L.BatchNormalization()(L.Concatenate()([L.Dense(6, "relu")(table), found]))
+    outputs = {"kind": L.Dense(3, "softmax", name="kind")(hidden), "price": L.Dense(1, name="price")(hidden)}
+    model = Several({"table": table, "words": words}, outputs)
+    model.compile(
+        "adam", {"kind": "sparse_categorical_crossentropy", "price": "mse"}, metrics={"kind": ["accuracy"], "price": ["mae"]},
+        weighted_metrics={"kind": ["accuracy"]}, loss_weights={"kind": 1.0, "price": 0.3},
+    )
+    return model
+
+
+def parts(given, rows):
+    """So many rows of an array, or of those in a dict."""
+    return {name: a[:rows] for name, a in given.items()} if isinstance(given, dict) else given[:rows]
+
+
+BY_NAME = {"table": X, "words": rng.integers(0, 9, (52, 4))}, {"kind": LABELS, "price": X[:, :1]}
 KINDS = {
     "guide": (classifier, (X, LABELS), {"validation_data": (X[:30], LABELS[:30])}),
     "guide, weighted": (classifier, (X, LABELS), {"sample_weight": WEIGHTS}),
@@ -165,6 +196,7 @@ KINDS = {
     "distillation": (taught, (X, LABELS), {}),
     "autoencoder": (coded, (X,), {}),
     "adversarial": (rivals, (X,), {}),
+    "several": (several, BY_NAME, {"sample_weight": {"kind": WEIGHTS, "price": WEIGHTS[::-1]}, "validation_data": BY_NAME}),
 }
 
 
@@ -176,8 +208,8 @@ def story(make, given, eager, **named):
     history = model.fit(*given, epochs=3, batch_size=16, verbose=0, **named).history
     numbers = [np.asarray(v) for v in history.values()]
     for rows in (5, 5, 5, 7):
-        numbers += [np.asarray(v) for v in model.train_on_batch(*(a[:rows] for a in given), return_dict=True).values()]
-    layers = [layer for layer in vars(model).values() if isinstance(layer, L.Layer)]
+        numbers += [np.asarray(v) for v in model.train_on_batch(*(parts(a, rows) for a in given), return_dict=True).values()]
+    layers = [model, *(layer for layer in vars(model).values() if isinstance(layer, L.Layer))]
     return sorted(history), numbers, [p.numpy() for layer in layers for p in layer.parameters], model
 
 
