@@ -1,6 +1,5 @@
 """Results that answer ``.numpy()``, as those of TensorFlow do."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,21 +9,8 @@ from gpunn.layers.tensor import watched
 from gpunn.operators import in_place
 
 
-def _anew(operator: str) -> Callable[[Any, Any], Any]:
-    """``a += b`` and the like make another array, of the same type: who holds the first one sees no change."""
-
-    def operate(self: Any, other: Any) -> Any:
-        found = getattr(self, operator)(other)
-        return found.astype(self.dtype, copy=False) if isinstance(found, np.ndarray) else found
-
-    return operate
-
-
 class Array(np.ndarray):
     """A NumPy array with ``numpy()``; one of no axes gives a NumPy number."""
-
-    __iadd__, __isub__, __imul__, __itruediv__ = map(_anew, ("__add__", "__sub__", "__mul__", "__truediv__"))
-    __ifloordiv__, __imod__, __ipow__ = map(_anew, ("__floordiv__", "__mod__", "__pow__"))
 
     def numpy(self) -> Any:
         return self.view(np.ndarray)[()]

@@ -237,8 +237,7 @@ def apply(definition: Definition, *operands: Any, **options: Any) -> Any:
     tensors = [v for v in values if isinstance(v, KerasTensor)]
     if not tensors:
         found = definition.numpy(*values, **options)
-        told = np.ndim(found) or any(isinstance(v, (Tensor, Parameter)) for v in operands)
-        return dressed(found) if told else found
+        return dressed(found) if any(isinstance(v, (Tensor, Parameter)) for v in operands) else found
     if any(isinstance(t, Tensor) for t in tensors):
         from gpunn.ops.at_once import operate
 
