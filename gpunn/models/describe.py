@@ -187,6 +187,8 @@ def _samples(model: Any, rows: int) -> Iterator[Any]:
         shape = (rows, *outputs[head.index][1:])
         kinds = [np.zeros(shape[:-1], np.int32), np.zeros(shape, model.dtype)]
         choices.append(kinds if head.loss.sparse else kinds[::-1])  # some take labels though they do not say so
+    if model.steps_itself and model._targets_like:  # what it takes shows in what it was given
+        choices = [[np.zeros((rows, *like.shape[1:]), like.dtype)] for like in model._targets_like]
     for y in itertools.product(*choices):
         given = None if model._without_targets else list(y) if len(y) > 1 else y[0]
         try:

@@ -35,6 +35,7 @@ class Compiled(ABC):
     _setup: Setup | None = None
     _flags: tuple[bool, ...] = ()
     _without_targets = False  # whether what was checked last had no targets
+    _targets_like: list[Any] | None = None  # no rows of the targets of what was checked last, one for each loss
     run_eagerly = False  # whether a `train_step` of a user's class runs as it is written in every step
     _like: list[str] | None = None  # names of inputs in the dict that a class of the user's is called with
 
@@ -233,7 +234,7 @@ class Compiled(ABC):
                 makes = self._targets(found, targets, shapes, whole and laters == [None] * len(laters))
         flat_weights = weights if len(weights) > 1 else weights[0]
         every = [t for made in targets for t in made]
-        self._without_targets = absent
+        self._without_targets, self._targets_like = absent, [made[0][:0] for made in targets]
         return data.Rows(x, every, flat_weights, makes.chosen, laters[0], makes, divisible=lazy, loss_targets=makes.losses)
 
     def _targets(self, found: list[Any], targets: list[list[Any]], shapes: list[Shape], whole: bool) -> ManyTargets:

@@ -67,6 +67,36 @@ def test_a_function_does_what_it_does_as_written(device):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
 
 
+def test_a_models_own_step_does_what_it_does_as_written(device):
+    """Recorded once, with metrics on the device, and replayed: whole batches many at a time, and the short last one."""
+    class Own(gpunn.Model):
+        def __init__(self):
+            super().__init__()
+            self.network, self.mean = network(device.name), gpunn.metrics.Mean("loss")
+            self.right, self.loss_of = gpunn.metrics.SparseCategoricalAccuracy("accuracy"), gpunn.losses.SparseCategoricalCrossentropy()
+
+        def train_step(self, data):
+            x, y = data
+            with gpunn.GradientTape() as tape:
+                p = self.network(x, training=True)
+                loss = self.loss_of(y, p)
+            self.optimizer.apply(tape.gradient(loss, self.network.trainable_weights), self.network.trainable_weights)
+            self.mean.update_state(loss)
+            self.right.update_state(y, p)
+            return {"loss": self.mean.result(), "accuracy": self.right.result()}
+
+    results = []
+    for eagerly in (True, False):
+        with gpunn.device(device.name):
+            model = Own()
+        model.compile("sgd", run_eagerly=eagerly)
+        history = model.fit(X, Y, batch_size=60, epochs=3, verbose=0).history
+        results.append([history["loss"], history["accuracy"], *model.network.get_weights()])
+    assert "Nodes:" in model.explain(print_fn=lambda text: None)
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
 def test_one_kernel_for_all_steps_does_what_graphs_do(device, monkeypatch):
     histories = []
     for how in ("never", "always", "always"):
