@@ -77,6 +77,7 @@ class Layer(Containing, Connected):
     supports_masking = False  # else a mask of steps ends here
     takes_mask = False  # whether it is called as forward(x, training, mask=mask)
     drawing = False  # whether it draws random numbers
+    added: Sequence[Any] = ()  # (backend, array) for each `add_loss` of the last call on arrays
     alone: Any = None  # (backend, `Rng`) of its calls outside any model
     input_spec: Any = None  # see `InputSpec`
     calls_in_step: int | None = None  # that a tape recorded in the step of `fit` that runs; None outside of one
@@ -103,7 +104,6 @@ class Layer(Containing, Connected):
         self.built = False
         self.inbound_nodes: list[Node] = []
         self.built_for: tuple[int | None, ...] | None = None  # the shape of the input it was built for
-        self.added: list[Any] = []  # (backend, array) for each `add_loss` of the last call on arrays
         self.kept_plans: dict[Any, Any] = {}  # of a class with `call`: what it does to arrays of a shape
         self._options: dict[str, dict[str, Any]] = {}
         self.backend: Backend = get_backend()

@@ -82,9 +82,9 @@ class Parameter(Operators):
 
     def assign(self, values: Any) -> None:
         """Replace the values; by a tensor within a layer's `call`, whenever that runs. Raises ValueError when the shape differs."""
-        from gpunn.ops.assigning import assigned_in_graph  # which is made of parameters
+        from gpunn.ops.assigning import assigned_here, assigned_in_graph  # which are made of parameters
 
-        if assigned_in_graph(self, values):
+        if assigned_in_graph(self, values) or assigned_here(self, values):
             return
         values = np.asarray(values)
         if values.shape != self.shape:

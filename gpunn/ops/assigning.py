@@ -1,10 +1,13 @@
-"""Parameters that a `call` sets: within a graph ``weight.assign(tensor)`` is a step of it, done anew every time it runs."""
+"""Parameters that are set to a tensor: within a graph ``weight.assign(tensor)`` is a step of it, done anew every time it runs; to one that
+has its values it is a copy on the device, and part of a recording."""
 
 from typing import Any
 
+from gpunn.backend.traced import trace
 from gpunn.kernels.record import REGISTRY
 from gpunn.layers.graph import KerasTensor, Node
 from gpunn.layers.parameter import Parameter, whole
+from gpunn.layers.tensor import Tensor
 from gpunn.ops.operation import Owned, current, operand
 
 
@@ -27,16 +30,35 @@ def assigned_in_graph(parameter: Parameter, value: Any) -> bool:
     """Make the assignment a step of the graph that is being traced; False where none is, or the value is no tensor of it.
 
     Raises ValueError when the shape differs."""
-    trace = current()
-    if trace is None:
+    graph = current()
+    if graph is None:
         return False
     tensor = operand(value)
     if not isinstance(tensor, KerasTensor) or tensor.has_values:
         return False
     if tuple(tensor.shape) != tuple(parameter.shape):
         raise ValueError(f"Cannot assign to {parameter.name}: expected shape {parameter.shape}. Received: {tensor.shape}.")
-    before = trace.weights.pop(id(parameter), None)  # who reads it from now on reads what it is then
+    before = graph.weights.pop(id(parameter), None)  # who reads it from now on reads what it is then
     if before is not None:
         before.node.layer.copied = True
-    trace.assigned.append(Assigned(parameter, tensor).output)
+    graph.assigned.append(Assigned(parameter, tensor).output)
     return True
+
+
+def assigned_here(parameter: Parameter, value: Any) -> bool:
+    """Copy a tensor that has its values, or another parameter, on the device of both; False for anything else."""
+    array = value.array if isinstance(value, Tensor) else value.value if isinstance(value, Parameter) else None
+    if array is None or value.backend is not parameter.backend or tuple(value.shape) != tuple(parameter.shape):
+        return False
+    if array.dtype != parameter.value.dtype or array.dtype.kind != "f":
+        return False
+    parameter.backend.launch(REGISTRY["linear"], array.reshape(-1), parameter.value.reshape(-1))
+    _count(parameter)
+    if (recorded := trace()) is not None:
+        recorded.taken.append(lambda: [parameter.value])
+        recorded.ends.append(lambda: _count(parameter))
+    return True
+
+
+def _count(parameter: Parameter) -> None:
+    parameter.version += 1

@@ -196,3 +196,69 @@ def test_variables_and_numbers():
     for scale in range(3 * MOST):
         step(x, x, scale=float(scale))
     assert len(step._known) == MOST
+
+
+def test_assignments_of_tensors(place):
+    """A moving average of weights, a variable that nobody reads within, one that is read behind its assignment; weights as values."""
+    def story(recorded):
+        gpunn.utils.set_random_seed(4)
+        model, slow = network(), network()
+        last, total, twice = (Variable(np.zeros((20, 6), np.float32), trainable=False) for _ in range(3))
+
+        def step(x):
+            for a, b in zip(slow.weights, model.weights, strict=True):
+                a.assign(0.9 * a + 0.1 * b)
+            last.assign(x)
+            total.assign_add(x)
+            twice.assign(total * 2.0)
+            model.weights[-1].assign(slow.weights[-1])
+            model.weights[-1].assign_sub(ops.ones_like(model.weights[-1]))
+            return ops.sum(twice)
+
+        f = gpunn.function(step) if recorded else step
+        seen = [np.asarray(f(X[at : at + 20])) for at in (0, 10, 20, 30)]
+        assert not recorded or all(isinstance(v, Recording) for v in f._known.values()), f.explain()
+        return [*seen, *model.get_weights(), *slow.get_weights(), last.numpy(), total.numpy(), twice.numpy(), X[30:]]
+
+    written, recorded = story(False), story(True)
+    agree(written, recorded)
+    np.testing.assert_array_equal(recorded[-4], X[30:])
+
+
+@pytest.mark.usefixtures("cpu")
+def test_an_assignment_between_the_tape_and_its_gradient_is_an_error():
+    """Recorded, too: who reads the weight sees the new one."""
+    w = Variable(np.ones((2, 2), np.float32))
+
+    @gpunn.function
+    def f(x):
+        with GradientTape() as tape:
+            y = ops.sum(w * x)
+        w.assign(w + x)
+        return tape.gradient(y, w)
+
+    for _ in range(3):
+        with pytest.raises(RuntimeError, match="was assigned or updated after the tape had read it"):
+            f(np.ones((2, 2), np.float32))
+
+
+@pytest.mark.usefixtures("cpu")
+def test_assignments_are_seen():
+    """By a tape that read the weight before, and by a model that has laid its weights out anew meanwhile."""
+    model = network()
+    weight = model.weights[0]
+    f = gpunn.function(lambda x: weight.assign(x))
+    values = [np.full(weight.shape, n, np.float32) for n in range(5)]
+    for x in values[:3]:
+        f(x)
+    with GradientTape() as tape:
+        y = ops.sum(weight * 2.0)
+    f(values[3])
+    with pytest.raises(RuntimeError, match="was assigned or updated after the tape had read it"):
+        tape.gradient(y, weight)
+    before = weight.value
+    model.layers[-1].trainable = False
+    model.compile("sgd", "mse")
+    assert weight.value is not before
+    f(values[4])
+    np.testing.assert_array_equal(weight.numpy(), values[4])
