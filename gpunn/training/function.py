@@ -36,8 +36,8 @@ def function(func: Callable[..., Any] | None = None, **options: Any) -> Any:
     The rules are TensorFlow's. Array arguments are tensors inside, and tensors come out. The first call with arguments of these shapes and
     types (of other arguments: of these values) runs as it is written, the second is recorded, and every later one fills in its arrays and
     replays: Python in the function runs no more, but metrics are updated and numbers of `gpunn.ops.drawing` drawn, each time. What a
-    recording cannot do again (a value that is read in the function, or set to an array; a batch that it takes of a data set) makes each call
-    run as it is written; `explain` says so. Within another such function, or a `GradientTape`'s block, it is part of that.
+    recording cannot do again (a value that is read in the function, or set to an array; a batch that it takes of a data set) makes each
+    call run as it is written; `explain` says so. Within another such function, or a `GradientTape`'s block, it is part of that.
 
     TensorFlow's options, ``input_signature`` and the like, are taken and mean nothing.
     """
