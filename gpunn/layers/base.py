@@ -213,6 +213,10 @@ class Layer(Containing, Connected):
         if self.traced:
             for layer in self.leaves:
                 layer.backend, layer.rng = self.backend, self.rng
+            if others:
+                from gpunn.ops.tracing import run_call  # operations are layers
+
+                return dressed(run_call(self, arrays, bool(training), options, apart=True)[0])
         return dressed(self.forward(arrays if many else arrays[0], bool(training), **options)[0])
 
     def get_config(self) -> dict[str, Any]:
