@@ -206,6 +206,14 @@ class Layer(Containing, Connected):
         arrays = [self.backend.asarray(np.asarray(v), self.dtype) for v in (given if many else [given])]
         shapes: list[Shape] = [(None, *a.shape[1:]) for a in arrays]
         self.ensure_built(shapes if many else shapes[0])
+        from gpunn.ops import operation  # operations are layers
+
+        weighty = self.traced or self.weights or any(isinstance(v, Parameter) for v in (given if many else [given]))
+        if operation.current() is not None and weighty:
+            from gpunn.ops.tracing import in_graph
+
+            inputs = in_graph(list(given) if many else [given], self.dtype)
+            return self(*inputs if others or not many else (inputs,), training=training, mask=mask, **options)
         if self.rng is None:
             self.rng = Rng(self.backend, random.current_seed())
         if self.takes_mask:

@@ -18,6 +18,8 @@ from gpunn.models import own_classes
 from gpunn.models.graph import Graph
 from gpunn.models.kept import Kept
 from gpunn.models.storage import Storage
+from gpunn.ops.operation import current
+from gpunn.ops.tracing import in_graph
 from gpunn.results import dressed
 from gpunn.training import data
 from gpunn.training.old_calls import OldCalls
@@ -273,6 +275,8 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
             return call_model(self, (x, *others), bool(training))
         if symbolic([x, *others]):
             return self.connect((x, *others), training, options)
+        if current() is not None:  # within a call that is being traced: arrays and weights are part of its graph
+            return self(*in_graph([x, *others], self.dtype), training=training, **options)
         if not training:
             return dressed(self.predict_on_batch(x))
         rows = data.Rows(self._inputs(x, "call"), [], None)

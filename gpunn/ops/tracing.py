@@ -24,6 +24,31 @@ class Source(Owned):
         Node(self, [], [KerasTensor(tuple(shape), dtype)], many_in=True, arguments=([],))
 
 
+class Constant(Owned):
+    """An array that is part of a graph: what a layer with weights is called on within a `call`."""
+
+    def __init__(self, value: np.ndarray, dtype: str):
+        super().__init__(dtype, "constant")
+        self.value = value
+        kind = self.dtype if value.dtype.kind == "f" else value.dtype.name
+        Node(self, [], [KerasTensor(value.shape, kind)], many_in=True, arguments=([],))
+
+    recordable = True
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
+        return self.backend.asarray(self.value.astype(self.dtype)), lambda dy, need_dx=True: []
+
+
+def in_graph(given: Any, dtype: str) -> Any:
+    """Arrays and weights as tensors of the graph that is being traced, in the same lists."""
+
+    def one(value: Any) -> Any:
+        found = operation.operand(value)
+        return found if isinstance(found, KerasTensor) else Constant(np.asarray(found), dtype).output
+
+    return mapped(one, given)
+
+
 class AddedLoss(Owned):
     """The first input as it is; the sum of the second is added to the loss, as an output's penalty is (see `gpunn.training.penalties`)."""
 
