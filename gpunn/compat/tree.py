@@ -131,7 +131,7 @@ _TENSORFLOW: dict[str, Place] = {
         **{name: f"gpunn.compat.arithmetic:{name}" for name in ("clip_by_global_norm", "clip_by_norm")},
         **_tensorflow(
             "device", "executing_eagerly", "float32", "float64", "get_logger", "int32", "int64", "string", "uint8",
-            set_random_seed="set_seed",
+            set_random_seed="set_seed", print="print_",
         ).names,
     }),
     "autograph": _tensorflow(set_verbosity="nothing"),
