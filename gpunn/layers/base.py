@@ -76,6 +76,7 @@ class Layer(Containing, Connected):
     supports_masking = False  # else a mask of steps ends here
     takes_mask = False  # whether it is called as forward(x, training, mask=mask)
     input_spec: Any = None  # see `InputSpec`
+    added: Sequence[tuple[Any, Any]] = ()  # (backend, array) for each `add_loss` of the last call on arrays
     calls_in_step: int | None = None  # that a tape recorded in the step of `fit` that runs; None outside of one
 
     def __init_subclass__(cls, **options: Any):
@@ -100,7 +101,6 @@ class Layer(Containing, Connected):
         self.built = False
         self.inbound_nodes: list[Node] = []
         self.built_for: tuple[int | None, ...] | None = None  # the shape of the input it was built for
-        self.added: list[Any] = []  # (backend, array) for each `add_loss` of the last call on arrays
         self.kept_plans: dict[Any, Any] = {}  # of a class with `call`: what it does to arrays of a shape
         self._options: dict[str, dict[str, Any]] = {}
         self.backend: Backend = get_backend()
@@ -270,15 +270,22 @@ class Layer(Containing, Connected):
 
     @property
     def losses(self) -> list[Any]:
-        """What the regularizers of the weights that learn add to the loss now, one number each, and what its last call on arrays gave to
-        `add_loss`; in a tape's block tensors, and with what its last call there added for outputs."""
-        regularized = [(p, p.regularizer) for p in self.trainable_weights if p.regularizer is not None]
+        """What the regularizers of the weights that learn add to the loss now, one number each, and what its last call on arrays, or in
+        a tape's block, gave to `add_loss`; in a tape's block tensors, and with what its last call there added for outputs."""
         if tapes():
             from gpunn.ops.penalty import penalty  # operations are layers
 
-            return [*(penalty(r, of_parameter(p), p.name) for p, r in regularized), *losses_of(self)]
-        added = [float(ops.to_numpy(array).sum()) for ops, array in self.added]
-        return [*(regularizers.value_of(r, p.numpy()) for p, r in regularized), *added]
+            return [*(penalty(r, of_parameter(p), p.name) for p, r in self._regularized), *losses_of(self)]
+        return [*self.weight_losses, *(float(ops.to_numpy(array).sum()) for ops, array in self.added)]
+
+    @property
+    def _regularized(self) -> list[tuple[Parameter, Any]]:
+        return [(p, p.regularizer) for p in self.trainable_weights if p.regularizer is not None]
+
+    @property
+    def weight_losses(self) -> list[float]:
+        """What the regularizers of the weights that learn add to the loss now."""
+        return [regularizers.value_of(r, p.numpy()) for p, r in self._regularized]
 
     def count_params(self) -> int:
         return sum(int(np.prod(p.shape)) for p in self.weights)

@@ -79,7 +79,7 @@ class Model(Graph, Trainer, OldCalls, Kept, Layer):
     def parameters(self) -> list[Parameter]:  # type: ignore[override]
         return [p for layer in self.leaves for p in layer.parameters]
 
-    losses = Layer.losses  # which `Trainer` asks for
+    losses, weight_losses = Layer.losses, Layer.weight_losses  # which `Trainer` asks for
 
     @property
     def trainable(self) -> bool:  # type: ignore[override]

@@ -319,3 +319,35 @@ def test_a_loss_added_to_a_functional_model(device):
         )
     with pytest.raises(RuntimeError, match="within a layer's call"):
         model.add_loss(3.0)
+
+
+@pytest.mark.usefixtures("cpu")
+def test_what_a_model_added_can_be_asked_after_the_block():
+    """VQ-VAE's metric of what its layer added is updated behind the tape's block; an evaluation is not given it."""
+
+    class Active(layers.Layer):
+        def call(self, x):
+            self.add_loss(ops.mean(ops.square(x)))
+            return x
+
+    class Stepped(gpunn.Model):
+        def train_step(self, data):
+            x, y = data
+            with gpunn.GradientTape() as tape:
+                loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+            self.optimizer.apply(tape.gradient(loss, self.trainable_weights), self.trainable_weights)
+            return {"loss": loss, "added": sum(self.losses)}
+
+        def test_step(self, data):
+            x, y = data
+            return {"loss": self.compute_loss(y=y, y_pred=self(x))}
+
+    x = layers.Input((3,))
+    model = Stepped(x, Active()(layers.Dense(3)(x)))
+    model.compile(gpunn.optimizers.SGD(0.0), "mse")
+    found = model.fit(X, Y, batch_size=24, verbose=0).history
+    predictions = model.predict(X, verbose=0)
+    assert found["added"][0] == pytest.approx(np.square(predictions).mean(), rel=1e-5)
+    squares = np.square(predictions - Y).mean()
+    assert found["loss"][0] == pytest.approx(squares + found["added"][0], rel=1e-5)
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(squares, rel=1e-5)
