@@ -14,7 +14,7 @@ import numpy as np
 from gpunn import config, constraints, initializers, random, regularizers
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
-from gpunn.layers import room
+from gpunn.layers import own_arguments, room
 from gpunn.layers.containing import Containing, built_after
 from gpunn.layers.graph import Connected, Node, Shape, symbolic
 from gpunn.layers.names import fresh_name
@@ -76,6 +76,7 @@ class Layer(Containing, Connected):
     supports_masking = False  # else a mask of steps ends here
     takes_mask = False  # whether it is called as forward(x, training, mask=mask)
     input_spec: Any = None  # see `InputSpec`
+    _given: Any = None  # what the constructor of a class that says no configuration was given
     added: Sequence[tuple[Any, Any]] = ()  # (backend, array) for each `add_loss` of the last call on arrays
     calls_in_step: int | None = None  # that a tape recorded in the step of `fit` that runs; None outside of one
 
@@ -83,6 +84,12 @@ class Layer(Containing, Connected):
         super().__init_subclass__(**options)
         if "build" in vars(cls) and not hasattr(cls, "fit"):
             cls.build = built_after(cls.build)  # type: ignore[method-assign]
+
+    def __new__(cls, *arguments: Any, **named: Any) -> Any:
+        layer = object.__new__(cls)
+        if cls.traced and cls.get_config is Layer.get_config and cls.config is Layer.config:
+            layer._given = (arguments, named)
+        return layer
 
     def __init__(
         self, name: str | None = None, trainable: bool = True, dtype: Any = None, input_shape: Any = None, input_dim: int | None = None,
@@ -129,8 +136,11 @@ class Layer(Containing, Connected):
         return mask if self.supports_masking else None
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments beyond the common ones."""
-        return {}
+        """The constructor's arguments beyond the common ones. Of a class of the user's that says none of its own these are what its
+        constructor was given, as in Keras. Raises NotImplementedError where that is not plain values."""
+        if self._given is None:
+            return {}
+        return {n: v for n, v in own_arguments.given(self, "Layer", "").items() if n not in ("name", "trainable", "dtype")}
 
     # ------------------------------------------------------------------ common
     def weight_options(self, name: str, initializer: Any, *more: Any) -> None:
@@ -239,7 +249,11 @@ class Layer(Containing, Connected):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Layer":
-        return cls(**config)
+        if not (cls.traced and cls.get_config is Layer.get_config):
+            return cls(**config)
+        layer = cls(**own_arguments.taken(cls, config))  # a constructor of the user's may leave out what is common to all
+        layer.name, layer.trainable = config.get("name", layer.name), config.get("trainable", layer.trainable)
+        return layer
 
     variables = property(lambda self: self.weights)
     trainable_variables = property(lambda self: self.trainable_weights)
