@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +79,11 @@ def executing_eagerly() -> bool:
 
 def nothing(*arguments: Any, **named: Any) -> None:
     """What TensorFlow is told about its own running, and what gpunn has no use for: how much it logs."""
+
+
+def print_(*values: Any, output_stream: Any = None, end: str = "\n", sep: str = " ", **unused: Any) -> None:
+    """``tf.print``: to the standard error stream, where nobody says otherwise."""
+    print(*values, end=end, sep=sep, file=output_stream if hasattr(output_stream, "write") else sys.stderr)
 
 
 def get_logger() -> logging.Logger:

@@ -137,7 +137,7 @@ _TENSORFLOW: dict[str, Place] = {
         **{name: f"gpunn.compat.arithmetic:{name}" for name in ("clip_by_global_norm", "clip_by_norm")},
         **_tensorflow(
             "device", "executing_eagerly", "float32", "float64", "get_logger", "int32", "int64", "string", "uint8",
-            set_random_seed="set_seed",
+            set_random_seed="set_seed", print="print_",
         ).names,
     }),
     "autograph": _tensorflow(set_verbosity="nothing"),
@@ -165,16 +165,16 @@ _TENSORFLOW: dict[str, Place] = {
     "logging": replace(_LOGGING, old=True),
     "losses": KERAS["losses"],
     "metrics": KERAS["metrics"],
-    "math": Place(names={**_ARITHMETIC, **_TENSORS, **{name: f"gpunn.compat.tensors:{name}" for name in ("l2_normalize", "top_k")}}),
+    "math": Place(names={**_ARITHMETIC, **_TENSORS, **{name: f"gpunn.compat.neural:{name}" for name in ("l2_normalize", "top_k")}}),
     "linalg": Place(names={
         **{name: f"gpunn.compat.arithmetic:{name}" for name in ("global_norm", "norm")},
-        **{name: f"gpunn.compat.tensors:{name}" for name in ("band_part", "l2_normalize", "matmul")},
+        **{name: f"gpunn.compat.tensors:{name}" for name in ("band_part", "matmul")}, "l2_normalize": "gpunn.compat.neural:l2_normalize",
         **{name: f"gpunn.ops:{name}" for name in ("cholesky", "det", "diag", "eigh", "inv", "qr", "solve", "svd", "trace")},
         "diag_part": "gpunn.ops:diagonal",
     }),
     "nn": replace(KERAS["activations"], names={
-        **{name: f"gpunn.compat.tensors:{name}" for name in NN}, "avg_pool2d": "gpunn.compat.tensors:avg_pool",
-        "max_pool2d": "gpunn.compat.tensors:max_pool",
+        **{name: f"gpunn.compat.neural:{name}" for name in NN}, "avg_pool2d": "gpunn.compat.neural:avg_pool",
+        "max_pool2d": "gpunn.compat.neural:max_pool",
         **{k: v for k, v in _ARITHMETIC.items() if k in ("softmax", "relu", "sigmoid", "tanh")},
     }),
     "optimizers": KERAS["optimizers"],
@@ -185,7 +185,7 @@ _TENSORFLOW: dict[str, Place] = {
     "strings": Place("gpunn.compat.strings"),
     "random": Place(names={
         **_tensorflow("set_seed").names, "normal": "gpunn.compat.arithmetic:normal",
-        **{name: f"gpunn.compat.tensors:{name}" for name in ("categorical", "gamma", "shuffle", "truncated_normal", "uniform")},
+        **{name: f"gpunn.compat.draws:{name}" for name in ("categorical", "gamma", "shuffle", "truncated_normal", "uniform")},
     }),
     "test": _tensorflow("gpu_device_name", "is_built_with_cuda", "is_gpu_available", is_built_with_gpu_support="is_built_with_cuda"),
     "version": Place(names={"VERSION": "gpunn.compat.versions:TENSORFLOW"}),

@@ -14,7 +14,7 @@ import numpy as np
 from gpunn import config, constraints, initializers, regularizers
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
-from gpunn.layers import room
+from gpunn.layers import own_arguments, room
 from gpunn.layers.alone import drawing_alone
 from gpunn.layers.containing import Containing, built_after
 from gpunn.layers.graph import Connected, Node, Shape, symbolic
@@ -77,15 +77,22 @@ class Layer(Containing, Connected):
     supports_masking = False  # else a mask of steps ends here
     takes_mask = False  # whether it is called as forward(x, training, mask=mask)
     drawing = False  # whether it draws random numbers
-    added: Sequence[Any] = ()  # (backend, array) for each `add_loss` of the last call on arrays
     alone: Any = None  # (backend, `Rng`) of its calls outside any model
     input_spec: Any = None  # see `InputSpec`
+    _given: Any = None  # what the constructor of a class that says no configuration was given
+    added: Sequence[tuple[Any, Any]] = ()  # (backend, array) for each `add_loss` of the last call on arrays
     calls_in_step: int | None = None  # that a tape recorded in the step of `fit` that runs; None outside of one
 
     def __init_subclass__(cls, **options: Any):
         super().__init_subclass__(**options)
         if "build" in vars(cls) and not hasattr(cls, "fit"):
             cls.build = built_after(cls.build)  # type: ignore[method-assign]
+
+    def __new__(cls, *arguments: Any, **named: Any) -> Any:
+        layer = object.__new__(cls)
+        if cls.traced and cls.get_config is Layer.get_config and cls.config is Layer.config:
+            layer._given = (arguments, named)
+        return layer
 
     def __init__(
         self, name: str | None = None, trainable: bool = True, dtype: Any = None, input_shape: Any = None, input_dim: int | None = None,
@@ -132,8 +139,11 @@ class Layer(Containing, Connected):
         return mask if self.supports_masking else None
 
     def config(self) -> dict[str, Any]:
-        """The constructor's arguments beyond the common ones."""
-        return {}
+        """The constructor's arguments beyond the common ones. Of a class of the user's that says none of its own these are what its
+        constructor was given, as in Keras. Raises NotImplementedError where that is not plain values."""
+        if self._given is None:
+            return {}
+        return {n: v for n, v in own_arguments.given(self, "Layer", "").items() if n not in ("name", "trainable", "dtype")}
 
     # ------------------------------------------------------------------ common
     def weight_options(self, name: str, initializer: Any, *more: Any) -> None:
@@ -213,9 +223,21 @@ class Layer(Containing, Connected):
         arrays = [self.backend.asarray(np.asarray(v), self.dtype) for v in (given if many else [given])]
         shapes: list[Shape] = [(None, *a.shape[1:]) for a in arrays]
         self.ensure_built(shapes if many else shapes[0])
+        from gpunn.ops import operation  # operations are layers
+
+        weighty = self.traced or self.weights or any(isinstance(v, Parameter) for v in (given if many else [given]))
+        if operation.current() is not None and weighty:
+            from gpunn.ops.tracing import in_graph
+
+            inputs = in_graph(list(given) if many else [given], self.dtype)
+            return self(*inputs if others or not many else (inputs,), training=training, mask=mask, **options)
         if self.takes_mask:
             options = {**options, "mask": None if mask is None else self.backend.asarray(np.asarray(mask), self.dtype)}
         with drawing_alone(self):
+            if self.traced and others:
+                from gpunn.ops.tracing import run_call
+
+                return dressed(run_call(self, arrays, bool(training), options, apart=True)[0])
             return dressed(self.forward(arrays if many else arrays[0], bool(training), **options)[0])
 
     def get_config(self) -> dict[str, Any]:
@@ -230,7 +252,11 @@ class Layer(Containing, Connected):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Layer":
-        return cls(**config)
+        if not (cls.traced and cls.get_config is Layer.get_config):
+            return cls(**config)
+        layer = cls(**own_arguments.taken(cls, config))  # a constructor of the user's may leave out what is common to all
+        layer.name, layer.trainable = config.get("name", layer.name), config.get("trainable", layer.trainable)
+        return layer
 
     variables = property(lambda self: self.weights)
     trainable_variables = property(lambda self: self.trainable_weights)
@@ -261,15 +287,22 @@ class Layer(Containing, Connected):
 
     @property
     def losses(self) -> list[Any]:
-        """What the regularizers of the weights that learn add to the loss now, one number each, and what its last call on arrays gave to
-        `add_loss`; in a tape's block tensors, and with what its last call there added for outputs."""
-        regularized = [(p, p.regularizer) for p in self.trainable_weights if p.regularizer is not None]
+        """What the regularizers of the weights that learn add to the loss now, one number each, and what its last call on arrays, or in
+        a tape's block, gave to `add_loss`; in a tape's block tensors, and with what its last call there added for outputs."""
         if tapes():
             from gpunn.ops.penalty import penalty  # operations are layers
 
-            return [*(penalty(r, of_parameter(p), p.name) for p, r in regularized), *losses_of(self)]
-        added = [float(ops.to_numpy(array).sum()) for ops, array in self.added]
-        return [*(regularizers.value_of(r, p.numpy()) for p, r in regularized), *added]
+            return [*(penalty(r, of_parameter(p), p.name) for p, r in self._regularized), *losses_of(self)]
+        return [*self.weight_losses, *(float(ops.to_numpy(array).sum()) for ops, array in self.added)]
+
+    @property
+    def _regularized(self) -> list[tuple[Parameter, Any]]:
+        return [(p, p.regularizer) for p in self.trainable_weights if p.regularizer is not None]
+
+    @property
+    def weight_losses(self) -> list[float]:
+        """What the regularizers of the weights that learn add to the loss now."""
+        return [regularizers.value_of(r, p.numpy()) for p, r in self._regularized]
 
     def count_params(self) -> int:
         return sum(int(np.prod(p.shape)) for p in self.weights)

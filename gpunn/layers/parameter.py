@@ -93,10 +93,17 @@ class Parameter(Operators):
         self.version += 1
 
     def assign_add(self, values: Any) -> None:
-        self.assign(self + values)
+        self._changed_by(self + values)
 
     def assign_sub(self, values: Any) -> None:
-        self.assign(self - values)
+        self._changed_by(self - values)
+
+    def _changed_by(self, values: Any) -> None:
+        from gpunn.ops.operation import current  # which is made of parameters
+
+        if current() is not None and self.value.dtype.kind != "f":
+            raise TypeError(f"{self.name}, of type {self.dtype}, cannot be counted up within a layer's call. Expected a float.")
+        self.assign(values)
 
     def __repr__(self) -> str:
         return f"<Parameter {self.name} {self.shape}>"

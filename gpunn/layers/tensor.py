@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.backend.traced import trace
 from gpunn.layers.graph import KerasTensor, flat
 from gpunn.layers.parameter import Parameter, name_of
 from gpunn.operators import Operators, in_place
@@ -128,6 +129,8 @@ def records(*given: Any) -> bool:
 
 def keep_losses(layer: Any, losses: list[Tensor]) -> None:
     """What the last call of a layer or a model added to the loss beside the penalties of its weights."""
+    if trace() is None:  # arrays of a recording are not of this call alone
+        layer.added = [(loss.backend, loss.array) for loss in losses]
     for tape in _tapes.get():
         tape.losses[id(layer)] = layer, losses
 

@@ -7,12 +7,12 @@ from typing import Any
 from gpunn.backend.traced import refuse
 from gpunn.layers.base import Layer
 from gpunn.layers.containing import layers_in
-from gpunn.layers.graph import KerasTensor, Node, flat, packed
+from gpunn.layers.graph import KerasTensor, Node, flat, packed, symbolic
 from gpunn.layers.input import InputLayer
 from gpunn.layers.open_shapes import fits, is_open
 from gpunn.models.topology import cut, find_shapes, topology
-from gpunn.ops.operation import Owned, tracing
-from gpunn.ops.tracing import with_losses
+from gpunn.ops.operation import Owned, current, tracing
+from gpunn.ops.tracing import add_loss, with_losses
 from gpunn.training.fuse import fuse
 from gpunn.training.plan import Plan, plan
 
@@ -133,6 +133,14 @@ class Graph:
         own = [layer for layer in self._attributes() if layer in found or layer is self._own_weights]
         layers = own + [layer for layer in found if layer not in own and not isinstance(layer, (InputLayer, Owned))]
         self._set_graph(x, packs.get(False, packs[True]), traced, layers)
+
+    def add_loss(self, loss: Any) -> None:
+        """Add the sum of a tensor to the loss: within `call`, or, of a model that was made of tensors, one that its inputs lead to."""
+        if current() is not None or not self.is_graph or not symbolic(loss):
+            add_loss(loss)
+            return
+        outputs = with_losses(self.outputs, [loss])
+        self.connect_graph(self._input, packed(self._output, outputs))
 
     def _attributes(self) -> list[Any]:
         """The layers that a class of the user's keeps as attributes, or in lists and dicts of them."""

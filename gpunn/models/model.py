@@ -19,6 +19,8 @@ from gpunn.models.graph import Graph
 from gpunn.models.kept import Kept
 from gpunn.models.own_weights import AddsWeights
 from gpunn.models.storage import Storage
+from gpunn.ops.operation import current
+from gpunn.ops.tracing import in_graph
 from gpunn.results import dressed
 from gpunn.training import data
 from gpunn.training.old_calls import OldCalls
@@ -86,7 +88,7 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
     def parameters(self) -> list[Parameter]:  # type: ignore[override]
         return [p for layer in self.leaves for p in layer.parameters]
 
-    losses = Layer.losses  # which `Trainer` asks for
+    losses, weight_losses = Layer.losses, Layer.weight_losses  # which `Trainer` asks for
 
     @property
     def trainable(self) -> bool:  # type: ignore[override]
@@ -284,6 +286,8 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
             return call_model(self, (x, *others), bool(training))
         if symbolic([x, *others]):
             return self.connect((x, *others), training, options)
+        if current() is not None:  # within a call that is being traced: arrays and weights are part of its graph
+            return self(*in_graph([x, *others], self.dtype), training=training, **options)
         if not training:
             return dressed(self.predict_on_batch(x))
         rows = data.Rows(self._inputs(x, "call"), [], None)

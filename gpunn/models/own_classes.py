@@ -1,39 +1,16 @@
 """Configurations of models that are classes of the user's: their constructor's arguments, and the shape they were built for."""
 
 import functools
-import inspect
 from typing import Any
 
 from gpunn import config as settings
 from gpunn import lookup
-
-PLAIN = (str, int, float, bool, type(None))
+from gpunn.layers import own_arguments
 
 
 def given(model: Any) -> dict[str, Any]:
     """What the constructor was given, by name. Raises NotImplementedError, saying what to do, where that is not plain values."""
-    arguments, named = model._given
-    bound = inspect.signature(type(model).__init__).bind(model, *arguments, **named)
-    out: dict[str, Any] = {}
-    for name, value in list(bound.arguments.items())[1:]:
-        kind = bound.signature.parameters[name].kind
-        out |= value if kind is inspect.Parameter.VAR_KEYWORD else {name: value}
-    odd = [name for name, value in out.items() if not _plain(value)]
-    if odd:
-        raise NotImplementedError(
-            f"Model {model.name!r}: {type(model).__name__} gives no get_config(), and its argument {odd[0]!r} is no plain value "
-            f"({type(out[odd[0]]).__name__}). Give get_config(), the constructor's arguments as numbers, strings, lists and dicts, and "
-            "perhaps the class method from_config(config); or save its weights alone: save_weights."
-        )
-    return out
-
-
-def _plain(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return all(_plain(v) for v in value)
-    if isinstance(value, dict):
-        return all(isinstance(k, str) and _plain(v) for k, v in value.items())
-    return isinstance(value, PLAIN)
+    return own_arguments.given(model, "Model", "; or save its weights alone: save_weights")
 
 
 def built_for(model: Any) -> Any:

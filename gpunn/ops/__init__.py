@@ -97,6 +97,8 @@ from gpunn.ops.convolving import (
     max_pool,
     separable_conv,
 )
+from gpunn.ops.fourier import fft, fft2, ifft2
+from gpunn.ops.loops import cond, fori_loop, map, scan, switch, vectorized_map, while_loop
 from gpunn.ops.made_of_others import (
     average,
     binary_crossentropy,
@@ -203,19 +205,19 @@ amax, amin, array = max, min, convert_to_tensor
 __all__ = [
     "abs", "absolute", "add", "add_n", "all", "amax", "amin", "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
     "arctan", "arctan2", "arctanh", "argmax", "argmin", "array", "average", "average_pool", "binary_crossentropy", "broadcast_to", "cast",
-    "categorical_crossentropy", "ceil", "celu", "clip", "concatenate", "conv", "convert_to_numpy", "convert_to_tensor", "cos", "cosh",
-    "count_nonzero", "cumsum", "deg2rad", "depthwise_conv", "diag", "diagflat", "diagonal", "divide", "divide_no_nan", "dot", "einsum",
-    "elu", "equal", "erf", "exp", "exp2", "expand_dims", "expm1", "eye", "flip", "floor", "floor_divide", "full", "full_like", "gelu",
-    "getitem", "greater", "greater_equal", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "heaviside", "hstack", "hypot",
-    "identity", "image", "inner", "isclose", "isfinite", "isinf", "isnan", "kron", "leaky_relu", "less", "less_equal", "linspace", "log",
-    "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "logsumexp", "matmul", "max", "max_pool", "maximum", "mean", "meshgrid", "min", "minimum", "mod", "moments",
-    "moveaxis", "multiply", "nan_to_num", "ndim", "negative", "norm", "normalize", "not_equal", "one_hot", "ones", "ones_like", "outer",
-    "pad", "power", "prod", "rad2deg", "ravel", "reciprocal", "relu", "relu6", "repeat", "reshape", "roll", "rot90", "round", "rsqrt",
-    "scatter", "scatter_update", "selu", "separable_conv", "shape", "sigmoid", "sign", "silu", "sin", "sinh", "size", "slice",
-    "slice_update", "soft_shrink", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy", "split", "sqrt", "square",
-    "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "swapaxes", "swish", "take", "take_along_axis", "tan", "tanh",
-    "tensordot", "tile", "trace", "transpose", "tri", "tril", "triu", "true_divide", "trunc", "unstack", "var", "vdot", "vstack", "where",
-    "zeros", "zeros_like",
+    "categorical_crossentropy", "ceil", "celu", "clip", "concatenate", "cond", "conv", "convert_to_numpy", "convert_to_tensor", "cos",
+    "cosh", "count_nonzero", "cumsum", "deg2rad", "depthwise_conv", "diag", "diagflat", "diagonal", "divide", "divide_no_nan", "dot",
+    "einsum", "elu", "equal", "erf", "exp", "exp2", "expand_dims", "expm1", "eye", "fft", "fft2", "flip", "floor", "floor_divide",
+    "fori_loop", "full", "full_like", "gelu", "getitem", "greater", "greater_equal", "hard_shrink", "hard_sigmoid", "hard_silu",
+    "hard_swish", "heaviside", "hstack", "hypot", "identity", "ifft2", "image", "inner", "isclose", "isfinite", "isinf", "isnan", "kron",
+    "leaky_relu", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp",
+    "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "map", "matmul", "max", "max_pool", "maximum",
+    "mean", "meshgrid", "min", "minimum", "mod", "moments", "moveaxis", "multiply", "nan_to_num", "ndim", "negative", "norm", "normalize",
+    "not_equal", "one_hot", "ones", "ones_like", "outer", "pad", "power", "prod", "rad2deg", "ravel", "reciprocal", "relu", "relu6",
+    "repeat", "reshape", "roll", "rot90", "round", "rsqrt", "scan", "scatter", "scatter_update", "selu", "separable_conv", "shape",
+    "sigmoid", "sign", "silu", "sin", "sinh", "size", "slice", "slice_update", "soft_shrink", "softmax", "softplus", "softsign",
+    "sparse_categorical_crossentropy", "split", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum",
+    "swapaxes", "swish", "switch", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace", "transpose", "tri", "tril",
+    "triu", "true_divide", "trunc", "unstack", "var", "vdot", "vectorized_map", "vstack", "where", "while_loop", "zeros", "zeros_like",
     *_OF_ARRAYS,
 ]

@@ -282,7 +282,7 @@ def _operand(value: Any, trace: Trace | None) -> Any:
     if isinstance(value, Tensor):
         return value.numpy()
     if isinstance(value, Parameter):
-        if trace is None:
+        if trace is None or value.dtype not in ("float32", "float64"):  # integers do not learn: they are the numbers they are now
             return value.numpy()
         if id(value) not in trace.weights:
             trace.weights[id(value)] = Weight(value).output

@@ -26,6 +26,31 @@ class Source(Owned):
         Node(self, [], [KerasTensor(tuple(shape), dtype)], many_in=True, arguments=([],))
 
 
+class Constant(Owned):
+    """An array that is part of a graph: what a layer with weights is called on within a `call`."""
+
+    def __init__(self, value: np.ndarray, dtype: str):
+        super().__init__(dtype, "constant")
+        self.value = value
+        kind = self.dtype if value.dtype.kind == "f" else value.dtype.name
+        Node(self, [], [KerasTensor(value.shape, kind)], many_in=True, arguments=([],))
+
+    recordable = True
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
+        return self.backend.asarray(self.value.astype(self.dtype)), lambda dy, need_dx=True: []
+
+
+def in_graph(given: Any, dtype: str) -> Any:
+    """Arrays and weights as tensors of the graph that is being traced, in the same lists."""
+
+    def one(value: Any) -> Any:
+        found = operation.operand(value)
+        return found if isinstance(found, KerasTensor) else Constant(np.asarray(found), dtype).output
+
+    return mapped(one, given)
+
+
 class AddedLoss(Owned):
     """The first input as it is; the sum of the second is added to the loss, as an output's penalty is (see `gpunn.training.penalties`)."""
 
@@ -144,20 +169,23 @@ def shape_of_call(layer: Any, input_shape: Any) -> Any:
     return out.shape if isinstance(out, KerasTensor) else [t.shape for t in flat(out)]
 
 
-def plan_of_call(layer: Any, x: Any, training: bool, options: dict[str, Any]) -> tuple[Any, Any]:
-    """For arrays of the device: (what comes out, symbolic; the plan of a call)."""
+def plan_of_call(layer: Any, x: Any, training: bool, options: dict[str, Any], apart: bool = False) -> tuple[Any, Any]:
+    """For arrays of the device: (what comes out, symbolic; the plan of a call). `apart`: x holds several arguments, not all of which need
+    to have rows."""
     arrays = flat(x)
-    key = (tuple(a.shape[1:] for a in arrays), bool(training), tuple(sorted((n, repr(v)) for n, v in options.items())))
+    shapes = tuple(tuple(a.shape) if apart else tuple(a.shape[1:]) for a in arrays)
+    key = (shapes, apart, bool(training), tuple(sorted((n, repr(v)) for n, v in options.items())))
     if key not in layer.kept_plans:
-        sources = [Source((None, *a.shape[1:]), layer.dtype).output for a in arrays]
-        out = traced_call(layer, (packed(x, sources),), training, options)
+        sources = [Source(shape if apart else (None, *shape), layer.dtype).output for shape in shapes]
+        given = packed(x, sources)
+        out = traced_call(layer, tuple(given) if apart else (given,), training, options)
         layer.kept_plans[key] = (out, plan_of(sources, flat(out), training))
     return layer.kept_plans[key]
 
 
-def run_call(layer: Any, x: Any, training: bool, options: dict[str, Any]) -> tuple[Any, Any]:
+def run_call(layer: Any, x: Any, training: bool, options: dict[str, Any], apart: bool = False) -> tuple[Any, Any]:
     """The same on arrays of the device: (output, pullback)."""
-    out, plan = plan_of_call(layer, x, training, options)
+    out, plan = plan_of_call(layer, x, training, options, apart)
     run = plan.run(flat(x), training)
     added = [stage.layer for stage in plan.stages if isinstance(stage.layer, AddedLoss)]
     layer.added = [(one.backend, one.last) for one in added]

@@ -53,7 +53,12 @@ class OwnSteps(ABC):
     @property
     @abstractmethod
     def losses(self) -> list[Any]:
-        """What penalties of the weights add to the loss now."""
+        """What penalties of the weights, and the last call, add to the loss now."""
+
+    @property
+    @abstractmethod
+    def weight_losses(self) -> list[float]:
+        """What penalties of the weights add."""
 
     @abstractmethod
     def __call__(self, x: Any, *others: Any, training: bool | None = None) -> Any:
@@ -149,7 +154,7 @@ class OwnSteps(ABC):
             scale = head.weight * loss.scale(loss.count(z.shape))
             values, gradients[head.index] = loss.record(ops, target, z, each, scale)
             total += scale * float(np.dot(*(ops.to_numpy(a).reshape(-1).astype(np.float64) for a in (values, each))))
-        total += sum(self.losses)
+        total += sum(self.weight_losses)
         self._tracker.update_state(np.full(outputs[0].shape[0], total))
         found = LossAndGradient(total)
         found.gradient = gradients if len(outputs) > 1 else gradients[0]

@@ -69,7 +69,8 @@ def call_layer(layer: Any, given: Sequence[Any], training: bool, mask: Any, opti
     if layer.traced:
         from gpunn.ops.tracing import plan_of_call
 
-        out, stages = plan_of_call(layer, [t.array for t in tensors] if many else tensors[0].array, training, options)
+        apart = len(given) > 1 and not more
+        out, stages = plan_of_call(layer, [t.array for t in tensors] if many else tensors[0].array, training, options, apart)
     else:
         out, stages = None, None
     with _drawing(layer.leaves, _random(layer, ops, training, stages)) as rng:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import gpunn
+from gpunn import ops
 from gpunn.layers import Dense, Dropout, Input, Layer
 from gpunn.models import Sequential
 
@@ -142,3 +143,50 @@ def test_a_metric_within_a_call_says_why():
 
     with pytest.raises(TypeError, match="within a layer's or a model's call none can be updated"):
         Measured()(Input((3,)))
+
+
+# ---------------------------------------------------------------------- configurations that nobody wrote
+class Units(Layer):
+    """Says nothing of its configuration, as most layers in courses."""
+
+    def __init__(self, units, scale=1.0, **common):
+        super().__init__(**common)
+        self.units, self.scale = units, scale
+
+    def build(self, input_shape):
+        self.w = self.add_weight(name="w", shape=(input_shape[-1], self.units))
+
+    def call(self, x):
+        return ops.matmul(x, self.w) * self.scale
+
+
+class Bare(Units):
+    def __init__(self, units=2):
+        super().__init__(units)
+
+
+@pytest.mark.usefixtures("cpu")
+@pytest.mark.parametrize("make", [lambda: Units(5, scale=2.0, name="five"), lambda: Bare(5), lambda: Bare(units=5)])
+def test_what_a_constructor_was_given_is_the_configuration(make, tmp_path):
+    """As in Keras. A loaded layer had the constructor's defaults otherwise, or could not be made."""
+    model = gpunn.Sequential([gpunn.Input((3,)), make()])
+    model.save(tmp_path / "model.keras")
+    again = gpunn.models.load_model(tmp_path / "model.keras", {"Units": Units, "Bare": Bare})
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+    assert again.layers[0].name == model.layers[0].name and again.layers[0].scale == model.layers[0].scale
+    clone = gpunn.models.clone_model(model)
+    assert clone.layers[0].units == 5
+
+
+def test_what_is_no_plain_value_is_said():
+    class Wrapping(Layer):
+        def __init__(self, inner):
+            super().__init__()
+            self.inner = inner
+
+        def call(self, x):
+            return self.inner(x)
+
+    with pytest.raises(NotImplementedError, match="its argument 'inner' is no plain value"):
+        Wrapping(Units(2)).get_config()

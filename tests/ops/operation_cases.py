@@ -167,6 +167,8 @@ CASES = {
     "turned": (lambda a: ops.rot90(a, 1, (1, 2)), [(2, 3, 4)], normal),
     "angles": (lambda a, b: ops.arcsin(ops.tanh(a)) + ops.arctan2(a, b) - ops.arcsinh(a) * ops.arctanh(ops.tanh(b)), [ONE, ONE], normal),
     "hyperbolas": (lambda a, b: ops.arccosh(1 + a) * ops.hypot(a, b) + ops.exp2(a) - ops.logaddexp2(a, b), [ONE, ONE], positive),
+    "transforms": (lambda a, b: ops.concatenate([*ops.fft2((a, b)), *ops.fft((b, a))], -1), [(2, 3, 4), (2, 3, 4)], normal),
+    "transforms_back": (lambda a, b: ops.multiply(*ops.ifft2((a, b))), [(2, 3, 4), (2, 3, 4)], normal),
     "no_nan": (lambda a, b: ops.divide_no_nan(a, b) + ops.nan_to_num(a), [ONE, ONE], positive),
     "size": (lambda a: a / ops.cast(ops.size(a), "float64") + ops.cast(ops.shape(a)[0], "float64"), [ONE], normal),
 }

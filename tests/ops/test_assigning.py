@@ -270,3 +270,84 @@ def test_a_length_that_nobody_told():
     x = layers.Input((None, 4))
     with pytest.raises(TypeError, match=r"worked out of gpunn\.ops\.shape"):
         ops.reshape(x, [ops.shape(x)[0], ops.sum(x), 4])
+
+
+# ---------------------------------------------------------------------- calls of several tensors
+class Given(layers.Layer):
+    """Weights are arguments, as in a hypernetwork: they have no rows."""
+
+    def call(self, x, w, b):
+        return x @ w + b
+
+
+@DEVICES
+def test_a_layer_of_several_tensors_not_all_of_rows(device):
+    with gpunn.device(device):
+        w, b = RNG.normal(size=(3, 2)).astype("float32"), np.ones(2, "float32")
+        layer = Given()
+        np.testing.assert_allclose(layer(X, w, b), X @ w + b, rtol=1e-5, atol=1e-5)
+        kernel = gpunn.Variable(w)
+        with gpunn.GradientTape() as tape:
+            loss = ops.sum(layer(X, kernel, b) * Y[:, :2])
+        np.testing.assert_allclose(tape.gradient(loss, kernel), X.T @ Y[:, :2], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(layer(X[:5], w, b), X[:5] @ w + b, rtol=1e-5, atol=1e-5)
+
+
+# ---------------------------------------------------------------------- a loss of a model made of tensors
+@DEVICES
+def test_a_loss_added_to_a_functional_model(device):
+    """As a variational autoencoder of Keras 2 is written."""
+    with gpunn.device(device):
+        x = layers.Input((3,))
+        z = layers.Dense(2)(x)
+        y = layers.Dense(3)(z)
+        model = gpunn.Model(x, y)
+        model.add_loss(ops.mean(ops.square(z)))
+        model.add_loss(2 * ops.mean(ops.abs(y)))
+        model.compile(gpunn.optimizers.SGD(0.1))
+        inner = gpunn.Model(x, z).predict(X, verbose=0)
+        found = model.fit(X, batch_size=24, epochs=2, verbose=0).history["loss"]
+        assert found[0] > found[1]
+        expected = np.square(inner).mean() + 2 * np.abs(inner @ model.get_weights()[2] + 0).mean()
+        fresh = gpunn.Model(x, [z, y])
+        a, b = fresh.predict(X, verbose=0)
+        assert model.evaluate(X, verbose=0) == pytest.approx(np.square(a).mean() + 2 * np.abs(b).mean(), rel=1e-4)
+        assert found[0] == pytest.approx(expected, rel=0.2)
+        model.compile("sgd", "mse")
+        assert model.evaluate(X, Y, verbose=0) == pytest.approx(
+            np.square(a).mean() + 2 * np.abs(b).mean() + np.square(b - Y).mean(), rel=1e-4
+        )
+    with pytest.raises(RuntimeError, match="within a layer's call"):
+        model.add_loss(3.0)
+
+
+@pytest.mark.usefixtures("cpu")
+def test_what_a_model_added_can_be_asked_after_the_block():
+    """VQ-VAE's metric of what its layer added is updated behind the tape's block; an evaluation is not given it."""
+
+    class Active(layers.Layer):
+        def call(self, x):
+            self.add_loss(ops.mean(ops.square(x)))
+            return x
+
+    class Stepped(gpunn.Model):
+        def train_step(self, data):
+            x, y = data
+            with gpunn.GradientTape() as tape:
+                loss = self.compute_loss(y=y, y_pred=self(x, training=True))
+            self.optimizer.apply(tape.gradient(loss, self.trainable_weights), self.trainable_weights)
+            return {"loss": loss, "added": sum(self.losses)}
+
+        def test_step(self, data):
+            x, y = data
+            return {"loss": self.compute_loss(y=y, y_pred=self(x))}
+
+    x = layers.Input((3,))
+    model = Stepped(x, Active()(layers.Dense(3)(x)))
+    model.compile(gpunn.optimizers.SGD(0.0), "mse")
+    found = model.fit(X, Y, batch_size=24, verbose=0).history
+    predictions = model.predict(X, verbose=0)
+    assert found["added"][0] == pytest.approx(np.square(predictions).mean(), rel=1e-5)
+    squares = np.square(predictions - Y).mean()
+    assert found["loss"][0] == pytest.approx(squares + found["added"][0], rel=1e-5)
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(squares, rel=1e-5)

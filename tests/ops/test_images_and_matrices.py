@@ -41,6 +41,7 @@ CASES = [
     ("median", (X,), {"axis": 1}), ("quantile", (X, 0.3), {}), ("searchsorted", (np.sort(X[0]), Y[0]), {}), ("isin", (PLACES, [1, 3]), {}),
     ("bincount", (np.array([0, 2, 2]),), {"minlength": 4}), ("digitize", (X, np.array([-0.5, 0.5])), {}), ("det", (SQUARE,), {}),
     ("inv", (SQUARE,), {}), ("cholesky", (SQUARE,), {}), ("solve", (SQUARE, X.T), {}), ("bitwise_and", (PLACES, 1), {}),
+    ("fft", ((X, Y),), {}), ("fft2", ((X, Y),), {}), ("ifft2", ((X, Y),), {}),
     ("segment_sum", (X, np.array([0, 2, 2]), 3), {}), ("amax", (X,), {"axis": 1}), ("array", ([1.0, 2.0],), {}),
 ]
 

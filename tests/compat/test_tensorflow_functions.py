@@ -180,3 +180,35 @@ def test_grad_cam(tf):
     np.testing.assert_allclose(gradient, np.broadcast_to(model.get_weights()[2][:, best] / 15, (1, 5, 3, 5)), rtol=1e-5)
     heat = features[0] @ tf.reduce_mean(gradient, axis=(0, 1, 2))[..., tf.newaxis]
     assert heat.numpy().shape == (5, 3, 1)
+
+
+def test_whole_numbers_of_a_layer(tf):
+    """Swin's table of places: a variable of integers in a `call` is what it holds; it cannot be counted up there."""
+    keras = tf.keras
+
+    class Biased(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.table = self.add_weight(shape=(3, 1), initializer="ones")
+            self.places = keras.Variable(np.array([[0, 2], [2, 1]]), dtype="int32", trainable=False)
+
+        def call(self, x):
+            return x + keras.ops.reshape(keras.ops.take(self.table, keras.ops.reshape(self.places, (-1,)), axis=0), (1, 4))
+
+    model = keras.Sequential([keras.Input((4,)), Biased()])
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    model.fit(X, X, verbose=0)
+    np.testing.assert_allclose(model.get_weights()[0], [[0.5], [0.5], [0.0]], rtol=1e-5)
+
+    class Counting(Biased):
+        def call(self, x):
+            self.places.assign_add(np.ones((2, 2), "int32"))
+            return x
+
+    with pytest.raises(TypeError, match="cannot be counted up"):
+        Counting()(X)
+
+
+def test_print(tf, capsys):
+    tf.print("loss:", np.float32(0.5), sep="")
+    assert capsys.readouterr().err == "loss:0.5\n"
