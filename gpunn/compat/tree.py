@@ -184,7 +184,7 @@ _TENSORFLOW: dict[str, Place] = {
 
 NETWORKS = "sklearn.neural_network"
 _SKLEARN: dict[str, Place] = {
-    "neural_network": Place("gpunn.neural_network"),
+    "neural_network": Place("gpunn.neural_network", {"BernoulliRBM": "sklearn.neural_network._rbm:BernoulliRBM"}),  # its own
     # Served only where scikit-learn is missing:
     "": Place(),
     "linear_model": Place("gpunn.linear_model", only=("Perceptron",)),

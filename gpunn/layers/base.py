@@ -229,6 +229,7 @@ class Layer(Containing, Connected):
     def from_config(cls, config: dict[str, Any]) -> "Layer":
         return cls(**config)
 
+    _name = property(lambda self: self.name, lambda self, name: setattr(self, "name", name))  # by which Keras 2 let layers be renamed
     variables = property(lambda self: self.weights)
     trainable_variables = property(lambda self: self.trainable_weights)
     non_trainable_variables = property(lambda self: self.non_trainable_weights)
