@@ -279,3 +279,10 @@ def test_scikit_learns_own_networks(tf):
 
     assert BernoulliRBM(n_components=2, n_iter=1, random_state=0).fit([[0, 1], [1, 0]]).components_.shape == (2, 2)
     assert MLPClassifier.__module__.startswith("gpunn.")
+
+
+def test_a_number_of_an_array_of_one(tf):
+    one = tf.constant([[0.5]])
+    assert float(one) == 0.5 and int(one * 4) == 2 and f"{float(one[0] * 100):.1f}" == "50.0"
+    with pytest.raises(TypeError):
+        float(tf.constant([1.0, 2.0]))

@@ -142,3 +142,19 @@ def test_a_metric_within_a_call_says_why():
 
     with pytest.raises(TypeError, match="within a layer's or a model's call none can be updated"):
         Measured()(Input((3,)))
+
+
+def test_a_call_of_several_inputs(cpu):
+    class Apart(Layer):
+        def call(self, a, b, scale=2.0):
+            return a - scale * b
+
+    a, b = np.ones((3, 2), "float32"), np.full((3, 2), 4.0, "float32")
+    np.testing.assert_array_equal(Apart()(a, b), a - 2 * b)
+    x, y = Input((2,)), Input((2,))
+    model = gpunn.Model([x, y], Apart()(x, y))
+    np.testing.assert_array_equal(model.predict([a, b], verbose=0), a - 2 * b)
+    with gpunn.GradientTape() as tape:
+        tape.watch(held := gpunn.ops.convert_to_tensor(b))
+        out = gpunn.ops.sum(Apart()(a, held))
+    np.testing.assert_array_equal(tape.gradient(out, held), np.full((3, 2), -2))
