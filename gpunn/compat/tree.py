@@ -69,6 +69,7 @@ KERAS: dict[str, Place] = {
     "config": Place("gpunn.config"),
     "constraints": Place("gpunn.constraints"),
     "datasets": Place(),
+    **{f"datasets.{name}": Place(f"gpunn.datasets.{name}") for name in ("boston_housing", "california_housing", "imdb", "reuters")},
     "datasets.fashion_mnist": Place("gpunn.datasets.fashion_mnist"),
     "datasets.mnist": Place("gpunn.datasets.mnist"),
     "engine": Place("gpunn.layers", {"Model": "gpunn.models:Model"}, old=True),
