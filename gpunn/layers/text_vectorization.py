@@ -184,7 +184,10 @@ class TextVectorization(Layer):
         return counts
 
     def __call__(self, x: Any, *others: Any, **options: Any) -> Any:
-        return super().__call__(x, *others, **options) if symbolic([x]) else dressed(np.asarray(self.numbers(x)))
+        if symbolic([x]):
+            return super().__call__(x, *others, **options)
+        found = np.asarray(self.numbers(x))
+        return dressed(found[0] if np.ndim(x) == 0 and found.ndim > 1 else found)
 
     # ------------------------------------------------------------------ in a model, behind its door
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -158,3 +158,19 @@ def test_a_call_of_several_inputs(cpu):
         tape.watch(held := gpunn.ops.convert_to_tensor(b))
         out = gpunn.ops.sum(Apart()(a, held))
     np.testing.assert_array_equal(tape.gradient(out, held), np.full((3, 2), -2))
+
+
+def test_a_shape_put_together(cpu):
+    """As Geron's pooling of channels does: the input's shape, and two axes in place of its last."""
+    ops = gpunn.ops
+
+    class DepthPool(Layer):
+        def call(self, x):
+            shape = ops.shape(x)
+            return ops.max(ops.reshape(x, ops.concatenate([shape[:-1], [shape[-1] // 2, 2]], axis=0)), axis=-1)
+
+    x = np.random.default_rng(0).standard_normal((3, 5, 4, 6)).astype("float32")
+    want = x.reshape(3, 5, 4, 3, 2).max(axis=-1)
+    np.testing.assert_array_equal(DepthPool()(x), want)
+    given = Input((5, 4, 6))
+    np.testing.assert_array_equal(gpunn.Model(given, DepthPool()(given)).predict(x, verbose=0), want)

@@ -283,3 +283,9 @@ def test_texts_of_any_length_in_a_model(cpu):
     whole = model.predict(texts, verbose=0)
     np.testing.assert_allclose(model.predict(texts[1:3], verbose=0), whole[1:3], rtol=1e-5)
     np.testing.assert_allclose(model.predict(np.append(texts, "a b c d e a b c"), verbose=0)[:6], whole, rtol=1e-5)
+
+
+def test_one_text_gives_one_row():
+    layer = layers.TextVectorization(vocabulary=["a", "b"], output_sequence_length=3)
+    np.testing.assert_array_equal(layer("b a"), [3, 2, 0])
+    np.testing.assert_array_equal(layer(["b a"]), [[3, 2, 0]])
