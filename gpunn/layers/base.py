@@ -191,6 +191,9 @@ class Layer(Containing, Connected):
         """
         if others and isinstance(others[0], bool):
             training, others = others[0], others[1:]
+        from gpunn.ops.operation import in_graph  # operations are layers
+
+        x, *others = in_graph((x, *others), self.dtype)  # type: ignore[assignment]
         if records(x, *others):
             from gpunn.training.tape_calls import call_layer  # which knows the operations
 

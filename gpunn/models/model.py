@@ -19,6 +19,7 @@ from gpunn.models.graph import Graph
 from gpunn.models.kept import Kept
 from gpunn.models.own_weights import AddsWeights
 from gpunn.models.storage import Storage
+from gpunn.ops.operation import in_graph
 from gpunn.results import dressed
 from gpunn.training import data
 from gpunn.training.old_calls import OldCalls
@@ -278,6 +279,7 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
         tensors, a call in another model's graph."""
         if others and isinstance(others[0], bool):
             training, others = others[0], others[1:]
+        x, *others = in_graph((x, *others), self.dtype)  # type: ignore[assignment]
         if records(x, *others):
             return call_model(self, (x, *others), bool(training))
         if symbolic([x, *others]):

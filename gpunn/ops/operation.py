@@ -153,6 +153,37 @@ class Weight(Owned):
         return p.value.reshape(p.shape), pullback
 
 
+class Held(Owned):
+    """An array as a symbolic value: what a layer within a `call` is given where that is no tensor."""
+
+    recordable = True
+
+    def __init__(self, array: np.ndarray, dtype: str):
+        super().__init__(dtype, "held")
+        self.array = array
+        kind = self.dtype if array.dtype.kind == "f" else array.dtype.name
+        Node(self, [], [KerasTensor(array.shape, kind)], many_in=True, arguments=([],))
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
+        return self.backend.asarray(self.array.astype(self.dtype)), lambda dy, need_dx=True: []
+
+
+def in_graph(values: Sequence[Any], dtype: str) -> list[Any]:
+    """What a layer is called on while the `call` around it is being traced: arrays of numbers are symbolic values, so that its weights are
+    part of the graph, too. Outside of any, as it is."""
+    if current() is None:
+        return list(values)
+    listed = [isinstance(v, (list, tuple)) and bool(v) and all(hasattr(part, "shape") for part in v) for v in values]
+    return [type(v)(_held(part, dtype) for part in v) if many else _held(v, dtype) for v, many in zip(values, listed, strict=True)]
+
+
+def _held(value: Any, dtype: str) -> Any:
+    if isinstance(value, (KerasTensor, Parameter, dict)):
+        return value
+    array = np.asarray(value)
+    return Held(array, dtype).output if array.dtype.kind in "iufb" and array.ndim else value
+
+
 class Operation(Owned):
     """A call of a definition in a graph. ``constants``: operands that are no tensors, by their places among `count`."""
 
