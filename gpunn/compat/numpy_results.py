@@ -15,6 +15,12 @@ class Array(np.ndarray):
     def numpy(self) -> Any:
         return self.view(np.ndarray)[()]
 
+    def __float__(self) -> float:
+        return float(self.view(np.ndarray).reshape(()) if self.size == 1 else self.view(np.ndarray))
+
+    def __int__(self) -> int:
+        return int(self.view(np.ndarray).reshape(()) if self.size == 1 else self.view(np.ndarray))
+
     def __getitem__(self, key: Any) -> Any:
         found = super().__getitem__(key)
         return found if isinstance(found, Array) else dress(np.asarray(found) if isinstance(found, np.integer) else found)

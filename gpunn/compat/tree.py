@@ -65,6 +65,7 @@ KERAS: dict[str, Place] = {
     "config": Place("gpunn.config"),
     "constraints": Place("gpunn.constraints"),
     "datasets": Place(),
+    **{f"datasets.{name}": Place(f"gpunn.datasets.{name}") for name in ("boston_housing", "california_housing", "imdb", "reuters")},
     "datasets.fashion_mnist": Place("gpunn.datasets.fashion_mnist"),
     "datasets.mnist": Place("gpunn.datasets.mnist"),
     "engine": Place("gpunn.layers", {"Model": "gpunn.models:Model"}, old=True),
@@ -193,7 +194,7 @@ _TENSORFLOW: dict[str, Place] = {
 
 NETWORKS = "sklearn.neural_network"
 _SKLEARN: dict[str, Place] = {
-    "neural_network": Place("gpunn.neural_network"),
+    "neural_network": Place("gpunn.neural_network", {"BernoulliRBM": "sklearn.neural_network._rbm:BernoulliRBM"}),  # its own
     # Served only where scikit-learn is missing:
     "": Place(),
     "linear_model": Place("gpunn.linear_model", only=("Perceptron",)),

@@ -1,4 +1,5 @@
-"""Data sets: ``mnist``, ``fashion_mnist``, ``digits`` and ``gates``, each with Keras's ``load_data()``.
+"""Data sets: ``mnist``, ``fashion_mnist``, ``digits`` and ``gates``, each with Keras's ``load_data()``; and Keras's ``imdb``, ``reuters``,
+``boston_housing`` and ``california_housing``.
 
 Nothing is imported until it is asked for: ``import gpunn.datasets`` alone costs next to nothing.
 """
@@ -6,7 +7,9 @@ Nothing is imported until it is asked for: ``import gpunn.datasets`` alone costs
 import importlib
 from typing import Any
 
-_MODULES = {"digits", "fashion_mnist", "gates", "idx", "mnist", "places"}
+_MODULES = {
+    "boston_housing", "california_housing", "digits", "fashion_mnist", "gates", "idx", "imdb", "mnist", "places", "reuters",
+}
 _NAMES = {"DatasetError": "errors"}
 
 

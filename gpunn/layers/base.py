@@ -258,6 +258,7 @@ class Layer(Containing, Connected):
         layer.name, layer.trainable = config.get("name", layer.name), config.get("trainable", layer.trainable)
         return layer
 
+    _name = property(lambda self: self.name, lambda self, name: setattr(self, "name", name))  # by which Keras 2 let layers be renamed
     variables = property(lambda self: self.weights)
     trainable_variables = property(lambda self: self.trainable_weights)
     non_trainable_variables = property(lambda self: self.non_trainable_weights)

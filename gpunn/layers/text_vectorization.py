@@ -28,7 +28,8 @@ class TextVectorization(Layer):
     words and tf_idf is count * log(1 + texts / (1 + texts with the word)).
 
     Called with texts it returns such an array. As a model's first layer (without an Input before it) it makes `fit`, `evaluate` and
-    `predict` take texts; "int" then needs output_sequence_length. Arrays of numbers pass through.
+    `predict` take texts; without output_sequence_length "int" is then as long as the longest text that `adapt` saw, or that is given, all
+    batches of a call alike. Arrays of numbers pass through.
     """
 
     recordable = True
@@ -59,6 +60,7 @@ class TextVectorization(Layer):
         self._words: list[str] = []
         self._numbers: dict[str, int] = {}
         self._idf: np.ndarray | None = None
+        self._longest = 0  # tokens of a text that was learned from
         self._given = vocabulary is not None
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
@@ -79,12 +81,12 @@ class TextVectorization(Layer):
             raise ValueError(f"Layer {self.name!r}: a vocabulary was given. Expected none of it for adapt.")
         counts: collections.Counter[str] = collections.Counter()
         documents: collections.Counter[str] = collections.Counter()
-        texts = 0
+        texts, self._longest = 0, 0
         for done, batch in enumerate(_batches(data)):
             if steps is not None and done >= steps:
                 break
             for tokens in map(self.tokens, _texts(batch, self.name, self.encoding)):
-                texts += 1
+                texts, self._longest = texts + 1, max(self._longest, len(tokens))
                 counts.update(tokens)
                 documents.update(set(tokens))
         if not texts:
@@ -149,7 +151,12 @@ class TextVectorization(Layer):
         return [" ".join(found[i : i + n]) for n in self.ngrams for i in range(len(found) - n + 1)]
 
     def convert(self, x: Any) -> Any:
-        """Texts as numbers; numbers as they are. Raises ValueError before there is a vocabulary."""
+        """`numbers` at a model's door, where all batches of a call are of one length."""
+        return self.numbers(x, self._longest)
+
+    def numbers(self, x: Any, least: int = 0) -> Any:
+        """Texts as numbers, `least` or more of each without an output_sequence_length; numbers as they are. Raises ValueError before there
+        is a vocabulary."""
         array = x if hasattr(x, "dtype") else np.asarray(x)
         if getattr(array.dtype, "kind", "O") in "iubf":
             return x
@@ -158,7 +165,7 @@ class TextVectorization(Layer):
             raise ValueError(f"Layer {self.name!r} has no vocabulary: call adapt(texts) first, or give one.")
         rows = [[self._numbers.get(t, self._first - 1) if t else 0 for t in self.tokens(text)] for text in texts]
         if self.output_mode == "int":
-            length = max(map(len, rows), default=0) if self.output_sequence_length is None else self.output_sequence_length
+            length = self.output_sequence_length or max(least, *map(len, rows), 0)
             out = np.zeros((len(rows), length), np.int64)
             for place, row in zip(out, rows, strict=True):
                 place[: len(row)] = row[:length]
@@ -177,13 +184,12 @@ class TextVectorization(Layer):
         return counts
 
     def __call__(self, x: Any, *others: Any, **options: Any) -> Any:
-        return super().__call__(x, *others, **options) if symbolic([x]) else dressed(np.asarray(self.convert(x)))
+        if symbolic([x]):
+            return super().__call__(x, *others, **options)
+        found = np.asarray(self.numbers(x))
+        return dressed(found[0] if np.ndim(x) == 0 and found.ndim > 1 else found)
 
     # ------------------------------------------------------------------ in a model, behind its door
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
-        if self.output_mode == "int" and self.output_sequence_length is None:
-            raise ValueError(f"Layer {self.name!r}: in a model, output_mode='int' needs output_sequence_length. Received: None.")
-
     def compute_output_shape(self, input_shape: Any) -> Any:
         if self.output_mode == "int":
             return (input_shape[0], self.output_sequence_length)

@@ -197,6 +197,8 @@ class Loss:
             return known.reduced(self, y_true, y_pred, sample_weight)
         p, ops = np.asarray(y_pred), get_backend()
         p = p.astype(self.dtype or ("float64" if p.dtype == np.float64 else "float32"))
+        if np.ndim(y_true) == 0 and p.ndim and not self.sparse and not self.own_call:  # one target for all
+            y_true = np.full(p.shape, y_true, p.dtype)
         single = p.ndim == 1
         if single:  # one row, whose value is a number
             p, y_true = p[None], np.asarray(y_true)[None]

@@ -60,6 +60,11 @@ def activated(activation: Any, x: Any) -> Any:
 def reduced(loss: Any, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
     """A loss of symbolic predictions: its values, times their weights, or, where it reduces them, their mean or sum."""
     kept = None
+    if not loss.own_call and np.ndim(y_true) == 0 and not hasattr(y_true, "node"):  # one target for all
+        y_true = a.full_like(y_pred, float(y_true))
+    if not loss.own_call and len(y_pred.shape) == 1 and y_pred.shape[0] is not None:  # one row, which has no axis for it
+        values = reduced(loss, shaping.expand_dims(y_true, 0), shaping.expand_dims(y_pred, 0), sample_weight)
+        return values[0] if loss.reduction in (None, "none") else values
     if loss.own_call:
         values = loss.call(y_true, y_pred)
     elif loss.sparse:

@@ -93,6 +93,10 @@ def ndim(x: Any) -> int:
 
 def _plain(wanted: Any) -> tuple[int, ...]:
     """A shape as NumPy takes it: -1 for the batch axis."""
+    if isinstance(wanted, KerasTensor) and wanted.shape != ():
+        from gpunn.ops.tiling import numbers_in  # which is made of these
+
+        wanted = numbers_in(wanted)
     wanted = [wanted] if isinstance(wanted, (int, np.integer, KerasTensor)) or wanted is None else list(wanted)
     return tuple(-1 if n is None or isinstance(n, KerasTensor) else int(n) for n in wanted)
 
@@ -173,7 +177,8 @@ def ravel(x: Any) -> Any:
 
 
 def concatenate(xs: Any, axis: int = 0) -> Any:
-    """Side by side along an axis."""
+    """Side by side along an axis. Lists with symbolic lengths among them, as of `shape`, are vectors."""
+    xs = [stack(v) if isinstance(v, (list, tuple)) and any(isinstance(n, KerasTensor) for n in v) else v for v in xs]
     return apply(CONCATENATE, *xs, axis=axis)
 
 

@@ -13,7 +13,7 @@ from gpunn.ops.operation import apply
 def tile(x: Any, repeats: Any) -> Any:
     """Repeated along each axis. The first axis, where it has length 1, as many times as there are rows, too: by what `shape` says of them,
     alone, in a list, or in a vector that was put together of it."""
-    wanted = [repeats] if isinstance(repeats, int) else _numbers_in(repeats)
+    wanted = [repeats] if isinstance(repeats, int) else numbers_in(repeats)
     if not any(isinstance(n, KerasTensor) for n in wanted):
         return apply(shaping.TILE, x, repeats=tuple(int(n) for n in wanted))
     x = shaping.reshape(x, (1,) * (len(wanted) - shaping.ndim(x)) + tuple(np.shape(x) if not isinstance(x, KerasTensor) else x.shape))
@@ -23,7 +23,7 @@ def tile(x: Any, repeats: Any) -> Any:
     return a.multiply(once, shaping.ones([wanted[0], *(1,) * (len(wanted) - 1)]))
 
 
-def _numbers_in(vector: Any) -> list[Any]:
+def numbers_in(vector: Any) -> list[Any]:
     """The numbers of a list or an array; of a symbolic vector that was put together of lengths and numbers, these. Raises TypeError for
     another one."""
     if not isinstance(vector, KerasTensor) or vector.has_values:
@@ -33,7 +33,7 @@ def _numbers_in(vector: Any) -> list[Any]:
     if made_by is shaping.ROWS:
         return [vector]
     if made_by in (shaping.CONCATENATE, shaping.STACK):
-        return [n for part in layer.operands(vector.node.inputs) for n in (_numbers_in(part) if hasattr(part, "shape") else [part])]
+        return [n for part in layer.operands(vector.node.inputs) for n in (numbers_in(part) if hasattr(part, "shape") else [part])]
     if made_by in (shaping.SLICE, shaping.RESHAPE, elementwise.CAST):
-        return _numbers_in(vector.node.inputs[0])
+        return numbers_in(vector.node.inputs[0])
     raise TypeError(f"Expected lengths that gpunn.ops.shape gives, and numbers. Received: {vector!r}.")

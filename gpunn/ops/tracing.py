@@ -161,11 +161,20 @@ def _masks(layer: Any, arguments: Sequence[Any], takes: Any, options: dict[str, 
     return [mask_of(t) if isinstance(t, KerasTensor) else None for t in tensors]
 
 
+def _arguments(layer: Any, x: Any) -> tuple[Any, ...]:
+    """Inputs as the layer's `call` takes them: one by one where it asks for several, else as they are."""
+    if not isinstance(x, (list, tuple)):
+        return (x,)
+    known = inspect.signature(layer.call).parameters.values()
+    asked = [p for p in known if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty]
+    return tuple(x) if len(asked) > 1 else (x,)
+
+
 def shape_of_call(layer: Any, input_shape: Any) -> Any:
     """What comes out for inputs of these shapes."""
     shapes = input_shape if isinstance(input_shape, list) else [tuple(input_shape)]
     sources = [Source(shape, layer.dtype).output for shape in shapes]
-    out = traced_call(layer, (sources if isinstance(input_shape, list) else sources[0],), None, {})
+    out = traced_call(layer, _arguments(layer, sources if isinstance(input_shape, list) else sources[0]), None, {})
     return out.shape if isinstance(out, KerasTensor) else [t.shape for t in flat(out)]
 
 
@@ -178,7 +187,7 @@ def plan_of_call(layer: Any, x: Any, training: bool, options: dict[str, Any], ap
     if key not in layer.kept_plans:
         sources = [Source(shape if apart else (None, *shape), layer.dtype).output for shape in shapes]
         given = packed(x, sources)
-        out = traced_call(layer, tuple(given) if apart else (given,), training, options)
+        out = traced_call(layer, tuple(given) if apart else _arguments(layer, given), training, options)
         layer.kept_plans[key] = (out, plan_of(sources, flat(out), training))
     return layer.kept_plans[key]
 

@@ -259,3 +259,30 @@ def test_second_names(tf):
                  "get_registered_object", "serialize_keras_object", "deserialize_keras_object"):
         assert getattr(keras.utils, name) is getattr(keras.saving, name)
     assert keras.saving.load_model is keras.models.load_model and keras.utils.Progbar(3).target == 3
+
+
+def test_a_layer_renamed_as_keras_2_has_it(tf):
+    from keras.layers import Dense, Input, concatenate
+    from keras.models import Model, Sequential
+
+    members = [Sequential([Input((3,)), Dense(2, name="same")]) for _ in range(2)]
+    for i, model in enumerate(members):
+        for layer in model.layers:
+            layer._name = f"member_{i}_{layer.name}"
+    whole = Model([m.input for m in members], concatenate([m.output for m in members]))
+    assert {"member_0_same", "member_1_same"} <= {layer.name for layer in whole.layers}
+
+
+def test_scikit_learns_own_networks(tf):
+    pytest.importorskip("sklearn")
+    from sklearn.neural_network import BernoulliRBM, MLPClassifier
+
+    assert BernoulliRBM(n_components=2, n_iter=1, random_state=0).fit([[0, 1], [1, 0]]).components_.shape == (2, 2)
+    assert MLPClassifier.__module__.startswith("gpunn.")
+
+
+def test_a_number_of_an_array_of_one(tf):
+    one = tf.constant([[0.5]])
+    assert float(one) == 0.5 and int(one * 4) == 2 and f"{float(one[0] * 100):.1f}" == "50.0"
+    with pytest.raises(TypeError):
+        float(tf.constant([1.0, 2.0]))

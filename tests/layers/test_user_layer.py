@@ -190,3 +190,35 @@ def test_what_is_no_plain_value_is_said():
 
     with pytest.raises(NotImplementedError, match="its argument 'inner' is no plain value"):
         Wrapping(Units(2)).get_config()
+
+
+def test_a_call_of_several_inputs(cpu):
+    class Apart(Layer):
+        def call(self, a, b, scale=2.0):
+            return a - scale * b
+
+    a, b = np.ones((3, 2), "float32"), np.full((3, 2), 4.0, "float32")
+    np.testing.assert_array_equal(Apart()(a, b), a - 2 * b)
+    x, y = Input((2,)), Input((2,))
+    model = gpunn.Model([x, y], Apart()(x, y))
+    np.testing.assert_array_equal(model.predict([a, b], verbose=0), a - 2 * b)
+    with gpunn.GradientTape() as tape:
+        tape.watch(held := gpunn.ops.convert_to_tensor(b))
+        out = gpunn.ops.sum(Apart()(a, held))
+    np.testing.assert_array_equal(tape.gradient(out, held), np.full((3, 2), -2))
+
+
+def test_a_shape_put_together(cpu):
+    """As Geron's pooling of channels does: the input's shape, and two axes in place of its last."""
+    ops = gpunn.ops
+
+    class DepthPool(Layer):
+        def call(self, x):
+            shape = ops.shape(x)
+            return ops.max(ops.reshape(x, ops.concatenate([shape[:-1], [shape[-1] // 2, 2]], axis=0)), axis=-1)
+
+    x = np.random.default_rng(0).standard_normal((3, 5, 4, 6)).astype("float32")
+    want = x.reshape(3, 5, 4, 3, 2).max(axis=-1)
+    np.testing.assert_array_equal(DepthPool()(x), want)
+    given = Input((5, 4, 6))
+    np.testing.assert_array_equal(gpunn.Model(given, DepthPool()(given)).predict(x, verbose=0), want)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gpunn import ops
-from gpunn.losses import MeanSquaredError, SparseCategoricalCrossentropy
+from gpunn.losses import KLDivergence, MeanSquaredError, SparseCategoricalCrossentropy
 
 COLUMN = np.array([[0.5], [-1.0], [2.0]])
 ROW = np.array([0.5, -1.0, 2.0, 1.5])
@@ -62,6 +62,8 @@ CASES = {
     "loss_of_labels": (masked_loss(from_logits=True), [(5, 3), (5, 3, 4)], normal),
     "loss_of_some_labels": (
         lambda a, b: SparseCategoricalCrossentropy(True, ignore_class=1)(places(a, 4), b) + 0.1 * ops.sum(a), [(5, 3), (5, 3, 4)], normal),
+    "loss_of_one_target": (
+        lambda a: KLDivergence(reduction=None)(0.3, ops.mean(ops.sigmoid(a), axis=0)) + 0 * ops.sum(a), [(5, 3)], normal),
     "loss_with_weights": (
         lambda a, b: MeanSquaredError()(ops.zeros_like(a), b, ops.square(a[:, 0])), [(5, 3), (5, 3)], normal),
     "rows_of_a_table": (lambda a, b: ops.take(b, places(a, 4), axis=0) * a[..., None], [(5, 3), (4, 2)], normal),

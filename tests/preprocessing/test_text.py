@@ -11,6 +11,7 @@ from gpunn import Input, layers
 from gpunn.models import Model, Sequential, load_model
 from gpunn.preprocessing import text
 from gpunn.preprocessing.words import SYNONYMS
+from gpunn.utils.dataset import Dataset
 
 TEXTS = ["The cat sat on the mat.", "The dog sat; the cat ran!", "a mat, a mat"]
 
@@ -149,7 +150,6 @@ def test_more_words_than_the_embedding_has_rows(cpu, built, functional, tmp_path
         (lambda: layers.TextVectorization(vocabulary=["a"]).adapt(["b"]), "a vocabulary was given"),
         (lambda: layers.TextVectorization().adapt([]), "at least one text"),
         (lambda: layers.TextVectorization(vocabulary=["a"])([["a", "b"]]), r"expected texts, \(rows,\) or \(rows, 1\)"),
-        (lambda: Sequential([layers.TextVectorization(vocabulary=["a"])]).build((None, 3)), "needs output_sequence_length"),
     ],
 )
 def test_errors(make, message):
@@ -265,3 +265,27 @@ def test_paraphrase_of_the_present_and_what_is_left_alone():
         "The cat did not see the mouse.", "He was tired by then", "The ball is kicked by the boy.", "", "Red cars need paint.",
     ):  # fmt: skip
         assert text.paraphrase(sentence) == sentence
+
+
+def test_texts_of_any_length_in_a_model(cpu):
+    """Keras's Sequential of TextVectorization, Embedding with mask_zero and a recurrent layer, of texts as they come."""
+    texts = np.array(["a b c d e", "b", "c a", "d d d", "e", "a c"])
+    y = np.array([0, 1, 0, 1, 1, 0])
+    layer = layers.TextVectorization(max_tokens=10)
+    layer.adapt(texts)
+    assert layer(["b a"]).shape == (1, 2), "called by itself it is as long as the longest text given"
+    model = Sequential([layer, layers.Embedding(10, 4, mask_zero=True), layers.GRU(3), layers.Dense(1, "sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    model.fit(texts, y, epochs=2, verbose=0)
+    batches = Dataset.from_tensor_slices((texts, y)).batch(2)
+    model.fit(batches, epochs=1, validation_data=batches, verbose=0)
+    assert model.evaluate(batches, verbose=0) == pytest.approx(model.evaluate(texts, y, verbose=0), rel=1e-5)
+    whole = model.predict(texts, verbose=0)
+    np.testing.assert_allclose(model.predict(texts[1:3], verbose=0), whole[1:3], rtol=1e-5)
+    np.testing.assert_allclose(model.predict(np.append(texts, "a b c d e a b c"), verbose=0)[:6], whole, rtol=1e-5)
+
+
+def test_one_text_gives_one_row():
+    layer = layers.TextVectorization(vocabulary=["a", "b"], output_sequence_length=3)
+    np.testing.assert_array_equal(layer("b a"), [3, 2, 0])
+    np.testing.assert_array_equal(layer(["b a"]), [[3, 2, 0]])
