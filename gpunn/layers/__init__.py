@@ -67,6 +67,7 @@ from gpunn.layers.rnn import GRU, LSTM, SimpleRNN
 from gpunn.layers.rnn_of_cells import RNN
 from gpunn.layers.row_norms import GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization
 from gpunn.layers.shape import Flatten, Identity, Permute, RepeatVector, Reshape
+from gpunn.layers.spectral import SpectralNormalization
 from gpunn.layers.text_vectorization import TextVectorization
 from gpunn.layers.wrappers import Bidirectional, TimeDistributed
 

@@ -93,17 +93,21 @@ class Parameter(Operators):
         self.version += 1
 
     def assign_add(self, values: Any) -> None:
-        self._changed_by(self + values)
+        self._change_by(values, 1)
 
     def assign_sub(self, values: Any) -> None:
-        self._changed_by(self - values)
+        self._change_by(values, -1)
 
-    def _changed_by(self, values: Any) -> None:
+    def _change_by(self, values: Any, sign: int) -> None:
+        """Add values, or take them away. Raises TypeError for whole numbers that a layer's `call` would count up."""
         from gpunn.ops.operation import current  # which is made of parameters
 
-        if current() is not None and self.value.dtype.kind != "f":
+        if current() is None:
+            self.assign(self.numpy() + sign * np.asarray(values))
+            return
+        if self.value.dtype.kind != "f":
             raise TypeError(f"{self.name}, of type {self.dtype}, cannot be counted up within a layer's call. Expected a float.")
-        self.assign(values)
+        self.assign(self + values if sign > 0 else self - values)
 
     def __repr__(self) -> str:
         return f"<Parameter {self.name} {self.shape}>"

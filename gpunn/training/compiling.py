@@ -31,6 +31,8 @@ class Compiled(ABC):
     row_shape: Any
     storage: Any
     parameters: Any
+    inputs: Any
+    outputs: Any
     name: str
     _setup: Setup | None = None
     _flags: tuple[bool, ...] = ()
@@ -197,6 +199,7 @@ class Compiled(ABC):
         shapes = self.output_shapes(data.Rows(x, [], None).row_shape)
         if not setup.heads:
             self._resolve(shapes)
+        free = self.steps_itself and self.outputs == self.inputs  # no `call`: what the targets are for is its step's affair
         several = len(shapes) > 1
         if several and class_weight is not None:
             raise ValueError(f"Argument class_weight of {where}: it is only supported for models with a single output.")
@@ -217,7 +220,7 @@ class Compiled(ABC):
             seen = y if later is None else later.block(slice(0, min(len(later), FIRST)))
             output = shapes[head.index]
             with ops.here():
-                loss = Unsaid() if absent else losses.crossentropy(output, y.shape) if head.open_loss else head.loss
+                loss = Unsaid() if absent or free else losses.crossentropy(output, y.shape) if head.open_loss else head.loss
                 made = [loss.prepare(seen, output, self.dtype)] if makes is None else makes.parts[k].again(seen)
                 places = tuple(int(n or 0) for n in loss.value_shape(output)[1:]) if loss.positions(output) > 1 else ()
                 labels = made[0] if loss.sparse and later is None and made[0].shape[1:] == places else None
@@ -242,7 +245,7 @@ class Compiled(ABC):
         setup = self._need_setup("fit")
         made: list[Targets] = []
         for k, (head, (loss, seen, y_shape)) in enumerate(zip(setup.heads, found, strict=True)):
-            if isinstance(loss, Unsaid) and loss is not head.loss:  # an own step is given no targets
+            if isinstance(loss, Unsaid) and loss is not head.loss:  # an own step is given no targets, or takes them as they come
                 made.append(NoTargets(loss, head.metrics, shapes[head.index], self.dtype))
                 continue
             if type(loss) is not type(head.loss):

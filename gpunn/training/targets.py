@@ -49,7 +49,7 @@ class Targets:
 
 
 class NoTargets(Targets):
-    """In the place of targets that are not there: one array for the loss, which the metrics are said to take too."""
+    """Targets that are not there, or not for the loss of compile: one array, which the metrics are said to take too."""
 
     def __init__(self, loss: Any, metrics: list[Any], output_shape: tuple[int | None, ...], dtype: str):
         super().__init__(loss, [], output_shape, dtype)

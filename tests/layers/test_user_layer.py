@@ -222,3 +222,21 @@ def test_a_shape_put_together(cpu):
     np.testing.assert_array_equal(DepthPool()(x), want)
     given = Input((5, 4, 6))
     np.testing.assert_array_equal(gpunn.Model(given, DepthPool()(given)).predict(x, verbose=0), want)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU", "SimpleRNN"])
+def test_an_initial_state_of_a_call_on_arrays(kind):
+    """Two halves of a sequence, the second from where the first one ended."""
+    layer = getattr(gpunn.layers, kind)(4, return_state=True)
+    x = RNG.standard_normal((3, 6, 2)).astype("float32")
+    whole, *ends = layer(x)
+    _, *middle = layer(x[:, :2])
+    for state in (middle, middle[0] if len(middle) == 1 else tuple(middle)):
+        last, *found = layer(x[:, 2:], initial_state=state)
+        for a, b in zip([last, *found], [whole, *ends], strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    with gpunn.GradientTape() as tape:
+        last = layer(x[:, 2:], initial_state=[gpunn.Variable(s) for s in middle])[0]
+        loss = ops.sum(last)
+    np.testing.assert_allclose(last, whole, rtol=1e-5, atol=1e-6)
+    assert all(g is not None for g in tape.gradient(loss, layer.trainable_weights))

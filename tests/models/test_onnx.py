@@ -32,6 +32,7 @@ def check(model, tmp_path, x, near=2e-6):
 
 # one list for each family: every layer there is
 STACKS = {
+    "spectral": [lambda: L.SpectralNormalization(L.Dense(5, "tanh")), lambda: L.Dense(3)],
     "dense, norms": [
         lambda: L.Dense(6, "relu"), lambda: L.BatchNormalization(), lambda: L.Dropout(0.3), lambda: L.LayerNormalization(),
         lambda: L.Dense(8, use_bias=False), lambda: L.BatchNormalization(scale=False), lambda: L.GroupNormalization(2),

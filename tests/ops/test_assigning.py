@@ -351,3 +351,32 @@ def test_what_a_model_added_can_be_asked_after_the_block():
     squares = np.square(predictions - Y).mean()
     assert found["loss"][0] == pytest.approx(squares + found["added"][0], rel=1e-5)
     assert model.evaluate(X, Y, verbose=0) == pytest.approx(squares, rel=1e-5)
+
+
+@DEVICES
+def test_in_a_function_that_is_recorded(device):
+    """A layer's assignment is done in each replay; a variable that the function itself counts up keeps it from being recorded."""
+    with gpunn.device(device):
+        layer, optimizer = Averaged(), gpunn.optimizers.SGD(0.0)
+        dense = layers.Dense(1)
+        model = gpunn.Sequential([layers.Input((3,)), layer, dense])
+        counter = gpunn.Variable(0)
+
+        @gpunn.function
+        def step(x):
+            with gpunn.GradientTape() as tape:
+                loss = ops.mean(ops.square(model(x, training=True)))
+            optimizer.apply(tape.gradient(loss, model.trainable_weights), model.trainable_weights)
+            return loss
+
+        @gpunn.function
+        def counted(x):
+            counter.assign_add(2)
+            return ops.sum(x) * counter
+
+        for _ in range(4):
+            step(X)
+            last = counted(X)
+        assert layer.steps.numpy() == 4
+        np.testing.assert_allclose(layer.mean.numpy(), X.mean(0) * (1 - 0.5**4), rtol=1e-5)
+        assert int(counter) == 8 and float(last) == pytest.approx(8 * X.sum(), rel=1e-4)

@@ -247,3 +247,26 @@ def test_batches_of_another_shape_than_the_models():
     assert found[0] == pytest.approx(np.square(first - second).mean(), rel=1e-5) and found[2] < found[0]
     with pytest.raises(ValueError, match="expected shape"):
         model.predict(X.reshape(2, 20, 5), verbose=0)
+
+
+@pytest.mark.usefixtures("cpu")
+def test_labels_of_a_model_without_outputs():
+    """The forward-forward network is compiled with a loss that nothing is measured by, and has no `call`."""
+
+    class Layerwise(gpunn.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(3)
+
+        def train_step(self, data):
+            x, labels = data
+            assert labels.shape == (20,)
+            with gpunn.GradientTape() as tape:
+                loss = ops.mean(ops.square(self.dense(x)))
+            self.optimizer.apply(tape.gradient(loss, self.dense.trainable_weights), self.dense.trainable_weights)
+            return {"loss": loss}
+
+    model = Layerwise()
+    model.compile("sgd", "mse", metrics=["mae"])
+    found = model.fit(X, LABELS[:, 0], batch_size=20, epochs=3, shuffle=False, verbose=0).history["loss"]
+    assert found[2] < found[0]

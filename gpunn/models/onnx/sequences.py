@@ -137,3 +137,9 @@ def _time_distributed(graph: Graph, layer: Any, x: Value, shape: Shape) -> Value
     y, _ = write(graph, layer.layer, graph.op("Reshape", x, graph.ints([-1, *row[1:]])), (None, *row[1:]))
     out = [n or 0 for n in layer.compute_output_shape(shape)[1:]]
     return graph.op("Reshape", y, graph.ints([-1, *out]))
+
+
+@writes(L.SpectralNormalization)
+def _spectral(graph: Graph, layer: Any, x: Any, shape: Any) -> list[Any]:
+    """Outside of training it is the layer within. What gives `call` takes and gives lists."""
+    return [write(graph, layer.layer, x[0], shape[0])[0]]
