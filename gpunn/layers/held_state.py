@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gpunn.layers.dropout import Drawing
+from gpunn.layers.graph import flat, symbolic
 
 
 class Stateful(Drawing):
@@ -12,6 +13,13 @@ class Stateful(Drawing):
     stateful = False
     in_time = False  # backwards, but each output at its input's place
     _held: tuple[Any, list[Any]] | None = None  # a backend, the state there
+
+    def __call__(self, x: Any, *others: Any, initial_state: Any = None, **options: Any) -> Any:
+        if initial_state is None:
+            return super().__call__(x, *others, **options)
+        if symbolic(initial_state):
+            return super().__call__(x, *others, initial_state=initial_state, **options)
+        return super().__call__([x, *others, *flat(initial_state)], **options)
 
     @property
     def state_sizes(self) -> list[int]:

@@ -100,7 +100,9 @@ def traced_call(layer: Any, arguments: tuple[Any, ...], training: bool | None, o
                 raise TypeError(f"Layer {layer.name!r}: call must return symbolic tensors. Received: {type(odd[0]).__name__}.")
             if says_masks(layer):
                 x, seen = given_to(layer, swapped(list(arguments), known), swapped(masks, known))
-                outputs[0] = masked(outputs[0], layer.compute_mask(x, seen))
+                made = layer.compute_mask(x, seen)
+                for n, mask in enumerate(made if isinstance(made, (list, tuple)) else [made]):
+                    outputs[n] = masked(outputs[n], mask)
             for loss in trace.losses:
                 outputs[0] = AddedLoss(outputs[0], loss).output
         inside[how] = (list(known.values()), calls(list(known.values()), outputs), outputs)
