@@ -46,7 +46,8 @@ def mask_of(tensor: KerasTensor) -> Any:
     if kind == "Masking":
         return ops.any(ops.not_equal(inputs[0], layer.mask_value), axis=-1)
     if says_masks(layer):
-        return layer.compute_mask(*given_to(layer, node.arguments, [mask_of(t) for t in flat(list(node.arguments))]))
+        found = layer.compute_mask(*given_to(layer, node.arguments, [mask_of(t) for t in flat(list(node.arguments))]))
+        return found[tensor.index] if isinstance(found, (list, tuple)) else found
     passes = layer.supports_masking and getattr(layer, "return_sequences", True) and not hasattr(layer, "definition")
     return next((m for t in inputs if (m := mask_of(t)) is not None), None) if passes and len(tensor.shape) > 2 else None
 

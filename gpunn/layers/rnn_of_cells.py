@@ -7,6 +7,7 @@ import numpy as np
 from gpunn.kernels.activations import linear
 from gpunn.kernels.record import REGISTRY
 from gpunn.kernels.sequences import choose_rows, choose_rows_bwd
+from gpunn.layers import own_cells
 from gpunn.layers.base import Layer, Pullback
 from gpunn.layers.cells import StackedRNNCells, fresh, output_size, state_sizes
 from gpunn.layers.columns import numbered, pick, put
@@ -22,7 +23,8 @@ class RNN(Wrapper, Stateful):
     A cell is a layer. It has ``state_size``, a size or a list of them, perhaps ``output_size``, and ``build(input_shape)`` for the shape of
     one step; ``forward([x, *states], training)`` returns ``[output, *new_states], pullback``, and the pullback makes
     ``[dx, *gradients of states]`` of ``[gradient of output, *gradients of new states]``. Cells that are not ``recordable`` get zeros for
-    gradients that are not there.
+    gradients that are not there. Or it gives Keras's ``call(inputs, states)``, which runs on symbolic tensors and returns an output and a
+    list of new states.
 
     `go_backwards` reads the steps from the last to the first; `stateful` begins a batch with the states that the last batch ended with,
     until `reset_state()`. Masked steps leave states and output as they are (`zero_output_for_mask`: the output is zero). Called on a list,
@@ -76,6 +78,18 @@ class RNN(Wrapper, Stateful):
     def build(self, input_shape: Any) -> None:
         shape = self._sequence_shape(input_shape)
         self.build_within((shape[0], *shape[2:]))
+        if self.cell.traced:
+            own_cells.trace(self.cell, (shape[0], *shape[2:]))
+            self.parameters = [p for leaf in self.cell.leaves for p in leaf.parameters]
+
+    @property
+    def all_recordable(self) -> bool:
+        return own_cells.recordable(self.cell) if self.cell.traced else super().all_recordable
+
+    def lend(self) -> None:
+        super().lend()
+        for leaf in self.cell.leaves if self.cell.traced else ():
+            leaf.backend, leaf.rng = self.backend, self.rng
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         rows, steps, *_ = self._sequence_shape(input_shape)
@@ -151,7 +165,7 @@ class _Call:
         return out if y is None else y, states
 
     def _called(self, cell: Any, x: list[Any], training: bool) -> tuple[list[Any], Any]:
-        found, back = cell.forward(x, training)
+        found, back = own_cells.step(cell, x, training) if cell.traced else cell.forward(x, training)
         wanted = [(self.rows, n) for n in (output_size(cell), *state_sizes(cell))]
         if not isinstance(found, (list, tuple)) or [tuple(a.shape) for a in found] != wanted:
             shapes = [tuple(a.shape) for a in found] if isinstance(found, (list, tuple)) else type(found).__name__

@@ -142,7 +142,9 @@ def traced_call(layer: Any, arguments: tuple[Any, ...], training: bool | None, o
                     tensor.node.layer.copied = True  # what comes out is nobody's memory
             if says_masks(layer):
                 x, seen = given_to(layer, swapped(list(arguments), known), swapped(masks, known))
-                outputs[0] = masked(outputs[0], layer.compute_mask(x, seen))
+                made = layer.compute_mask(x, seen)
+                for n, mask in enumerate(made if isinstance(made, (list, tuple)) else [made]):
+                    outputs[n] = masked(outputs[n], mask)
             outputs = with_losses(outputs, trace.losses)
         inside[how] = (list(known.values()), calls(list(known.values()), outputs, trace.assigned), outputs)
     tensors = [KerasTensor(t.shape, t.dtype) for t in inside[False][2]]

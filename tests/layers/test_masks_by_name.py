@@ -126,6 +126,22 @@ def test_a_layer_of_the_users_asks_for_masks():
     agree(make, TOKENS, OTHERS, seen=SEEN)
 
 
+def test_a_mask_for_each_output():
+    def make(lib):
+        class Halves(lib.layers.Layer):
+            def call(self, x):
+                return lib.ops.split(x, 2, axis=1)
+
+            def compute_mask(self, x, mask=None):
+                return None if mask is None else lib.ops.split(mask, 2, axis=1)
+
+        tokens = lib.layers.Input((4,), dtype="int32")
+        first, second = Halves()(lib.layers.Embedding(7, 6, mask_zero=True)(tokens))
+        return lib.Model(tokens, lib.layers.Concatenate()([lib.layers.GRU(3)(first), lib.layers.GRU(3)(second)]))
+
+    agree(make, TOKENS)
+
+
 def test_without_a_mask_it_gets_none(cpu):
     class Asks(gpunn.layers.Layer):
         def call(self, x, mask=None):

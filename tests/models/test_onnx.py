@@ -125,8 +125,14 @@ def test_stateful_layers_are_refused(tmp_path):
 
 def test_every_layer_is_exported():
     cells = {"RNN", "SimpleRNNCell", "LSTMCell", "GRUCell", "StackedRNNCells"}  # a loop over any layer has no form there
-    of_words = {"StringLookup", "IntegerLookup", "CategoryEncoding", "Hashing", "HashedCrossing", "Discretization"}
-    assert {k.__name__ for k in L.NAMES.values()} - {k.__name__ for k in WRITERS} == cells | of_words
+    numbering = {"CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup", "StringLookup"}  # as the user's layers
+    assert {k.__name__ for k in L.NAMES.values()} - {k.__name__ for k in WRITERS} == cells | numbering
+
+
+def test_lookups_are_refused(tmp_path):
+    model = gpunn.Sequential([L.Input((4,)), L.IntegerLookup(vocabulary=[1, 2], name="lookup")])
+    with pytest.raises(ValueError, match=r"Layer 'lookup' \(IntegerLookup\) cannot be exported to ONNX"):
+        model.export(tmp_path / "m.onnx")
 
 
 def test_layers_of_cells_are_refused(tmp_path):
