@@ -20,7 +20,7 @@ OTHERWISE = {  # TensorFlow's and Keras 2's name: that of gpunn.ops
 }
 OWN = (  # functions of `tensors`, under TensorFlow's own arguments
     "argsort", "cumsum", "fill", "gather", "identity", "is_tensor", "matmul", "newaxis", "one_hot", "pad", "rank", "reverse", "roll",
-    "sort", "split", "top_k", "transpose",
+    "sort", "split", "transpose",
 )
 NN = (  # those of tf.nn
     "avg_pool", "bias_add", "conv2d", "depth_to_space", "dropout", "embedding_lookup", "gelu", "l2_loss", "l2_normalize", "leaky_relu",
