@@ -6,7 +6,7 @@ parameter's slice of the model's flat gradient: the first write of a step assign
 """
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,8 +23,9 @@ from gpunn.layers.names import reset_names as reset_names
 from gpunn.layers.open_shapes import closed, depends, is_open, told_as_open
 from gpunn.layers.parameter import Parameter as Parameter
 from gpunn.layers.parameter import Rng as Rng
-from gpunn.layers.tensor import losses_of, of_parameter, records, tapes
+from gpunn.layers.tensor import records
 from gpunn.layers.variable import Variable
+from gpunn.layers.weighted import Weighted
 from gpunn.lookup import snake
 from gpunn.results import dressed
 
@@ -48,7 +49,7 @@ def one_shape(input_shape: Any, input_dim: Any, batch_shape: Any) -> tuple[int |
     return tuple(None if n is None else int(n) for n in shape)
 
 
-class Layer(Containing, Connected):
+class Layer(Weighted, Containing, Connected):
     """Base class of all layers.
 
     Arguments: ``name``; ``trainable``; ``dtype``, "float32" or "float64" (default `gpunn.config.floatx`); and, on a model's first layer,
@@ -80,7 +81,6 @@ class Layer(Containing, Connected):
     alone: Any = None  # (backend, `Rng`) of its calls outside any model
     input_spec: Any = None  # see `InputSpec`
     _given: Any = None  # what the constructor of a class that says no configuration was given
-    added: Sequence[tuple[Any, Any]] = ()  # (backend, array) for each `add_loss` of the last call on arrays
     calls_in_step: int | None = None  # that a tape recorded in the step of `fit` that runs; None outside of one
 
     def __init_subclass__(cls, **options: Any):
@@ -259,54 +259,6 @@ class Layer(Containing, Connected):
         return layer
 
     _name = property(lambda self: self.name, lambda self, name: setattr(self, "name", name))  # by which Keras 2 let layers be renamed
-    variables = property(lambda self: self.weights)
-    trainable_variables = property(lambda self: self.trainable_weights)
-    non_trainable_variables = property(lambda self: self.non_trainable_weights)
-
-    @property
-    def trainable_weights(self) -> list[Parameter]:
-        return [p for layer in self.leaves for p in layer.parameters if p.trainable and layer.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Parameter]:
-        return [p for layer in self.leaves for p in layer.parameters if not (p.trainable and layer.trainable)]
-
-    @property
-    def weights(self) -> list[Parameter]:
-        return [p for layer in self.leaves for p in layer.parameters]
-
-    def get_weights(self) -> list[np.ndarray]:
-        return [p.numpy() for p in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Replace all weights. Raises ValueError, and changes nothing, when the number or a shape differs."""
-        expected, received = [p.shape for p in self.weights], [np.shape(w) for w in weights]
-        if expected != received:
-            raise ValueError(f"Layer {self.name!r}: weights do not fit. Expected shapes {expected}. Received: {received}.")
-        for p, w in zip(self.weights, weights, strict=True):
-            p.assign(w)
-
-    @property
-    def losses(self) -> list[Any]:
-        """What the regularizers of the weights that learn add to the loss now, one number each, and what its last call on arrays, or in
-        a tape's block, gave to `add_loss`; in a tape's block tensors, and with what its last call there added for outputs."""
-        if tapes():
-            from gpunn.ops.penalty import penalty  # operations are layers
-
-            return [*(penalty(r, of_parameter(p), p.name) for p, r in self._regularized), *losses_of(self)]
-        return [*self.weight_losses, *(float(ops.to_numpy(array).sum()) for ops, array in self.added)]
-
-    @property
-    def _regularized(self) -> list[tuple[Parameter, Any]]:
-        return [(p, p.regularizer) for p in self.trainable_weights if p.regularizer is not None]
-
-    @property
-    def weight_losses(self) -> list[float]:
-        """What the regularizers of the weights that learn add to the loss now."""
-        return [regularizers.value_of(r, p.numpy()) for p, r in self._regularized]
-
-    def count_params(self) -> int:
-        return sum(int(np.prod(p.shape)) for p in self.weights)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"

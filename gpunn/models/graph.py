@@ -1,4 +1,4 @@
-"""A model's graph: its inputs and outputs, their names and shapes, the calls between them, and the plans made of them."""
+"""A model's graph: the calls between its inputs and outputs, and the plans made of them."""
 
 import inspect
 from collections.abc import Callable
@@ -9,24 +9,17 @@ from gpunn.layers.base import Layer
 from gpunn.layers.containing import layers_in
 from gpunn.layers.graph import KerasTensor, Node, flat, packed, symbolic
 from gpunn.layers.input import InputLayer
-from gpunn.layers.open_shapes import fits, is_open
-from gpunn.models.topology import cut, find_shapes, topology
+from gpunn.models.ends import Ends
+from gpunn.models.topology import cut, topology
 from gpunn.ops.operation import Owned, current, tracing
 from gpunn.ops.tracing import add_loss, with_losses
 from gpunn.training.fuse import fuse
 from gpunn.training.plan import Plan, plan
 
-Shape = tuple[int | None, ...]
 
+class Graph(Ends):
+    """What a model knows of its graph."""
 
-class Graph:
-    """What a model knows of its graph.
-
-    ``input``, ``output``: symbolic tensors as they were given, alone, in a list or in a dict; ``inputs``, ``outputs``: lists of them.
-    """
-
-    name: str
-    built: bool
     dtype: str
     backend: Any
     storage: Any
@@ -40,13 +33,9 @@ class Graph:
     steps_itself: bool
     lend: Callable[[], None]
     _arrange: Callable[[], None]
-    _ready: Callable[[Any], None]
     _traced: dict[bool, tuple[list[Node], list[KerasTensor]]] | None = None  # calls and outputs, by `training`
     _found: list[Any] | None = None
     _own_weights: Any = None
-    _like: list[str] | None
-    _input: Any = None
-    _output: Any = None
 
     @property
     def is_graph(self) -> bool:
@@ -198,111 +187,10 @@ class Graph:
             return (node.layer.first_layers(converted) or [None])[0]
         return None if node is None else node.layer
 
-    # ------------------------------------------------------------------ inputs and outputs
-    @property
-    def input(self) -> Any:
-        """The symbolic inputs, as they were given."""
-        self.graph(False)
-        return self._input
-
-    @property
-    def output(self) -> Any:
-        """The symbolic outputs, as they were given."""
-        self.graph(False)
-        return self._output
-
-    @property
-    def inputs(self) -> list[KerasTensor]:
-        return [] if self._input is None else flat(self._input)
-
-    @property
-    def outputs(self) -> list[KerasTensor]:
-        return [] if self._output is None else flat(self._output)
-
-    @property
-    def input_names(self) -> list[str] | None:
-        """Keys where the inputs are a dict, else the names of their layers; None as long as there is no graph."""
-        if self._input is None:
-            return None
-        return sorted(self._input) if isinstance(self._input, dict) else [t.node.layer.name for t in self.inputs]
-
-    @property
-    def output_names(self) -> list[str]:
-        """Keys where the outputs are a dict, else the names of the layers they come from."""
-        if isinstance(self._output, dict):
-            return sorted(self._output)
-        names = [t.node.layer.name for t in self.outputs] or ["output"]
-        return [n if n not in names[:i] else f"{n}_{names[:i].count(n)}" for i, n in enumerate(names)]
-
-    @property
-    def row_shape(self) -> Any:
-        """Of one row, without the batch axis; a list for several inputs; None as long as it is not known."""
-        shapes = [t.shape[1:] for t in self.inputs]
-        return None if not self.built else shapes[0] if not isinstance(self._input, (dict, list)) or len(shapes) == 1 else shapes
-
-    @property
-    def input_shape(self) -> Any:
-        self.graph(False)
-        shapes = [t.shape for t in self.inputs]
-        return shapes[0] if len(shapes) == 1 else shapes
-
-    @property
-    def output_shape(self) -> Any:
-        """With the batch axis, as None; a list for several outputs; () as long as it is not known."""
-        shapes = [t.shape for t in self.outputs]
-        return () if not shapes else shapes[0] if len(shapes) == 1 else shapes
-
-    def output_shapes(self, row_shape: Any) -> list[Shape]:
-        """Of each output, for inputs of such rows: a class of the user's is built for them. Raises ValueError where they do not fit."""
-        if not self.built:
-            self._ready(row_shape)
-        rows = row_shape if isinstance(row_shape, list) else [row_shape]
-        return self._shapes_for([(None, *shape) for shape in rows])
-
-    def _shapes_for(self, shapes: list[Shape]) -> list[Shape]:
-        """Of each output, for inputs of these shapes, which fit."""
-        if not any(is_open(t.shape) for t in self.outputs) or shapes == [t.shape for t in self.inputs]:
-            return [t.shape for t in self.outputs]
-        found = dict(zip(self.inputs, shapes, strict=True))
-        find_shapes(self.graph(False)[1], found)
-        return [found[t] for t in self.outputs]
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        """The shape that comes out, a list of them for several outputs. Raises ValueError for inputs of other shapes."""
-        if not self.built:
-            self.build(input_shape)
-        shapes = [tuple(s) for s in (input_shape if isinstance(input_shape, list) else [input_shape])]
-        expected = [t.shape for t in self.inputs]
-        if len(shapes) != len(expected) or not all(fits(s[1:], e[1:]) for s, e in zip(shapes, expected, strict=True)):
-            raise ValueError(f"Model {self.name!r}: expected inputs of shapes {expected}. Received: {shapes}.")
-        out = self._shapes_for(shapes)
-        return out if isinstance(self._output, (dict, list, tuple)) else out[0]
-
-    def pack_outputs(self, outputs: list[Any]) -> Any:
-        """One value for each output, as the model gives them: alone, in a list or in a dict."""
-        if len(outputs) == 1 and not isinstance(self._output, dict):
-            return outputs[0]
-        return packed(self._output, outputs)
-
     # ------------------------------------------------------------------ as a layer
     def ensure_built(self, input_shape: Any) -> None:
         if not self.built:
             self.build(input_shape)
-
-    def _inputs_of(self, x: Any) -> list[Any]:
-        if isinstance(x, dict) and self.input_names is not None:
-            if missing := [n for n in self.input_names if n not in x]:
-                raise ValueError(f"Model {self.name!r}: expected inputs named {self.input_names}. Received: {sorted(x)} (no {missing}).")
-            return [x[n] for n in self.input_names]
-        if isinstance(x, dict):
-            self._like = sorted(x)
-        given = flat(x)
-        if self.built and self.input_names is not None and len(given) != len(self.inputs):
-            raise ValueError(f"Model {self.name!r} expects {len(self.inputs)} input(s), but it received {len(given)} input tensors.")
-        return given
-
-    def _output_of(self, outputs: Any) -> Any:
-        return packed(self._output, outputs) if isinstance(outputs, list) else outputs
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
         """The graph on arrays of the device, for a layer that wraps a model and for a step of a user's own."""
