@@ -33,7 +33,7 @@ def given(
 
     def check(item: Any) -> data.Rows:
         nonlocal makes
-        x, y, weight = parts.unpack(item, model.backend)
+        x, y, weight = parts.unpack(item, model.backend, model.steps_itself)
         rows = model._check(x, y, weight, class_weight, where, whole=False, makes=makes)
         makes = rows.makes
         return rows

@@ -73,11 +73,15 @@ def validation(value: Any) -> tuple[Any, Any, Any]:
     return value[0], value[1], value[2] if len(value) == 3 else None
 
 
-def unpack(item: Any, ops: Any) -> tuple[Any, Any, Any]:
+def unpack(item: Any, ops: Any, own: bool = False) -> tuple[Any, Any, Any]:
     """x, y and sample weights of a batch; None for what it has not. Arrays of the device come to the host: batches are brought there
-    together. Raises ValueError for anything but an array, or a tuple of one to three."""
+    together. Raises ValueError for anything but an array, or a tuple of one to three.
+
+    With `own`, for a step of a user's own, more than three, or a third one that is alike in shape to the first, images say, are all x."""
     several = isinstance(item, tuple) or (isinstance(item, list) and all(hasattr(v, "shape") or _nested(v) for v in item))
-    parts = item if several else (item,)
+    parts: Any = item if several else (item,)
+    if own and (len(parts) > 3 or (len(parts) == 3 and np.ndim(parts[2]) > 2 and np.shape(parts[2]) == np.shape(parts[0]))):
+        return [_to_host(v, ops) for v in parts], None, None
     if not 1 <= len(parts) <= 3:
         raise ValueError(f"A batch is (x, y) or (x, y, sample_weight). Received: {len(parts)} of them.")
     found = [mapped(lambda v: _to_host(v, ops), v) if _nested(v) else _to_host(v, ops) for v in parts]

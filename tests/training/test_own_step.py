@@ -7,6 +7,7 @@ from kernel_targets import needs_gxx
 import gpunn
 from gpunn import layers as L
 from gpunn.utils import unpack_x_y_sample_weight
+from gpunn.utils.dataset import Dataset
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((50, 6)).astype(np.float32)
@@ -179,3 +180,36 @@ def test_data_in_three_parts():
     assert unpack_x_y_sample_weight((1, 2)) == (1, 2, None) and unpack_x_y_sample_weight(1) == (1, None, None)
     with pytest.raises(ValueError, match=r"Expected data as \(x, y\) or \(x, y, sample_weight\). Received: 4 parts"):
         unpack_x_y_sample_weight((1, 2, 3, 4))
+
+
+class Alike(gpunn.Model):
+    """Metric learning: three images a row, two of one kind, and nothing else."""
+
+    def __init__(self):
+        super().__init__()
+        self.code = gpunn.Sequential([L.Input((4, 4, 1)), L.Flatten(), L.Dense(3)])
+
+    def train_step(self, data):
+        one, same, other = data
+        with gpunn.GradientTape() as tape:
+            codes = [self.code(v) for v in (one, same, other)]
+            near, far = (gpunn.ops.sum(gpunn.ops.square(codes[0] - v), axis=-1) for v in codes[1:])
+            loss = gpunn.ops.mean(gpunn.ops.maximum(near - far + 0.5, 0.0))
+        weights = self.code.trainable_weights
+        self.optimizer.apply(tape.gradient(loss, weights), weights)
+        return {"loss": loss}
+
+
+@pytest.mark.usefixtures("cpu")
+def test_batches_of_more_than_x_y_and_weights():
+    """Three arrays that are alike in shape are x together, of a data set as of a list; weights are numbers of rows or positions."""
+    images, weights = rng.standard_normal((3, 40, 4, 4, 1)).astype(np.float32), []
+    for given in (Dataset.from_tensor_slices(tuple(images)).batch(8), list(images)):
+        gpunn.utils.set_random_seed(1)
+        model = Alike()
+        model.compile("sgd")
+        history = model.fit(given, epochs=4, batch_size=8 if isinstance(given, list) else None, shuffle=False, verbose=0).history
+        assert history["loss"][-1] < history["loss"][0]
+        weights.append(model.code.get_weights())
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
