@@ -100,14 +100,15 @@ class Parameter(Operators):
 
     def _change_by(self, values: Any, sign: int) -> None:
         """Add values, or take them away. Raises TypeError for whole numbers that a layer's `call` would count up."""
-        from gpunn.ops.operation import current  # which is made of parameters
+        from gpunn.layers.tensor import tapes  # which is made of parameters, as operations are
+        from gpunn.ops.operation import current
 
-        if current() is None:
-            self.assign(self.numpy() + sign * np.asarray(values))
-            return
-        if self.value.dtype.kind != "f":
+        if self.value.dtype.kind != "f" and current() is not None:
             raise TypeError(f"{self.name}, of type {self.dtype}, cannot be counted up within a layer's call. Expected a float.")
-        self.assign(self + values if sign > 0 else self - values)
+        if self.value.dtype.kind == "f" and (current() is not None or tapes()):
+            self.assign(self + values if sign > 0 else self - values)
+        else:
+            self.assign(self.numpy() + sign * np.asarray(values))
 
     def __repr__(self) -> str:
         return f"<Parameter {self.name} {self.shape}>"

@@ -5,8 +5,8 @@ from typing import Any
 
 # those that are not its user's, and change as a model is trained and asked
 FIT = frozenset(
-    "stop_training history epochs_seen calls_in_step _given_here _without_targets _targets_like _programs _plans _traced _found "
-    "_activations".split()
+    "added alone stop_training history epochs_seen calls_in_step _given_here _without_targets _targets_like _programs _plans "
+    "_traced _found _activations".split()
 )
 
 

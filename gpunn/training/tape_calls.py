@@ -23,6 +23,7 @@ from gpunn.training import data
 from gpunn.training.fuse import fuse
 from gpunn.training.plan import Plan, Stage, plan
 
+CALLS = ("rng", "alone", "added")  # attributes of a layer that whoever calls it lends it, or that its call leaves
 SEEDS = 0x9E3779B9  # between the seeds of a model's several calls in one step of `fit`
 
 
@@ -147,8 +148,8 @@ def _stage(stage: Stage, given: Sequence[Tensor], training: bool, rng: Any) -> l
 def _random(owner: Any, ops: Any, training: bool, stages: Plan | None) -> Any:
     """A random state for one call of a model or a layer, and the next one for the next call; None where nothing is drawn."""
     layers = [*owner.leaves, *(stage.layer for stage in (stages.stages if stages else ()))]
-    if (recorded := trace()) is not None:  # the state that layers draw from is lent to them by whoever calls them
-        recorded.taken.append(lambda: [value for layer in layers for name, value in vars(layer).items() if name != "rng"])
+    if (recorded := trace()) is not None:
+        recorded.taken.append(lambda: [value for layer in layers for name, value in vars(layer).items() if name not in CALLS])
     if not training and not any(isinstance(layer, Drawing) for layer in layers):
         return None
     rng, own = owner.rng, Rng(ops, owner.rng.seed)
