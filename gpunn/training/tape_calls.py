@@ -34,13 +34,13 @@ def call_model(model: Any, given: Sequence[Any], training: bool) -> Any:
     if any(_is_tensor(v) for v in flat(x)):
         tensors = [_tensor(v, ops, model.dtype) for v in model._inputs_of(x)]
         shapes = [t.shape[1:] for t in tensors]
-        model._ready(shapes if len(shapes) > 1 or isinstance(x, (list, tuple, dict)) else shapes[0])
+        _be_built(model, shapes if len(shapes) > 1 or isinstance(x, (list, tuple, dict)) else shapes[0])
         expected = [t.shape[1:] for t in model.inputs]
         if len(shapes) != len(expected) or not all(fits(s, e) for s, e in zip(shapes, expected, strict=True)):
             raise ValueError(f"Model {model.name!r}: expected rows of shapes {expected}. Received: {shapes}.")
     else:
         rows = data.Rows(model._inputs(x, "call"), [], None)
-        model._ready(rows.row_shape)
+        _be_built(model, rows.row_shape)
         tensors = [Tensor(ops.asarray(a, model.dtype), ops) for a in rows.xs]
     model.set_flags()
     model.lend()
@@ -49,6 +49,14 @@ def call_model(model: Any, given: Sequence[Any], training: bool) -> Any:
         outputs = _run(stages, tensors, training, rng, losses)
     keep_losses(model, losses)
     return model.pack_outputs(outputs)
+
+
+def _be_built(model: Any, row_shape: Any) -> None:
+    """Its weights stay where they are: a model that holds it may have taken them."""
+    if model.built:
+        model.follow_activations()
+    else:
+        model._ready(row_shape)
 
 
 def call_layer(layer: Any, given: Sequence[Any], training: bool, mask: Any, options: dict[str, Any]) -> Any:

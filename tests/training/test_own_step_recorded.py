@@ -195,3 +195,24 @@ def test_rows_of_another_call():
     with pytest.raises(ValueError, match="label"):
         model.train_on_batch(X[:8], np.full(8, 9))
     assert np.isfinite(model.train_on_batch(X[8:16], LABELS[8:16])).all()
+
+
+@pytest.mark.usefixtures("cpu")
+def test_a_model_within_that_was_compiled_itself(made):
+    """Its weights stay where the outer one has laid them; each goes on to train by itself afterwards."""
+    results = []
+    for eager in (True, False):
+        gpunn.utils.set_random_seed(1)
+        model = taught()
+        model.student.build((None, 6))
+        model.student.compile("adam", "mse")
+        model.run_eagerly = eager
+        history = model.fit(X, LABELS, epochs=3, batch_size=13, verbose=0).history
+        storage = model.student.weights[0].home
+        alone = model.student.fit(X, X[:, :3], epochs=1, verbose=0).history
+        assert model.student.weights[0].home is not storage
+        again = model.fit(X, LABELS, epochs=2, batch_size=13, verbose=0).history
+        numbers = [np.asarray(v) for h in (history, alone, again) for v in h.values()]
+        results.append((sorted(history), numbers, model.student.get_weights()))
+    agree(*results)
+    assert made and all(isinstance(m, Recording) for m in made), made
