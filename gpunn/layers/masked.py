@@ -3,6 +3,7 @@
 from typing import Any
 
 from gpunn.layers.base import Layer, Pullback
+from gpunn.layers.embedding import Embedding, Masking
 from gpunn.layers.graph import KerasTensor, flat
 
 
@@ -38,12 +39,11 @@ def mask_of(tensor: KerasTensor) -> Any:
     if node is None or tensor.mask is not None:
         return tensor.mask
     layer, inputs = node.layer, node.inputs
-    kind = type(layer).__name__
-    if kind == "Masked":
+    if isinstance(layer, Masked):
         return inputs[1]
-    if kind == "Embedding":
+    if isinstance(layer, Embedding):
         return ops.not_equal(inputs[0], 0) if layer.mask_zero else None
-    if kind == "Masking":
+    if isinstance(layer, Masking):
         return ops.any(ops.not_equal(inputs[0], layer.mask_value), axis=-1)
     if says_masks(layer):
         found = layer.compute_mask(*given_to(layer, node.arguments, [mask_of(t) for t in flat(list(node.arguments))]))
