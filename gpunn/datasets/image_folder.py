@@ -1,20 +1,18 @@
 """Images in folders, one folder for each class, read batch by batch with Pillow (``pip install "gpunn[images]"``)."""
 
 import os
-import pathlib
 from collections.abc import Sequence as ListLike
 from typing import Any
 
 import numpy as np
 
+from gpunn.datasets.folders import LABEL_MODES, SUBSETS, check_choices, check_cut, check_folder, cut, found
 from gpunn.random import ORDER, current_seed, permutation
 from gpunn.utils import Sequence
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 MODES = {"grayscale": ("L", 1), "rgb": ("RGB", 3), "rgba": ("RGBA", 4)}
-LABEL_MODES = ("int", "categorical", "binary", None)
 INTERPOLATIONS = {"nearest": 0, "lanczos": 1, "lanczos3": 1, "lanczos5": 1, "bilinear": 2, "bicubic": 3, "area": 4, "box": 4, "hamming": 5}
-SUBSETS = ("training", "validation", "both", None)
 
 
 class ImageFolder(Sequence):
@@ -98,88 +96,28 @@ def image_dataset_from_directory(
     Raises ValueError for arguments that do not fit and for a folder without images; a file that cannot be read is named when its batch is
     made.
     """
-    root = pathlib.Path(directory)
-    for name, value, known in (
+    check_choices(
         ("label_mode", label_mode, LABEL_MODES), ("color_mode", color_mode, tuple(MODES)), ("subset", subset, SUBSETS),
         ("interpolation", interpolation, tuple(INTERPOLATIONS)), ("data_format", data_format, ("channels_last", None)),
-    ):  # fmt: skip
-        if value not in known:
-            raise ValueError(f"Argument {name}: expected one of {known}. Received: {value!r}.")
-    if not root.is_dir():
-        raise ValueError(f"Argument directory: expected a folder. Received: {os.fspath(directory)!r}.")
+    )  # fmt: skip
+    root = check_folder(directory)
     if not (isinstance(batch_size, (int, np.integer)) and batch_size > 0):
         raise ValueError(f"Argument batch_size: expected a positive integer. Received: {batch_size!r}.")
     if len(image_size) != 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in image_size):
         raise ValueError(f"Argument image_size: expected (height, width). Received: {image_size!r}.")
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ValueError("Only one of crop_to_aspect_ratio and pad_to_aspect_ratio can be True.")
-    if (validation_split is None) != (subset is None) or (validation_split is not None and not 0 < validation_split < 1):
-        raise ValueError(
-            f"Arguments validation_split and subset: expected a share between 0 and 1 and one of {SUBSETS[:3]}, or neither. "
-            f"Received: {validation_split!r} and {subset!r}."
-        )
-    if validation_split is not None and shuffle and seed is None:
-        raise ValueError("Argument seed: expected an integer, as both subsets must be cut from the same order. Received: None.")
-    names, paths, numbers = index_folder(root, labels, class_names, follow_links)
-    if label_mode == "binary" and len(names) != 2:
-        raise ValueError(f"Argument label_mode: 'binary' needs two classes. Received: {len(names)}.")
-    if not paths:
-        raise ValueError(f"Argument directory: no images were found in {os.fspath(directory)!r}. Expected files that end in {SUFFIXES}.")
+    check_cut(validation_split, subset, shuffle, seed)
     seed = current_seed() if seed is None else int(seed)
-    if shuffle:
-        order = permutation(len(paths), seed, stream=ORDER + 2)
-        paths, numbers = [paths[i] for i in order], None if numbers is None else numbers[order]
-    if verbose:
-        print(f"Found {len(paths)} files" + (f" belonging to {len(names)} classes." if numbers is not None else "."))
+    mixed_by = seed if shuffle else None
+    names, paths, numbers = found(root, labels, label_mode, class_names, follow_links, SUFFIXES, "images", mixed_by, verbose)
 
     def made(first: int, end: int) -> ImageFolder:
-        cut = None if numbers is None else numbers[first:end]
+        own = None if numbers is None else numbers[first:end]
         fit = "crop" if crop_to_aspect_ratio else "pad" if pad_to_aspect_ratio else "stretch"
         return ImageFolder(
-            paths[first:end], cut, names, label_mode, color_mode, int(batch_size), (int(image_size[0]), int(image_size[1])), shuffle, seed,
+            paths[first:end], own, names, label_mode, color_mode, int(batch_size), (int(image_size[0]), int(image_size[1])), shuffle, seed,
             INTERPOLATIONS[interpolation], fit,
         )
 
-    if validation_split is None:
-        return made(0, len(paths))
-    cut = len(paths) - int(validation_split * len(paths))
-    if cut in (0, len(paths)):
-        raise ValueError(f"Argument validation_split: {validation_split} of {len(paths)} files leaves a part empty.")
-    training, validation = made(0, cut), made(cut, len(paths))
-    return {"training": training, "validation": validation, "both": (training, validation)}[str(subset)]
-
-
-def index_folder(
-    root: pathlib.Path, labels: Any, given: ListLike[str] | None, follow: bool, some: bool = False,
-    suffixes: tuple[str, ...] = SUFFIXES,
-) -> tuple[list[str], list[str], np.ndarray | None]:
-    """-> (names of classes, paths in order, the class of each or None). `given`: names of all folders, or with `some` of those to read."""
-
-    def files(folder: pathlib.Path) -> list[str]:
-        walk = sorted(os.walk(folder, followlinks=follow))
-        return [os.path.join(at, f) for at, _, found in walk for f in sorted(found) if f.lower().endswith(suffixes)]
-
-    if not isinstance(labels, str):
-        paths = files(root)
-        if labels is None:
-            return [], paths, None
-        if len(labels) != len(paths):
-            raise ValueError(f"Argument labels: expected one a file, {len(paths)}. Received: {len(labels)}.")
-        numbers = np.asarray(labels)
-        if numbers.dtype.kind not in "iu" or numbers.min(initial=0) < 0:
-            raise ValueError(f"Argument labels: expected numbers of classes from 0. Received: {numbers.dtype}.")
-        return [str(n) for n in range(int(numbers.max(initial=-1)) + 1)], paths, numbers.astype(np.int32)
-    if labels != "inferred":
-        raise ValueError(f"Argument labels: expected 'inferred', a list of numbers or None. Received: {labels!r}.")
-    folders = sorted(p.name for p in root.iterdir() if p.is_dir())
-    names = folders if given is None else list(given)
-    if some and (len(set(names)) < len(names) or not set(names) <= set(folders)):
-        raise ValueError(f"Argument classes: expected names of folders, each once, of {folders}. Received: {names}.")
-    if not some and set(names) != set(folders):
-        raise ValueError(f"Argument class_names: expected the names of the folders, {folders}. Received: {names}.")
-    paths, classes = [], []
-    for number, name in enumerate(names):
-        found = files(root / name)
-        paths += found
-        classes += [number] * len(found)
-    return names, paths, np.array(classes, np.int32)
+    return cut(len(paths), validation_split, subset, made)

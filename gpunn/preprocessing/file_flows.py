@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.datasets.image_folder import INTERPOLATIONS, MODES, SUFFIXES, ImageFolder, index_folder
+from gpunn.datasets.folders import index_folder
+from gpunn.datasets.image_folder import INTERPOLATIONS, MODES, SUFFIXES, ImageFolder
 from gpunn.preprocessing.flows import Iterator, check_subset
 from gpunn.utils import to_categorical
 
@@ -73,7 +74,7 @@ class DirectoryIterator(_Files):
         root = pathlib.Path(directory)
         if not root.is_dir():
             raise ValueError(f"Argument directory: expected a folder. Received: {os.fspath(directory)!r}.")
-        names, paths, numbers = index_folder(root, "inferred", classes, follow_links, some=True)
+        names, paths, numbers = index_folder(root, "inferred", classes, follow_links, SUFFIXES, some=True)
         if class_mode == "binary" and len(names) > 2:
             raise ValueError(f"Argument class_mode: 'binary' is for two classes. Received: {len(names)}, {names}.")
         share = image_data_generator._validation_split
