@@ -11,7 +11,7 @@ from gpunn import random
 from gpunn.backend.traced import refuse
 from gpunn.results import dressed
 from gpunn.utils.padded import padded
-from gpunn.utils.structures import first_leaf, mapped
+from gpunn.utils.structures import arrays, called, first_leaf, mapped
 
 __all__ = ["AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY", "Dataset"]
 AUTOTUNE, INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = -1, -1, -2
@@ -267,15 +267,15 @@ class Dataset:
         self, map_func: Callable[..., Any], num_parallel_calls: Any = None, deterministic: Any = None, name: str | None = None
     ) -> "Dataset":
         """A function of each element, whose parts it takes one by one where that is a tuple."""
-        return Dataset(lambda: (_arrays(_called(map_func, e)) for e in self), self._count)
+        return Dataset(lambda: (arrays(called(map_func, e)) for e in self), self._count)
 
     def flat_map(self, map_func: Callable[..., "Dataset"], name: str | None = None) -> "Dataset":
         """The elements of the datasets that a function makes of each element."""
-        return Dataset(lambda: (inner for e in self for inner in _called(map_func, e)._elements()), None)
+        return Dataset(lambda: (inner for e in self for inner in called(map_func, e)._elements()), None)
 
     def filter(self, predicate: Callable[..., Any], name: str | None = None) -> "Dataset":
         """Those of which a function is true."""
-        return Dataset(lambda: (e for e in self._elements() if bool(_called(predicate, e))), None)
+        return Dataset(lambda: (e for e in self._elements() if bool(called(predicate, e))), None)
 
     def enumerate(self, start: int = 0, name: str | None = None) -> "Dataset":
         """(number, element)."""
@@ -293,12 +293,3 @@ class Dataset:
 
     def __repr__(self) -> str:
         return f"<Dataset of {'unknown length' if self._count is None else self._count} elements>"
-
-
-def _called(function: Callable[..., Any], element: Any) -> Any:
-    return function(*element) if isinstance(element, tuple) else function(element)
-
-
-def _arrays(result: Any) -> Any:
-    """What a function gave, as an element: a list is a tuple."""
-    return mapped(np.asarray, tuple(result) if isinstance(result, list) else result)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 
 def mapped(function: Callable[..., Any], *structures: Any) -> Any:
     """A function of the arrays in tuples and dicts, of several alike side by side."""
@@ -19,3 +21,13 @@ def first_leaf(structure: Any) -> Any:
     while isinstance(structure, (tuple, dict)):
         structure = next(iter(structure.values() if isinstance(structure, dict) else structure))
     return structure
+
+
+def called(function: Callable[..., Any], element: Any) -> Any:
+    """A function of an element, whose parts it takes one by one where that is a tuple."""
+    return function(*element) if isinstance(element, tuple) else function(element)
+
+
+def arrays(result: Any) -> Any:
+    """What a function gave, as an element: a list is a tuple."""
+    return mapped(np.asarray, tuple(result) if isinstance(result, list) else result)

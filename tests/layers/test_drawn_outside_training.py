@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from kernel_targets import needs_gxx
 
 from gpunn import Input, layers, ops
 from gpunn.models import Model, Sequential
@@ -42,6 +43,7 @@ def test_every_prediction_draws_anew(make, device):
     assert not np.array_equal(batches[:20], batches[20:]), "batches share their numbers"
 
 
+@needs_gxx
 @pytest.mark.parametrize("make", MAKE)
 def test_the_same_from_one_seed(make):
     found = []
