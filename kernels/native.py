@@ -12,6 +12,7 @@ import inspect
 import os
 import pathlib
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numba
@@ -134,21 +135,39 @@ def entry(kernel: Kernel, dtype: np.dtype) -> int:
     """The address of the compiled kernel for one floating type."""
     found = _entries.get((kernel.name, dtype))
     if found is None:
-        module = _load(f"{kernel.name}_{dtype.name}", _source(kernel, dtype))
+        module = load(_file(kernel, dtype))
         found = _entries[kernel.name, dtype] = (module.entry.address, module)
     return found[0]
 
 
-def _load(name: str, source: str) -> Any:
+def missing(wanted: Sequence[tuple[Kernel, np.dtype]]) -> list[pathlib.Path]:
+    """The files, written, of those of these kernels that have no machine code in the cache folder: written by hand first, which take
+    longest."""
+    new = {(kernel.name, dtype): kernel for kernel, dtype in wanted if (kernel.name, dtype) not in _entries}
+    if not new or os.environ.get("NUMBA_CACHE_DIR"):  # where Numba was told to keep it elsewhere
+        return []
+    files = {_file(kernel, dtype): kernel.native_text is not None for (_, dtype), kernel in new.items()}
+    made = {index.name.split(".")[0] for index in next(iter(files)).parent.glob("__pycache__/*.nbi")}
+    return sorted((file for file in files if file.stem not in made), key=files.__getitem__)
+
+
+def _file(kernel: Kernel, dtype: np.dtype) -> pathlib.Path:
+    """The file with a kernel's text, written unless it is there."""
     global _folder
     if _folder is None:
         _folder = cache_folder()
-    file = _folder / f"{name}_{hashlib.sha256(source.encode()).hexdigest()[:12]}.py"
+    source = _source(kernel, dtype)
+    file = _folder / f"{kernel.name}_{dtype.name}_{hashlib.sha256(source.encode()).hexdigest()[:12]}.py"
     if not file.exists():
         temporary = file.with_suffix(f".{os.getpid()}.tmp")
         temporary.write_text(source)
         os.replace(temporary, file)
-    spec = importlib.util.spec_from_file_location(f"gpunn_kernel_{name}", file)
+    return file
+
+
+def load(file: pathlib.Path) -> Any:
+    """The module of a kernel's text, with its machine code: from the cache folder, or compiled, and kept there."""
+    spec = importlib.util.spec_from_file_location(f"gpunn_kernel_{file.stem.rpartition('_')[0]}", file)
     module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]
     sys.modules[spec.name] = module  # type: ignore[union-attr]  # Numba looks the module up by name when it loads machine code
     spec.loader.exec_module(module)  # type: ignore[union-attr]

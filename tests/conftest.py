@@ -1,6 +1,7 @@
 """Shared by all tests: compiled kernels that outlive a test, the CPU as the device, float64 models."""
 
 import gc
+import os
 import shutil
 import sys
 
@@ -13,6 +14,7 @@ from gpunn.kernels import REGISTRY
 from gpunn.random import set_random_seed
 
 gc.set_threshold(50_000, 20, 20)  # what Keras and JAX keep is half a million objects: looking through them took a tenth of all tests' time
+os.environ.setdefault("GPUNN_COMPILERS", "1")  # tests run on all cores already
 
 
 def pytest_collection_modifyitems(items):

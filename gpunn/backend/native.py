@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend.schedule import Node, Schedule, schedule
-from gpunn.kernels import native, runner
+from gpunn.kernels import compiling, native, runner
 
 NAP = 20  # microseconds a waiting thread sleeps once spinning has not helped
 LOOK_EVERY = 0.5  # seconds between two comparisons of all threads with one
@@ -32,6 +32,7 @@ class Replay:
         blocks = []
         self._functions = np.empty(len(plan.order), np.int64)
         scratch = 64
+        compiling.prepare([(node.kernel, node.kernel.dtype(node.arguments)) for node in plan.order], threads)
         for i, node in enumerate(plan.order):
             block, keep = native.words(node.kernel, node.arguments)
             blocks.append(block)

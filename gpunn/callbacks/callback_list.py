@@ -30,10 +30,10 @@ class CallbackList:
             given.append(self.history)
         if verbose in (1, 2, "auto") and not any(isinstance(c, ProgbarLogger) for c in given):
             given.append(_progress(verbose))
-        given.sort(key=lambda c: getattr(c, "last", False))  # a backup is made when all others have seen the epoch
+        given.sort(key=lambda c: bool(getattr(type(c), "last", False)))  # a backup is made when all others have seen the epoch
         if history:
             for c in given:
-                getattr(c, "check", _nothing)(model)
+                _hook(c, "check")(model)
         self.callbacks = given
         for c in given:
             c.set_model(model)
@@ -42,7 +42,7 @@ class CallbackList:
         batchers = [c for c in given if _overrides(c, _TRAIN_BATCH)]
         self.every_batch = any(getattr(c, "every_batch", True) for c in batchers)
         self.every_chunk = bool(batchers)
-        self._countdowns = [c.batches_left for c in batchers if hasattr(c, "batches_left")]
+        self._countdowns = [_hook(c, "batches_left") for c in batchers]
         self.test_batches = any(_overrides(c, _TEST_BATCH) for c in given)
         self.predict_batches = any(_overrides(c, _PREDICT_BATCH) for c in given)
 
@@ -55,18 +55,18 @@ class CallbackList:
     def resume(self, training: Any) -> Any:
         """Where a callback has found a training that was broken off, as it says it (see `BackupAndRestore.resume`); None where none has."""
         for c in self.callbacks:
-            if (found := getattr(c, "resume", _nothing)(training, self.callbacks)) is not None:
+            if (found := _hook(c, "resume")(training, self.callbacks)) is not None:
                 return found
         return None
 
     def batch_size(self, epoch: int) -> int | None:
         """The batch size that a callback wants from this epoch on; None where none wants another."""
-        sizes = (getattr(c, "batch_size", _nothing)(epoch) for c in self.callbacks)
+        sizes = (_hook(c, "batch_size")(epoch) for c in self.callbacks)
         return next((size for size in sizes if size is not None), None)
 
     def close(self) -> None:
         for c in self.callbacks:
-            getattr(c, "close", _nothing)()
+            _hook(c, "close")()
 
     def __getattr__(self, hook: str) -> Callable[..., None]:
         if hook not in HOOKS:
@@ -79,6 +79,11 @@ class CallbackList:
                 getattr(c, hook)(*arguments)
 
         return call
+
+
+def _hook(callback: Any, name: str) -> Callable[..., Any]:
+    """A method that Keras's callbacks do not have: of the class, as a script may keep a number or a list under that name."""
+    return getattr(callback, name) if callable(getattr(type(callback), name, None)) and name not in vars(callback) else _nothing
 
 
 def _nothing(*arguments: Any) -> None:

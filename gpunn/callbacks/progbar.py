@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from gpunn.callbacks.base import Callback
+from gpunn.kernels import compiling
 
 
 def values(logs: Any) -> str:
@@ -49,12 +50,17 @@ class ProgbarLogger(Callback):
         self._bar = Progress(TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn(), auto_refresh=False,
             transient=True)
         self._bar.start()
+        compiling.listeners.append(self._compiling)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._began = time.perf_counter()
         if self._bar is not None:
             self._task = self._bar.add_task(f"Epoch {epoch + 1}/{self.params['epochs']}", total=self.params["steps"], count="")
             self._bar.refresh()
+
+    def _compiling(self, done: int, count: int) -> None:
+        if self._task is not None:
+            self._bar.update(self._task, count="" if done == count else compiling.words(done, count), refresh=True)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self._bar is not None:
@@ -63,6 +69,7 @@ class ProgbarLogger(Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self._bar is not None:
             self._bar.remove_task(self._task)
+            self._task = None
             took = time.perf_counter() - self._began
             line = f"Epoch {epoch + 1}/{self.params['epochs']} - {took:.1f}s - {values(logs)}"
             self._bar.console.print(line, highlight=False, markup=False)
@@ -72,5 +79,6 @@ class ProgbarLogger(Callback):
 
     def close(self) -> None:
         if self._bar is not None:
+            compiling.listeners.remove(self._compiling)
             self._bar.stop()
-            self._bar = None
+            self._bar = self._task = None

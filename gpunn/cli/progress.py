@@ -16,6 +16,7 @@ from rich.text import Text
 import gpunn
 from gpunn.cli.record import Record
 from gpunn.cli.shell import number
+from gpunn.kernels import compiling
 
 REDRAW = 0.12  # seconds between two drawings, at least
 _WIDTH = 12  # characters of a column, at least
@@ -102,11 +103,17 @@ class LiveRows(EpochRows):
     def __enter__(self) -> Self:
         self._task = self._bar.add_task("getting ready", total=self._steps, speed="", left="")
         self._bar.start()
+        compiling.listeners.append(self._compiling)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        compiling.listeners.remove(self._compiling)
         super().__exit__(kind, error, trace)
         self._bar.stop()
+
+    def _compiling(self, done: int, count: int) -> None:
+        self._bar.update(self._task, description=compiling.words(done, count))
+        self._bar.refresh()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self._due():

@@ -196,3 +196,22 @@ def test_names_and_signatures_are_keras():
         mine = inspect.signature(getattr(callbacks, name)).parameters
         other = {k: p for k, p in inspect.signature(getattr(keras.callbacks, name)).parameters.items() if p.kind is not p.VAR_KEYWORD}
         assert [(k, p.default) for k, p in mine.items()] == [(k, p.default) for k, p in other.items()], name
+
+
+@pytest.mark.parametrize("name", ["batch_size", "last", "check", "close", "resume", "batches_left", "every_batch"])
+def test_a_script_keeps_what_it_likes_in_its_callback(name):
+    """Beyond Keras's hooks a class may have methods of these names; an object's own number or list is its own."""
+
+    class Keeps(callbacks.Callback):
+        def __init__(self):
+            super().__init__()
+            setattr(self, name, [32])
+            self.batches = 0
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.batches += 1
+
+    keeps = Keeps()
+    model = twins([("Dense", {"units": 3, "activation": "softmax"})], ("SGD", {}), "sparse_categorical_crossentropy", [])[0]
+    model.fit(X[:64], Y[:64], batch_size=32, epochs=2, callbacks=[keeps, callbacks.TerminateOnNaN()], verbose=0)
+    assert keeps.batches == 4 and getattr(keeps, name) == [32]
