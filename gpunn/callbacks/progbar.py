@@ -1,8 +1,9 @@
-"""What ``fit(verbose=1)`` and ``verbose=2`` show: a progress bar drawn with rich, a line an epoch."""
+"""What ``fit(verbose=1)`` and ``verbose=2`` show: a progress bar, a line an epoch."""
 
 import time
 from typing import Any
 
+from gpunn.callbacks import bars
 from gpunn.callbacks.base import Callback
 from gpunn.kernels import compiling
 
@@ -38,41 +39,30 @@ class ProgbarLogger(Callback):
     def __init__(self) -> None:
         super().__init__()
         self._bar: Any = None
-        self._task: Any = None
         self._began = 0.0
 
     def on_train_begin(self, logs: Any = None) -> None:
         if self.params.get("verbose") == 0:
             return
-        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-        count = TextColumn("{task.fields[count]}")  # of how many is not always known
-        self._bar = Progress(TextColumn("{task.description}"), BarColumn(), count, TimeRemainingColumn(), auto_refresh=False,
-            transient=True)
-        self._bar.start()
+        self._bar = bars.bar()
         compiling.listeners.append(self._compiling)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self._began = time.perf_counter()
         if self._bar is not None:
-            self._task = self._bar.add_task(f"Epoch {epoch + 1}/{self.params['epochs']}", total=self.params["steps"], count="")
-            self._bar.refresh()
+            self._bar.begin(f"Epoch {epoch + 1}/{self.params['epochs']}", self.params["steps"])
 
     def _compiling(self, done: int, count: int) -> None:
-        if self._task is not None:
-            self._bar.update(self._task, count="" if done == count else compiling.words(done, count), refresh=True)
+        self._bar.say("" if done == count else compiling.words(done, count))
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self._bar is not None:
-            self._bar.update(self._task, completed=batch + 1, count=f"{batch + 1}/{self.params['steps'] or '?'}", refresh=True)
+            self._bar.say(f"{batch + 1}/{self.params['steps'] or '?'}", batch + 1)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self._bar is not None:
-            self._bar.remove_task(self._task)
-            self._task = None
             took = time.perf_counter() - self._began
-            line = f"Epoch {epoch + 1}/{self.params['epochs']} - {took:.1f}s - {values(logs)}"
-            self._bar.console.print(line, highlight=False, markup=False)
+            self._bar.end(f"Epoch {epoch + 1}/{self.params['epochs']} - {took:.1f}s - {values(logs)}")
 
     def on_train_end(self, logs: Any = None) -> None:
         self.close()
@@ -80,5 +70,5 @@ class ProgbarLogger(Callback):
     def close(self) -> None:
         if self._bar is not None:
             compiling.listeners.remove(self._compiling)
-            self._bar.stop()
-            self._bar = self._task = None
+            self._bar.close()
+            self._bar = None

@@ -1,0 +1,83 @@
+"""The bar of `fit(verbose=1)`: in a terminal, in a notebook, and what it says while kernels are compiled."""
+
+import io
+import sys
+import types
+
+import numpy as np
+import pytest
+
+import gpunn
+from gpunn import layers
+from gpunn.callbacks import ProgbarLogger, bars
+from gpunn.kernels import compiling
+
+rich = pytest.importorskip("rich.console")
+X, Y = np.zeros((96, 4), np.float32), np.zeros(96, np.int64)
+
+
+@pytest.fixture
+def notebook(monkeypatch):
+    """-> what a cell's output was, one state after another."""
+    states = []
+    fake = types.ModuleType("IPython.display")
+    fake.HTML = str
+    fake.display = lambda html, display_id: states.append(html) or types.SimpleNamespace(update=states.append)
+    monkeypatch.setitem(sys.modules, "IPython", types.ModuleType("IPython"))
+    monkeypatch.setitem(sys.modules, "IPython.display", fake)
+    monkeypatch.setattr(rich, "_is_jupyter", lambda: True)
+    return states
+
+
+def fit(**options):
+    model = gpunn.Sequential([layers.Input((4,)), layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    return model.fit(X, Y, **options)
+
+
+def test_in_a_notebook(notebook, capsys):
+    fit(batch_size=32, epochs=2)
+    assert notebook[0] == notebook[-1] == ""
+    assert notebook[1] == 'Epoch 1/2 <progress value="0" max="3"></progress> '
+    assert 'Epoch 2/2 <progress value="3" max="3"></progress> 3/3' in notebook
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 and lines[1].startswith("Epoch 2/2 - ") and "loss: " in lines[1]
+
+
+def test_of_an_unknown_number_of_batches(notebook):
+    bar = bars.bar()
+    bar.begin("Epoch 1/1", None)
+    bar.say("7/?", 7)
+    assert notebook[-1] == "Epoch 1/1 <progress ></progress> 7/?"
+
+
+@pytest.mark.parametrize("end", ["whole", "error"])
+def test_compiling_is_told(notebook, end):
+    class Compiles(gpunn.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            for done in range(3):
+                for listener in compiling.listeners:
+                    listener(done, 2)
+            if end == "error":
+                raise KeyError
+
+    before = list(compiling.listeners)
+    try:
+        fit(batch_size=32, epochs=1, callbacks=[ProgbarLogger(), Compiles()])
+    except KeyError:
+        assert end == "error"
+    said = [state.partition("</progress> ")[2] for state in notebook]
+    at = said.index("compiling kernels, this once: 0 of 2")
+    assert said[at : at + 3] == ["compiling kernels, this once: 0 of 2", "compiling kernels, this once: 1 of 2", ""]
+    assert compiling.listeners == before and notebook[-1] == ""
+
+
+def test_in_a_terminal(monkeypatch):
+    drawn = io.StringIO()
+    monkeypatch.setattr(rich, "_is_jupyter", lambda: False)
+    monkeypatch.setattr("rich._console", rich.Console(file=drawn, force_terminal=True, width=100))
+    compiling_bar = bars.bar()
+    compiling_bar.say("before the first epoch")
+    compiling_bar.close()
+    fit(batch_size=32, epochs=2)
+    assert "3/3" in drawn.getvalue() and "Epoch 2/2 - " in drawn.getvalue() and "before" not in drawn.getvalue()
