@@ -80,4 +80,5 @@ def test_in_a_terminal(monkeypatch):
     compiling_bar.say("before the first epoch")
     compiling_bar.close()
     fit(batch_size=32, epochs=2)
-    assert "3/3" in drawn.getvalue() and "Epoch 2/2 - " in drawn.getvalue() and "before" not in drawn.getvalue()
+    assert "3/3" in drawn.getvalue() and "0:00:00" in drawn.getvalue()  # what is left of three of three
+    assert "Epoch 2/2 - " in drawn.getvalue() and "before" not in drawn.getvalue()
