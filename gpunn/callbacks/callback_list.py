@@ -5,7 +5,7 @@ from typing import Any
 
 from gpunn.callbacks.base import HOOKS, OLD_HOOKS, Callback
 from gpunn.callbacks.history import History
-from gpunn.callbacks.progbar import EpochLines, ProgbarLogger
+from gpunn.callbacks.progbar import EpochLines, ProgbarLogger, TestLine
 
 _TRAIN_BATCH = ("on_train_batch_begin", "on_train_batch_end", *OLD_HOOKS)
 _TEST_BATCH = ("on_test_batch_begin", "on_test_batch_end")
@@ -13,7 +13,8 @@ _PREDICT_BATCH = ("on_predict_batch_begin", "on_predict_batch_end")
 
 
 class CallbackList:
-    """Calls a list of callbacks. In `fit` a `History` is always among them.
+    """Calls a list of callbacks. In `fit`, which asks for ``history``, a `History` is always among them, and by ``verbose`` something that
+    shows how far it is; elsewhere a line with the results.
 
     Attributes: ``every_batch``, whether a callback wants the hooks of every single train batch; ``every_chunk``, whether one wants at least
     some of them; ``test_batches`` and ``predict_batches``, whether one has hooks there. Raises ValueError for what is not a callback.
@@ -29,7 +30,7 @@ class CallbackList:
             self.history = History()
             given.append(self.history)
         if verbose in (1, 2, "auto") and not any(isinstance(c, ProgbarLogger) for c in given):
-            given.append(_progress(verbose))
+            given.append(_progress(verbose) if history else TestLine())
         given.sort(key=lambda c: bool(getattr(type(c), "last", False)))  # a backup is made when all others have seen the epoch
         if history:
             for c in given:

@@ -1,4 +1,4 @@
-"""What ``fit(verbose=1)`` and ``verbose=2`` show: a progress bar, a line an epoch."""
+"""What ``fit(verbose=1)`` and ``verbose=2`` show: a progress bar, a line an epoch; and what `evaluate` shows."""
 
 import time
 from typing import Any
@@ -25,6 +25,17 @@ class EpochLines(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         print(f"Epoch {epoch + 1}/{self.params['epochs']} - {values(logs)}")
+
+
+class TestLine(Callback):
+    """One line when an evaluation ends."""
+
+    def on_test_begin(self, logs: Any = None) -> None:
+        self._began = time.perf_counter()
+
+    def on_test_end(self, logs: Any = None) -> None:
+        steps = f"{self.params['steps']}/{self.params['steps']} - " if self.params["steps"] else ""
+        print(f"{steps}{time.perf_counter() - self._began:.1f}s - {values(logs)}")
 
 
 class ProgbarLogger(Callback):

@@ -20,8 +20,8 @@ class OldCalls:
         return self.fit(generator, steps_per_epoch=steps_per_epoch, epochs=epochs, **_without(named))
 
     def evaluate_generator(self, generator: Any, steps: float | None = None, **named: Any) -> Any:
-        """`evaluate` with a generator as `x`."""
-        return self.evaluate(generator, steps=steps, **_without(named))
+        """`evaluate` with a generator as `x`, which shows nothing unless it is told to."""
+        return self.evaluate(generator, steps=steps, **{"verbose": 0, **_without(named)})
 
     def predict_generator(self, generator: Any, steps: float | None = None, **named: Any) -> Any:
         """`predict` with a generator as `x`."""

@@ -148,12 +148,14 @@ class Trainer(OwnSteps, Compiled):
         steps: float | None = None, callbacks: Any = None, return_dict: bool = False, workers: int | None = None,
         use_multiprocessing: bool = False, max_queue_size: int | None = None,
     ) -> Any:
-        """Loss and metrics over all rows, without training: a number, a list ``[loss, metrics...]``, or a dict with `return_dict`.
+        """Loss and metrics over all rows, without training: a number, a list ``[loss, metrics...]``, or a dict with `return_dict`; and
+        printed in a line, unless ``verbose=0``.
 
         x may be all that `fit` takes."""
         steps, batch_size = _steps("steps", steps), _perhaps("batch_size", batch_size)
         rows = given(self, x, y, sample_weight, None, "evaluate", False, workers, _perhaps("max_queue_size", max_queue_size))
-        chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps or rows.steps(batch_size or 32)})
+        steps_shown = steps or rows.steps(batch_size or 32)
+        chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps_shown}, verbose)
         self._ready(rows.row_shape)
         chain.on_test_begin()
         size = batch_size or self._held_batch(32, steps, chain.test_batches)

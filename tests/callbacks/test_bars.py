@@ -1,6 +1,7 @@
 """The bar of `fit(verbose=1)`: in a terminal, in a notebook, and what it says while kernels are compiled."""
 
 import io
+import re
 import sys
 import types
 
@@ -82,3 +83,18 @@ def test_in_a_terminal(monkeypatch):
     fit(batch_size=32, epochs=2)
     assert "3/3" in drawn.getvalue() and "0:00:00" in drawn.getvalue()  # what is left of three of three
     assert "Epoch 2/2 - " in drawn.getvalue() and "before" not in drawn.getvalue()
+
+
+@pytest.mark.parametrize(("verbose", "lines"), [(0, 0), (1, 1), (2, 1), ("auto", 1)])
+def test_evaluate_says_its_results_in_a_line(verbose, lines, capsys):
+    model = gpunn.Sequential([layers.Input((4,)), layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(X, Y, verbose=0, validation_data=(X, Y))
+    model.predict(X, verbose=verbose)
+    assert capsys.readouterr().out == ""
+    loss, accuracy = model.evaluate(X, Y, batch_size=64, verbose=verbose)
+    said = capsys.readouterr().out.splitlines()
+    form = rf"2/2 - \d+\.\ds - loss: {loss:.4f} - accuracy: {accuracy:.4f}"
+    assert len(said) == lines and all(re.fullmatch(form, line) for line in said)
+    model.evaluate(((x, y) for x, y in [(X, Y)]), verbose=verbose)
+    assert all(re.match(r"\d+\.\ds - loss", line) for line in capsys.readouterr().out.splitlines())
