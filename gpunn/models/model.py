@@ -21,6 +21,7 @@ from gpunn.models.own_weights import AddsWeights
 from gpunn.models.storage import Storage
 from gpunn.ops.operation import current
 from gpunn.ops.tracing import in_graph
+from gpunn.printed import printed
 from gpunn.results import dressed
 from gpunn.training import data
 from gpunn.training.old_calls import OldCalls
@@ -252,9 +253,7 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
         """What runs in a train step: what was fused, which kernel each node runs, and why a step is not recorded. Printed and returned."""
         from gpunn.models.describe import explain
 
-        text = explain(self, batch_size)
-        (print_fn or print)(text)
-        return text
+        return printed(explain(self, batch_size), print_fn)
 
     def get_config(self) -> dict[str, Any]:
         """The architecture: of a class of the user's the constructor's arguments, of which ``from_config(config)`` makes the model again.

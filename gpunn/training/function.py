@@ -16,6 +16,7 @@ from gpunn.layers.fed import Fed
 from gpunn.layers.graph import KerasTensor, flat, packed
 from gpunn.layers.parameter import Parameter
 from gpunn.layers.tensor import Block, Tensor, set_tapes, tapes
+from gpunn.printed import printed
 from gpunn.training.recording import Recording, record, renewed
 
 MOST = 16  # recordings kept at a time: numbers as arguments, or batches, of ever new values must not fill the memory
@@ -123,8 +124,7 @@ class Function:
                 lines += [f"    {line}" for line in known.program.describe()]
             else:
                 lines.append(f"    runs as it is written: {known}" if isinstance(known, str) else "    ran once; the next call is recorded")
-        (print_fn or print)("\n".join(lines))
-        return "\n".join(lines)
+        return printed("\n".join(lines), print_fn)
 
 
 def _fed(leaves: list[Any], ops: Backend) -> list[Any]:

@@ -206,6 +206,17 @@ def test_explain_says_what_is_fused():
     assert "softmax_ce_sparse" in text and "normalize_relu" in text and "adam" in text
 
 
+def test_a_notebook_shows_explain_once(capsys):
+    """IPython calls `_ipython_display_` of a cell's value, where it has one, instead of showing it."""
+    model = Sequential([Dense(2)])
+    model.build((None, 3))
+    model.compile("sgd", "mse")
+    text = model.explain()
+    assert capsys.readouterr().out == text + "\n"
+    text._ipython_display_()
+    assert capsys.readouterr().out == "" and not hasattr(model.explain(print_fn=lambda line: None), "_ipython_display_")
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_one_type_throughout(dtype):
     model = Sequential([Dense(4, activation="relu", input_shape=(12,), dtype=dtype), Dense(3, dtype=dtype)])
