@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from gpunn.callbacks import bars
 from gpunn.callbacks.base import HOOKS, OLD_HOOKS, Callback
 from gpunn.callbacks.history import History
-from gpunn.callbacks.progbar import EpochLines, ProgbarLogger, TestLine
+from gpunn.callbacks.progbar import EpochLines, PassBar, ProgbarLogger
 
 _TRAIN_BATCH = ("on_train_batch_begin", "on_train_batch_end", *OLD_HOOKS)
 _TEST_BATCH = ("on_test_batch_begin", "on_test_batch_end")
@@ -14,10 +15,11 @@ _PREDICT_BATCH = ("on_predict_batch_begin", "on_predict_batch_end")
 
 class CallbackList:
     """Calls a list of callbacks. In `fit`, which asks for ``history``, a `History` is always among them, and by ``verbose`` something that
-    shows how far it is; elsewhere a line with the results.
+    shows how far it is; elsewhere what `PassBar` shows.
 
     Attributes: ``every_batch``, whether a callback wants the hooks of every single train batch; ``every_chunk``, whether one wants at least
-    some of them; ``test_batches`` and ``predict_batches``, whether one has hooks there. Raises ValueError for what is not a callback.
+    some of them; ``test_batches`` and ``test_chunks``, ``predict_batches`` and ``predict_chunks``, the same there.
+    Raises ValueError for what is not a callback.
     """
 
     def __init__(self, callbacks: Any, model: Any, params: dict[str, Any], verbose: Any = 0, history: bool = False):
@@ -30,7 +32,7 @@ class CallbackList:
             self.history = History()
             given.append(self.history)
         if verbose in (1, 2, "auto") and not any(isinstance(c, ProgbarLogger) for c in given):
-            given.append(_progress(verbose) if history else TestLine())
+            given.append(_progress(verbose) if history else PassBar(verbose))
         given.sort(key=lambda c: bool(getattr(type(c), "last", False)))  # a backup is made when all others have seen the epoch
         if history:
             for c in given:
@@ -44,8 +46,9 @@ class CallbackList:
         self.every_batch = any(getattr(c, "every_batch", True) for c in batchers)
         self.every_chunk = bool(batchers)
         self._countdowns = [_hook(c, "batches_left") for c in batchers]
-        self.test_batches = any(_overrides(c, _TEST_BATCH) for c in given)
-        self.predict_batches = any(_overrides(c, _PREDICT_BATCH) for c in given)
+        testers, predictors = ([c for c in given if _overrides(c, hooks)] for hooks in (_TEST_BATCH, _PREDICT_BATCH))
+        self.test_batches, self.predict_batches = (any(getattr(c, "every_batch", True) for c in some) for some in (testers, predictors))
+        self.test_chunks, self.predict_chunks = bool(testers), bool(predictors)
 
     def batches_left(self, most: int) -> int:
         """How many train batches may run until a callback must be called: 1 to `most`."""
@@ -92,9 +95,7 @@ def _nothing(*arguments: Any) -> None:
 
 
 def _progress(verbose: Any) -> Callback:
-    import importlib.util
-
-    return EpochLines() if verbose == 2 or importlib.util.find_spec("rich") is None else ProgbarLogger()
+    return EpochLines() if verbose == 2 or not bars.drawn() else ProgbarLogger()
 
 
 def _overrides(callback: Any, hooks: tuple[str, ...]) -> bool:

@@ -27,15 +27,50 @@ class EpochLines(Callback):
         print(f"Epoch {epoch + 1}/{self.params['epochs']} - {values(logs)}")
 
 
-class TestLine(Callback):
-    """One line when an evaluation ends."""
+class PassBar(Callback):
+    """A bar for an evaluation or a prediction that takes longer than `SOON`, unless ``verbose`` is 2; a line when an evaluation ends."""
+
+    every_batch = False
+    SOON = 0.5  # seconds
+
+    def __init__(self, verbose: Any):
+        super().__init__()
+        self._bar: Any = None
+        self._draws = verbose != 2 and bars.drawn()
 
     def on_test_begin(self, logs: Any = None) -> None:
         self._began = time.perf_counter()
+        if self._draws:
+            compiling.listeners.append(self._compiling)
+
+    on_predict_begin = on_test_begin
+
+    def _compiling(self, done: int, count: int) -> None:
+        self._say("" if done == count else compiling.words(done, count))
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self._draws and time.perf_counter() - self._began > self.SOON:
+            self._say(f"{batch + 1}/{self.params['steps'] or '?'}", batch + 1)
+
+    on_predict_batch_end = on_test_batch_end
+
+    def _say(self, words: str, done: int | None = None) -> None:
+        if self._bar is None:
+            self._bar = bars.bar()
+            self._bar.begin("", self.params["steps"])
+        self._bar.say(words, done)
 
     def on_test_end(self, logs: Any = None) -> None:
+        self.close()
         steps = f"{self.params['steps']}/{self.params['steps']} - " if self.params["steps"] else ""
         print(f"{steps}{time.perf_counter() - self._began:.1f}s - {values(logs)}")
+
+    def close(self) -> None:
+        if self._compiling in compiling.listeners:
+            compiling.listeners.remove(self._compiling)
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
 
 
 class ProgbarLogger(Callback):

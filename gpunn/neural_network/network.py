@@ -1,7 +1,7 @@
 """The model behind an estimator: dense layers of gpunn, trained by its recorded step on scikit-learn's objective."""
 
-import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +13,7 @@ from gpunn.neural_network.objective import Penalty
 from gpunn.training.data import Rows
 from gpunn.training.feeds.base import grouped
 from gpunn.training.feeds.resident import Resident
-from gpunn.training.loop import CHUNK, Training
+from gpunn.training.loop import Training
 from gpunn.training.prediction import Prediction
 
 ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
@@ -116,7 +116,7 @@ class Epochs:
             self.pass_.feed = WholeFeed(self.ops, rows, batch)
         grouping = target.ndim == 1 and target.dtype == np.int32 and x.shape[1] >= GROUPED and self.batch < self.rows
         self._labels = target if grouping else None
-        self._chunk, self._sums = 1, self.pass_._places(self.batch)
+        self._sums = self.pass_._places(self.batch)
         penalty = network.penalty
         if penalty is not None:
             penalty.feed, penalty.shares = self.pass_.feed, None if self.weights is None else self.ops.empty((self.rows,), network.dtype)
@@ -132,10 +132,7 @@ class Epochs:
         self.pass_.reset()
         for rows, left in feed.pieces(0, None):
             while left:
-                n, began = min(left, self._chunk), time.perf_counter()
-                self.pass_.step(rows, n)
-                left -= n
-                self._chunk = max(1, min(4 * self._chunk, int(n * CHUNK / max(time.perf_counter() - began, 1e-6))))
+                left -= self.pass_.pace.run(partial(self.pass_.step, rows), left)
         return self.mean() * self.network.loss.factor + self._mean(self._sums.penalties)
 
     def mean(self) -> float:

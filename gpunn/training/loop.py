@@ -1,6 +1,5 @@
 """Epochs over recorded steps. The host looks at the device only between chunks of steps, and reads sums at an epoch's end."""
 
-import time
 import warnings
 import weakref
 from collections.abc import Callable
@@ -17,9 +16,8 @@ from gpunn.training.data import Rows
 from gpunn.training.door import check_batches
 from gpunn.training.feeds.choice import make
 from gpunn.training.own_runs import own_runs
+from gpunn.training.pace import Pace
 from gpunn.training.step import OWN, SUMS, Measure, Sums, record_step, run_step_eagerly
-
-CHUNK = 0.1  # seconds of steps between two looks at callbacks and signals
 
 
 class _Pass:
@@ -49,6 +47,7 @@ class _Pass:
         self._programs: dict[int, Any] = {}
         self._held: tuple[Any, ...] = (None, None, None)  # storage, feed's arrays and the rate's form when they were recorded
         self.bad_step: int | None = None
+        self.pace = Pace()
 
     def step(self, rows: int, steps: int) -> None:
         self._forget()
@@ -177,7 +176,6 @@ class Training(_Pass):
     """The epochs of one `fit`. With `steps` given an epoch has so many batches and the next one goes on behind them, as in Keras."""
 
     training = True
-    _chunk = 1  # steps between two looks, as the last epoch came to: it does not begin with single steps, launches of their own, again
 
     def __init__(self, model: Any, rows: Any, batch_size: int, shuffle: Any, steps: int | None = None, feed: Any = None):
         super().__init__(model, rows, batch_size, feed)
@@ -217,16 +215,12 @@ class Training(_Pass):
         with closing(self.feed.pieces(self._next + self.done, None if self.steps is None else self.steps - self.done)) as pieces:
             for rows, left in pieces:
                 while left and not model.stop_training:
-                    n = chain.batches_left(min(left, self._chunk))
                     if chain.every_batch:
                         chain.on_train_batch_begin(self.done)
-                    began = time.perf_counter()
-                    self.step(rows, n)
-                    took, self.done, left = time.perf_counter() - began, self.done + n, left - n
-                    if chain.every_batch or chain.every_chunk:
+                    n = self.pace.run(partial(self.step, rows), left, chain.batches_left)
+                    self.done, left = self.done + n, left - n
+                    if chain.every_chunk:
                         _offer(self.logs, partial(chain.on_train_batch_end, self.done - 1))
-                    if n == self._chunk or left:  # else it was as long as there was something to do
-                        self._chunk = max(1, min(4 * self._chunk, int(n * CHUNK / max(took, 1e-6))))
                 if model.stop_training:
                     break
         if self.steps is not None and self.done < self.steps and not model.stop_training:
@@ -276,15 +270,14 @@ class Evaluation(_Pass):
         self.reset()
         done = 0
         with closing(self.feed.pieces(0, self.steps)) as pieces:
-            for rows, steps in pieces:
-                if chain is None or not chain.test_batches:
-                    self.step(rows, steps)
-                    continue
-                for _ in range(steps):
-                    chain.on_test_batch_begin(done)
-                    self.step(rows, 1)
-                    _offer(self.logs, partial(chain.on_test_batch_end, done))
-                    done += 1
+            for rows, left in pieces:
+                while left:
+                    if single := chain is not None and chain.test_batches:
+                        chain.on_test_batch_begin(done)
+                    n = self.pace.run(partial(self.step, rows), 1 if single else left)
+                    done, left = done + n, left - n
+                    if chain is not None and chain.test_chunks:
+                        _offer(self.logs, partial(chain.on_test_batch_end, done - 1))
         return self.logs()
 
 

@@ -1,6 +1,7 @@
 """Outputs of a model over rows: stored one behind the other on the device by recorded steps, read once or in large blocks."""
 
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from gpunn.kernels import data as feeding
 from gpunn.training.door import check_batches
 from gpunn.training.feeds.base import Feed
 from gpunn.training.feeds.choice import make
+from gpunn.training.pace import Pace
 
 BLOCK = 64 << 20  # bytes of outputs that are read from the device at a time
 UNKNOWN = 64  # batches that are read at a time where nobody knows how many come
@@ -32,6 +34,7 @@ class Prediction:
         self._values: list[Any] = []  # all outputs on the host, where it is known how many
         self._kept = 0
         self._parts: list[list[np.ndarray]] = []
+        self.pace = Pace()
         self._last: list[np.ndarray] = []
 
     def refill(self, rows: Any) -> None:
@@ -41,6 +44,7 @@ class Prediction:
     def run(self, chain: Any = None) -> list[np.ndarray]:
         """May be called again, when the model has changed: nothing is recorded anew."""
         done, watched = 0, chain is not None and chain.predict_batches
+        chunks = chain is not None and chain.predict_chunks
         self._values, self._kept, self._parts = [], 0, []
         self.feed.begin(0, 0, False)
         with closing(self.feed.pieces(0, self.steps)) as pieces:
@@ -49,11 +53,15 @@ class Prediction:
                     if watched:
                         chain.on_predict_batch_begin(done)
                     recorded = self.model.recordable and self._of_rows and self._ready(rows)
-                    n = self._recorded(rows, 1 if watched else left) if recorded else self._eager(rows)
+                    if recorded:
+                        n = self.pace.run(partial(self._recorded, rows), 1 if watched else left, partial(self._room_for, rows))
+                    else:
+                        n = self._eager(rows)
                     done, left = done + n, left - n
                     if watched:
                         self._read()
-                        chain.on_predict_batch_end(done - 1, {"outputs": self.model.pack_outputs(self._last)})
+                    if chunks:
+                        chain.on_predict_batch_end(done - 1, {"outputs": self.model.pack_outputs(self._last)} if watched else {})
         self._read()
         values, parts, self._values, self._parts, self._last = self._values, self._parts, [], [], []  # the caller's, from here on
         if values:
@@ -77,12 +85,13 @@ class Prediction:
             self._programs[rows] = program
         return True
 
-    def _recorded(self, rows: int, steps: int) -> int:
-        """Run at most so many steps; -> how many."""
-        steps = min(steps, (self._room - self._filled) // rows)
+    def _recorded(self, rows: int, steps: int) -> None:
         self._programs[rows].run(steps)
         self._filled += rows * steps
-        return steps
+
+    def _room_for(self, rows: int, steps: int) -> int:
+        """How many of these steps have room for their outputs."""
+        return min(steps, (self._room - self._filled) // rows)
 
     @property
     def _room(self) -> int:

@@ -1,13 +1,14 @@
 """Epochs of several replicas at once: passes over the same rows, each in an order of its own, their steps run as one program."""
 
-import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from gpunn.logs import Logs
 from gpunn.training.feeds.choice import make
 from gpunn.training.feeds.resident import Resident
-from gpunn.training.loop import CHUNK, Evaluation, Training
+from gpunn.training.loop import Evaluation, Training
+from gpunn.training.pace import Pace
 
 
 class Together:
@@ -26,12 +27,12 @@ class Together:
             with section(r):
                 self.passes.append(make_pass(model, feed.twin()))
         self._programs: dict[int, Any] = {}
-        self._chunk = 1  # steps until the host looks again: what it was in the epoch before
+        self.pace = Pace()
 
     def chosen(self, stack: Any, kept: Sequence[int]) -> Any:
         """The same with some of the replicas, where these may stay where they are."""
         other = object.__new__(type(self))
-        other.stack, other.passes, other._programs, other._chunk = stack, [self.passes[r] for r in kept], {}, self._chunk
+        other.stack, other.passes, other._programs, other.pace = stack, [self.passes[r] for r in kept], {}, self.pace
         return other
 
     def _run(self, steps: int | None = None) -> None:
@@ -42,13 +43,7 @@ class Together:
         for pieces in zip(*[p.feed.pieces(0, steps) for p in self.passes], strict=True):
             rows, left = pieces[0]
             while left:
-                n = min(left, self._chunk)
-                began = time.perf_counter()
-                self._step(rows, n)
-                took = time.perf_counter() - began
-                left -= n
-                if n == self._chunk or left:  # else it was as long as there was something to do
-                    self._chunk = max(1, min(4 * self._chunk, int(n * CHUNK / max(took, 1e-6))))
+                left -= self.pace.run(partial(self._step, rows), left)
 
     def _step(self, rows: int, steps: int) -> None:
         program = self.record(rows)

@@ -3,7 +3,7 @@
 import math
 import warnings
 from abc import abstractmethod
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any, cast
 
 import numpy as np
@@ -154,14 +154,14 @@ class Trainer(OwnSteps, Compiled):
         x may be all that `fit` takes."""
         steps, batch_size = _steps("steps", steps), _perhaps("batch_size", batch_size)
         rows = given(self, x, y, sample_weight, None, "evaluate", False, workers, _perhaps("max_queue_size", max_queue_size))
-        steps_shown = steps or rows.steps(batch_size or 32)
-        chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps_shown}, verbose)
+        chain = self._chain(callbacks, verbose, steps or rows.steps(batch_size or 32))
         self._ready(rows.row_shape)
-        chain.on_test_begin()
         size = batch_size or self._held_batch(32, steps, chain.test_batches)
-        with again(self, Evaluation, rows, size, steps) as evaluation:
-            logs = evaluation.run(chain)
-        chain.on_test_end(logs)
+        with closing(chain):
+            chain.on_test_begin()
+            with again(self, Evaluation, rows, size, steps) as evaluation:
+                logs = evaluation.run(chain)
+            chain.on_test_end(logs)
         return self._flat(logs, return_dict)
 
     def predict(
@@ -174,14 +174,19 @@ class Trainer(OwnSteps, Compiled):
         steps, batch_size = _steps("steps", steps), _perhaps("batch_size", batch_size)
         rows = given_inputs(self, x, "predict", workers, _perhaps("max_queue_size", max_queue_size))
         self.output_shapes(rows.row_shape)
-        chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps or rows.steps(batch_size or 32)})
+        chain = self._chain(callbacks, verbose, steps or rows.steps(batch_size or 32))
         self._ready(rows.row_shape)
-        chain.on_predict_begin()
         size = batch_size or self._held_batch(32, steps, chain.predict_batches)
-        with again(self, Prediction, rows, size, steps) as prediction:
-            out = prediction.run(chain)
-        chain.on_predict_end()
+        with closing(chain):
+            chain.on_predict_begin()
+            with again(self, Prediction, rows, size, steps) as prediction:
+                out = prediction.run(chain)
+            chain.on_predict_end()
         return self.pack_outputs(out)
+
+    def _chain(self, callbacks: Any, verbose: Any, steps: int | None) -> cb.CallbackList:
+        """Of an evaluation or a prediction."""
+        return cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps}, verbose)
 
     # ------------------------------------------------------------------ batch by batch
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:

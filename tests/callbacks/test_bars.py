@@ -12,6 +12,7 @@ import gpunn
 from gpunn import layers
 from gpunn.callbacks import ProgbarLogger, bars
 from gpunn.kernels import compiling
+from gpunn.training.feeds.errors import DataError
 
 rich = pytest.importorskip("rich.console")
 X, Y = np.zeros((96, 4), np.float32), np.zeros(96, np.int64)
@@ -98,3 +99,60 @@ def test_evaluate_says_its_results_in_a_line(verbose, lines, capsys):
     assert len(said) == lines and all(re.fullmatch(form, line) for line in said)
     model.evaluate(((x, y) for x, y in [(X, Y)]), verbose=verbose)
     assert all(re.match(r"\d+\.\ds - loss", line) for line in capsys.readouterr().out.splitlines())
+
+
+@pytest.mark.parametrize("verbose", [1, 2])
+@pytest.mark.parametrize("call", ["evaluate", "predict"])
+def test_a_long_pass_has_a_bar(call, verbose, notebook, monkeypatch, capsys):
+    monkeypatch.setattr("gpunn.callbacks.progbar.PassBar.SOON", -1)
+    model = gpunn.Sequential([layers.Input((4,)), layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    arrays = (X, Y) if call == "evaluate" else (X,)
+    found = getattr(model, call)(*arrays, batch_size=8, verbose=0)
+    assert notebook == []
+    again = getattr(model, call)(*arrays, batch_size=8, verbose=verbose)
+    np.testing.assert_array_equal(again, found)
+    if verbose == 1:
+        assert notebook[1] == ' <progress value="0" max="12"></progress> '
+        assert notebook[-2:] == [' <progress value="12" max="12"></progress> 12/12', ""] and len(notebook) >= 4
+    else:
+        assert notebook == []
+    assert len(capsys.readouterr().out.splitlines()) == (call == "evaluate")
+
+
+@pytest.mark.parametrize("call", ["evaluate", "predict"])
+def test_a_pass_that_breaks_off_takes_its_bar_away(call, notebook, monkeypatch):
+    monkeypatch.setattr("gpunn.callbacks.progbar.PassBar.SOON", -1)
+    model = gpunn.Sequential([layers.Input((4,)), layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+
+    def broken():
+        yield X[:8], Y[:8]
+        raise KeyError
+
+    before = list(compiling.listeners)
+    with pytest.raises(DataError, match="batch 2 of epoch 1"):
+        getattr(model, call)(broken())
+    assert "1/?" in notebook[-2] and notebook[-1] == "" and compiling.listeners == before
+
+
+def test_hooks_of_chunks():
+    """A callback that is content with being called now and then hears of the last batch."""
+    heard = []
+
+    class Now(gpunn.callbacks.Callback):
+        every_batch = False
+
+        def on_test_batch_end(self, batch, logs=None):
+            heard.append((batch, logs["loss"]))
+
+        def on_predict_batch_end(self, batch, logs=None):
+            heard.append(batch)
+
+    model = gpunn.Sequential([layers.Input((4,)), layers.Dense(3, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    loss = model.evaluate(X, Y, batch_size=2, verbose=0, callbacks=[Now()])
+    assert heard[-1] == (47, loss) and [b for b, _ in heard] == sorted({b for b, _ in heard})
+    heard.clear()
+    model.predict(X, batch_size=2, verbose=0, callbacks=[Now()])
+    assert heard[-1] == 47 and heard == sorted(set(heard))

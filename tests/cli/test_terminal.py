@@ -1,7 +1,9 @@
 """Commands in a real terminal, with the real engine: bars and rows are drawn, and the run is what it is elsewhere."""
 
+import contextlib
 import os
 import re
+import subprocess
 import sys
 
 import pytest
@@ -11,10 +13,15 @@ pty = pytest.importorskip("pty", reason="a terminal of Unix")
 
 def in_a_terminal(*arguments):
     """-> (exit status, what was drawn, without colours and cursor moves)"""
-    drawn = []
-    status = pty.spawn([sys.executable, "-m", "gpunn", *map(str, arguments)], lambda fd: drawn.append(data := os.read(fd, 4096)) or data)
-    text = b"".join(drawn).decode().replace("\r", "\n")
-    return os.waitstatus_to_exitcode(status), re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+    ours, terminal = pty.openpty()
+    with subprocess.Popen([sys.executable, "-m", "gpunn", *map(str, arguments)], stdin=terminal, stdout=terminal, stderr=terminal) as run:
+        os.close(terminal)
+        drawn = b""
+        with contextlib.suppress(OSError):  # its end
+            while data := os.read(ours, 4096):
+                drawn += data
+    os.close(ours)
+    return run.returncode, re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn.decode().replace("\r", "\n"))
 
 
 def test_train(tmp_path, monkeypatch):
