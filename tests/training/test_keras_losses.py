@@ -62,8 +62,11 @@ SHORT = (
 )
 
 
-@pytest.mark.parametrize("sequences", [False, True], ids=["rows", "sequences"])
-@pytest.mark.parametrize("name", [n for n in OURS if CASES[n].name != "Circle"])  # embeddings have a test of their own
+NAMES = [n for n in OURS if CASES[n].name != "Circle"]  # embeddings have a test of their own
+KINDS = [(n, True) for n in NAMES] + [pytest.param(n, False, marks=[] if n in SHORT else pytest.mark.slow) for n in NAMES]
+
+
+@pytest.mark.parametrize(("name", "sequences"), KINDS)
 def test_twenty_steps(name, sequences):
     case, rows = CASES[name], ROWS if name in SHORT else WHOLE
     y = targets(case.kind, (rows, STEPS, 4) if sequences else (rows, 4))
