@@ -6,6 +6,7 @@ is called in between.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 from gpunn import random
@@ -144,11 +145,24 @@ def _stage(stage: Stage, given: Sequence[Tensor], training: bool, rng: Any) -> l
     for tensor, one in zip(made, seen if isinstance(seen, (list, tuple)) else [seen], strict=False):
         tensor.mask = one
 
-    def back(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
-        with _drawing([getattr(layer, "owner", None) or layer], rng):
+    def drawing() -> Any:
+        return _drawing([getattr(layer, "owner", None) or layer], rng)
+
+    def back(gradients: list[Any], needs: Sequence[bool], pullback: Any = pullback) -> list[Any]:
+        with drawing():
             return stage.back(pullback, gradients, needs)
 
-    Record(given, made, back, [*layer.parameters, *getattr(layer, "reads", ())])
+    def run(arrays: list[Any]) -> tuple[list[Any], Any]:
+        with drawing():
+            y, pullback = stage.forward(arrays if stage.many_in else arrays[0], training, mask if stage.many_in else mask[0])
+        return list(y) if stage.many_out else [y], partial(back, pullback=pullback)
+
+    def again(inputs: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor]:
+        from gpunn.training.opened import Opened, opened  # which know all layers
+
+        return opened(Opened(stage, training if stage.training is None else stage.training, run), inputs)
+
+    Record(given, made, back, [*layer.parameters, *getattr(layer, "reads", ())], again=again)
     return made
 
 

@@ -2,7 +2,18 @@
 
 import pytest
 
+from gpunn import backend
+from gpunn.backend.cpu import CpuBackend
+from gpunn.random import set_random_seed
 from gpunn.training import own_runs
+
+
+@pytest.fixture
+def numpy_alone(monkeypatch):
+    """The CPU without compiled kernels: where a test launches hundreds of different ones on a few numbers."""
+    set_random_seed(7)
+    monkeypatch.setitem(backend._made, "cpu", CpuBackend(compiled=False))
+    monkeypatch.setattr(backend, "_default", "cpu")
 
 
 @pytest.fixture
