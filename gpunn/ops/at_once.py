@@ -20,13 +20,13 @@ class Here(NamedTuple):
     dtype: str
 
 
-class Call(NamedTuple):
+class Call:
     """What was called, as the rule of its record: its values and the array that came out."""
 
-    definition: Definition
-    values: Sequence[Any]
-    options: dict[str, Any]
-    y: Any
+    __slots__ = ("definition", "options", "values", "y")
+
+    def __init__(self, definition: Any, values: Sequence[Any], options: dict[str, Any], y: Any):
+        self.definition, self.values, self.options, self.y = definition, values, options, y
 
     def __call__(self, record: Record, gradients: list[Tensor | None], needs: Sequence[bool]) -> list[Tensor | None]:
         from gpunn.ops.rules import gradients_of  # which are made of operations

@@ -7,7 +7,7 @@ import numpy as np
 
 from gpunn.kernels import REGISTRY
 from gpunn.layers.parameter import Parameter, whole
-from gpunn.layers.tensor import Block, Record, Tensor, set_tapes, tapes
+from gpunn.layers.tensor import Again, Block, Record, Tensor, set_tapes, tapes
 from gpunn.ops.arithmetic import add
 from gpunn.ops.moves import copy
 from gpunn.ops.rules import without
@@ -50,7 +50,7 @@ class WayBack:
         return [made.get(id(one)) for one in sources]
 
     def between(self, learning: Any, tensors: set[int]) -> tuple[list[Record], set[int]]:
-        """-> (the records that lead to these parameters, by their ids, or tensors, by their numbers; the numbers of all tensors that do)."""
+        """-> (the records that lead to these parameters, by their ids, or tensors, by their numbers; the numbers of what they gave)."""
         needed, wanted = set(tensors), []
         for record in self.records:
             if any(id(p) in learning for p in record.parameters) or any(t.number in needed for t in record.inputs):
@@ -97,7 +97,7 @@ class WayInOperations(WayBack):
             if record.rule is not None:
                 found = record.rule(record, gradients, needs)
             elif record.again is not None:
-                found = _by_calling_again(record, gradients, needs, learned)
+                found = _by_calling_again(record, record.again, gradients, needs, learned)
             elif len(record.parameters) == 1 and not record.inputs:
                 found, (p,), (dy,) = [], record.parameters, gradients
                 before = learned[id(p)]
@@ -112,14 +112,13 @@ class WayInOperations(WayBack):
 
 
 def _by_calling_again(
-    record: Record, gradients: list[Tensor | None], needs: Sequence[bool], learned: dict[int, Tensor | None]
+    record: Record, again: Again, gradients: list[Tensor | None], needs: Sequence[bool], learned: dict[int, Tensor | None]
 ) -> list[Tensor | None]:
     """The way back through a call that is one record, as operations: it is called once more, and what it is made of is gone through."""
-    assert record.again is not None
     recording, block = tapes(), _Opened()
     set_tapes((*recording, block))
     try:
-        outputs = record.again(record.inputs, needs)
+        outputs = again(record.inputs, needs)
     finally:
         set_tapes(recording)
     begin = [(y, dy) for y, dy in zip(outputs, gradients, strict=True) if dy is not None]

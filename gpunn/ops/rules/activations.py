@@ -24,7 +24,7 @@ def activation(asked: Asked) -> Found:
     forward, backward, constants, _ = chosen.formulas
     array = next(o.name for o in forward.operands if o.read and o.kind == "full")
     values: dict[str, Any] = constants | {array: x, forward.outputs[0].name: asked.y}
-    first, *rest = (o.name for o in backward.operands if o.read)
+    rest = [o.name for o in backward.operands if o.read][1:]
     d = on_tensors(backward.formula)(asked.dy, *(values[name] for name in rest))
     return [zeros_of(x) if isinstance(d, float) else d]
 
@@ -38,6 +38,8 @@ def _of_axis(chosen: Any, asked: Asked) -> Tensor:
         return _log_softmax(asked, axis)
     if chosen.name == "sparsemax":
         return _sparsemax(asked, axis)
+    if chosen.name == "glu":
+        return _glu(asked, axis)
     raise without(f"activation {chosen.name!r}")
 
 
@@ -59,6 +61,14 @@ def _sparsemax(asked: Asked, axis: Any) -> Any:
     return a.multiply(inside, a.subtract(asked.dy, mean))
 
 
+def _glu(asked: Asked, axis: Any) -> Any:
+    """Of first * s, where s is the sigmoid of the second half: dy s and dy first s (1 - s), side by side."""
+    first, gate = shaping.split(asked.operands[0], 2, axis)
+    s = a.sigmoid(gate)
+    through = a.multiply(asked.dy, s)
+    return shaping.concatenate([through, a.multiply(a.multiply(through, first), a.subtract(1.0, s))], axis=axis)
+
+
 rule(SOFTMAX)(lambda asked: [_softmax(asked, asked.call.options["axis"])])
 rule(LOG_SOFTMAX)(lambda asked: [_log_softmax(asked, asked.call.options["axis"])])
 
@@ -67,7 +77,4 @@ def applied(chosen: Any, x: Tensor) -> Any:
     """An activation of a tensor, as an operation that has a rule. Raises NotImplementedError where there is none."""
     if isinstance(chosen, FromTensors):
         return chosen.function(x)
-    if chosen.name == "glu" and not chosen.elementwise:
-        first, gate = shaping.split(x, 2, chosen.formulas.axis)
-        return a.multiply(first, a.sigmoid(gate))
     return x if chosen is activations.linear else activated(chosen, x)

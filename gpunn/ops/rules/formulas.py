@@ -64,28 +64,44 @@ class _Functions:
         return _valued(a.where(_plain(condition), _plain(first), _plain(second)))
 
 
-def _normal_share(x: Any) -> Any:
-    return a.multiply(0.5, a.add(1.0, a.erf(a.multiply(r.SQRT_HALF, x))))
-
-
+# ---------------------------------------------------------------------- other texts of the same functions
 def _gelu_bwd(dy: Any, x: Any) -> Any:
-    bell = a.exp(a.multiply(-0.5, a.square(x)))
-    return a.multiply(dy, a.add(_normal_share(x), a.multiply(a.multiply(r.NORMAL, x), bell)))
+    x = _Value(x)
+    share = 0.5 * (1.0 + _Value(a.erf((r.SQRT_HALF * x).tensor)))
+    return (_Value(dy) * (share + r.NORMAL * x * _Value(a.exp((-0.5 * x * x).tensor)))).tensor
+
+
+def _gelu_tanh_bwd(dy: Any, x: Any) -> Any:
+    x = _Value(x)
+    s = _Value(a.sigmoid((2.0 * r.GELU_SLOPE * (x + r.GELU_CUBE * x * x * x)).tensor))
+    return (_Value(dy) * (s + x * s * (1.0 - s) * (2.0 * r.GELU_SLOPE) * (1.0 + 3.0 * r.GELU_CUBE * x * x))).tensor
+
+
+def _silu_bwd(dy: Any, x: Any) -> Any:
+    s = _Value(a.sigmoid(x))
+    return (_Value(dy) * s * (1.0 + _Value(x) * (1.0 - s))).tensor
 
 
 def _mish_bwd(dy: Any, x: Any) -> Any:
-    t = a.tanh(a.softplus(x))
-    return a.multiply(dy, a.add(t, a.multiply(a.multiply(x, a.sigmoid(x)), a.subtract(1.0, a.square(t)))))
+    t = _Value(a.tanh(a.softplus(x)))
+    return (_Value(dy) * (t + _Value(x) * _Value(a.sigmoid(x)) * (1.0 - t * t))).tensor
 
 
 def _sparse_plus_bwd(dy: Any, y: Any) -> Any:
-    inside = a.where(a.greater(y, 0.0), y, 1.0)
-    return a.multiply(dy, a.where(a.greater(y, 0.0), a.where(a.greater_equal(y, 1.0), 1.0, a.sqrt(inside)), 0.0))
+    root = a.sqrt(a.where(a.greater(y, 0.0), y, 1.0))
+    return a.multiply(dy, a.where(a.greater(y, 0.0), a.minimum(root, 1.0), 0.0))
 
 
-# Gradients whose formulas go two ways by the sign of x, or have a root, for the sake of accuracy: smooth functions, whose own derivative the
-# text does not give at the seam. The same functions in another text.
-SMOOTH: dict[str, Callable[..., Any]] = {"gelu_bwd": _gelu_bwd, "mish_bwd": _mish_bwd, "sparse_plus_bwd": _sparse_plus_bwd}
+def _binary_logits(z: Any, t: Any) -> Any:
+    return a.subtract(a.sigmoid(z), t)
+
+
+# By the names of gradients whose own text has no derivative everywhere: at a seam between two branches that are one smooth function, where
+# a branch that is not taken has a root, or where an exponential overflows that a quotient then makes 0.
+SMOOTH: dict[str, Callable[..., Any]] = {
+    "gelu_bwd": _gelu_bwd, "gelu_tanh_bwd": _gelu_tanh_bwd, "silu_bwd": _silu_bwd, "mish_bwd": _mish_bwd,
+    "sparse_plus_bwd": _sparse_plus_bwd, "binary_crossentropy_logits_gradient": _binary_logits,
+}
 _made: dict[str, Callable[..., Any]] = {}
 
 

@@ -1,4 +1,4 @@
-"""Losses and penalties as operations: those that are formulas of single elements by the formulas of their gradients, others by their values' own terms."""
+"""Losses and penalties as operations: those that are formulas of an element by their gradients' formulas, others by their values' terms."""
 
 import math
 from collections.abc import Callable
@@ -54,13 +54,24 @@ def _one_hot(loss: Any, labels: Any, predictions: Tensor) -> Tensor:
 
 
 # ---------------------------------------------------------------------- formulas of an element
+INSIDE = {  # of these kernels: the predictions between which there is a gradient
+    "binary_crossentropy": (EPSILON, 1.0 - EPSILON), "kl_divergence": (EPSILON, 1.0), "mean_squared_logarithmic_error": (EPSILON, math.inf),
+}
+
+
 @rule(LOST)
 def lost(asked: Asked) -> Found:
     """The gradient's formula of each element, times that of its value; of a mean divided by how many it is of."""
     loss, (targets, predictions) = asked.call.options["loss"], asked.operands
     formula, mean = SLOPES[loss.kernel.name]
     columns = predictions.shape[loss.axis]
-    slope = on_tensors(formula)(predictions, targets, *loss.numbers_of(columns))
+    low, high = INSIDE.get(loss.kernel.name, (-math.inf, math.inf))
+    if low > -math.inf:  # where there is no gradient the formula may have no value either
+        inside = a.logical_and(a.greater(predictions, low), a.less(predictions, high))
+        slope = on_tensors(formula)(a.where(inside, predictions, 0.5), targets, *loss.numbers_of(columns))
+        slope = a.where(inside, slope, 0.0)
+    else:
+        slope = on_tensors(formula)(predictions, targets, *loss.numbers_of(columns))
     d = shaping.expand_dims(asked.dy, loss.axis)
     return [None, a.multiply(slope, a.multiply(d, 1.0 / max(columns, 1)) if mean else d)]
 
@@ -90,6 +101,11 @@ def _cosine(loss: Any, t: Any, p: Any) -> Any:
     return a.negative(along.sum(a.multiply(unit(t), unit(p)), axis=loss.axis))
 
 
+def _hinge(loss: Any, t: Any, p: Any) -> Any:
+    others = along.max(a.multiply(a.subtract(1.0, t), p), axis=loss.axis)
+    return a.maximum(a.add(1.0, a.subtract(others, along.sum(a.multiply(t, p), axis=loss.axis))), 0.0)
+
+
 def penalty_slope(regularizer: Any, w: Tensor) -> Any:
     """The gradient of what a regularizer makes of weights, element by element. Raises NotImplementedError where it is no formula."""
     if getattr(regularizer, "penalty", None) is None:
@@ -99,5 +115,6 @@ def penalty_slope(regularizer: Any, w: Tensor) -> Any:
 
 
 VALUES: dict[type, Values] = {
-    losses.CategoricalCrossentropy: _crossentropy, losses.CategoricalFocalCrossentropy: _focal, losses.CosineSimilarity: _cosine,
+    losses.CategoricalCrossentropy: _crossentropy, losses.CategoricalFocalCrossentropy: _focal, losses.CategoricalHinge: _hinge,
+    losses.CosineSimilarity: _cosine,
 }

@@ -11,7 +11,7 @@ from gpunn.layers.tensor import Tensor
 from gpunn.ops import along_axes as along
 from gpunn.ops import shaping
 from gpunn.ops.at_once import as_tensor, operate
-from gpunn.ops.convolving import CONV, MAX_POOL, Convolved, Pooled
+from gpunn.ops.convolving import CONV, MAX_POOL
 from gpunn.ops.elementwise import MULTIPLY
 from gpunn.ops.moves import filled
 from gpunn.ops.operation import Back, Definition, Place, apply
@@ -81,8 +81,8 @@ def _tensor(value: Any, like: Tensor) -> Tensor:
 
 # ---------------------------------------------------------------------- convolutions
 class Slid(_OfTensors):
-    """One of the three products of images x, (rows, ..., channels), kernels w and outputs y, (rows, ..., filters): each is made of the other
-    two, and the gradient of each is made by the others. Options: ``windows``, and the ``shape`` of what comes out."""
+    """One of three products of images x, (rows, ..., channels), kernels w, and outputs y, (rows, ..., filters): each is made of two of these
+    and gives the third, and the other two products give its gradients. Options: ``windows``, and the ``shape`` of what comes out."""
 
     def __init__(self, name: str, first: int, second: int):
         super().__init__(name)
@@ -94,7 +94,7 @@ class Slid(_OfTensors):
         out = _slid(run, self, operands).reshape(options["shape"])
 
         def back(dy: Any, needs: Sequence[bool]) -> list[Any]:
-            products = _others(self, *operands, dy)
+            products = _others(self, operands, dy)
             return [
                 _slid(run, other, parts).reshape(shape) if need else None
                 for (other, parts), shape, need in zip(products, shapes, needs, strict=True)
@@ -108,9 +108,9 @@ _MADE = {FORWARD: 2, INPUTS: 0, WEIGHTS: 1}
 _BY_PARTS = {frozenset(s.parts): s for s in _MADE}
 
 
-def _others(made: Slid, first: Any, second: Any, third: Any) -> list[tuple[Slid, list[Any]]]:
+def _others(made: Slid, operands: Sequence[Any], gradient: Any) -> list[tuple[Slid, list[Any]]]:
     """Of the two operands and the gradient of what they made: the product that is each operand's gradient, and what it is made of."""
-    have = {made.parts[0]: first, made.parts[1]: second, _MADE[made]: third}
+    have = {**dict(zip(made.parts, operands, strict=True)), _MADE[made]: gradient}
     chosen = [_BY_PARTS[frozenset(set(have) - {part})] for part in made.parts]
     return [(other, [have[part] for part in other.parts]) for other in chosen]
 
@@ -131,18 +131,17 @@ def _slid(run: Convolution, made: Slid, operands: Sequence[Any]) -> Any:
 @rule(Slid)
 def slid(asked: Asked) -> Found:
     made, found = asked.call.definition, []
-    assert isinstance(made, Slid)
-    for (other, parts), like, need in zip(_others(made, *asked.operands, asked.dy), asked.operands, asked.needs, strict=True):
+    for (other, parts), like, need in zip(_others(made, asked.operands, asked.dy), asked.operands, asked.needs, strict=True):
         found.append(apply(other, *parts, windows=asked.call.options["windows"], shape=tuple(like.shape)) if need else None)
     return found
 
 
-def convolved(x: Tensor, kernel: Tensor, windows: Windows, shape: Sequence[int]) -> Any:
+def convolved(x: Tensor, kernel: Any, windows: Windows, shape: Sequence[int]) -> Any:
     """The convolution of this geometry; its result in this shape."""
     return apply(FORWARD, x, kernel, windows=windows, shape=tuple(shape))
 
 
-def transposed(y: Tensor, kernel: Tensor, windows: Windows, shape: Sequence[int]) -> Any:
+def transposed(y: Tensor, kernel: Any, windows: Windows, shape: Sequence[int]) -> Any:
     """The adjoint of `convolved`: images, in this shape, of what it gives."""
     return apply(INPUTS, y, kernel, windows=windows, shape=tuple(shape))
 
@@ -150,7 +149,6 @@ def transposed(y: Tensor, kernel: Tensor, windows: Windows, shape: Sequence[int]
 @rule(CONV)
 def conv(asked: Asked) -> Found:
     definition = asked.call.definition
-    assert isinstance(definition, Convolved)
     x, kernel = (_tensor(v, asked.dy) for v in asked.operands)
     windows = definition.geometry([tuple(x.shape), tuple(kernel.shape)], asked.call.options)
     dx = transposed(asked.dy, kernel, windows, x.shape) if asked.needs[0] else None
@@ -175,7 +173,6 @@ rule(WINDOW_SUMS)(linear)
 def max_pool(asked: Asked) -> Found:
     """By its pullback, which is linear, and whose own pullback is the sum of each window where only its winner counts."""
     (x,), definition = asked.operands, asked.call.definition
-    assert isinstance(definition, Pooled)
     g = definition.geometry([tuple(x.shape)], asked.call.options)
     if g.stride_rows < g.kernel_rows or g.stride_columns < g.kernel_columns:
         raise without("max_pool of windows that overlap")
