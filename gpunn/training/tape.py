@@ -8,7 +8,7 @@ import numpy as np
 
 from gpunn.layers.graph import KerasTensor, flat, packed
 from gpunn.layers.parameter import Parameter
-from gpunn.layers.tensor import Tensor, set_tapes, tapes
+from gpunn.layers.tensor import Tensor, of_parameter, set_tapes, tapes
 from gpunn.ops.at_once import as_tensor, operate
 from gpunn.ops.moves import copy, filled
 from gpunn.ops.shaping import RESHAPE, STACK
@@ -192,7 +192,7 @@ def _given_tensor(target: Tensor, dy: Any) -> Tensor:
     """The same as a tensor, which may depend on something itself."""
     if dy is None:
         return Tensor(_given(target, None), target.backend)
-    given = as_tensor(dy, target.backend, target.computed_in)
+    given = as_tensor(of_parameter(dy) if isinstance(dy, Parameter) else dy, target.backend, target.computed_in)
     return given if given.shape == target.shape else operate(RESHAPE, [given], {"shape": target.shape})
 
 

@@ -4,7 +4,6 @@ from gpunn.layers.tensor import Tensor
 from gpunn.ops import along_axes as along
 from gpunn.ops import arithmetic as a
 from gpunn.ops.at_once import operate
-from gpunn.ops.convolving import AVERAGE_POOL
 from gpunn.ops.gather import GATHER
 from gpunn.ops.images import RESIZE
 from gpunn.ops.moves import Join, Move
@@ -12,7 +11,7 @@ from gpunn.ops.open_reshape import RESHAPE_TO
 from gpunn.ops.reductions import LARGEST, Sum, axes_of
 from gpunn.ops.rules.base import Asked, Found, Linear, linear, rule, shaped
 
-rule(Move, Join, Sum, RESHAPE_TO, RESIZE, AVERAGE_POOL)(linear)
+rule(Move, Join, Sum, RESHAPE_TO, RESIZE)(linear)
 
 
 @rule(GATHER)

@@ -8,6 +8,7 @@ from gpunn.layers.tensor import Record, Tensor
 from gpunn.ops import along_axes
 from gpunn.ops.at_once import Call, operate
 from gpunn.ops.moves import copy, filled
+from gpunn.ops.operation import Definition
 from gpunn.ops.shaping import RESHAPE
 
 Found = list[Tensor | None]
@@ -28,6 +29,13 @@ class Asked:
 
 Rule = Callable[[Asked], Found]
 RULES: dict[Any, Rule] = {}  # by definitions and by their classes
+
+
+class OfTensors(Definition):
+    """An operation that is called on tensors alone, by rules."""
+
+    def outcome(self, operands: Sequence[Any], options: dict[str, Any]) -> tuple[Any, str]:
+        return (), "float32"
 
 
 def rule(*kinds: Any) -> Callable[[Rule], Rule]:

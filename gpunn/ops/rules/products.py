@@ -5,29 +5,20 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from gpunn.backend.convolution import Convolution, Pooling
+from gpunn.backend.convolution import Convolution
 from gpunn.kernels.windows import Windows
 from gpunn.layers.tensor import Tensor
 from gpunn.ops import along_axes as along
 from gpunn.ops import shaping
-from gpunn.ops.at_once import as_tensor, operate
-from gpunn.ops.convolving import CONV, MAX_POOL
-from gpunn.ops.elementwise import MULTIPLY
-from gpunn.ops.moves import filled
-from gpunn.ops.operation import Back, Definition, Place, apply
+from gpunn.ops.at_once import as_tensor
+from gpunn.ops.convolving import CONV
+from gpunn.ops.operation import Back, Place, apply
 from gpunn.ops.products import MATMUL
-from gpunn.ops.rules.base import Asked, Found, Linear, folded, linear, rule, shaped, without
-
-
-class _OfTensors(Definition):
-    """What is called on tensors alone."""
-
-    def outcome(self, operands: Sequence[Any], options: dict[str, Any]) -> tuple[Any, str]:
-        return (), "float32"
+from gpunn.ops.rules.base import Asked, Found, OfTensors, folded, rule, shaped
 
 
 # ---------------------------------------------------------------------- matrices
-class Product(_OfTensors):
+class Product(OfTensors):
     """a @ b of two matrices, each perhaps transposed: options ``ta``, ``tb``."""
 
     def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
@@ -80,9 +71,9 @@ def _tensor(value: Any, like: Tensor) -> Tensor:
 
 
 # ---------------------------------------------------------------------- convolutions
-class Slid(_OfTensors):
-    """One of three products of images x, (rows, ..., channels), kernels w, and outputs y, (rows, ..., filters): each is made of two of these
-    and gives the third, and the other two products give its gradients. Options: ``windows``, and the ``shape`` of what comes out."""
+class Slid(OfTensors):
+    """One of three products of images x, (rows, ..., channels), kernels w and outputs y, (rows, ..., filters): of two of these it makes the
+    third, and the other two products make its gradients. Options: ``windows``, and the ``shape`` of what comes out."""
 
     def __init__(self, name: str, first: int, second: int):
         super().__init__(name)
@@ -153,30 +144,3 @@ def conv(asked: Asked) -> Found:
     windows = definition.geometry([tuple(x.shape), tuple(kernel.shape)], asked.call.options)
     dx = transposed(asked.dy, kernel, windows, x.shape) if asked.needs[0] else None
     return [dx, apply(WEIGHTS, x, asked.dy, windows=windows, shape=tuple(kernel.shape)) if asked.needs[1] else None]
-
-
-# ---------------------------------------------------------------------- the largest of windows
-class WindowSums(_OfTensors):
-    """The sum of each window of an image, (rows, ..., channels). Options as of `Slid`."""
-
-    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
-        (x,), run = operands, Pooling(op.backend, options["windows"])
-        y = run.mean(x, average=False).reshape(options["shape"])
-        return y, lambda dy, needs: [run.mean_inputs(dy, average=False).reshape(x.shape)]
-
-
-WINDOW_SUMS = WindowSums("window_sums")
-rule(WINDOW_SUMS)(linear)
-
-
-@rule(MAX_POOL)
-def max_pool(asked: Asked) -> Found:
-    """By its pullback, which is linear, and whose own pullback is the sum of each window where only its winner counts."""
-    (x,), definition = asked.operands, asked.call.definition
-    g = definition.geometry([tuple(x.shape)], asked.call.options)
-    if g.stride_rows < g.kernel_rows or g.stride_columns < g.kernel_columns:
-        raise without("max_pool of windows that overlap")
-    ones = filled(x.backend, asked.dy.shape, 1.0, x.computed_in)
-    winners = Tensor(asked.record.pullback([ones], [True])[0], x.backend)
-    options = {"windows": g, "shape": asked.dy.shape}
-    return Linear(lambda t: [operate(WINDOW_SUMS, [operate(MULTIPLY, [t[0], winners], {})], options)])(asked.record, [asked.dy], [True])

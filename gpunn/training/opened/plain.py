@@ -6,11 +6,12 @@ from gpunn import layers as L
 from gpunn.layers.tensor import Tensor
 from gpunn.ops import along_axes as along
 from gpunn.ops import arithmetic as a
-from gpunn.ops import convolving
+from gpunn.ops import convolving, shaping
 from gpunn.ops.at_once import operate
 from gpunn.ops.elementwise import SUBTRACT
 from gpunn.ops.rules.base import zeros_of
-from gpunn.training.opened.base import Opened, constant, linear, opens
+from gpunn.training.opened.base import Opened, constant, linear, opened, opens
+from gpunn.training.plan import Stage
 
 opens(
     L.Add, L.Average, L.AveragePooling1D, L.AveragePooling2D, L.Concatenate, L.Cropping1D, L.Cropping2D, L.Dropout, L.Flatten,
@@ -31,6 +32,22 @@ def affine(call: Opened, inputs: list[Tensor]) -> list[Tensor]:
         return [operate(SUBTRACT, [Tensor(y, inputs[0].backend), Tensor(z, inputs[0].backend)], {}).array for y, z in less], pullback
 
     return linear(Opened(call.stage, call.training, run), inputs)
+
+
+@opens(L.TimeDistributed)
+def time_distributed(call: Opened, inputs: list[Tensor]) -> Any:
+    """The steps of all rows as rows."""
+    (x,) = inputs
+    steps = shaping.reshape(x, (x.shape[0] * x.shape[1], *x.shape[2:]))
+
+    def run(arrays: list[Any]) -> tuple[list[Any], Any]:
+        (y,), pullback = call.run([arrays[0].reshape(x.shape)])
+        return [y.reshape(steps.shape[0], *y.shape[2:])], lambda dy, needs: [
+            None if dx is None else dx.reshape(steps.shape) for dx in pullback([dy[0].reshape(y.shape)], needs)
+        ]
+
+    (y,) = opened(Opened(Stage(call.layer.layer, (0,), (1,)), call.training, run), [steps])
+    return shaping.reshape(y, (*x.shape[:2], *y.shape[1:]))
 
 
 # ---------------------------------------------------------------------- the largest
