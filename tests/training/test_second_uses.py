@@ -257,6 +257,36 @@ def test_a_step_within_a_step(device):
     same(outer.gradient(after, weights), jax.jit(jax.grad(whole))([w.numpy() for w in weights]))
 
 
+def test_a_step_within_a_step_of_layers(device):
+    """The same with tensors in the place of a copied model's weights, as loops for tf.keras have it; then with its own weights again."""
+    x, y = RNG.standard_normal((2, 5, 3)), RNG.standard_normal((2, 5, 1))
+    model, mse = mlp("tanh", 4, inputs=3), losses.MeanSquaredError()
+    copied = gpunn.models.clone_model(model)
+    copied.set_weights(model.get_weights())
+    own = [(layer.kernel, layer.bias) for layer in copied.layers]
+    with GradientTape() as outer:
+        with GradientTape() as inner:
+            loss = mse(y[0], model(x[0], training=True))
+        gradients = iter(inner.gradient(loss, model.trainable_weights))
+        for layer, mine in zip(copied.layers, model.layers, strict=True):
+            layer.kernel = ops.subtract(mine.kernel, ops.multiply(0.1, next(gradients)))
+            layer.bias = ops.subtract(mine.bias, ops.multiply(0.1, next(gradients)))
+        after = mse(y[1], copied(x[1], training=True))
+
+    def whole(w):
+        def loss(w, i):
+            return jnp.mean((theirs(jnp.tanh, w, x[i]) - y[i]) ** 2)
+
+        return loss([v - 0.1 * g for v, g in zip(w, jax.grad(loss)(w, 0), strict=True)], 1)
+
+    value, expected = jax.jit(jax.value_and_grad(whole))(model.get_weights())
+    assert float(after) == pytest.approx(float(value), rel=1e-10)
+    same(outer.gradient(after, model.trainable_weights), expected)
+    for layer, (kernel, bias) in zip(copied.layers, own, strict=True):
+        layer.kernel, layer.bias = kernel, bias
+    np.testing.assert_array_equal(copied.predict(x[0], verbose=0), model.predict(x[0], verbose=0))
+
+
 @pytest.mark.parametrize("logits", [True, False])
 def test_the_hessian_of_a_logistic_regression(device, logits):
     """Through Keras's losses, at weights of zero too; which is x' diag(p (1 - p)) x / n."""

@@ -70,6 +70,6 @@ def constant(array: Any, like: Tensor) -> Tensor:
     return Tensor(like.backend.asarray(np.asarray(array, like.computed_in)) if isinstance(array, np.ndarray) else array, like.backend)
 
 
-def weight(parameter: Parameter | None) -> Tensor | None:
-    """A parameter as a tensor; None where there is none."""
-    return None if parameter is None else of_parameter(parameter)
+def weight(parameter: Parameter | Tensor | None) -> Tensor | None:
+    """A parameter as a tensor; itself, where a tensor is in its place; None where there is none."""
+    return of_parameter(parameter) if isinstance(parameter, Parameter) else parameter
