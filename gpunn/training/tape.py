@@ -21,7 +21,13 @@ class GradientTape:
     what a model fuses itself, nothing is recorded for another step.
 
     Arguments: ``persistent``: gradients may be asked for more than once; ``watch_accessed_variables``: False, and only what `watch` was
-    told counts. Several tapes may record the same computation.
+    told counts. Several tapes may record the same computation, and a tape within the block of another gives second derivatives::
+
+        with GradientTape() as outer:
+            with GradientTape() as inner:
+                y = x**3
+            first = inner.gradient(y, x)
+        second = outer.gradient(first, x)
     """
 
     differentiates = True
