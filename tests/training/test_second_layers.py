@@ -7,6 +7,7 @@ from second_derivatives import check
 import gpunn
 from gpunn import layers as L
 from gpunn import ops
+from gpunn.ops import drawing
 
 pytestmark = pytest.mark.usefixtures("numpy_alone", "float64")
 RNG = np.random.default_rng(0)
@@ -21,6 +22,7 @@ CASES = {
         "reshaped": lambda: L.Reshape((2, 3)), "scale": lambda: L.Rescaling(2.0, 1.0), "nothing": lambda: L.Identity(),
         "lambda": lambda: L.Lambda(lambda x: ops.sin(x) * ops.mean(x**2, axis=-1, keepdims=True)),
         "activity": lambda: L.Activation("mish", activity_regularizer="l2"), "several": lambda: Several(),
+        "drawn": lambda: Drawn(),
     },
     SEQUENCES: {
         "dense": lambda: L.Dense(3, "gelu", use_bias=False), "causal": lambda: L.Conv1D(3, 2, padding="causal", activation="elu"),
@@ -56,6 +58,13 @@ class Several(L.Layer):
         parts = [x, y, L.Multiply()([x, y]), L.Maximum()([x, y]), L.Average()([x, y]), L.Subtract()([x, y]), L.Minimum()([x, y])]
         self.add_loss(ops.mean(ops.square(y)))
         return L.Concatenate()([L.Add()(parts), L.Dot(1, normalize=True)([x, y])])
+
+
+class Drawn(L.Layer):
+    """A layer of the user's that draws."""
+
+    def call(self, x):
+        return ops.tanh(x * (1.0 + drawing.normal(ops.shape(x))))
 
 
 @pytest.mark.parametrize(("shape", "name"), [(shape, name) for shape, made in CASES.items() for name in made])

@@ -181,3 +181,22 @@ def test_gradients_of_the_users_in_a_layer():
     begin, plain, turned = start.get_weights()[0], found[0][0], found[1][0]
     np.testing.assert_allclose(turned - begin, begin - plain, rtol=1e-9)
     check(lambda x: Reversed()(Reversed()(x)) ** 3, [RNG.standard_normal((2, 2))])
+
+
+def test_spectral_normalization():
+    """The way back goes through the weights as the call has left them, those of a plain layer."""
+    x, found = RNG.standard_normal((4, 3)), []
+    wrapped = gpunn.Sequential([L.SpectralNormalization(L.Dense(5, "tanh"), 3), L.Dense(1)])
+    plain = gpunn.Sequential([L.Dense(5, "tanh"), L.Dense(1)])
+    for model in (wrapped, plain):
+        model(x)
+        if model is plain:
+            plain.set_weights([p.numpy() for p in wrapped.trainable_weights])
+        with GradientTape() as outer:
+            with GradientTape() as inner:
+                inner.watch(x)
+                y = model(x, training=True)
+            penalty = ops.sum(ops.square(inner.gradient(y, x)))
+        found.append(outer.gradient(penalty, model.trainable_weights, unconnected_gradients="zero"))
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9)
