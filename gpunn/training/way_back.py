@@ -124,7 +124,7 @@ def _by_calling_again(
     begin = [(y, dy) for y, dy in zip(outputs, gradients, strict=True) if dy is not None]
     inputs = {t.number for t, need in zip(record.inputs, needs, strict=True) if need}
     have = WayInOperations(block.mark, begin).through(inputs, learned)
-    return [have.get(t.number) for t in record.inputs]
+    return [have.pop(t.number, None) for t in record.inputs]  # once, where it is several inputs
 
 
 class _Opened(Block):

@@ -7,7 +7,7 @@ from gpunn import GradientTape, Variable, ops
 
 
 def check(target, arrays, weights=(), seed=5, what=""):
-    """Of the sum of squares of the gradients of ``target(*tensors)`` by these arrays: the gradients by weights and arrays."""
+    """Of the sum of squares of the gradients of ``target(*tensors)`` by weights and these arrays: its own gradients by both."""
     rng, inputs, factors = np.random.default_rng(seed), [Variable(a) for a in arrays], []
 
     def inner():
@@ -16,7 +16,7 @@ def check(target, arrays, weights=(), seed=5, what=""):
             y = ops.reshape(target(*(v * 1.0 for v in inputs)), (-1,))
             factors[:] = factors or [rng.standard_normal(y.shape)]
             value = ops.sum(y * factors[0] + ops.square(y) * 0.5)
-        return [g for g in tape.gradient(value, inputs) if g is not None]
+        return [g for g in tape.gradient(value, [*weights, *inputs]) if g is not None]
 
     def first():
         return float(sum(np.square(np.asarray(g)).sum() for g in inner()))

@@ -71,7 +71,7 @@ class Drawn(L.Layer):
 def test_layers(shape, name):
     make = CASES[shape][name]
     gpunn.utils.set_random_seed(3)
-    model = gpunn.Sequential([gpunn.Input(shape[1:]), L.Dense(shape[-1], "sigmoid"), make()])
+    model = gpunn.Sequential([gpunn.Input(shape[1:]), L.Dense(shape[-1], "tanh"), make()])
     for p in model.trainable_weights:
         p.assign(p.numpy() + 0.3 * RNG.standard_normal(p.shape))
     step = np.array(model.rng.step)

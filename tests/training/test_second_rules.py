@@ -19,6 +19,33 @@ def test_a_table_of_words():
     check(lambda x: model(tokens, training=True) * x, [RNG.standard_normal((2, 4, 3))], model.trainable_weights)
 
 
+def test_steps_that_are_masked():
+    """They have no gradient, as in a first derivative."""
+    x, layer, found = RNG.standard_normal((2, 3, 4)), L.Masking(), []
+    x[0, 1] = 0
+    for nested in (False, True):
+        with GradientTape():
+            with GradientTape() as inner:
+                inner.watch(x)
+                y = ops.sum(layer(x) * 3.0)
+            if nested:
+                found.append(inner.gradient(y, x))
+        if not nested:
+            found.append(inner.gradient(y, x))
+    np.testing.assert_array_equal(*found)
+
+
+def test_targets_and_inputs_that_are_the_same():
+    x = Variable([1.0, 2.0])
+    with GradientTape() as outer:
+        with GradientTape() as inner:
+            y = ops.square(x)
+            z = L.Multiply()([y, y])
+        g = inner.gradient([z, z], x)
+    np.testing.assert_allclose(g, 8 * x.numpy() ** 3)
+    np.testing.assert_allclose(outer.gradient(g, x), 24 * x.numpy() ** 2)
+
+
 def test_several_types():
     x, w = Variable([1.0, 2.0], dtype="float32"), Variable([3.0, 0.5], dtype="float64")
     with GradientTape() as outer:
