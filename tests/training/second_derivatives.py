@@ -4,6 +4,7 @@ import numpy as np
 from gradient import compare
 
 from gpunn import GradientTape, Variable, ops
+from gpunn.layers.graph import flat
 
 
 def check(target, arrays, weights=(), seed=5, what=""):
@@ -27,3 +28,10 @@ def check(target, arrays, weights=(), seed=5, what=""):
     found = [np.asarray(g) for g in outer.gradient(penalty, sources, unconnected_gradients="zero")]
     np.testing.assert_allclose(float(penalty), first(), rtol=1e-9)
     compare(first, [p.value for p in sources], found, seed, what)
+
+
+def same(found, expected):
+    """Gradients, None for 0, and what they are to be."""
+    for ours, theirs in zip(flat(found), flat(expected), strict=True):
+        theirs = np.asarray(theirs)
+        np.testing.assert_allclose(np.zeros_like(theirs) if ours is None else np.asarray(ours), theirs, rtol=1e-8, atol=1e-10)

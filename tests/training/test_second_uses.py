@@ -1,4 +1,4 @@
-"""What second derivatives are for, as JAX and PyTorch have it: penalties of gradients, differential equations, steps within steps."""
+"""Nested tapes, and what they are for, as JAX has it: differential equations, steps within steps, Hessians."""
 
 import functools
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from kernel_targets import needs_gxx
+from second_derivatives import same
 
 import gpunn
 from gpunn import GradientTape, Variable, losses, ops
@@ -14,19 +14,6 @@ from gpunn import layers as L
 
 jax.config.update("jax_enable_x64", True)
 RNG = np.random.default_rng(0)
-
-
-@pytest.fixture(params=["cpu", pytest.param("sim", marks=needs_gxx)])
-def device(request, numpy_alone, float64):
-    with gpunn.device(request.param):
-        gpunn.utils.set_random_seed(1)
-        yield request.param
-
-
-def same(found, expected):
-    found, expected = gpunn.layers.graph.flat(found), jax.tree.leaves(expected)
-    for ours, theirs in zip(found, expected, strict=True):
-        np.testing.assert_allclose(np.zeros_like(theirs) if ours is None else np.asarray(ours), theirs, rtol=1e-8, atol=1e-10)
 
 
 def mlp(activation, *units, inputs=2):
@@ -81,121 +68,6 @@ def test_a_jacobian_in_a_block(cpu):
     same(outer.jacobian(j, x), theirs(np.array([1.0, 2.0])))
 
 
-# ---------------------------------------------------------------------- penalties of gradients
-def critic(dense):
-    first = [L.Dense(12), L.LeakyReLU(0.2)] if dense else [
-        L.Conv2D(3, 5, strides=2, padding="same"), L.LeakyReLU(0.2), L.Conv2D(4, 5, strides=2, padding="same"), L.LeakyReLU(0.2),
-    ]
-    x = gpunn.Input((7,) if dense else (6, 6, 2))
-    y = x
-    for layer in first:
-        y = layer(y)
-    drop = L.Dropout(0.3)(y)
-    return gpunn.Model(x, [L.Dense(1)(L.Flatten()(drop)), y, drop])
-
-
-def in_torch(model, x, mask):
-    torch = pytest.importorskip("torch")
-    functional = torch.nn.functional
-    w = [torch.tensor(p.numpy(), requires_grad=True) for p in model.trainable_weights]
-    x, mask = torch.tensor(x, requires_grad=True), torch.tensor(mask)
-
-    def critic(x):
-        if x.ndim == 2:
-            y = functional.leaky_relu(x @ w[0] + w[1], 0.2)
-        else:
-            y = x.permute(0, 3, 1, 2)
-            for kernel, bias, size in ((w[0], w[1], (1, 2)), (w[2], w[3], (2, 2))):
-                y = functional.conv2d(functional.pad(y, size * 2), kernel.permute(3, 2, 0, 1), bias, stride=2)
-                y = functional.leaky_relu(y, 0.2)
-            y = y.permute(0, 2, 3, 1)
-        return (y * mask).reshape(len(x), -1) @ w[-2] + w[-1]
-
-    return torch, w, x, critic
-
-
-@pytest.mark.parametrize("dense", [True, False])
-@pytest.mark.parametrize("kind", ["wgan-gp", "r1"])
-def test_penalties_of_gradients(device, dense, kind):
-    """Gulrajani et al. 2017 and Mescheder et al. 2018, in a tape of the whole loss; dropout's mask is that of the forward pass."""
-    model, x = critic(dense), RNG.standard_normal((3, 7) if dense else (3, 6, 6, 2))
-    axes = list(range(1, x.ndim))
-    with GradientTape() as tape:
-        with GradientTape() as inner:
-            inner.watch(x)
-            score, before, after = model(x, training=True)
-        g = inner.gradient(score, [x])[0]
-        squares = ops.sum(ops.square(g), axis=axes)
-        penalty = ops.mean((ops.sqrt(squares) - 1.0) ** 2) if kind == "wgan-gp" else 5.0 * ops.mean(squares)
-        loss = ops.mean(ops.softplus(-score)) + 10.0 * penalty
-    found = tape.gradient(loss, model.trainable_weights)
-    torch, w, x, theirs = in_torch(model, x, np.asarray(after) / np.asarray(before))
-    score = theirs(x)
-    squares = torch.autograd.grad(score.sum(), x, create_graph=True)[0].square().sum(axes)
-    penalty = ((squares.sqrt() - 1) ** 2).mean() if kind == "wgan-gp" else 5 * squares.mean()
-    whole = torch.nn.functional.softplus(-score).mean() + 10 * penalty
-    whole.backward()
-    assert float(loss) == pytest.approx(whole.item(), rel=1e-10)
-    same(found, [p.grad.numpy() for p in w])
-
-
-class Critic(gpunn.Model):
-    """Keras's example "WGAN-GP", of which this is the critic's part."""
-
-    def __init__(self):
-        super().__init__()
-        self.critic = gpunn.Sequential([
-            gpunn.Input((6, 6, 1)), L.Conv2D(4, 3, strides=2, padding="same"), L.LeakyReLU(0.2), L.Dropout(0.3), L.Flatten(), L.Dense(1),
-        ])
-
-    def call(self, x, training=None):
-        return self.critic(x, training=training)
-
-    def gradient_penalty(self, real, fake):
-        alpha = gpunn.ops.drawing.uniform([real.shape[0], 1, 1, 1])
-        interpolated = real + alpha * (fake - real)
-        with GradientTape() as tape:
-            tape.watch(interpolated)
-            pred = self.critic(interpolated, training=True)
-        grads = tape.gradient(pred, [interpolated])[0]
-        norm = ops.sqrt(ops.sum(ops.square(grads), axis=[1, 2, 3]))
-        return ops.mean((norm - 1.0) ** 2)
-
-    def train_step(self, data):
-        real, fake = data
-        with GradientTape() as tape:
-            cost = ops.mean(self.critic(fake, training=True)) - ops.mean(self.critic(real, training=True))
-            loss = cost + 10.0 * self.gradient_penalty(real, fake)
-        gradients = tape.gradient(loss, self.critic.trainable_variables)
-        self.optimizer.apply_gradients(zip(gradients, self.critic.trainable_variables, strict=True))
-        return {"loss": loss}
-
-
-@pytest.mark.parametrize("device", ["cpu", pytest.param("sim", marks=needs_gxx)])
-def test_a_train_step_and_a_function(cpu, device, made):
-    """Recorded and replayed, in `fit` and as a `gpunn.function`: as it is written, bit for bit."""
-    real, fake, weights = *RNG.standard_normal((2, 16, 6, 6, 1)).astype(np.float32), []
-    for how in ("eager", "fit", "function"):
-        with gpunn.device(device):
-            gpunn.utils.set_random_seed(3)
-            model = Critic()
-            model.build((None, 6, 6, 1))
-            model.compile("adam", run_eagerly=how == "eager")
-            if how == "function":
-                step = gpunn.function(lambda real, fake, model=model: model.train_step((real, fake))["loss"])
-                for _ in range(2):
-                    for at in range(0, 16, 4):
-                        step(real[at : at + 4], fake[at : at + 4])
-                assert "runs as it is written" not in step.explain(print_fn=str)
-            else:
-                model.fit(real, fake, batch_size=4, epochs=2, shuffle=False, verbose=0)
-            weights.append(model.get_weights())
-    assert made and not isinstance(made[-1], str)
-    for eager, fitted in zip(*weights[:2], strict=True):
-        np.testing.assert_array_equal(eager, fitted)
-    assert all(np.isfinite(w).all() for w in weights[2])
-
-
 # ---------------------------------------------------------------------- differential equations
 ACTIVATIONS = {
     "tanh": jnp.tanh, "gelu": lambda x: jax.nn.gelu(x, approximate=False), "sin": jnp.sin,
@@ -222,7 +94,7 @@ def burgers(name):
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_a_network_that_obeys_a_differential_equation(device, name):
+def test_a_network_that_obeys_a_differential_equation(either_device, name):
     """Burgers' equation, u_t + u u_x = 0.1 u_xx (Raissi et al. 2019): the gradient of the residual's square by the weights."""
     w, t, x, value, gradients = burgers(name)
     model = mlp(ops.sin if name == "sin" else name, 6, 5)
@@ -241,7 +113,7 @@ def test_a_network_that_obeys_a_differential_equation(device, name):
 
 
 # ---------------------------------------------------------------------- steps within steps, curvature
-def test_a_step_within_a_step(device):
+def test_a_step_within_a_step(either_device):
     """Model-agnostic meta-learning (Finn et al. 2017): the loss after two steps of descent, by the weights before them."""
     x, y = RNG.standard_normal((2, 5, 3)), RNG.standard_normal((2, 5, 1))
     weights = [Variable(0.5 * RNG.standard_normal(shape)) for shape in ((3, 4), (4,), (4, 1))]
@@ -267,7 +139,7 @@ def test_a_step_within_a_step(device):
     same(outer.gradient(after, weights), jax.jit(jax.grad(whole))([w.numpy() for w in weights]))
 
 
-def test_a_step_within_a_step_of_layers(device):
+def test_a_step_within_a_step_of_layers(either_device):
     """The same with tensors in the place of a copied model's weights, as loops for tf.keras have it; then with its own weights again."""
     x, y = RNG.standard_normal((2, 5, 3)), RNG.standard_normal((2, 5, 1))
     model, mse = mlp("tanh", 4, inputs=3), losses.MeanSquaredError()
@@ -298,7 +170,7 @@ def test_a_step_within_a_step_of_layers(device):
 
 
 @pytest.mark.parametrize("logits", [True, False])
-def test_the_hessian_of_a_logistic_regression(device, logits):
+def test_the_hessian_of_a_logistic_regression(either_device, logits):
     """Through Keras's losses, at weights of zero too; which is x' diag(p (1 - p)) x / n."""
     x, y = RNG.standard_normal((6, 3)), RNG.integers(0, 2, (6, 1)).astype(float)
     model = gpunn.Sequential([gpunn.Input((3,)), L.Dense(1, None if logits else "sigmoid", kernel_initializer="zeros")])
@@ -311,7 +183,7 @@ def test_the_hessian_of_a_logistic_regression(device, logits):
 
 
 @pytest.mark.parametrize("name", ["sparse", "dense"])
-def test_the_hessian_of_a_softmax_regression(device, name):
+def test_the_hessian_of_a_softmax_regression(either_device, name):
     x, labels, w = RNG.standard_normal((5, 3)), RNG.integers(0, 4, 5), Variable(RNG.standard_normal((3, 4)))
     loss = losses.SparseCategoricalCrossentropy(from_logits=True) if name == "sparse" else losses.CategoricalCrossentropy()
     with GradientTape(persistent=True) as outer:
