@@ -14,6 +14,7 @@ from gpunn.kernels.formula import Formula
 from gpunn.kernels.record import Kernel, columns_of, first_rows, parse, register
 
 EPSILON = 1e-7  # Keras's clip of probabilities
+SLOPES: dict[str, tuple[Formula, bool]] = {}  # of each kernel: its gradient's formula, and whether it is of a mean
 
 
 def row_loss(name: str, value: Callable, gradient: Callable, mean: bool = True, family: str | None = None) -> Kernel:
@@ -22,6 +23,7 @@ def row_loss(name: str, value: Callable, gradient: Callable, mean: bool = True, 
     f, g = Formula(value, f"{name}_value"), Formula(gradient, f"{name}_gradient")
     if f.parameters[2:] != g.parameters[2:]:
         raise ValueError(f"{name}: value and gradient take the same numbers. Received: {f.parameters[2:]} and {g.parameters[2:]}.")
+    SLOPES[name] = g, mean
     numbers = f.parameters[2:]
     space: dict = {"np": np}
     formulas = [*f.closure(), *(h for h in g.closure() if h not in f.closure())]

@@ -4,6 +4,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from gpunn.layers.parameter import Parameter
+from gpunn.layers.tensor import Tensor
 from gpunn.layers.variable import Variable
 
 
@@ -14,6 +16,7 @@ class Containing:
     dtype: str
     parameters: list[Any]
     connect: Callable[..., Any]
+    replaced: frozenset[str] = frozenset()  # weights that tensors stand for
     traced = False  # whether the class gives `call`, and no `forward` after that
 
     def __init_subclass__(cls, **options: Any):
@@ -22,7 +25,11 @@ class Containing:
         cls.traced = "call" in own and "forward" not in own
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """A float `Variable` that a class with `call` keeps as an attribute is one of its weights."""
+        """A float `Variable` that a class with `call` keeps as an attribute is one of its weights. A tensor in the place of a weight, as in
+        ``dense.kernel = tensor``, is what calls in a tape's block use, until a parameter stands there again."""
+        if not self.traced and (isinstance(value, Tensor) or name in self.replaced):
+            changed = {name} if isinstance(value, Tensor) and isinstance(getattr(self, name, None), (Parameter, Tensor)) else set()
+            object.__setattr__(self, "replaced", self.replaced - {name} | changed)
         object.__setattr__(self, name, value)
         if self.traced and isinstance(value, Variable) and "parameters" in vars(self) and value.value.dtype == self.dtype:
             if not any(value is p for p in self.parameters):

@@ -13,19 +13,28 @@ from gpunn.layers.parameter import Parameter, name_of
 from gpunn.operators import Operators, in_place
 
 Pullback = Callable[[list[Any], Sequence[bool]], list[Any]]
+Rule = Callable[["Record", list["Tensor | None"], Sequence[bool]], list["Tensor | None"]]
+Again = Callable[[Sequence["Tensor"], Sequence[bool]], list["Tensor"]]
 numbers = itertools.count()  # of records and tensors
 _tapes: ContextVar[tuple[Any, ...]] = ContextVar("the tapes that record in this thread", default=())
 
 
 class Record:
     """One call: its ``inputs``, the numbers of its ``outputs``, the ``parameters`` it read, each with its version then, the ``tapes`` that
-    saw it, and ``pullback(gradients of the outputs, needs) -> those of the inputs``, which writes the parameters' gradients."""
+    saw it, and ``pullback(gradients of the outputs, needs) -> those of the inputs``, which writes the parameters' gradients.
 
-    __slots__ = ("inputs", "number", "outputs", "parameters", "pullback", "tapes", "versions")
+    For gradients of gradients it has one of these: ``rule(record, gradients, needs)``, the pullback of tensors, made of operations; or
+    ``again(inputs, needs) -> outputs``, the call on tensors, made of operations, which have rules. A parameter's own record has none.
+    """
 
-    def __init__(self, inputs: Sequence["Tensor"], outputs: Sequence["Tensor"], pullback: Pullback, parameters: Sequence[Parameter]):
+    __slots__ = ("again", "inputs", "number", "outputs", "parameters", "pullback", "rule", "tapes", "versions")
+
+    def __init__(
+        self, inputs: Sequence["Tensor"], outputs: Sequence["Tensor"], pullback: Pullback, parameters: Sequence[Parameter] = (),
+        rule: "Rule | None" = None, again: "Again | None" = None,
+    ):
         self.number, self.inputs, self.outputs = next(numbers), tuple(inputs), tuple(t.number for t in outputs)
-        self.pullback, self.parameters = pullback, tuple(parameters)
+        self.pullback, self.parameters, self.rule, self.again = pullback, tuple(parameters), rule, again
         self.versions = tuple(p.version for p in self.parameters)
         self.tapes = frozenset(tape.mark for tape in _tapes.get())
         if self.parameters:

@@ -56,6 +56,10 @@ class Loss:
         """What the kernel's formula takes beyond prediction and target."""
         return ()
 
+    def numbers_of(self, columns: int) -> tuple[float, ...]:
+        """The same for rows of so many columns."""
+        return self.numbers
+
     def call(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         """(value, gradient) from NumPy arrays: for users' own classes."""
         raise NotImplementedError
@@ -78,7 +82,7 @@ class Loss:
 
     def launch(self, ops: Any, p: Any, y: Any, weight: Any, scale: float, values: Any, gradient: Any) -> None:
         """The kernels for a matrix of predictions, a row for each value."""
-        ops.launch(self.kernel, p, y, weight, scale, *self.numbers, values, gradient)
+        ops.launch(self.kernel, p, y, weight, scale, *self.numbers_of(p.shape[1]), values, gradient)
 
     # ------------------------------------------------------------------ what a step asks
     @property

@@ -152,6 +152,7 @@ from gpunn.ops.matrices import (
     vstack,
 )
 from gpunn.ops.of_arrays import TABLE as _OF_ARRAYS
+from gpunn.ops.own_gradient import custom_gradient
 from gpunn.ops.shaping import (
     arange,
     broadcast_to,
@@ -206,7 +207,8 @@ __all__ = [
     "abs", "absolute", "add", "add_n", "all", "amax", "amin", "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
     "arctan", "arctan2", "arctanh", "argmax", "argmin", "array", "average", "average_pool", "binary_crossentropy", "broadcast_to", "cast",
     "categorical_crossentropy", "ceil", "celu", "clip", "concatenate", "cond", "conv", "convert_to_numpy", "convert_to_tensor", "cos",
-    "cosh", "count_nonzero", "cumsum", "deg2rad", "depthwise_conv", "diag", "diagflat", "diagonal", "divide", "divide_no_nan", "dot",
+    "cosh", "count_nonzero", "cumsum", "custom_gradient",
+    "deg2rad", "depthwise_conv", "diag", "diagflat", "diagonal", "divide", "divide_no_nan", "dot",
     "einsum", "elu", "equal", "erf", "exp", "exp2", "expand_dims", "expm1", "eye", "fft", "fft2", "flip", "floor", "floor_divide",
     "fori_loop", "full", "full_like", "gelu", "getitem", "greater", "greater_equal", "hard_shrink", "hard_sigmoid", "hard_silu",
     "hard_swish", "heaviside", "hstack", "hypot", "identity", "ifft2", "image", "inner", "isclose", "isfinite", "isinf", "isnan", "kron",

@@ -20,6 +20,20 @@ class Here(NamedTuple):
     dtype: str
 
 
+class Call:
+    """What was called, as the rule of its record: its values and the array that came out."""
+
+    __slots__ = ("definition", "options", "values", "y")
+
+    def __init__(self, definition: Any, values: Sequence[Any], options: dict[str, Any], y: Any):
+        self.definition, self.values, self.options, self.y = definition, values, options, y
+
+    def __call__(self, record: Record, gradients: list[Tensor | None], needs: Sequence[bool]) -> list[Tensor | None]:
+        from gpunn.ops.rules import gradients_of  # which are made of operations
+
+        return gradients_of(self, record, gradients, needs)
+
+
 def operate(definition: Definition, values: Sequence[Any], options: dict[str, Any]) -> Tensor:
     """An operation on tensors, numbers and arrays. Raises ValueError where tensors are on several devices."""
     places = [i for i, v in enumerate(values) if isinstance(v, Tensor)]
@@ -45,7 +59,7 @@ def operate(definition: Definition, values: Sequence[Any], options: dict[str, An
         found = back(gradients[0].reshape(y.shape), asked)
         return [None if found[i] is None else found[i].reshape(t.array.shape) for i, t in zip(places, given, strict=True)]
 
-    Record(given, [out], pullback, [])
+    Record(given, [out], pullback, rule=Call(definition, values, options, y))
     return out
 
 
@@ -77,7 +91,10 @@ def cast(tensor: Tensor, dtype: str) -> Tensor:
     ops, before = tensor.backend, tensor.computed_in
     array = tensor.typed(dtype) if isinstance(tensor, Fed) else _converted(ops, tensor.array, dtype)
     out = Tensor(array, ops, dtype if tensor.dtype in FLOATS else tensor.dtype)
-    Record([tensor], [out], lambda gradients, needs: [_converted(ops, gradients[0], before)], [])
+    Record(
+        [tensor], [out], lambda gradients, needs: [_converted(ops, gradients[0], before)],
+        rule=lambda record, gradients, needs: [cast(g, before) for g in gradients if g is not None],
+    )
     return out
 
 

@@ -56,9 +56,12 @@ def lost(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any = None, ready:
     else:
         out = Tensor(scaled(ops, SUM.device(here, [each], {"axis": None, "keepdims": False})[0], float(scale)), ops)
 
-    def back(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
+    def check(needs: Sequence[bool]) -> None:
         if truth and needs[0]:
             raise ValueError(f"Loss {loss.name} has no gradient in y_true. Use stop_gradient on it, or write the loss with gpunn.ops.")
+
+    def back(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
+        check(needs)
         if left:
             parts = MULTIPLY.device(here, [gradients[0].reshape(weights.shape), weights], {})[0]
             found = loss.record(ops, target, p.array, parts, 1.0)[1]
@@ -66,7 +69,13 @@ def lost(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any = None, ready:
             found = scaled(ops, gradient, gradients[0])
         return [*[None] * len(truth), found.reshape(p.array.shape)]
 
-    Record([*truth, p], [out], back, [])
+    def again(inputs: Sequence[Tensor], needs: Sequence[bool]) -> list[Tensor]:
+        from gpunn.ops.rules.losses import loss_again  # which is made of operations
+
+        check(needs)
+        return [loss_again(loss, target, weights, inputs[-1])]
+
+    Record([*truth, p], [out], back, again=again)
     return out
 
 

@@ -1,18 +1,18 @@
 """GradientTape: what is computed in its block is recorded, and gradients of it are given. Names and rules are TensorFlow's."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from gpunn.kernels import REGISTRY
 from gpunn.layers.graph import KerasTensor, flat, packed
-from gpunn.layers.parameter import Parameter, whole
-from gpunn.layers.tensor import Record, Tensor, set_tapes, tapes
+from gpunn.layers.parameter import Parameter
+from gpunn.layers.tensor import Tensor, of_parameter, set_tapes, tapes
 from gpunn.ops.at_once import as_tensor, operate
 from gpunn.ops.moves import copy, filled
-from gpunn.ops.shaping import STACK
+from gpunn.ops.shaping import RESHAPE, STACK
+from gpunn.training.way_back import WayBack, WayInOperations
 
 
 class GradientTape:
@@ -21,7 +21,13 @@ class GradientTape:
     what a model fuses itself, nothing is recorded for another step.
 
     Arguments: ``persistent``: gradients may be asked for more than once; ``watch_accessed_variables``: False, and only what `watch` was
-    told counts. Several tapes may record the same computation.
+    told counts. Several tapes may record the same computation, and a tape within the block of another gives second derivatives::
+
+        with GradientTape() as outer:
+            with GradientTape() as inner:
+                y = x**3
+            first = inner.gradient(y, x)
+        second = outer.gradient(first, x)
     """
 
     differentiates = True
@@ -53,8 +59,14 @@ class GradientTape:
     @contextmanager
     def stop_recording(self) -> Iterator[None]:
         """Within this block nothing is recorded."""
+        with self._recording(()):
+            yield
+
+    @staticmethod
+    @contextmanager
+    def _recording(those: Iterable[Any]) -> Iterator[None]:
         before = tapes()
-        set_tapes(())
+        set_tapes(those)
         try:
             yield
         finally:
@@ -91,22 +103,21 @@ class GradientTape:
         None where the target does not depend on a source (zeros with ``unconnected_gradients="zero"``).
 
         `output_gradients`: what to begin with, of the target's structure, in place of ones.
+        Within the block of another tape what makes the gradients is recorded by that tape, which gives their own gradients: second
+        derivatives, and by more tapes higher ones.
+
         Raises RuntimeError at the second call, unless the tape is persistent, and where weights have changed since they were read;
-        NotImplementedError while another tape records: second derivatives are not there.
+        NotImplementedError where another tape records and something on the way has no gradient of its gradient, which it names.
         """
         self._begin()
-        return self._gradient(flat(target), sources, output_gradients, unconnected_gradients)
+        found = self._gradient(flat(target), sources, output_gradients, unconnected_gradients)
+        self._used = True
+        return found
 
     def _begin(self) -> None:
         """Gradients are asked for. Raises where they may not be."""
         if self._used and not self.persistent:
             raise RuntimeError("A non-persistent GradientTape can only be used to compute one set of gradients. Use persistent=True.")
-        if any(tape is not self and tape.differentiates for tape in tapes()):
-            raise NotImplementedError(
-                "GradientTape.gradient while another tape records: gradients of gradients are not there. There are first derivatives: by "
-                "several tapes at once, too, each asked after the blocks of all."
-            )
-        self._used = True
 
     def _gradient(self, targets: list[Any], sources: Any, given: Any, unconnected: str) -> Any:
         upstream = [None] * len(targets) if given is None else flat(given)
@@ -114,15 +125,16 @@ class GradientTape:
         for one in chosen:
             if not isinstance(one, (Parameter, Tensor)) and not hasattr(one, "shape"):
                 raise TypeError(f"GradientTape.gradient: expected sources that are weights, variables or arrays. Received: {one!r}.")
+        others = [tape for tape in tapes() if tape is not self]
+        recorded = any(tape.differentiates for tape in others)
         begin: list[tuple[Tensor, Any]] = []
-        for one, dy in zip(targets, upstream, strict=True):
-            tensor = one if isinstance(one, Tensor) else self.stands_for(one)
-            if tensor is not None:
-                ops, dtype = tensor.backend, tensor.computed_in
-                start = filled(ops, tensor.shape, 1.0, dtype) if dy is None else copy(ops, as_tensor(dy, ops, dtype).array)
-                begin.append((tensor, start.reshape(tensor.array.shape)))
-        with self.stop_recording():
-            found = _Way(self, begin).back([self._source(one) for one in chosen])
+        with self._recording(others if recorded else ()):
+            for one, dy in zip(targets, upstream, strict=True):
+                tensor = one if isinstance(one, Tensor) else self.stands_for(one)
+                if tensor is not None:
+                    begin.append((tensor, (_given_tensor if recorded else _given)(tensor, dy)))
+            way = (WayInOperations if recorded else WayBack)(self.mark, begin)
+            found = way.back([self._source(one) for one in chosen])
         return packed(sources, _or_zeros(found, [(one.shape, one.dtype) for one in chosen], unconnected))
 
     def _source(self, one: Any) -> Any:
@@ -170,90 +182,27 @@ class GradientTape:
         found: list[Any] = [None] * len(shapes)
         for k, column in enumerate(zip(*rows, strict=True)):
             if column[0] is not None:
-                joined = operate(STACK, column, {"axis": axis})
-                found[k] = Tensor(joined.array.reshape(shapes[k]), joined.backend)
+                found[k] = operate(RESHAPE, [operate(STACK, column, {"axis": axis})], {"shape": shapes[k]})
+        self._used = True
         return _or_zeros(found, [(shape, one.dtype) for one, shape in zip(flat(sources), shapes, strict=True)], unconnected)
+
+
+def _given(target: Tensor, dy: Any) -> Any:
+    """The array that the way back begins with at a target: ones, or a gradient that is given."""
+    ops, dtype = target.backend, target.computed_in
+    start = filled(ops, target.shape, 1.0, dtype) if dy is None else copy(ops, as_tensor(dy, ops, dtype).array)
+    return start.reshape(target.array.shape)
+
+
+def _given_tensor(target: Tensor, dy: Any) -> Tensor:
+    """The same as a tensor, which may depend on something itself."""
+    if dy is None:
+        return Tensor(_given(target, None), target.backend)
+    given = as_tensor(of_parameter(dy) if isinstance(dy, Parameter) else dy, target.backend, target.computed_in)
+    return given if given.shape == target.shape else operate(RESHAPE, [given], {"shape": target.shape})
 
 
 def _or_zeros(gradients: list[Any], like: list[tuple[Any, Any]], unconnected: str) -> list[Any]:
     if unconnected not in ("zero", "UnconnectedGradients.ZERO"):
         return gradients
     return [np.zeros(*of) if g is None else g for g, of in zip(gradients, like, strict=True)]
-
-
-class _Way:
-    """From targets with their gradients back to the sources, over what a tape saw."""
-
-    def __init__(self, tape: GradientTape, begin: Sequence[tuple[Tensor, Any]]):
-        self.begin = begin
-        met: dict[int, Record] = {}
-        stack = [tensor.made_by for tensor, _ in begin]
-        while stack:
-            record = stack.pop()
-            if record is not None and record.number not in met and tape.mark in record.tapes:
-                met[record.number] = record
-                stack += [tensor.made_by for tensor in record.inputs]
-        self.records = [met[number] for number in sorted(met)]
-
-    def back(self, sources: Sequence[Any]) -> list[Any]:
-        """The gradient of each source as a tensor, None where there is none. Raises RuntimeError where weights have changed."""
-        asked = {id(p): p for p in sources if isinstance(p, Parameter) and np.dtype(p.dtype).kind == "f"}
-        tensors = {t.number for t in sources if isinstance(t, Tensor)}
-        read = {id(p): p for record in self.records for p in record.parameters}
-        kept = [(p, p.gradient, p.frozen, p.trainable, p._written) for p in {**read, **asked}.values()]
-        try:
-            for p, *_ in kept:
-                learns = id(p) in asked
-                p.trainable, p.frozen = learns, not learns
-                p.gradient = p.backend.empty(p.shape, p.value.dtype) if learns else None
-                p.begin_step()
-            have = self._through(read.keys() & asked.keys(), tensors)
-            made = {id(p): Tensor(p.gradient, p.backend) for p in asked.values() if p._written}
-        finally:
-            for p, gradient, frozen, trainable, written in kept:
-                p.gradient, p.frozen, p.trainable, p._written = gradient, frozen, trainable, written
-        for t in sources:
-            if isinstance(t, Tensor) and t.number in have:
-                made[id(t)] = Tensor(have[t.number], t.backend)
-        return [made.get(id(one)) for one in sources]
-
-    def _through(self, learning: set[int], tensors: set[int]) -> dict[int, Any]:
-        """Run the pullbacks of what lies between. -> the gradients of the `tensors` that have one, by their numbers."""
-        needed, wanted = set(tensors), []
-        for record in self.records:
-            if any(id(p) in learning for p in record.parameters) or any(t.number in needed for t in record.inputs):
-                needed.update(record.outputs)
-                wanted.append(record)
-        have: dict[int, Any] = {}
-        for tensor, dy in self.begin:
-            if tensor.number in needed:
-                _add(tensor.backend, have, tensor.number, dy)
-        for record in reversed(wanted):
-            gradients = [have.get(n) if n in tensors else have.pop(n, None) for n in record.outputs]
-            if all(g is None for g in gradients):
-                continue
-            _check(record)
-            ops = record.inputs[0].backend if record.inputs else record.parameters[0].backend
-            gradients = [copy(ops, g) if n in tensors and g is not None else g for n, g in zip(record.outputs, gradients, strict=True)]
-            found = record.pullback(gradients, [t.number in needed for t in record.inputs])
-            for k, (tensor, gradient) in enumerate(zip(record.inputs, found, strict=True)):
-                if gradient is not None and tensor.number in needed:
-                    shared = any(gradient is other for other in found[:k])
-                    _add(ops, have, tensor.number, copy(ops, gradient) if shared else gradient)
-        return have
-
-
-def _check(record: Record) -> None:
-    for p, version in zip(record.parameters, record.versions, strict=True):
-        if p.version != version:
-            raise RuntimeError(
-                f"GradientTape.gradient: {p.name} was assigned or updated after the tape had read it. Expected all gradients to be asked "
-                "for before the weights change."
-            )
-
-
-def _add(ops: Any, have: dict[int, Any], number: int, gradient: Any) -> None:
-    if number in have:
-        ops.launch(REGISTRY["add"], whole(have[number]), whole(gradient.reshape(have[number].shape)))
-    else:
-        have[number] = gradient

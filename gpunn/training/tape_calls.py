@@ -137,18 +137,38 @@ def _added(layer: Any, given: Sequence[Tensor]) -> Tensor:
 def _stage(stage: Stage, given: Sequence[Tensor], training: bool, rng: Any) -> list[Tensor]:
     layer, ops = stage.layer, stage.layer.backend
     x, mask = [t.array for t in given], [t.mask for t in given]
-    y, pullback = stage.forward(x if stage.many_in else x[0], training, mask if stage.many_in else mask[0])
-    stage.many_out = isinstance(y, (list, tuple))
-    made = [Tensor(a, ops) for a in (y if stage.many_out else [y])]
+
+    def drawing() -> Any:
+        return _drawing([getattr(layer, "owner", None) or layer], rng)
+
+    def forward(arrays: list[Any]) -> tuple[list[Any], Any]:
+        y, pullback = stage.forward(arrays if stage.many_in else arrays[0], training, mask if stage.many_in else mask[0])
+        stage.many_out = isinstance(y, (list, tuple))
+
+        def back(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
+            with drawing():
+                return stage.back(pullback, gradients, needs)
+
+        return list(y) if stage.many_out else [y], back
+
+    def run(arrays: list[Any]) -> tuple[list[Any], Any]:
+        with drawing():
+            return forward(arrays)
+
+    def again(inputs: Sequence[Tensor], needs: Sequence[bool] = ()) -> list[Tensor]:
+        from gpunn.training.opened import Opened, opened  # which know all layers
+
+        return opened(Opened(stage, training if stage.training is None else stage.training, run), inputs)
+
+    if getattr(layer, "replaced", None):  # tensors are in the place of weights
+        made = again(given)
+    else:
+        outputs, back = forward(x)
+        made = [Tensor(a, ops) for a in outputs]
+        Record(given, made, back, [*layer.parameters, *getattr(layer, "reads", ())], again=again)
     seen = layer.compute_mask(x if stage.many_in else x[0], mask if stage.many_in else mask[0])
     for tensor, one in zip(made, seen if isinstance(seen, (list, tuple)) else [seen], strict=False):
         tensor.mask = one
-
-    def back(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
-        with _drawing([getattr(layer, "owner", None) or layer], rng):
-            return stage.back(pullback, gradients, needs)
-
-    Record(given, made, back, [*layer.parameters, *getattr(layer, "reads", ())])
     return made
 
 

@@ -193,3 +193,47 @@ def test_gradients_are_clipped():
     optimizer = gpunn.optimizers.SGD(1.0)
     optimizer.apply_gradients(zip(clipped[:2], [w, b], strict=True))
     np.testing.assert_allclose(w.numpy(), [[1.5, 2.0]], rtol=1e-6)
+
+
+def test_second_derivatives():
+    """TensorFlow's guide "Advanced automatic differentiation": nested tapes, a penalty of gradients, a Hessian, a gradient of one's own."""
+    import tensorflow as tf
+
+    x = tf.Variable(1.0)
+    with tf.GradientTape() as t2:
+        with tf.GradientTape() as t1:
+            y = x * x * x
+        dy_dx = t1.gradient(y, x)
+    d2y_dx2 = t2.gradient(dy_dx, x)
+    assert (dy_dx.numpy(), d2y_dx2.numpy()) == (3.0, 6.0)
+    tf.random.set_seed(1)
+    x, layer = tf.random.normal([7, 5]), tf.keras.layers.Dense(10, activation=tf.nn.relu)
+    with tf.GradientTape() as t2:
+        with tf.GradientTape(watch_accessed_variables=False) as t1:
+            t1.watch(x)
+            out = tf.reduce_sum(layer(x) ** 2)
+        g1 = t1.gradient(out, x)
+        g1_mag = tf.norm(g1)
+    dg1_mag = t2.gradient(g1_mag, layer.trainable_variables)
+    assert [var.shape for var in dg1_mag] == [(5, 10), (10,)] and all(np.abs(np.asarray(g)).max() > 0 for g in dg1_mag)
+    layer1, layer2 = tf.keras.layers.Dense(4, activation=tf.nn.relu), tf.keras.layers.Dense(3, activation=tf.nn.relu)
+    with tf.GradientTape() as t2:
+        with tf.GradientTape() as t1:
+            loss = tf.reduce_mean(layer2(layer1(x)) ** 2)
+        g = t1.gradient(loss, layer1.kernel)
+    h = t2.jacobian(g, layer1.kernel)
+    assert h.shape == (5, 4, 5, 4)
+    flat = np.asarray(tf.reshape(h, [20, 20]))
+    np.testing.assert_allclose(flat, flat.T, atol=1e-6)
+
+    @tf.custom_gradient
+    def clip_gradients(y):
+        def backward(dy):
+            return tf.clip_by_norm(dy, 0.5)
+
+        return y, backward
+
+    v = tf.Variable(2.0)
+    with tf.GradientTape() as t:
+        output = clip_gradients(v * v)
+    assert t.gradient(output, v).numpy() == 2.0

@@ -24,8 +24,7 @@ def test_what_is_not_there():
     with GradientTape() as outer:
         with GradientTape() as inner:
             z = w**3
-        with pytest.raises(NotImplementedError, match="another tape records: gradients of gradients are not there"):
-            inner.gradient(z, w)
+        assert inner.gradient(z, w) is not None
     with pytest.raises(TypeError, match=r"expected an array of floats, a variable or a tensor. Received: 3"):
         outer.watch(3)
     with pytest.raises(TypeError, match=r"expected sources that are weights, variables or arrays\. Received: 3"):
