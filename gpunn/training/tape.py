@@ -1,7 +1,7 @@
 """GradientTape: what is computed in its block is recorded, and gradients of it are given. Names and rules are TensorFlow's."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -104,7 +104,7 @@ class GradientTape:
 
         `output_gradients`: what to begin with, of the target's structure, in place of ones.
         Within the block of another tape what makes the gradients is recorded by that tape, which gives their own gradients: second
-        derivatives, and by more tapes higher ones.
+        derivatives, and by more tapes higher ones; within its own block a persistent tape records them itself.
 
         Raises RuntimeError at the second call, unless the tape is persistent, and where weights have changed since they were read;
         NotImplementedError where another tape records and something on the way has no gradient of its gradient, which it names.
@@ -125,7 +125,15 @@ class GradientTape:
         for one in chosen:
             if not isinstance(one, (Parameter, Tensor)) and not hasattr(one, "shape"):
                 raise TypeError(f"GradientTape.gradient: expected sources that are weights, variables or arrays. Received: {one!r}.")
+        asked = [self._source(one) for one in chosen]
         others = [tape for tape in tapes() if tape is not self]
+        if self.persistent and self in tapes():  # asked within its own block it records the way back, where that can be
+            with suppress(NotImplementedError):
+                return packed(sources, _or_zeros(self._way(targets, upstream, asked, tapes()), chosen, unconnected))
+        return packed(sources, _or_zeros(self._way(targets, upstream, asked, others), chosen, unconnected))
+
+    def _way(self, targets: list[Any], upstream: list[Any], sources: list[Any], others: Sequence[Any]) -> list[Any]:
+        """The way back, which these tapes record."""
         recorded = any(tape.differentiates for tape in others)
         begin: list[tuple[Tensor, Any]] = []
         with self._recording(others if recorded else ()):
@@ -133,9 +141,7 @@ class GradientTape:
                 tensor = one if isinstance(one, Tensor) else self.stands_for(one)
                 if tensor is not None:
                     begin.append((tensor, (_given_tensor if recorded else _given)(tensor, dy)))
-            way = (WayInOperations if recorded else WayBack)(self.mark, begin)
-            found = way.back([self._source(one) for one in chosen])
-        return packed(sources, _or_zeros(found, [(one.shape, one.dtype) for one in chosen], unconnected))
+            return (WayInOperations if recorded else WayBack)(self.mark, begin).back(sources)
 
     def _source(self, one: Any) -> Any:
         """A parameter, a tensor, or None for what this tape did not watch."""
@@ -184,7 +190,7 @@ class GradientTape:
             if column[0] is not None:
                 found[k] = operate(RESHAPE, [operate(STACK, column, {"axis": axis})], {"shape": shapes[k]})
         self._used = True
-        return _or_zeros(found, [(shape, one.dtype) for one, shape in zip(flat(sources), shapes, strict=True)], unconnected)
+        return _or_zeros(found, flat(sources), unconnected, shapes)
 
 
 def _given(target: Tensor, dy: Any) -> Any:
@@ -202,7 +208,9 @@ def _given_tensor(target: Tensor, dy: Any) -> Tensor:
     return given if given.shape == target.shape else operate(RESHAPE, [given], {"shape": target.shape})
 
 
-def _or_zeros(gradients: list[Any], like: list[tuple[Any, Any]], unconnected: str) -> list[Any]:
+def _or_zeros(gradients: list[Any], sources: list[Any], unconnected: str, shapes: list[Any] | None = None) -> list[Any]:
+    """Zeros of the sources' shapes, or of these, in the place of None, where they are asked for."""
     if unconnected not in ("zero", "UnconnectedGradients.ZERO"):
         return gradients
-    return [np.zeros(*of) if g is None else g for g, of in zip(gradients, like, strict=True)]
+    shapes = [one.shape for one in sources] if shapes is None else shapes
+    return [np.zeros(shape, one.dtype) if g is None else g for g, one, shape in zip(gradients, sources, shapes, strict=True)]

@@ -44,6 +44,36 @@ def test_three_tapes(cpu):
     assert middle.mark is not None and outer.gradient(y, w) is not None
 
 
+def test_a_persistent_tape_within_its_own_block(cpu, float64):
+    """It records what gives its gradients; what has none of its own still has first ones."""
+    x, model = np.linspace(-1, 1, 5)[:, None], mlp("tanh", 4, inputs=1)
+    with GradientTape(persistent=True) as tape:
+        tape.watch(x)
+        u = model(x)
+        u_x = tape.gradient(u, x)
+        u_xx = tape.gradient(u_x, x)
+        loss = ops.mean((u_xx + u) ** 2)
+    w = model.get_weights()
+
+    def of_one(w, x):
+        return theirs(jnp.tanh, w, x[None])[0]
+
+    def residual(w):
+        return jnp.mean((jax.vmap(lambda x: jax.grad(jax.grad(of_one, 1), 1)(w, x) + of_one(w, x))(x[:, 0])) ** 2)
+
+    value, gradients = jax.jit(jax.value_and_grad(residual))(w)
+    assert float(loss) == pytest.approx(float(value), rel=1e-9)
+    same(tape.gradient(loss, model.trainable_weights), gradients)
+    same(tape.gradient(u_x, x), u_xx)
+    recurrent = gpunn.Sequential([gpunn.Input((3, 1)), L.LSTM(2)])
+    rows = np.ones((2, 3, 1))
+    with GradientTape(persistent=True) as tape:
+        tape.watch(rows)
+        y = recurrent(rows)
+        first = tape.gradient(y, rows)
+    same(first, np.asarray(tape.gradient(y, rows)))
+
+
 def test_what_gradients_begin_with_and_what_is_not_connected(cpu):
     """By a gradient that depends on something itself: the product of a Jacobian and a vector."""
     x, v, other = Variable([1.0, 2.0, 3.0]), Variable([1.0, -1.0, 2.0]), Variable(1.0)
