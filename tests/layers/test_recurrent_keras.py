@@ -167,3 +167,23 @@ def test_states_in_and_out(name, backwards):
     for a, b in zip(mine, other, strict=True):
         np.testing.assert_allclose(ops.to_numpy(a), np.asarray(b), rtol=1e-9, atol=1e-12)
     assert [tuple(s) for s in ours.compute_output_shape((None, STEPS, WIDTH))] == [(None, *np.shape(b)[1:]) for b in other]
+
+
+def test_a_frozen_layer_within_another_rests():
+    """It is frozen by itself, in a wrapper or a stack of cells, and by the wrapper."""
+    frozen = {"trainable": False}
+    layers = [
+        each(lambda lib: lib.layers.Dense(3, **frozen)), both(recurrent("LSTM", return_sequences=True, **frozen)),
+        lambda lib: lib.layers.RNN([lib.layers.GRUCell(2, **frozen), lib.layers.GRUCell(3)], return_sequences=True),
+        each(lambda lib: lib.layers.BatchNormalization()), flat, dense(2),
+    ]
+    x, y = features()
+    ours, theirs = twins(layers, x.shape[1:])
+    for model in (ours, theirs):
+        model.layers[-3].trainable = False
+        model.compile("sgd", "mse")
+    assert [w.shape for w in ours.trainable_weights] == [tuple(w.shape) for w in theirs.trainable_weights]
+    before = ours.get_weights()
+    train(ours, theirs, x, y)
+    learnt = [not np.array_equal(a, b) for a, b in zip(before, ours.get_weights(), strict=True)]
+    assert sum(learnt) == len(ours.trainable_weights) and not any(learnt[:11])
