@@ -5,7 +5,7 @@ import pytest
 from keras_twin import assert_same_weights
 from test_functional_keras import OPTIONS, pair
 
-pytestmark = [pytest.mark.usefixtures("cpu"), pytest.mark.filterwarnings("ignore:Layer 'flatten:UserWarning")]
+pytestmark = [pytest.mark.usefixtures("cpu"), pytest.mark.filterwarnings("ignore:Layer '(flatten|rms):UserWarning")]
 RNG = np.random.default_rng(8)
 STEPS = RNG.standard_normal((15, 5, 3))
 STEPS[3, 2:] = STEPS[7] = STEPS[10, 4:] = 0.0
@@ -42,6 +42,14 @@ def normalized(k):
     return k.Model(x, k.layers.Dense(2)(h)), STEPS, TARGETS
 
 
+def scaled(k):
+    """A mask goes through numbers scaled, and ends at an RMS normalization."""
+    x = k.Input((5, 3))
+    h = k.layers.Rescaling(0.5, 0.1)(k.layers.Masking()(x))
+    ends = k.layers.LSTM(2)(k.layers.RMSNormalization()(h))
+    return k.Model(x, k.layers.Dense(2)(k.layers.Add()([h, k.layers.RepeatVector(5)(k.layers.Dense(3)(ends))]))), STEPS, TARGETS
+
+
 def merged(name):
     """A masked input with one that has no mask, and with another that is masked elsewhere, in either order."""
 
@@ -68,7 +76,8 @@ def translated(k):
 
 CASES = {
     "masked": (masked, "mae", None), "joined": (joined, "mse", None),
-    "normalized": (normalized, "mse", None), **{name: (merged(name), "mse", None) for name in ("Multiply", "Maximum", "Minimum")},
+    "normalized": (normalized, "mse", None), "scaled": (scaled, "mse", None),
+    **{name: (merged(name), "mse", None) for name in ("Multiply", "Maximum", "Minimum")},
     "weights of steps": (masked, "mse", RNG.uniform(0, 2, (15, 5))), "translated": (translated, "sparse_categorical_crossentropy", None),
 }  # fmt: skip
 
