@@ -132,7 +132,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 def moveaxis(x: Any, source: Any, destination: Any) -> Any:
     """An axis, or several, at other places."""
     n = ndim(x)
-    where, to = ([p % n for p in ([v] if isinstance(v, (int, np.integer)) else v)] for v in (source, destination))
+    where, to = ([int(p) % n for p in ([v] if isinstance(v, (int, np.integer)) else v)] for v in (source, destination))
     order = [i for i in range(n) if i not in where]
     for place, axis in sorted(zip(to, where, strict=True)):
         order.insert(place, axis)

@@ -53,6 +53,7 @@ CASES = {
     **{f"{n}_{len(o)}_stacked": [recurrent(n, 5, return_sequences=True, **o), recurrent(n, go_backwards=True, **o), dense(2)]
        for n, o in CELLS},
     **{f"{n}_{len(o)}_masked": [masking, recurrent(n, 5, return_sequences=True, **o), recurrent(n, **o), dense(2)] for n, o in CELLS},
+    "both_all_masked": [masking, both(recurrent("GRU", return_sequences=True), merge_mode="mul"), flat, dense(2)],
     "lstm_backwards_all": [masking, recurrent("LSTM", return_sequences=True, go_backwards=True), flat, dense(2)],
     "gru_zeros": [masking, recurrent("GRU", return_sequences=True, zero_output_for_mask=True), flat, dense(2)],
     "lstm_options": [
