@@ -156,7 +156,8 @@ def l1_l2(w, l1, l2, pull):
 
 @elementwise("w, l1:const, l2:const, pull:const -> slope", family="penalty")
 def l1_l2_gradient(w, l1, l2, pull):
-    """`pull` is l1, or 0 where the proximal step does the absolute value's part; |w| has the slope 0 at 0, as in Keras."""
+    """`pull` is l1, or 0 where the proximal step does the absolute value's part; |w| has the slope 0 at 0, as in
+    Keras on TensorFlow and PyTorch; JAX takes 1, which moves weights that are 0 away from it."""
     return 2.0 * l2 * w + (pull if w > 0.0 else (-pull if w < 0.0 else 0.0))
 
 

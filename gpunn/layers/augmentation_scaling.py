@@ -14,7 +14,7 @@ SMALLEST = 1e-7  # of a deviation that is divided by, as Keras's
 class Rescaling(Layer):
     """y = x * scale + offset; numbers, or one for each channel. ``Rescaling(1 / 255)`` brings bytes to (0, 1)."""
 
-    recordable = True
+    recordable = supports_masking = True
 
     def __init__(self, scale: Any, offset: Any = 0.0, **common: Any):
         super().__init__(**common)
@@ -58,7 +58,7 @@ class Normalization(Layer):
     before `adapt`.
     """
 
-    recordable = True
+    recordable = supports_masking = True
 
     def __init__(self, axis: Any = -1, mean: Any = None, variance: Any = None, invert: bool = False, **common: Any):
         super().__init__(**common)

@@ -75,8 +75,13 @@ class Containing:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = value
-        for layer in self.sublayers:
+        for layer in (*self.sublayers, *vars(self).get("within", ())):
             layer.trainable = value
+
+    def rests(self, parameter: Any) -> bool:
+        """Whether a parameter of this layer does not learn: the layer is not trainable, or the one it wraps, whose parameter it is."""
+        wrapped = [leaf for layer in vars(self).get("within", ()) for leaf in layer.leaves]
+        return not self._trainable or any(leaf.rests(parameter) for leaf in wrapped if any(p is parameter for p in leaf.parameters))
 
 
 def layers_in(value: Any) -> list[Any]:

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.kernels.columns import ROW_DOTS, smaller_of_two
+from gpunn.kernels.columns import ROW_DOTS
 from gpunn.kernels.unit import UNIT_ROWS, UNIT_ROWS_BWD
 from gpunn.layers.base import Pullback
 from gpunn.layers.columns import numbered, pick, put
-from gpunn.layers.merge import Merge
+from gpunn.layers.merge import Merge, any_of
 
 MOST = 1e7  # a row is multiplied by at most so much to make its length one: Keras divides by 1e-7 at least
 
@@ -45,7 +45,7 @@ class Concatenate(Merge):
         axis = self.axis % (len(row) + 1) - 1
         return np.split(numbered(row), np.cumsum([a.shape[axis + 1] for a in x])[:-1], axis)
 
-    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
+    def forward(self, x: Any, training: bool = False, mask: Any = None) -> tuple[Any, Pullback]:
         ops, places = self.backend, self._places(x)
         y = ops.empty((x[0].shape[0], *self.compute_output_shape([(None, *a.shape[1:]) for a in x])[1:]), x[0].dtype)
         for a, place in zip(x, places, strict=True):
@@ -60,23 +60,18 @@ class Concatenate(Merge):
         return y, pullback
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
-        """Masks side by side along the steps, ones where an input has none; along another axis, where all are."""
+        """Masks side by side along the steps, ones where an input has none; along another axis what any has, if all have one."""
         if all(m is None for m in mask):
             return None
-        ops, ones = self.backend, lambda a: self.backend.asarray(np.ones(a.shape[:2], a.dtype))
-        masks = [ones(a) if m is None else m for a, m in zip(x, mask, strict=True)]
         if self.axis % x[0].ndim == 1:
+            ops, ones = self.backend, lambda a: self.backend.asarray(np.ones(a.shape[:2], a.dtype))
+            masks = [ones(a) if m is None else m for a, m in zip(x, mask, strict=True)]
             steps = [m.shape[1] for m in masks]
             out = ops.empty((masks[0].shape[0], sum(steps)), masks[0].dtype)
             for m, place in zip(masks, np.split(np.arange(sum(steps)), np.cumsum(steps)[:-1]), strict=True):
                 put(ops, m, place, out)
             return out
-        out = masks[0]
-        for m in masks[1:]:
-            both = ops.empty(out.shape, out.dtype)
-            ops.launch(smaller_of_two, out, m, both)
-            out = both
-        return out
+        return any_of(self.backend, mask)
 
     def config(self) -> dict[str, Any]:
         return {"axis": self.axis}
@@ -118,7 +113,7 @@ class Dot(Merge):
         free = [n for s, a in zip(shapes, axes, strict=True) for i, n in enumerate(s) if i not in (0, a)]
         return (None, *(free or [1]))
 
-    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
+    def forward(self, x: Any, training: bool = False, mask: Any = None) -> tuple[Any, Pullback]:
         ops, axes = self.backend, self._axes([a.shape for a in x])
         shape = self.compute_output_shape([(None, *a.shape[1:]) for a in x])
         sides = [_Side(ops, a, axis, self.normalize) for a, axis in zip(x, axes, strict=True)]

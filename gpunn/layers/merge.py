@@ -10,6 +10,8 @@ import numpy as np
 
 from gpunn.kernels import REGISTRY
 from gpunn.kernels import columns as kernels
+from gpunn.kernels.arithmetic import is_greater_equal
+from gpunn.kernels.sequences import choose_rows, mask_rows
 from gpunn.layers.base import Layer, Pullback
 from gpunn.layers.columns import add_up, numbered, pick
 
@@ -24,6 +26,7 @@ class Merge(Layer):
 
     supports_masking = True
     fewest, most = 1, 1 << 30
+    neutral = 0.0  # what stands for an input's masked steps, in a class that takes masks
 
     def check(self, shapes: Any) -> list[Shape]:
         """The shapes, if they are as many as the layer takes."""
@@ -48,17 +51,22 @@ class Merge(Layer):
         except ValueError:
             raise ValueError(f"Layer {self.name!r}: the inputs have incompatible shapes. Received: {shapes}.") from None
 
-    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
+    def forward(self, x: Any, training: bool = False, mask: Any = None) -> tuple[Any, Pullback]:
         ops, shape = self.backend, self.compute_output_shape([(None, *a.shape[1:]) for a in x])[1:]
+        masks = [m if m is not None and a.ndim == 3 else None for a, m in zip(x, self.counted(mask or [None] * len(x)), strict=True)]
+        given = [a if m is None else _kept(ops, a, m, self.neutral) for a, m in zip(x, masks, strict=True)]
         indices = [_broadcast(a.shape[1:], shape) for a in x]
-        wide = [a if index is None else pick(ops, a, index, shape) for a, index in zip(x, indices, strict=True)]
+        wide = [a if index is None else pick(ops, a, index, shape) for a, index in zip(given, indices, strict=True)]
         y, back = self.merge(wide)
 
         def pullback(dy: Any, need_dx: Any = True) -> list[Any]:
             needs = need_dx if isinstance(need_dx, tuple) else (bool(need_dx),) * len(x)
             out = []
-            for a, index, dx in zip(x, indices, back(dy, needs), strict=True):
+            for a, index, m, dx in zip(x, indices, masks, back(dy, needs), strict=True):
                 narrow = dx if dx is None or index is None else add_up(ops, dx, index, a.shape[1:])
+                if narrow is not None and m is not None:
+                    lines = narrow.reshape(-1, a.shape[2])
+                    ops.launch(mask_rows, lines, m.reshape(lines.shape[0]), lines)
                 out.append(None if narrow is None else narrow.reshape(a.shape))
             return out
 
@@ -67,6 +75,10 @@ class Merge(Layer):
     def merge(self, x: list[Any]) -> tuple[Any, Any]:
         """Of arrays with equally many elements: (y, a function of dy and of which gradients are needed -> gradients, None where not)."""
         raise NotImplementedError
+
+    def counted(self, masks: list[Any]) -> list[Any]:
+        """The masks by which `neutral` takes the place of inputs' steps."""
+        return masks
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """What any input has, if all have a mask."""
@@ -79,6 +91,14 @@ def _broadcast(row: Sequence[int], shape: Sequence[int]) -> np.ndarray | None:
         return None
     aligned = numbered(row).reshape(*(1,) * (len(shape) - len(row)), *row)
     return None if aligned.size == np.prod(shape) else np.broadcast_to(aligned, shape)
+
+
+def _kept(ops: Any, x: Any, mask: Any, other: float) -> Any:
+    """x where the mask of its steps is 1, `other` elsewhere."""
+    y, lines = ops.empty(x.shape, x.dtype), (x.shape[0] * x.shape[1], x.shape[2])
+    rest = ops.asarray(np.full(lines, other, x.dtype))
+    ops.launch(choose_rows, x.reshape(lines), rest, mask.reshape(lines[0]), y.reshape(lines))
+    return y
 
 
 def any_of(ops: Any, masks: Sequence[Any]) -> Any:
@@ -164,9 +184,20 @@ class Subtract(Merge):
 
 
 class Multiply(Merge):
-    """The product of the inputs, element by element."""
+    """The product of the inputs, element by element; masked steps of an input count as 1, those that all inputs mask are 0."""
 
     recordable = True
+    takes_mask = True
+    neutral = 1.0
+
+    def forward(self, x: Any, training: bool = False, mask: Any = None) -> tuple[Any, Pullback]:
+        y, pullback = super().forward(x, training, mask)
+        some = any_of(self.backend, mask or [])
+        if some is None or y.ndim != 3:
+            return y, pullback
+        out, lines = self.backend.empty(y.shape, y.dtype), (y.shape[0] * y.shape[1], y.shape[2])
+        self.backend.launch(mask_rows, y.reshape(lines), some.reshape(lines[0]), out.reshape(lines))
+        return out, pullback
 
     def merge(self, x: list[Any]) -> tuple[Any, Any]:
         ops = self.backend
@@ -187,10 +218,20 @@ class Multiply(Merge):
 
 
 class Maximum(Merge):
-    """The largest of the inputs, element by element; where two are alike each gets half of the gradient."""
+    """The largest of the inputs, element by element; where two are alike each gets half of the gradient. Masked steps of an input do not
+    count; where those of all are masked, the first input's stay."""
 
     recordable = True
-    kernel, first = kernels.larger_of_two, 0
+    takes_mask = True
+    kernel, first, neutral = kernels.larger_of_two, 0, -3e38
+
+    def counted(self, masks: list[Any]) -> list[Any]:
+        others = any_of(self.backend, masks[1:])
+        if masks[0] is None or others is None:
+            return masks if len(masks) > 1 else [None]
+        first = self.backend.empty(others.shape, others.dtype)
+        self.backend.launch(is_greater_equal, masks[0], others, first)
+        return [first, *masks[1:]]
 
     def merge(self, x: list[Any]) -> tuple[Any, Any]:
         ops = self.backend
@@ -210,10 +251,10 @@ class Maximum(Merge):
 
 
 class Minimum(Maximum):
-    """The smallest of the inputs, element by element; where two are alike each gets half of the gradient."""
+    """The smallest of the inputs, element by element; where two are alike each gets half of the gradient. Masks as in `Maximum`."""
 
     recordable = True
-    kernel, first = kernels.smaller_of_two, 1
+    kernel, first, neutral = kernels.smaller_of_two, 1, 3e38
 
 
 def add(inputs: Any, **common: Any) -> Any:

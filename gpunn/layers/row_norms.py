@@ -148,6 +148,7 @@ class RMSNormalization(_WithinRows):
     """y = x / sqrt(mean of x^2 + epsilon) * scale, over the last axis or axes (Zhang & Sennrich 2019). Raises as `LayerNormalization`."""
 
     recordable = True
+    supports_masking = False
     centered = 0.0
 
     def __init__(self, axis: Any = -1, epsilon: float = 1e-6, **common: Any):

@@ -23,11 +23,11 @@ class Weighted:
 
     @property
     def trainable_weights(self) -> list[Parameter]:
-        return [p for layer in self.leaves for p in layer.parameters if p.trainable and layer.trainable]
+        return [p for layer in self.leaves for p in layer.parameters if p.trainable and not layer.rests(p)]
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
-        return [p for layer in self.leaves for p in layer.parameters if not (p.trainable and layer.trainable)]
+        return [p for layer in self.leaves for p in layer.parameters if not p.trainable or layer.rests(p)]
 
     @property
     def weights(self) -> list[Parameter]:

@@ -92,8 +92,9 @@ class Bidirectional(Wrapper):
     """A recurrent layer forwards and one backwards through the steps, their outputs merged (Schuster & Paliwal 1997).
 
     `merge_mode`: "concat" (side by side), "sum", "mul", "ave", or None for a list of both; `backward_layer`: by default a layer of the same
-    configuration. Initial states, and states returned, are the forward layer's, then the backward one's. Raises ValueError for a layer that
-    is not recurrent, another merge_mode, or two layers that do not fit each other.
+    configuration. Where sequences are returned, masked steps of both are zero. Initial states, and states returned, are those of the
+    forward layer, then of the backward one. Raises ValueError for a layer that is not recurrent, another merge_mode, or two layers that
+    do not fit each other.
     """
 
     recordable = True
@@ -119,6 +120,8 @@ class Bidirectional(Wrapper):
                 raise ValueError(f"Layer {self.name!r}: expected two layers of the same {name}. Received: {found}.")
         if one.go_backwards == other.go_backwards:
             raise ValueError(f"Layer {self.name!r}: expected one layer to go backwards. Received: {one.go_backwards} for both.")
+        for direction in self.directions:
+            direction.zero_output_for_mask = direction.return_sequences
         self.backward_layer.in_time = True  # what it gives is turned round: each output at its input's place
 
     @property

@@ -49,7 +49,8 @@ def labels(y: Any, output_shape: tuple[int | None, ...], where: str, axis: int =
         raise ValueError(
             f"{where}: labels must be from 0 to {classes - 1}, as the model has {classes} outputs. Received: {y[at]} in row {at[0]}."
         )
-    return (y if skip is None else np.where(skip, -1, y)).astype(np.int32)
+    y = y.astype(np.int32)  # unsigned labels have no -1
+    return y if skip is None else np.where(skip, -1, y)
 
 
 def spread(weights: Any, shape: tuple[int, ...], where: str) -> np.ndarray:

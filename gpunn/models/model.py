@@ -121,8 +121,8 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
         """Parameters rest or learn as their layers say. -> what the layers say."""
         for layer in self.leaves:
             for p in layer.parameters:
-                p.frozen = not layer.trainable
-        return tuple(layer.trainable for layer in self.leaves)
+                p.frozen = layer.rests(p)
+        return tuple(flag for layer in self.leaves for flag in (layer.trainable, *(p.frozen for p in layer.parameters)))
 
     def _tell_apart(self) -> None:
         """Parameters of layers that have one name, in different models within, get names of their own; those within a layer its name."""
@@ -186,7 +186,7 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
         """Whether what was recorded still holds: the same parameters learn, and no other model has taken a layer of this one."""
         if self.storage is None:
             return False
-        return all(p.frozen != layer.trainable for layer in self.leaves for p in layer.parameters) and self.storage.fits(self.parameters)
+        return self.storage.fits(self.parameters) and all(p.frozen == layer.rests(p) for layer in self.leaves for p in layer.parameters)
 
     def adopt(self, layer: Layer) -> None:
         """Give a layer this model's backend and random state. A layer shared with another model follows the one that uses it."""

@@ -46,7 +46,8 @@ def put(model: Any, state: dict[str, Any]) -> None:
     if problem:
         raise ValueError(f"Model {model.name!r} is not the one this state was taken from: {problem}")
     for layer, trainable in zip(model.leaves, state["trainable"], strict=True):
-        layer.trainable = trainable
+        if layer.trainable != trainable:  # it sets that of layers within
+            layer.trainable = trainable
     if model._setup is not None and not model.storage_fits():
         model._arrange()
     model.set_weights(state["weights"])

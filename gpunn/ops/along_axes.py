@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from gpunn import config
 from gpunn.layers.graph import KerasTensor
 from gpunn.ops import arithmetic as a
 from gpunn.ops import reductions as r
 from gpunn.ops import shaping
-from gpunn.ops.operation import apply
+from gpunn.ops.operation import apply, has_part, operand
 from gpunn.ops.products import MATMUL
 
 
@@ -35,6 +36,9 @@ def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -
 
 def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
     """The smallest along the axes."""
+    if not has_part(x):
+        found = np.min(np.asarray(x), axis=tuple(axis) if isinstance(axis, list) else axis, keepdims=keepdims)
+        return found if initial is None else a.minimum(found, initial)
     found = a.negative(apply(r.LARGEST, a.negative(x), axis=axis, keepdims=keepdims))
     return found if initial is None else a.minimum(found, initial)
 
@@ -46,6 +50,8 @@ def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Whether one along the axes holds."""
+    if not has_part(x):
+        return np.any(np.asarray(x), axis=tuple(axis) if isinstance(axis, list) else axis, keepdims=keepdims)
     return a.cast(max(a.cast(a.cast(x, "bool"), "float32"), axis, keepdims), "bool")
 
 
@@ -65,7 +71,15 @@ def moments(x: Any, axes: Any, keepdims: bool = False, **unused: Any) -> tuple[A
 
 
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """The Euclidean norm over the axes; with `ord` 1 or infinity the sum or the largest of the sizes."""
+    """The Euclidean norm over the axes; with `ord` 1 or infinity the sum or the largest of the sizes. On arrays NumPy's others, too; with
+    an `ord` those of two axes are of matrices."""
+    of_matrices = ord is not None and (shaping.ndim(x) == 2 if axis is None else isinstance(axis, (tuple, list)) and len(axis) == 2)
+    if not has_part(x) and (of_matrices or ord not in (None, 2, 1, math.inf, np.inf)):
+        x = np.asarray(x)
+        x = x if x.dtype.kind == "f" else x.astype(config.floatx())
+        return np.linalg.norm(x, ord, tuple(axis) if isinstance(axis, list) else axis, keepdims)
+    if of_matrices and ord not in ("fro", "euclidean"):
+        raise ValueError(f"norm: expected ord None or 'fro' of two axes of a tensor. Received: ord={ord!r}.")
     if ord in (None, 2, "fro", "euclidean"):
         return a.sqrt(sum(a.square(x), axis, keepdims))
     if ord in (1, math.inf, np.inf):
@@ -84,6 +98,7 @@ def normalize(x: Any, axis: int = -1, order: Any = 2, epsilon: float | None = No
 def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """log(sum(exp(x))) over the axes, without overflow."""
     top = a.stop_gradient(max(x, axis, keepdims=True))
+    top = a.where(a.less(a.abs(top), math.inf), top, 0.0)  # infinity less infinity is no number
     found = a.add(a.log(sum(a.exp(a.subtract(x, top)), axis, keepdims=True)), top)
     return found if keepdims else shaping.squeeze_all(found, axis)
 
@@ -100,8 +115,9 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """The place of the largest along the axis, the first where several are; of all without an axis. No gradient."""
+    x = operand(x)
     if not isinstance(x, KerasTensor):
-        return np.argmax(np.asarray(x), axis=axis, keepdims=keepdims)
+        return np.argmax(np.asarray(x), axis=axis, keepdims=keepdims).astype(np.int32)
     if axis is None:
         x, axis = shaping.reshape(x, (-1,)), 0
     n = x.shape[axis]
@@ -114,13 +130,19 @@ def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
 
 def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
     """The place of the smallest along the axis."""
+    x = operand(x)
+    if not isinstance(x, KerasTensor):
+        return np.argmin(np.asarray(x), axis=axis, keepdims=keepdims).astype(np.int32)
     return argmax(a.negative(x), axis, keepdims)
 
 
-def prod(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def prod(x: Any, axis: int | None = None, keepdims: bool = False, dtype: Any = None) -> Any:
     """The product along one axis, or of all."""
+    x = operand(x)
     if not isinstance(x, KerasTensor):
-        return np.prod(np.asarray(x), axis=axis, keepdims=keepdims)
+        return np.prod(np.asarray(x), axis=axis, keepdims=keepdims, dtype=dtype)
+    if dtype is not None:
+        x = a.cast(x, dtype)
     if axis is None:
         x, axis = shaping.reshape(x, (-1,)), 0
     if x.shape[axis] is None:

@@ -34,8 +34,7 @@ def _named(function: Any, name: str, text: str) -> Any:
 negative, absolute, square, sqrt, rsqrt = map(_one, (e.NEGATIVE, e.ABSOLUTE, e.SQUARE, e.SQRT, e.RSQRT))
 exp, expm1, log, log1p, sin, cos, arctan, erf = map(_one, (e.EXP, e.EXPM1, e.LOG, e.LOG1P, e.SIN, e.COS, e.ARCTAN, e.ERF))
 tanh, sigmoid, relu, selu, softplus, silu = map(_one, (e.TANH, e.SIGMOID, e.RELU, e.SELU, e.SOFTPLUS, e.SILU))
-sign, floor, ceil, round, isnan, logical_not = map(_one, (e.SIGN, e.FLOOR, e.CEIL, e.ROUND, e.ISNAN, e.LOGICAL_NOT))
-stop_gradient, zeros_like, ones_like = map(_one, (e.STOP_GRADIENT, e.ZEROS_LIKE, e.ONES_LIKE))
+sign, floor, ceil, isnan, logical_not, stop_gradient = map(_one, (e.SIGN, e.FLOOR, e.CEIL, e.ISNAN, e.LOGICAL_NOT, e.STOP_GRADIENT))
 add, subtract, multiply, divide, mod = map(_two, (e.ADD, e.SUBTRACT, e.MULTIPLY, e.DIVIDE, e.MOD))
 maximum, minimum = map(_two, (e.MAXIMUM, e.MINIMUM))
 greater, greater_equal, less, less_equal = map(_two, (e.GREATER, e.GREATER_EQUAL, e.LESS, e.LESS_EQUAL))
@@ -62,12 +61,29 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
 
 def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     """x1 where the condition holds, x2 elsewhere."""
-    return apply(e.WHERE, condition, x1, x2)
+    return apply(e.WHERE, condition.astype(bool) if isinstance(condition, np.ndarray) else condition, x1, x2)
 
 
 def logical_xor(x1: Any, x2: Any) -> Any:
     """Whether one of both holds and the other does not."""
     return not_equal(cast(x1, "bool"), cast(x2, "bool"))
+
+
+def round(x: Any, decimals: int = 0) -> Any:
+    """x to so many places behind the point, halves to even digits."""
+    if not has_part(x):
+        return np.round(x, decimals)
+    return apply(e.ROUND, x) if decimals == 0 else divide(apply(e.ROUND, multiply(x, 10.0**decimals)), 10.0**decimals)
+
+
+def zeros_like(x: Any, dtype: Any = None) -> Any:
+    """An array of x's shape, all of whose elements are 0."""
+    return apply(e.ZEROS_LIKE, x) if dtype is None else cast(apply(e.ZEROS_LIKE, x), dtype)
+
+
+def ones_like(x: Any, dtype: Any = None) -> Any:
+    """An array of x's shape, all of whose elements are 1."""
+    return apply(e.ONES_LIKE, x) if dtype is None else cast(apply(e.ONES_LIKE, x), dtype)
 
 
 def reciprocal(x: Any) -> Any:
@@ -101,8 +117,11 @@ def cast(x: Any, dtype: Any) -> Any:
 
 
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
-    """An array of x's shape, all of whose elements are `fill_value`."""
-    return multiply(ones_like(x), fill_value)
+    """An array of x's shape and type, or another type, all of whose elements are `fill_value`."""
+    if not has_part(x, fill_value):
+        return np.full_like(x, fill_value, None if dtype is None else np.dtype(getattr(dtype, "name", dtype)))
+    filled = multiply(ones_like(x), fill_value)
+    return filled if dtype is None else cast(filled, dtype)
 
 
 def convert_to_tensor(x: Any, dtype: Any = None, **unused: Any) -> Any:

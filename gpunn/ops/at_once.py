@@ -78,7 +78,8 @@ def as_tensor(value: Any, backend: Any, dtype: str) -> Tensor:
     tensor = value if isinstance(value, Tensor) else watched(value)
     if tensor is None:
         here = backend.adopt(value, "a tensor")
-        return Tensor(backend.asarray(np.asarray(value, dtype) if here is None else here, dtype), backend)
+        array = backend.asarray(np.asarray(value, dtype) if here is None else here, dtype)
+        return Tensor(array.reshape(np.shape(value)), backend)  # a backend may give a number of no axes one
     if isinstance(tensor, Fed):
         tensor = tensor.on(backend)
     if tensor.backend is not backend:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gpunn import config
 from gpunn.kernels import activations, rectifiers
 from gpunn.kernels import arithmetic as k
 from gpunn.kernels import columns as two
@@ -12,6 +13,7 @@ from gpunn.kernels.record import Kernel
 from gpunn.layers.parameter import whole
 from gpunn.ops.expression import Expression, Step
 from gpunn.ops.moves import filled
+from gpunn.ops.one_type import of_one_type
 from gpunn.ops.operation import Back, Definition, Place
 
 
@@ -29,7 +31,7 @@ class Elementwise(Definition):
 
     def numpy(self, *operands: Any, **options: Any) -> Any:
         with np.errstate(all="ignore"):
-            return self.function(*operands)
+            return self.function(*of_one_type(operands, self.name in FLOATING))
 
     def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         names = [f"x{i}" for i in range(len(operands))]
@@ -40,12 +42,17 @@ class Elementwise(Definition):
         return Step(self.kernel, self.gradients, tuple(names))
 
 
+# what is a float of any number
+FLOATING = {"arctan", "cos", "divide", "exp", "expm1", "log", "log1p", "rsqrt", "sin", "sqrt", "tanh"}
+
+
 def _formula(kernel: Kernel) -> Callable[..., Any]:
     """The NumPy function of a formula that NumPy has no function for, in the type that NumPy would have."""
 
     def function(*operands: Any) -> Any:
         arrays = [np.asarray(v) for v in operands]
-        kind = np.result_type(*arrays, np.float32 if all(a.dtype.kind != "f" for a in arrays) else arrays[0])
+        floats = [v.dtype for v in operands if getattr(v, "dtype", np.dtype(bool)).kind == "f"]
+        kind = np.result_type(*floats) if floats else np.dtype(config.floatx())
         return np.asarray(kernel.formula.numpy(*(a.astype(kind) for a in arrays)), kind)
 
     return function

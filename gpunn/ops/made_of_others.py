@@ -10,18 +10,30 @@ from gpunn.layers.graph import KerasTensor
 from gpunn.ops import along_axes as along
 from gpunn.ops import arithmetic as a
 from gpunn.ops import shaping
+from gpunn.ops.operation import has_part, operand
+
 
 # ---------------------------------------------------------------------- element by element
-relu6, hard_sigmoid, hard_silu, softsign, celu = (
-    activations.relu6, activations.hard_sigmoid, activations.hard_silu, activations.softsign, activations.celu,
-)
-log_sigmoid, soft_shrink, hard_shrink = activations.log_sigmoid, activations.soft_shrink, activations.hard_shrink
+def _activation(name: str) -> Any:
+    """An activation, also of parameters and of arrays that a tape watches."""
+    own = getattr(activations, name)
+
+    def function(x: Any, *arguments: Any, **parameters: Any) -> Any:
+        return own(operand(x), *arguments, **parameters)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = own.__doc__
+    return function
+
+
+relu6, hard_sigmoid, hard_silu, softsign = map(_activation, ("relu6", "hard_sigmoid", "hard_silu", "softsign"))
+celu, log_sigmoid, soft_shrink, hard_shrink = map(_activation, ("celu", "log_sigmoid", "soft_shrink", "hard_shrink"))
 hard_swish = hard_silu
 
 
 def floor_divide(x1: Any, x2: Any) -> Any:
     """x1 / x2, rounded down. No gradient."""
-    if isinstance(x1, KerasTensor) or isinstance(x2, KerasTensor):
+    if has_part(x1, x2):
         return a.floor(a.divide(x1, x2))
     return np.floor_divide(x1, x2)
 
@@ -58,17 +70,18 @@ def cosh(x: Any) -> Any:
 
 def isinf(x: Any) -> Any:
     """Whether it is infinite, of either sign."""
-    return a.equal(a.abs(x), math.inf) if isinstance(x, KerasTensor) else np.isinf(x)
+    return a.equal(a.abs(x), math.inf) if has_part(x) else np.isinf(x)
 
 
 def isfinite(x: Any) -> Any:
     """Whether it is a number, and not infinite."""
-    return a.less(a.abs(x), math.inf) if isinstance(x, KerasTensor) else np.isfinite(x)
+    return a.less(a.abs(x), math.inf) if has_part(x) else np.isfinite(x)
 
 
 # ---------------------------------------------------------------------- along axes
 def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """The sums up to each place along an axis of a row; over all elements without an axis."""
+    x = operand(x)
     if not isinstance(x, KerasTensor):
         return np.cumsum(x, axis=axis, dtype=dtype)
     if axis is None:
@@ -83,6 +96,8 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
     """The mean, of elements that count as `weights` say."""
     if weights is None:
         return along.mean(x, axis)
+    if shaping.ndim(weights) == 1 and isinstance(axis, int):  # one for each place along the axis
+        weights = shaping.reshape(weights, [-1 if i == axis % shaping.ndim(x) else 1 for i in range(shaping.ndim(x))])
     return a.divide(along.sum(a.multiply(x, weights), axis), along.sum(a.multiply(a.ones_like(x), weights), axis))
 
 
@@ -102,6 +117,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
 
     `pad_width`: (before, after) for each axis, or one such pair, or one number, for all.
     """
+    x = operand(x)
     if not isinstance(x, KerasTensor):
         more = {} if constant_values is None else {"constant_values": constant_values}
         chosen: Any = mode
@@ -124,12 +140,12 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
 
 def tril(x: Any, k: int = 0) -> Any:
     """0 above the k-th diagonal of the last two axes."""
-    return a.where(np.tri(*_matrix(x), k), x, 0.0)
+    return a.where(np.tri(*_matrix(x), k), x, 0)
 
 
 def triu(x: Any, k: int = 0) -> Any:
     """0 below the k-th diagonal of the last two axes."""
-    return a.where(1.0 - np.tri(*_matrix(x), k - 1), x, 0.0)
+    return a.where(1.0 - np.tri(*_matrix(x), k - 1), x, 0)
 
 
 def _matrix(x: Any) -> tuple[int, int]:
@@ -166,6 +182,8 @@ def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False
 
 
 def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
-    """The same of labels, which are places along the last axis."""
+    """The same of labels, which are places along the axis; an axis of length one may stand behind them."""
+    if (n := shaping.ndim(target)) == shaping.ndim(output) and np.shape(target)[n - 1] == 1:
+        target = shaping.squeeze(target, n - 1)
     hot = shaping.one_hot(target, output.shape[axis], axis)
     return categorical_crossentropy(hot, output, from_logits, axis)

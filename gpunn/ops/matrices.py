@@ -156,12 +156,19 @@ def scatter(indices: Any, values: Any, shape: Any) -> np.ndarray:
     return out
 
 
-def scatter_update(inputs: Any, indices: Any, updates: Any) -> np.ndarray:
-    """An array with the elements at these places, a row of `indices` for each, replaced."""
+def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> np.ndarray:
+    """An array with the elements at these places, a row of `indices` for each, replaced; or what `reduction`, "add", "max", "min" or "mul",
+    makes of both."""
+    merges: dict[Any, Any] = {"add": np.add, "max": np.maximum, "min": np.minimum, "mul": np.multiply}
+    if reduction is not None and reduction not in merges:
+        raise ValueError(f"scatter_update: expected reduction None or one of {sorted(merges)}. Received: reduction={reduction!r}.")
     if has_part(inputs, indices, updates) and not all(getattr(v, "has_values", True) for v in (inputs, indices, updates)):
         raise TypeError("scatter_update: expected arrays. Received: symbolic tensors; gpunn.ops.where or slice_update take these.")
-    out = np.array(inputs)
-    out[tuple(np.moveaxis(np.asarray(indices), -1, 0))] = np.asarray(updates)
+    out, places, new = np.array(inputs), tuple(np.moveaxis(np.asarray(indices), -1, 0)), np.asarray(updates)
+    if reduction is None:
+        out[places] = new
+    else:
+        merges[reduction].at(out, places, new.astype(out.dtype))
     return out
 
 
@@ -176,5 +183,6 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
     if axis is None:
         x, axis = shaping.ravel(x), 0
     places, values = shaping.moveaxis(indices, axis, -1), shaping.moveaxis(x, axis, -1)
+    places = a.where(a.less(places, 0), a.add(places, values.shape[-1]), places)
     hot = shaping.one_hot(places, values.shape[-1], dtype=values.dtype)
     return shaping.moveaxis(along.sum(a.multiply(hot, shaping.expand_dims(values, -2)), axis=-1), -1, axis)

@@ -11,6 +11,7 @@ from gpunn.kernels.columns import PICK_COLUMNS, PUT_COLUMNS, SUM_COLUMNS
 from gpunn.kernels.record import REGISTRY, Kernel
 from gpunn.layers.columns import numbered
 from gpunn.layers.parameter import whole
+from gpunn.ops.one_type import of_one_type
 from gpunn.ops.operation import Back, Definition, Place
 
 
@@ -107,6 +108,9 @@ class Move(Definition):
 
 class Join(Move):
     """The same of several arrays, each of whose elements goes to one place: ``function(*arrays, **options)``."""
+
+    def numpy(self, *arrays: Any, **options: Any) -> Any:
+        return super().numpy(*of_one_type(arrays, False), **options)
 
     def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         ops, dtype = op.backend, op.dtype

@@ -63,7 +63,8 @@ def _in_top_k(targets: Any, predictions: Any, k: int) -> np.ndarray:
 def _segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> np.ndarray:
     data, ids = np.asarray(data), np.asarray(segment_ids)
     out = np.zeros((int(ids.max(initial=-1)) + 1 if num_segments is None else num_segments, *data.shape[1:]), data.dtype)
-    np.add.at(out, ids, data)
+    there = (ids >= 0) & (ids < len(out))
+    np.add.at(out, ids[there], data[there])
     return out
 
 

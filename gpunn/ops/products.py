@@ -8,6 +8,7 @@ import numpy as np
 
 from gpunn.kernels.columns import ROW_DOTS
 from gpunn.ops.moves import fold_to, spread
+from gpunn.ops.one_type import of_one_type
 from gpunn.ops.operation import Back, Definition, Place
 
 
@@ -15,7 +16,7 @@ class Matmul(Definition):
     """a @ b: (..., m, k) by (..., k, n). One product where b is a matrix; else a product for each of the axes before."""
 
     def numpy(self, a: Any, b: Any) -> Any:
-        return np.matmul(a, b)
+        return np.matmul(*of_one_type((a, b), False))
 
     def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         ops = op.backend

@@ -129,11 +129,13 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     return transpose(x, order)
 
 
-def moveaxis(x: Any, source: int, destination: int) -> Any:
-    """An axis at another place."""
+def moveaxis(x: Any, source: Any, destination: Any) -> Any:
+    """An axis, or several, at other places."""
     n = ndim(x)
-    order = [i for i in range(n) if i != source % n]
-    order.insert(destination % n, source % n)
+    where, to = ([int(p) % n for p in ([v] if isinstance(v, (int, np.integer)) else v)] for v in (source, destination))
+    order = [i for i in range(n) if i not in where]
+    for place, axis in sorted(zip(to, where, strict=True)):
+        order.insert(place, axis)
     return transpose(x, order)
 
 
@@ -147,10 +149,12 @@ def getitem(x: Any, key: Any) -> Any:
     return apply(SLICE, x, key=key)
 
 
-def expand_dims(x: Any, axis: int) -> Any:
-    """A new axis of length one."""
-    n = ndim(x) + 1
-    return getitem(x, tuple(None if i == axis % n else slice(None) for i in range(n)))
+def expand_dims(x: Any, axis: Any) -> Any:
+    """A new axis of length one, or several."""
+    axes = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
+    n = ndim(x) + len(axes)
+    new = [i % n for i in axes]
+    return getitem(x, tuple(None if i in new else slice(None) for i in range(n)))
 
 
 def squeeze(x: Any, axis: Any = None) -> Any:
@@ -241,12 +245,10 @@ def broadcast_to(x: Any, shape: Any) -> Any:
 
 
 def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, **unused: Any) -> Any:
-    """1 at each label's place and 0 elsewhere, along a new last axis."""
-    if axis != -1:
-        raise ValueError(f"one_hot: expected axis=-1. Received: axis={axis!r}.")
+    """1 at each label's place and 0 elsewhere, along a new axis."""
     places = np.arange(num_classes).astype(config.floatx() if isinstance(x, KerasTensor) else np.int64)
     hot = a.equal(expand_dims(x, -1), places)
-    return a.cast(hot, dtype or config.floatx())
+    return moveaxis(a.cast(hot, dtype or config.floatx()), -1, axis)
 
 
 def zeros(shape: Any, dtype: Any = None) -> Any:
@@ -278,7 +280,8 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     """Numbers from `start` up to `stop`, without it; from 0 up to a symbolic length too. Raises TypeError for other symbolic ends."""
     first, end, step = (0 if stop is None else start), (start if stop is None else stop), 1 if step is None else step
     if not any(isinstance(n, KerasTensor) and not n.has_values for n in (first, end, step)):
-        return np.arange(first, end, step, dtype=dtype)
+        kind = config.floatx() if any(np.asarray(n).dtype.kind == "f" for n in (first, end, step)) else "int32"
+        return np.arange(first, end, step, dtype=dtype or kind)
     length: Any = end.node.layer if isinstance(end, KerasTensor) else None
     if getattr(length, "definition", None) is not ROWS or isinstance(first, KerasTensor) or (first, step) != (0, 1):
         raise TypeError(f"arange: expected numbers, or from 0 what gpunn.ops.shape says of an axis. Received: {first}, {end}, {step}.")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.ops import arithmetic as a
+from gpunn.ops.one_type import of_one_type
 from gpunn.ops.operation import has_part
 
 
@@ -18,7 +19,7 @@ def _or_numpy(numpy: Callable[..., Any]) -> Callable[[Callable[..., Any]], Calla
             if has_part(*values):
                 return made(*values)
             with np.errstate(all="ignore"):
-                return numpy(*values)
+                return numpy(*of_one_type(values, numpy not in (np.trunc, np.heaviside)))
 
         function.__name__, function.__qualname__, function.__doc__ = made.__name__, made.__qualname__, made.__doc__
         return function

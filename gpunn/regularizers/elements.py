@@ -27,7 +27,7 @@ class _Elements(Regularizer):
 
 
 class L1L2(_Elements):
-    """l1 * sum |w| + l2 * sum w^2. The gradient of |w| at 0 is 0.
+    """l1 * sum |w| + l2 * sum w^2. The gradient of |w| at 0 is 0 (in Keras, too, but for JAX, which takes 1).
 
     With `proximal` the l1 part gives no gradient; instead every update is followed by the soft threshold
     w -> sign(w) max(|w| - learning_rate * l1, 0), which ends at exact zeros, as gradient steps do not (with plain SGD this is the proximal

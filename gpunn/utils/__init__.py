@@ -21,6 +21,7 @@ _ELSEWHERE = {
     "FeatureSpace": "gpunn.utils.feature_space",
     "Progbar": "gpunn.utils.progbar",
     "text_dataset_from_directory": "gpunn.datasets.text_folder",
+    "clear_session": "gpunn.compat.keras_backend",
     "get_file": "gpunn.datasets.fetch",
     **dict.fromkeys(("split_dataset", "timeseries_dataset_from_array"), "gpunn.utils.made_datasets"),
     "class_weights": "gpunn.preprocessing.labels",

@@ -198,7 +198,7 @@ def test_backend(tf):
     assert K.is_keras_tensor(model.input) and not K.is_keras_tensor(X) and K.standardize_dtype(None) == "float32"
     assert K.is_float_dtype("float64") and K.is_int_dtype(np.int8) and not K.is_int_dtype("float32")
     assert K.cast_to_floatx([1, 2]).dtype == np.float32
-    K.clear_session()
+    gpunn.utils.clear_session()
     assert [K.get_uid("a"), K.get_uid("a"), K.get_uid("b")] == [1, 2, 1]
     with pytest.raises(TypeError, match="set_value: expected a parameter"):
         K.set_value(3.0, 1)

@@ -53,6 +53,7 @@ CASES = {
     **{f"{n}_{len(o)}_stacked": [recurrent(n, 5, return_sequences=True, **o), recurrent(n, go_backwards=True, **o), dense(2)]
        for n, o in CELLS},
     **{f"{n}_{len(o)}_masked": [masking, recurrent(n, 5, return_sequences=True, **o), recurrent(n, **o), dense(2)] for n, o in CELLS},
+    "both_all_masked": [masking, both(recurrent("GRU", return_sequences=True), merge_mode="mul"), flat, dense(2)],
     "lstm_backwards_all": [masking, recurrent("LSTM", return_sequences=True, go_backwards=True), flat, dense(2)],
     "gru_zeros": [masking, recurrent("GRU", return_sequences=True, zero_output_for_mask=True), flat, dense(2)],
     "lstm_options": [
@@ -167,3 +168,23 @@ def test_states_in_and_out(name, backwards):
     for a, b in zip(mine, other, strict=True):
         np.testing.assert_allclose(ops.to_numpy(a), np.asarray(b), rtol=1e-9, atol=1e-12)
     assert [tuple(s) for s in ours.compute_output_shape((None, STEPS, WIDTH))] == [(None, *np.shape(b)[1:]) for b in other]
+
+
+def test_a_frozen_layer_within_another_rests():
+    """It is frozen by itself, in a wrapper or a stack of cells, and by the wrapper."""
+    frozen = {"trainable": False}
+    layers = [
+        each(lambda lib: lib.layers.Dense(3, **frozen)), both(recurrent("LSTM", return_sequences=True, **frozen)),
+        lambda lib: lib.layers.RNN([lib.layers.GRUCell(2, **frozen), lib.layers.GRUCell(3)], return_sequences=True),
+        each(lambda lib: lib.layers.BatchNormalization()), flat, dense(2),
+    ]
+    x, y = features()
+    ours, theirs = twins(layers, x.shape[1:])
+    for model in (ours, theirs):
+        model.layers[-3].trainable = False
+        model.compile("sgd", "mse")
+    assert [w.shape for w in ours.trainable_weights] == [tuple(w.shape) for w in theirs.trainable_weights]
+    before = ours.get_weights()
+    train(ours, theirs, x, y)
+    learnt = [not np.array_equal(a, b) for a, b in zip(before, ours.get_weights(), strict=True)]
+    assert sum(learnt) == len(ours.trainable_weights) and not any(learnt[:11])

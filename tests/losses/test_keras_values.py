@@ -106,6 +106,9 @@ def test_everything_ignored_is_no_loss():
         mine, theirs = (m.SparseCategoricalCrossentropy(ignore_class=-1, reduction=reduction) for m in (losses, keras.losses))
         y = np.array([-1, 1, 0])
         np.testing.assert_allclose(mine(y, p, weight), np.asarray(theirs(y, p, weight)), **EQUAL)
+    mine, theirs = (m.SparseCategoricalCrossentropy(ignore_class=1) for m in (losses, keras.losses))
+    y = np.array([0, 1, 1], np.uint8)  # which has no -1
+    assert mine(y, p) == pytest.approx(float(theirs(y, p)))
 
 
 def test_every_name_of_keras_is_known():

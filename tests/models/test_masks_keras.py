@@ -5,10 +5,14 @@ import pytest
 from keras_twin import assert_same_weights
 from test_functional_keras import OPTIONS, pair
 
-pytestmark = pytest.mark.usefixtures("cpu")
+pytestmark = [pytest.mark.usefixtures("cpu"), pytest.mark.filterwarnings("ignore:Layer '(flatten|rms):UserWarning")]
 RNG = np.random.default_rng(8)
 STEPS = RNG.standard_normal((15, 5, 3))
 STEPS[3, 2:] = STEPS[7] = STEPS[10, 4:] = 0.0
+SOMEWHERE = np.where(RNG.random((15, 5, 1)) < 0.5, STEPS[::-1], 0.0)
+SOMEWHERE[:, 0] = 1.0
+FILLED = np.where(RNG.random((15, 5, 1)) < 0.5, STEPS, 0.0)
+FILLED[:, 1] = -1.0
 WORDS = RNG.integers(0, 6, (15, 4))
 WORDS[:, :3] = 1 + WORDS[:, :3] % 5  # padding at the end: Keras forgets the mask of a layer that is given states
 TARGETS, CLASSES = RNG.standard_normal((15, 5, 2)), RNG.integers(0, 4, (15, 4))
@@ -30,6 +34,37 @@ def joined(k):
     return k.Model(x, k.layers.Dense(2)(both)), STEPS, TARGETS
 
 
+def normalized(k):
+    """Masked steps have no part in a batch's statistics."""
+    x = k.Input((5, 3))
+    h = k.layers.BatchNormalization(momentum=0.5)(k.layers.Masking()(x))
+    h = k.layers.BatchNormalization(axis=1, scale=False)(k.layers.Dense(4, activation="tanh")(h))
+    return k.Model(x, k.layers.Dense(2)(h)), STEPS, TARGETS
+
+
+def scaled(k):
+    """A mask goes through numbers scaled, and ends at an RMS normalization."""
+    x = k.Input((5, 3))
+    h = k.layers.Rescaling(0.5, 0.1)(k.layers.Masking()(x))
+    ends = k.layers.LSTM(2)(k.layers.RMSNormalization()(h))
+    return k.Model(x, k.layers.Dense(2)(k.layers.Add()([h, k.layers.RepeatVector(5)(k.layers.Dense(3)(ends))]))), STEPS, TARGETS
+
+
+def merged(name):
+    """A masked input with one that has no mask, and with another that is masked elsewhere, in either order."""
+
+    def build(k):
+        x, other = k.Input((5, 3)), k.Input((5, 3))
+        a, b, plain = k.layers.Masking()(x), k.layers.Masking()(other), k.layers.Dense(3)(x)
+        layer = getattr(k.layers, name)()
+        pairs = [k.layers.Flatten()(layer(pair)) for pair in ([a, plain], [plain, a], [a, b], [b, a, b])]
+        mean = k.layers.GlobalAveragePooling1D()(k.layers.Concatenate()([a, b]))
+        h = k.layers.Concatenate()([*pairs, k.layers.GlobalAveragePooling1D()(k.layers.Concatenate()([plain, a])), mean])
+        return k.Model([x, other], k.layers.Dense(2)(h)), [FILLED, SOMEWHERE], TARGETS[:, 0]
+
+    return build
+
+
 def translated(k):
     """Words with a mask, and the states of one layer as the first of another."""
     given, said = k.Input((4,), name="given"), k.Input((4,), name="said")
@@ -41,6 +76,8 @@ def translated(k):
 
 CASES = {
     "masked": (masked, "mae", None), "joined": (joined, "mse", None),
+    "normalized": (normalized, "mse", None), "scaled": (scaled, "mse", None),
+    **{name: (merged(name), "mse", None) for name in ("Multiply", "Maximum", "Minimum")},
     "weights of steps": (masked, "mse", RNG.uniform(0, 2, (15, 5))), "translated": (translated, "sparse_categorical_crossentropy", None),
 }  # fmt: skip
 

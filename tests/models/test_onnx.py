@@ -261,3 +261,10 @@ def test_calls_that_have_no_form(tmp_path):
     model = gpunn.Sequential([L.Input((3,)), L.Lambda(np.cumsum, backward=lambda dy, x: dy, arguments={"axis": 1}, name="own")])
     with pytest.raises(ValueError, match="Layer 'own': a function of arrays cannot be exported"):
         model.export(tmp_path / "m.onnx")
+
+
+def test_masked_steps_of_a_product_have_no_form(tmp_path):
+    x = gpunn.Input((5, 3))
+    model = gpunn.Model(x, gpunn.layers.Multiply()([gpunn.layers.Masking()(x), x]))
+    with pytest.raises(ValueError, match=r"'multiply\w*' \(Multiply\) cannot be exported to ONNX with inputs that have masks"):
+        model.export(tmp_path / "m.onnx", format="onnx")

@@ -4,10 +4,12 @@ import keras_twin
 import numpy as np
 import pytest
 
-from gpunn import Input, ops
+from gpunn import GradientTape, Input, Sequential, Variable, ops
+from gpunn.layers import Layer
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((3, 4)).astype("f4"), RNG.uniform(0.1, 2, (3, 4)).astype("f4")
+FAR, WHOLE = np.where(X > 0.5, np.inf, np.where(X < -0.5, -np.inf, X)), np.arange(12, dtype="i4").reshape(3, 4)
 P, T, LABELS = Y / Y.sum(axis=-1, keepdims=True), np.eye(4, dtype="f4")[[0, 2, 1]], np.array([0, 2, 1])
 CASES = [
     ("floor_divide", (X, Y), {}), ("log2", (Y,), {}), ("log10", (Y,), {}), ("logaddexp", (X, Y), {}), ("tan", (X,), {}),
@@ -19,6 +21,18 @@ CASES = [
     ("categorical_crossentropy", (T, X), {"from_logits": True}), ("sparse_categorical_crossentropy", (LABELS, P), {}), ("relu6", (X,), {}),
     ("hard_sigmoid", (X,), {}), ("hard_silu", (X,), {}), ("softsign", (X,), {}), ("log_sigmoid", (X,), {}), ("celu", (X,), {}),
     ("soft_shrink", (X,), {}), ("hard_shrink", (X,), {}), ("arctan", (X,), {}), ("linspace", (0, 1, 5), {}),
+    ("sparse_categorical_crossentropy", (LABELS[:, None], P), {}), ("logsumexp", (FAR,), {"axis": 1}), ("logsumexp", (FAR,), {}),
+    ("average", (X,), {"axis": 0, "weights": Y[:, 0]}), ("full_like", (LABELS, 2.7), {}),
+    ("full_like", (X, 2.7, "int32"), {}), ("zeros_like", (X, "int32"), {}), ("ones_like", (X, "bool"), {}), ("round", (X, 1), {}),
+    ("prod", (X,), {"axis": 1, "dtype": "float64"}), ("expand_dims", (X, (0, 2)), {}), ("moveaxis", (X[None], (0, 2), (-1, 0)), {}),
+    ("one_hot", (LABELS, 4), {"axis": 0}), ("min", (X > 0,), {"axis": 1}), ("argmin", (X > 0,), {"axis": 1}),
+    ("any", (X[:0] > 0,), {"axis": 0}),
+    ("norm", (X,), {"ord": 1}), ("norm", (X,), {"ord": 2, "axis": (0, 1)}), ("norm", (X,), {"ord": 3, "axis": 1}),
+    ("normalize", (X,), {"order": 3}), ("segment_sum", (X, np.array([1, -1, 5])), {"num_segments": 2}),
+    ("tril", (WHOLE[:, :3],), {}), ("scatter_update", (X, LABELS[:, None].repeat(2, 1), np.ones(3, "f4")), {"reduction": "add"}),
+    *[(name, (numbers,), {}) for name in ("cos", "exp", "arccos") for numbers in (np.array([0, 1], "i4"), np.array([True, False]))],
+    *[(name, (X, WHOLE), {}) for name in ("add", "divide", "maximum", "hypot", "equal")], ("matmul", (X, WHOLE.T), {}),
+    ("concatenate", ([X, WHOLE],), {}), ("arange", (4,), {}), ("arange", (4.0,), {}), ("argmax", (X,), {}),
 ]
 
 
@@ -27,7 +41,48 @@ def test_as_keras_has_it(name, given, options):
     ours = np.asarray(getattr(ops, name)(*given, **options))
     theirs = np.asarray(getattr(keras_twin.keras.ops, name)(*given, **options))
     assert ours.shape == theirs.shape and ours.dtype.kind == theirs.dtype.kind
+    assert ours.dtype == theirs.dtype or ours.dtype.kind == "i" or theirs.dtype == np.float64  # which JAX has since another test
     np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-6)
+
+
+DERIVED = {
+    "log_sigmoid": lambda ops, x: ops.log_sigmoid(x), "relu6": lambda ops, x: ops.relu6(x), "celu": lambda ops, x: ops.celu(x),
+    "pad": lambda ops, x: ops.exp(ops.pad(x, 1)), "prod": lambda ops, x: ops.prod(x, axis=1),
+    "cumsum": lambda ops, x: ops.cumsum(x, axis=0),
+    "take_along_axis": lambda ops, x: ops.take_along_axis(x, np.array([[-1, 0]]), 1),
+    "number": lambda ops, x: ops.exp(ops.take(x, 5) * ops.tanh(x)),
+}
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_gradients_of_watched_arrays_and_of_weights(name, cpu):
+    x = np.linspace(-2, 2, 12, dtype="f4").reshape(3, 4) + 0.1
+    keras, jax = keras_twin.keras, keras_twin.jax
+    theirs = np.asarray(jax.grad(lambda v: keras.ops.sum(keras.ops.sin(DERIVED[name](keras.ops, v))))(jax.numpy.asarray(x)))
+    number = np.array(0.5, "f4")
+    weight = Variable(x)
+    for one in (x, weight):
+        with GradientTape() as tape:
+            tape.watch([one, number])
+            y = ops.sum(ops.sin(DERIVED[name](ops, one)))
+            doubled = ops.exp(number)
+        np.testing.assert_allclose(tape.gradient(y, one), theirs, rtol=1e-4, atol=1e-6)
+        assert doubled.shape == ()
+
+
+class Spread(Layer):
+    def build(self, shape):
+        self.w = self.add_weight("w", (4,), "ones")
+
+    def call(self, inputs):
+        return inputs * ops.cumsum(self.w) + ops.pad(self.w, ((1, 0),))[:4] * ops.relu6(self.w)
+
+
+def test_weights_learn_through_them(cpu):
+    model = Sequential([Spread()])
+    model.compile("sgd", "mse")
+    model.fit(X, Y, verbose=0)
+    assert np.all(model.get_weights()[0] != 1)
 
 
 @pytest.mark.parametrize(

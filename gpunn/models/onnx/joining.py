@@ -26,7 +26,9 @@ def _product(x: list[Value]) -> Value:
 
 @writes(*_KINDS)
 def _merge(graph: Graph, layer: Any, x: list[Value], shape: list[Shape]) -> Value:
-    """Missing axes stand behind the batch axis."""
+    """Missing axes stand behind the batch axis. Raises ValueError where masked steps would count otherwise than others."""
+    if layer.takes_mask and isinstance(graph.masks, list) and any(m is not None for m in graph.masks):
+        raise ValueError(f"Layer {layer.name!r} ({type(layer).__name__}) cannot be exported to ONNX with inputs that have masks.")
     deep = max(len(s) for s in shape)
     aligned = [
         v if len(s) == deep else graph.reshape(v, [1] * (deep - len(s)) + [n or 0 for n in s[1:]]) for v, s in zip(x, shape, strict=True)
@@ -93,13 +95,9 @@ def _any(graph: Graph, layer: Any, x: list[Value], masks: list[Value | None]) ->
 def _concatenated(graph: Graph, layer: Any, x: list[Value], masks: list[Value | None]) -> Value | None:
     if all(m is None for m in masks):
         return None
-    whole = [_ones(graph, v) if m is None else m for v, m in zip(x, masks, strict=True)]
-    if layer.axis == 1:
-        return graph.op("Concat", *whole, axis=1)
-    out = whole[0]
-    for other in whole[1:]:
-        out = out & other
-    return out
+    if layer.axis not in (1, -2):
+        return _any(graph, layer, x, masks)
+    return graph.op("Concat", *(_ones(graph, v) if m is None else m for v, m in zip(x, masks, strict=True)), axis=1)
 
 
 def _ones(graph: Graph, x: Value) -> Value:
