@@ -68,6 +68,7 @@ WITHOUT = {
     "LSTM": (lambda: gpunn.Sequential([L.LSTM(2, name="rec")]), (2, 3, 4), r"layer 'rec' \(LSTM\) has no gradient of its gradient"),
     "own": (lambda: gpunn.Sequential([L.Dense(4), Own(name="mine")]), (2, 4), r"layer 'mine' \(Own\) has no gradient of its gradient"),
     "attention": (lambda: Attends(), (2, 3, 4), r"layer 'attention' \(Attention\)"),
+    "masked": (lambda: gpunn.Sequential([L.Masking(), L.BatchNormalization(name="n")]), (2, 3, 4), r"'n' \(BatchNormalization, of masked"),
 }
 
 
@@ -85,11 +86,11 @@ def test_layers_without(name):
     make, shape, error = WITHOUT[name]
     model, x = make(), RNG.standard_normal(shape)
     model(x)
-    before, kept = [np.array(p.value) for p in model.weights], [(p.gradient, p.frozen, p.trainable) for p in model.weights]
     with GradientTape() as outer:
         with GradientTape() as inner:
             inner.watch(x)
             y = model(x, training=True)
+        before, kept = [np.array(p.value) for p in model.weights], [(p.gradient, p.frozen, p.trainable) for p in model.weights]
         with pytest.raises(NotImplementedError, match=error):
             inner.gradient(y, x)
         z = ops.sum(y)

@@ -46,8 +46,9 @@ def opened(call: Opened, inputs: Sequence[Tensor]) -> list[Tensor]:
     """The outputs of a call of a layer, made of operations. Raises NotImplementedError, which names the layer, where it cannot be."""
     kind = type(call.layer)
     found = next((OPENERS[k] for k in kind.__mro__ if k in OPENERS and kind.forward is k.forward), None)  # type: ignore[attr-defined]
-    if found is None:
-        raise without(f"layer {call.layer.name!r} ({kind.__name__})")
+    masked = call.layer.takes_mask and found is not linear and any(t.mask is not None for t in inputs)
+    if found is None or masked:
+        raise without(f"layer {call.layer.name!r} ({kind.__name__}{', of masked steps' if masked else ''})")
     made = found(call, list(inputs))
     return list(made) if isinstance(made, (list, tuple)) else [made]
 
