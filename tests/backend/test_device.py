@@ -11,7 +11,7 @@ from gpunn.backend.schedule import Node
 from gpunn.kernels import elementwise
 from gpunn.kernels.cuda_text import SUFFIX, typed
 from gpunn.kernels.record import REGISTRY, Kernel, parse
-from gpunn.training import loop
+from gpunn.training import pace
 
 ROWS, BATCH = 331, 32  # the last batch is short, and an epoch is more than one graph of several steps would be
 RNG = np.random.default_rng(3)
@@ -148,7 +148,7 @@ def test_an_allocation_inside_a_captured_step_is_refused(sim_with, monkeypatch):
 
 def test_a_later_epoch_is_whole_graphs(sim_with, monkeypatch):
     """Single steps, by which the first epoch finds how many to run between two looks, are not run again."""
-    monkeypatch.setattr(loop, "CHUNK", 1e9)
+    monkeypatch.setattr(pace, "CHUNK", 1e9)
     ops, seen = sim_with(), []
     replay = ops.replay
     monkeypatch.setattr(ops, "replay", lambda graph: (seen.append(graph), replay(graph)))

@@ -24,7 +24,7 @@ def run(tmp_path, backend, *snippets):
     return done.stdout
 
 
-@pytest.mark.parametrize("backend", ["cpu", "sim"])
+@pytest.mark.parametrize("backend", ["cpu", pytest.param("sim", marks=pytest.mark.slow)])
 def test_sn06_to_sn09(tmp_path, backend):
     """Three networks, 1,000 epochs each, without a line changed: the slide's twelve lines."""
     lines = run(tmp_path, backend, "sn06", "sn07", "sn08", "sn09").splitlines()

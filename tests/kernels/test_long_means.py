@@ -9,7 +9,7 @@ from gpunn.kernels.windows import Windows
 
 
 @pytest.mark.parametrize("target", MARKED)
-@pytest.mark.parametrize(("height", "width"), [(283, 283), (1, 80_000)])
+@pytest.mark.parametrize(("height", "width"), [pytest.param(283, 283, marks=pytest.mark.slow), (1, 80_000)])
 def test_the_mean_of_80_000_places_is_within_a_millionth(height, width, target):
     g = Windows(height, width, 3, 1, 1, 3, height, width)
     x = np.random.default_rng(0).uniform(0, 1, (2, height * width * 3)).astype(np.float32)

@@ -117,7 +117,7 @@ STACKS = {
 
 @pytest.mark.filterwarnings("ignore:Layer:UserWarning")
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("both", [False, True], ids=["one way", "both ways"])
+@pytest.mark.parametrize("both", [pytest.param(False, marks=pytest.mark.slow), True], ids=["one way", "both ways"])
 @pytest.mark.parametrize("stack", STACKS)
 def test_twenty_steps_and_files(stack, both, tmp_path):
     compute_in("float64")
