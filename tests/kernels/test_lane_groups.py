@@ -41,7 +41,7 @@ def possible(g, dtype="float32"):
 
 
 @needs_numba
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda k: k.name)
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_as_the_reference(geometry, kernel, dtype):

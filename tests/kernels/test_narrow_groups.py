@@ -39,7 +39,7 @@ def launch_of(kernel, g, dtype):
 
 
 @needs_numba
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kernel", [conv.CONV, conv.CONV_DX, conv.CONV_DW], ids=lambda k: k.name)
 @pytest.mark.parametrize("geometry", GEOMETRIES)
 def test_as_the_reference(geometry, kernel, dtype):

@@ -3,7 +3,7 @@
 import kernel_inputs
 import numpy as np
 import pytest
-from kernel_targets import MARKS, TARGETS, copies, outputs, run_sim
+from kernel_targets import MARKS, TARGETS, copies, needs_numba, outputs, run_sim
 from test_parity import compare
 
 from gpunn.backend.sim import HostModule
@@ -77,21 +77,25 @@ def library():
     return HostModule(code=module_text(kernels=kernels).source, order="shuffled", guard=True)
 
 
-@pytest.mark.parametrize("target", [pytest.param(t, marks=MARKS[t]) for t in ("numpy", "numba", "sim-shuffled")])
+WHERE = [pytest.param(t, "float32", marks=MARKS[t]) for t in ("numpy", "numba", "sim-shuffled")]
+WHERE += [pytest.param(t, "float64", marks=MARKS[t]) for t in ("numpy", "sim-shuffled")]
+WHERE += [pytest.param("numba", "float64", marks=[needs_numba, pytest.mark.slow])]
+
+
+@pytest.mark.parametrize(("target", "dtype"), WHERE)
 @pytest.mark.parametrize(("name", "options"), CASES, ids=lambda c: c if isinstance(c, str) else c.suffix)
-def test_options(name, options, target, request):
+def test_options(name, options, target, dtype, request):
     base = REGISTRY[name]
     kernel = with_options(base, options)
     assert with_options(base, options) is kernel, "made once a combination"
     assert all(o.name in OPERANDS for o in kernel.operands if o.name.startswith("o_"))
     run = run_sim("shuffled", library=request.getfixturevalue("library")) if target.startswith("sim") else TARGETS[target]
-    for dtype in ("float32", "float64"):
-        for rows, columns in ((0, 16), (1, 16), (33, 16)):
-            for gate, put in ((0, 0), (1, 1)):
-                args = arguments(kernel, base, dtype, rows, columns, gate, put)
-                want = one_after_another(kernel, base, options, args)
-                run(kernel, args)
-                compare(kernel, args, outputs(kernel, args), want, f"{kernel.name} {dtype} {rows} rows, gate {gate} on {target}")
+    for rows, columns in ((0, 16), (1, 16), (33, 16)):
+        for gate, put in ((0, 0), (1, 1)):
+            args = arguments(kernel, base, dtype, rows, columns, gate, put)
+            want = one_after_another(kernel, base, options, args)
+            run(kernel, args)
+            compare(kernel, args, outputs(kernel, args), want, f"{kernel.name} {dtype} {rows} rows, gate {gate} on {target}")
 
 
 def test_no_option_is_the_formula_itself():

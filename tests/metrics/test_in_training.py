@@ -55,7 +55,7 @@ def both(kind, weighted=False):
 
 
 @pytest.mark.usefixtures("float64", "cpu")
-@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("weighted", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("kind", MODELS)
 def test_logs_are_keras(kind, weighted):
     y = MODELS[kind][3]
