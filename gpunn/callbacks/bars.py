@@ -1,9 +1,11 @@
 """A bar for what is under way, with words beside it and lines above: in a terminal by rich, in a notebook by one output that changes."""
 
+import functools
 import importlib.util
 from typing import Any
 
 
+@functools.cache  # looking for it takes as long as a prediction of few rows
 def drawn() -> bool:
     """Whether there is a bar: rich, which draws it, is an extra."""
     return importlib.util.find_spec("rich") is not None

@@ -174,7 +174,8 @@ class Trainer(OwnSteps, Compiled):
         steps, batch_size = _steps("steps", steps), _perhaps("batch_size", batch_size)
         rows = given_inputs(self, x, "predict", workers, _perhaps("max_queue_size", max_queue_size))
         self.output_shapes(rows.row_shape)
-        chain = self._chain(callbacks, verbose, steps or rows.steps(batch_size or 32))
+        count = steps or rows.steps(batch_size or 32)
+        chain = self._chain(callbacks, verbose, count, shows=count != 1)  # one batch has no use for a bar
         self._ready(rows.row_shape)
         size = batch_size or self._held_batch(32, steps, chain.predict_batches)
         with closing(chain):
@@ -184,9 +185,9 @@ class Trainer(OwnSteps, Compiled):
             chain.on_predict_end()
         return self.pack_outputs(out)
 
-    def _chain(self, callbacks: Any, verbose: Any, steps: int | None) -> cb.CallbackList:
+    def _chain(self, callbacks: Any, verbose: Any, steps: int | None, shows: bool = True) -> cb.CallbackList:
         """Of an evaluation or a prediction."""
-        return cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps}, verbose)
+        return cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": 1, "steps": steps}, verbose if shows else 0)
 
     # ------------------------------------------------------------------ batch by batch
     def train_on_batch(self, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False) -> Any:
