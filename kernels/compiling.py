@@ -43,6 +43,7 @@ def prepare(wanted: Sequence[tuple[Kernel, np.dtype]], cores: int) -> None:
         if len(files) >= FEWEST and sys.executable and not getattr(sys, "frozen", False):  # else this program cannot be started again
             for _ in range(min(processes, len(files)) - 1):
                 others.enter_context(_help(jobs))
+        others.callback(jobs.stop)  # first: an error here must not leave anybody waiting for this one's job
         while file := jobs.take():
             native.load(file)
             jobs.ended(file)
@@ -62,15 +63,15 @@ class _Jobs:
     """The files that are left to compile, for several threads."""
 
     def __init__(self, files: Sequence[pathlib.Path]):
-        self._left, self._count, self._done, self._under_way = list(files), len(files), 0, 0
+        self._left, self._count, self._done, self._under_way, self._stopped = list(files), len(files), 0, 0, False
         self._changed = threading.Condition()
         self._tell()
 
     def take(self) -> pathlib.Path | None:
         """The next one, once there is one; None when all are done."""
         with self._changed:
-            self._changed.wait_for(lambda: self._left or not self._under_way)
-            if not self._left:
+            self._changed.wait_for(lambda: self._left or not self._under_way or self._stopped)
+            if self._stopped or not self._left:
                 return None
             self._under_way += 1
             return self._left.pop(0)
@@ -84,6 +85,12 @@ class _Jobs:
                 self._tell()
             else:
                 self._left.append(file)
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Nobody takes one any more."""
+        with self._changed:
+            self._stopped = True
             self._changed.notify_all()
 
     def _tell(self) -> None:

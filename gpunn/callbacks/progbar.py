@@ -99,7 +99,8 @@ class ProgbarLogger(Callback):
             self._bar.begin(f"Epoch {epoch + 1}/{self.params['epochs']}", self.params["steps"])
 
     def _compiling(self, done: int, count: int) -> None:
-        self._bar.say("" if done == count else compiling.words(done, count))
+        if (bar := self._bar) is not None:  # another thread may compile when this training ends
+            bar.say("" if done == count else compiling.words(done, count))
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self._bar is not None:

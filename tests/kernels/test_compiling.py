@@ -22,13 +22,20 @@ if "none" in sys.argv: sys.executable = "/no/such/python"
 told, here, honest = [], [], native.load
 def load(file):
     here.append(file.name)
+    if "interrupted" in sys.argv:
+        time.sleep(8)  # the other process has compiled the rest, and waits
+        raise KeyboardInterrupt
     time.sleep(2 * ("slow" in sys.argv))  # until another process is ready
     return honest(file)
 native.load = load
 compiling.listeners.append(lambda *a: told.append(a))
 wanted = [(REGISTRY[name], np.dtype("float32")) for name in ("relu", "add", "negative", "linear", "add")]
 missing = len(native.missing(wanted))
-compiling.prepare(wanted, cores=2)
+try:
+    compiling.prepare(wanted, cores=2)
+except KeyboardInterrupt:
+    print(json.dumps({"told": told}))
+    raise SystemExit
 left = len(native.missing(wanted))
 x, y = np.array([-1, 2], "f4"), np.empty(2, "f4")
 from gpunn.backend import get_backend
@@ -38,7 +45,7 @@ print(json.dumps({"told": told, "missing": missing, "left": left, "here": len(he
 
 
 def compiled(folder, *how, processes=2):
-    done = subprocess.run([sys.executable, "-c", COMPILE, *how], capture_output=True, text=True, timeout=300,
+    done = subprocess.run([sys.executable, "-c", COMPILE, *how], capture_output=True, text=True, timeout=100,
                           env={**os.environ, "GPUNN_CACHE": str(folder), "GPUNN_COMPILERS": str(processes)})
     assert done.returncode == 0 and done.stderr == "", done.stderr
     return json.loads(done.stdout)
@@ -53,6 +60,10 @@ def test_all_is_compiled_once(tmp_path, how):
     assert 2 <= first["here"] <= 4 if how == "slow" else first["here"] == 5  # what was launched in the end was loaded once more
     again = compiled(tmp_path)
     assert again["missing"] == 0 and again["here"] == 1 and again["told"] == []
+
+
+def test_an_interruption_leaves_nobody_waiting(tmp_path):
+    assert compiled(tmp_path, "interrupted")["told"][-1] == [3, 4]
 
 
 def test_one_process(tmp_path):
