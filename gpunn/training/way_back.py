@@ -10,7 +10,6 @@ from gpunn.layers.parameter import Parameter, whole
 from gpunn.layers.tensor import Again, Block, Record, Tensor, set_tapes, tapes
 from gpunn.ops.arithmetic import add
 from gpunn.ops.moves import copy
-from gpunn.ops.rules import without
 
 
 class WayBack:
@@ -103,6 +102,8 @@ class WayInOperations(WayBack):
                 before = learned[id(p)]
                 learned[id(p)] = dy if before is None else add(before, dy)
             else:
+                from gpunn.ops.rules import without  # which only nested tapes need
+
                 raise without("a call")
             for tensor, gradient, need in zip(record.inputs, found, needs, strict=True):
                 if gradient is not None and need:
