@@ -48,6 +48,7 @@ _INITIALIZERS = Place("gpunn.initializers", {
     "normal": "gpunn.initializers:RandomNormal", "one": "gpunn.initializers:Ones", "uniform": "gpunn.initializers:RandomUniform",
     "zero": "gpunn.initializers:Zeros",
 })
+_SETS = ("boston_housing", "california_housing", "cifar10", "cifar100", "fashion_mnist", "imdb", "mnist", "reuters")
 _OLD_UTILS = replace(_UTILS, old=True)
 
 # Where Keras 1 and 2 kept families of layers; each has all layers here.
@@ -65,9 +66,7 @@ KERAS: dict[str, Place] = {
     "config": Place("gpunn.config"),
     "constraints": Place("gpunn.constraints"),
     "datasets": Place(),
-    **{f"datasets.{name}": Place(f"gpunn.datasets.{name}") for name in ("boston_housing", "california_housing", "imdb", "reuters")},
-    "datasets.fashion_mnist": Place("gpunn.datasets.fashion_mnist"),
-    "datasets.mnist": Place("gpunn.datasets.mnist"),
+    **{f"datasets.{name}": Place(f"gpunn.datasets.{name}") for name in _SETS},
     "engine": Place("gpunn.layers", {"Model": "gpunn.models:Model"}, old=True),
     "engine.topology": Place("gpunn.layers", old=True),
     "engine.training": Place("gpunn.models", old=True),

@@ -1,5 +1,5 @@
-"""Data sets: ``mnist``, ``fashion_mnist``, ``digits`` and ``gates``, each with Keras's ``load_data()``; and Keras's ``imdb``, ``reuters``,
-``boston_housing`` and ``california_housing``.
+"""Data sets: ``mnist``, ``fashion_mnist``, ``digits`` and ``gates``, each with Keras's ``load_data()``; and Keras's ``cifar10``,
+``cifar100``, ``imdb``, ``reuters``, ``boston_housing`` and ``california_housing``.
 
 Nothing is imported until it is asked for: ``import gpunn.datasets`` alone costs next to nothing.
 """
@@ -8,7 +8,8 @@ import importlib
 from typing import Any
 
 _MODULES = {
-    "boston_housing", "california_housing", "digits", "fashion_mnist", "gates", "idx", "imdb", "mnist", "places", "reuters",
+    "boston_housing", "california_housing", "cifar10", "cifar100", "digits", "fashion_mnist", "gates", "idx", "imdb", "mnist",
+    "places", "reuters",
 }
 _NAMES = {"DatasetError": "errors"}
 

@@ -1,6 +1,5 @@
 """Sequences of word numbers in .npz files of Keras's, and what is left of them."""
 
-import pickle
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,21 +8,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from gpunn.datasets.errors import DatasetError
+from gpunn.datasets.unpickled import DAMAGE, unpickled
 
 FOLDER = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
-ALLOWED = {
-    *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")), ("numpy", "ndarray"),
-    ("numpy", "dtype"),
-}
-
-
-class _Arrays(pickle.Unpickler):
-    """Reads arrays of lists of numbers, and nothing that runs code."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in ALLOWED:
-            raise DatasetError(f"A file of sequences holds arrays of lists. Received: {module}.{name}.")
-        return super().find_class(module, name)
 
 
 def read(file: Path) -> dict[str, np.ndarray]:
@@ -35,9 +22,9 @@ def read(file: Path) -> dict[str, np.ndarray]:
                 with archive.open(member) as opened:
                     found[member.removesuffix(".npy")] = _array(opened)  # type: ignore[arg-type]
             return found
-    except (zipfile.BadZipFile, pickle.UnpicklingError, EOFError, ValueError) as error:
-        if isinstance(error, DatasetError):
-            raise
+    except DatasetError:
+        raise
+    except (zipfile.BadZipFile, *DAMAGE) as error:
         raise DatasetError(f"{file} is damaged: {error}.") from error
 
 
@@ -46,7 +33,7 @@ def _array(file: BinaryIO) -> np.ndarray:
     reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, fortran, dtype = reader(file)
     if dtype.hasobject:
-        return np.asarray(_Arrays(file, encoding="latin1").load(), object).reshape(shape)
+        return np.asarray(unpickled(file, "latin1"), object).reshape(shape)
     return np.frombuffer(file.read(), dtype).reshape(shape, order="F" if fortran else "C")
 
 
