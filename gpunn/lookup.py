@@ -9,6 +9,7 @@ from typing import Any
 _own: ContextVar[dict[str, Any]] = ContextVar("objects of the user's", default={})  # noqa: B039  never changed in place
 REGISTERED: dict[str, Any] = {}  # the user's, for good: "package>Name", or what they put in themselves
 _keys: dict[Any, str] = {}
+_noted: ContextVar[dict[str, Any] | None] = ContextVar("objects of the user's that are written down", default=None)
 
 
 def register(key: str, thing: Any) -> None:
@@ -19,9 +20,32 @@ def register(key: str, thing: Any) -> None:
 def key_of(thing: Any) -> str:
     """The key a class or a function was registered under, else its name."""
     try:
-        return _keys.get(thing) or thing.__name__
+        key = _keys.get(thing) or thing.__name__
     except TypeError:  # it cannot be looked up
-        return thing.__name__
+        key = thing.__name__
+    return key if str(getattr(thing, "__module__", "")).startswith("gpunn.") else note(key, thing)
+
+
+def note(name: str, thing: Any) -> str:
+    """The name under which something of the user's is written down: in a block of `noting` one that nothing else there has, else `name`."""
+    noted = _noted.get()
+    if noted is None:
+        return name
+    key = name.strip("<>")  # of lambdas
+    while noted.setdefault(key, thing) is not thing:
+        key += "_"
+    return key
+
+
+@contextmanager
+def noting() -> Iterator[dict[str, Any]]:
+    """``with noting() as own:`` all classes and functions of the user's whose keys are asked for in the block, by these."""
+    own: dict[str, Any] = {}
+    token = _noted.set(own)
+    try:
+        yield own
+    finally:
+        _noted.reset(token)
 
 
 def known(objects: dict[str, Any] | None = None) -> dict[str, Any]:

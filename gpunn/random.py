@@ -5,6 +5,7 @@ where the step runs, from the same counters.
 """
 
 import os
+import random
 from typing import Any
 
 import numpy as np
@@ -21,12 +22,18 @@ _streams = 0
 
 def set_random_seed(seed: int) -> None:
     """Make everything drawn from now on follow from `seed` (0 <= seed < 2**63), as `keras.utils.set_random_seed`; models made before keep
-    theirs. NumPy's legacy seed is set too. Raises ValueError for anything else."""
+    theirs. Python's own and NumPy's legacy seed are set too. Raises ValueError for anything else."""
+    set_own_seed(seed)
+    random.seed(int(seed))
+    np.random.seed(int(seed) % 2**32)
+
+
+def set_own_seed(seed: int) -> None:
+    """The same, but that Python's and NumPy's generators stay as they are."""
     global _seed, _streams
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**63:
         raise ValueError(f"A seed is an integer from 0 to 2**63 - 1. Received: {seed!r}.")
     _seed, _streams = int(seed), 0
-    np.random.seed(int(seed) % 2**32)
 
 
 def current_seed() -> int:
@@ -60,14 +67,15 @@ class Scope:
 
 
 def state() -> tuple[Any, ...]:
-    """All that the host's numbers follow from, NumPy's legacy ones among them; `set_state` goes on from there."""
-    return _seed, _streams, np.random.get_state()
+    """All that the host's numbers follow from, NumPy's legacy ones and Python's among them; `set_state` goes on from there."""
+    return _seed, _streams, np.random.get_state(), random.getstate()
 
 
 def set_state(state: tuple[Any, ...]) -> None:
     global _seed, _streams
     _seed, _streams = state[:2]
     np.random.set_state(state[2])
+    random.setstate(state[3])
 
 
 def next_stream() -> int:

@@ -45,6 +45,7 @@ from gpunn.activations.catalogue import (
 )
 from gpunn.activations.own import FromFormula
 from gpunn.activations.rows import glu, log_softmax, softmax, sparsemax
+from gpunn.activations.traced import FromTensors
 from gpunn.kernels.record import Kernel
 
 NAMES: dict[str, Activation] = catalogue.NAMES | rows.NAMES
@@ -97,6 +98,8 @@ def serialize(activation: Any) -> str | dict[str, Any]:
     """Its name; with parameters ``{"class_name": name, "config": parameters}``, for `get` and `deserialize`."""
     activation = get(activation)
     config = activation.get_config()
+    if isinstance(activation, FromTensors):
+        return lookup.note(activation.name, activation.function)
     return {"class_name": activation.name, "config": config} if config else activation.name
 
 

@@ -41,7 +41,7 @@ class TerminalBar:
         """The bar goes; a line stays."""
         self._bar.remove_task(self._task)
         self._task = None
-        self._bar.console.print(line, highlight=False, markup=False)
+        self._bar.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     def close(self) -> None:
         self._bar.stop()

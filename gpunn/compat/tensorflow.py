@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 import gpunn.backend
 import gpunn.random
 
@@ -92,7 +90,15 @@ def get_logger() -> logging.Logger:
 
 
 def set_seed(seed: int) -> None:
-    """`gpunn.random.set_random_seed`, but NumPy's own generator stays as it is, as with TensorFlow."""
-    state = np.random.get_state()
-    gpunn.random.set_random_seed(seed)
-    np.random.set_state(state)
+    """`gpunn.random.set_random_seed`, but Python's and NumPy's own generators stay as they are, as with TensorFlow."""
+    gpunn.random.set_own_seed(seed)
+
+
+def global_seed() -> int:
+    """The seed in force."""
+    return gpunn.random.current_seed()
+
+
+def is_op_determinism_enabled() -> bool:
+    """Whether a run from the same seed gives the same bits: it always does."""
+    return True

@@ -4,6 +4,7 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from gpunn.compat.absent import ABSENT
 from gpunn.compat.arithmetic_names import NN, OTHERWISE, OWN, SAME
 
 
@@ -61,6 +62,7 @@ KERAS: dict[str, Place] = {
     "": _TOP,
     "activations": Place("gpunn.activations"),
     "applications": Place("gpunn.applications"),
+    "applications.efficientnet": Place(names={name: f"gpunn.compat.absent:{name}" for name in ABSENT}, old=True),
     "backend": _BACKEND,
     "callbacks": Place("gpunn.callbacks"),
     "config": Place("gpunn.config"),
@@ -102,6 +104,9 @@ KERAS: dict[str, Place] = {
     "regularizers": Place("gpunn.regularizers"),
     "saving": Place("gpunn.saving"),
     "utils": _UTILS,
+    "utils.legacy": Place(names={
+        name: f"gpunn.compat.keras2:{name}" for name in ("deserialize_keras_object", "serialize_keras_object")
+    }),
     "wrappers": Place(old=True),
     "wrappers.scikit_learn": Place("gpunn.compat.wrappers", old=True),
     "utils.data_utils": _OLD_UTILS,
@@ -110,13 +115,26 @@ KERAS: dict[str, Place] = {
     "utils.np_utils": _OLD_UTILS,
     "utils.vis_utils": _OLD_UTILS,
 }
-
-
+# Where Keras 3 keeps the same inside, which editors like to import from; and the file format's module, which scikeras takes.
+_INSIDE: dict[str, Place] = {
+    **{
+        f"{inside}.{path}".rstrip("."): replace(place, old=True) for inside in ("src", "api", "_tf_keras.keras")
+        for path, place in KERAS.items()
+    },
+    "_tf_keras": Place(old=True), "src.legacy": Place(old=True),
+    **{f"src.legacy.{path}": replace(KERAS[path], old=True) for path in KERAS if path.startswith("preprocessing")},
+    "src.saving.saving_lib": Place("gpunn.compat.saving_lib", only=("load_model", "save_model"), old=True),
+}
 
 def _tensorflow(*names: str, **others: str) -> Place:
     """Names of `gpunn.compat.tensorflow`; `others` under the names they have there."""
     places = {name: name for name in names} | others
     return Place(names={name: f"gpunn.compat.tensorflow:{where}" for name, where in places.items()})
+
+
+def _inside(*names: str, **others: str) -> Place:
+    """The same in a module that is TensorFlow's own affair, from which scikeras takes them."""
+    return replace(_tensorflow(*names, **others), old=True)
 
 
 _LOGGING = Place(names={
@@ -154,7 +172,9 @@ _TENSORFLOW: dict[str, Place] = {
         ).names,
         "run_functions_eagerly": "gpunn.training.function:run_functions_eagerly",
     }),
-    "config.experimental": _tensorflow("list_physical_devices", "set_memory_growth", list_logical_devices="list_physical_devices"),
+    "config.experimental": _tensorflow(
+        "list_physical_devices", "set_memory_growth", enable_op_determinism="nothing", list_logical_devices="list_physical_devices",
+    ),
     "config.optimizer": _tensorflow(set_jit="nothing"),
     "config.threading": _tensorflow(set_inter_op_parallelism_threads="nothing", set_intra_op_parallelism_threads="nothing"),
     "debugging": _tensorflow(set_log_device_placement="nothing"),
@@ -179,6 +199,13 @@ _TENSORFLOW: dict[str, Place] = {
     }),
     "optimizers": KERAS["optimizers"],
     "python": Place(old=True),
+    "python.eager": Place(old=True),
+    "python.eager.context": _inside("executing_eagerly", "global_seed"),
+    "python.framework": Place(old=True),
+    "python.framework.config": _inside(
+        "is_op_determinism_enabled", enable_op_determinism="nothing", disable_op_determinism="nothing",
+    ),
+    "python.framework.ops": Place(old=True),
     "dtypes": Place(names={
         **_tensorflow("float32", "float64", "int32", "int64", "string", "uint8").names, "bool": "gpunn.compat.arithmetic:bool_",
     }),
@@ -206,8 +233,8 @@ def _under(root: str, tree: Mapping[str, Place]) -> dict[str, Place]:
 
 
 TREE: dict[str, Place] = {
-    **_under("keras", KERAS), **_under("tf_keras", KERAS), **_under("tensorflow", _TENSORFLOW), **_under("tensorflow.keras", KERAS),
-    **_under("tensorflow.python.keras", KERAS), **_under("sklearn", _SKLEARN),
+    **_under("keras", KERAS | _INSIDE), **_under("tf_keras", KERAS), **_under("tensorflow", _TENSORFLOW),
+    **_under("tensorflow.keras", KERAS), **_under("tensorflow.python.keras", KERAS), **_under("sklearn", _SKLEARN),
 }
 ROOTS = frozenset(path.partition(".")[0] for path in TREE)
 # The tensorboard library asks for an (empty) module of this name to learn that the TensorFlow around is not for writing its files.

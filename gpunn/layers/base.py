@@ -14,7 +14,7 @@ import numpy as np
 from gpunn import config, constraints, initializers, regularizers
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
-from gpunn.layers import own_arguments, room
+from gpunn.layers import own_arguments, pickled, room
 from gpunn.layers.alone import drawing_alone
 from gpunn.layers.containing import Containing, built_after
 from gpunn.layers.graph import Connected, Node, Shape, symbolic
@@ -146,6 +146,9 @@ class Layer(Weighted, Containing, Connected):
         return {n: v for n, v in own_arguments.given(self, "Layer", "").items() if n not in ("name", "trainable", "dtype")}
 
     # ------------------------------------------------------------------ common
+    def __reduce__(self) -> Any:
+        return pickled.reduced(self)
+
     def weight_options(self, name: str, initializer: Any, *more: Any) -> None:
         """Keep a constructor's options of one weight, ``<name>_initializer`` and perhaps ``<name>_regularizer`` and ``<name>_constraint``:
         `add_weight` and `get_config` know them then."""

@@ -10,6 +10,7 @@ from gpunn.activations.traced import FromTensors
 from gpunn.kernels.record import REGISTRY, Kernel
 from gpunn.layers.base import Layer, Pullback
 from gpunn.layers.graph import symbolic
+from gpunn.lookup import note
 
 
 class Lambda(Layer):
@@ -130,7 +131,7 @@ class Lambda(Layer):
         return out
 
     def _named(self, function: Any) -> dict[str, Any]:
-        name = function.name if isinstance(function, Kernel) else getattr(function, "__name__", "<lambda>")
+        name = function.name if isinstance(function, Kernel) else note(getattr(function, "__name__", "<lambda>"), function)
         if name == "<lambda>":
             raise ValueError(
                 f"Layer {self.name!r}: a function without a name cannot be saved. Define it with `def`, and give it to whoever loads the "

@@ -9,6 +9,7 @@ from gpunn.backend.foreign import as_array
 from gpunn.kernels import weighing
 from gpunn.kernels.record import REGISTRY
 from gpunn.kernels.row_losses import row_loss
+from gpunn.lookup import note
 from gpunn.losses import targets
 from gpunn.losses.base import BuiltIn, Loss
 
@@ -53,7 +54,7 @@ class LossFunctionWrapper(BuiltIn):
         return values.reshape(-1), scaled.reshape(p.shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {"fn": self.name, **self.kwargs, **super().get_config()}
+        return {"fn": note(self.name, self.fn), **self.kwargs, **super().get_config()}
 
 
 class FormulaLoss(BuiltIn):
@@ -76,7 +77,14 @@ class FormulaLoss(BuiltIn):
                 title = f"own_{self.name}_{n}"
             known = (gradient, row_loss(title, value, gradient))
             value.row_loss_kernel = known  # type: ignore[attr-defined]  # one kernel for a pair, however often it is wrapped
-        self.kernel = known[1]
+        self.formulas, self.kernel = (value, gradient), known[1]
+
+    def get_config(self) -> dict[str, Any]:
+        note(self.name, self)
+        return super().get_config()
+
+    def __reduce__(self) -> Any:
+        return FormulaLoss, (*self.formulas, self.reduction, self.name)
 
 
 def on_host(loss: Loss, call: Callable[..., Any], ops: Any, y: Any, p: Any, weight: Any, scale: float) -> tuple[Any, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from gpunn.backend.traced import each_time
 from gpunn.kernels import data as feeding
+from gpunn.lookup import note
 from gpunn.losses.function import own_targets
 from gpunn.losses.traced import traced
 from gpunn.metrics.base import BuiltIn, MeanOfRows, ones, valued
@@ -132,4 +133,4 @@ class MeanMetricWrapper(MeanOfRows):
         ops.launch(feeding.ACCUMULATE, ops.asarray(values), weight, step, sums)
 
     def get_config(self) -> dict[str, Any]:
-        return {"fn": self.name, "name": self.name, **self.kwargs}
+        return {"fn": note(self.name, self.fn), "name": self.name, **self.kwargs}

@@ -1,5 +1,6 @@
 """Files of a model: written whole or its weights alone, read, exported."""
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -7,6 +8,13 @@ class Kept:
     """What a model inherits to be saved."""
 
     name: str
+    built: bool
+    build: Callable[..., Any]
+
+    def __reduce__(self) -> Any:
+        from gpunn.models.pickled import reduced
+
+        return reduced(self)
 
     def save(self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, save_format: Any = None) -> None:
         """Write architecture, weights and optimizer state to one file; `gpunn.models.load_model` reads it.
@@ -42,6 +50,17 @@ class Kept:
         from gpunn.models.state import load_weights
 
         load_weights(self, filepath)
+
+    def get_build_config(self) -> dict[str, Any] | None:
+        """The shape of the inputs that the model was built for, for `build_from_config`; None where it is not built."""
+        from gpunn.models.own_classes import built_for
+
+        return {"input_shape": built_for(self)} if self.built else None
+
+    def build_from_config(self, config: dict[str, Any] | None) -> None:
+        """Make all weights for the inputs that `get_build_config` gave."""
+        if config and not self.built:
+            self.build(config["input_shape"])
 
     def export(self, path: Any, format: str = "onnx") -> None:
         """Write the model as ONNX, for inference elsewhere, with any number of rows (``pip install "gpunn[onnx]"``).

@@ -82,18 +82,23 @@ def load_model(
     path = pathlib.Path(filepath)
     kind = kinds.of_file(path, "model")
     with told(path), READERS[kind](path) as source:
-        config = source.model_config(custom_objects)
-        with room.limited(max(source.numbers(), MODEST)):
-            model = rebuild(config, custom_objects)
-        model.set_weights(source.weights(model))
-        if "rng" in config:
-            rng = config["rng"]
-            model.rng.seed, model.epochs_seen = int(rng["seed"]), int(rng["epochs"])
-            model.backend.write(model.rng.step, int(rng["step"]))
-        if compile and "compile" in config:
-            compile_as(model, config, custom_objects)
-            if (state := source.optimizer_state(model)) is not None:
-                state()
+        return restored(source, custom_objects, compile)
+
+
+def restored(source: Any, custom_objects: dict[str, Any] | None, compile: bool = True) -> Any:
+    """The model that a reader of `gpunn.models.files` found."""
+    config = source.model_config(custom_objects)
+    with room.limited(max(source.numbers(), MODEST)):
+        model = rebuild(config, custom_objects)
+    model.set_weights(source.weights(model))
+    if "rng" in config:
+        rng = config["rng"]
+        model.rng.seed, model.epochs_seen = int(rng["seed"]), int(rng["epochs"])
+        model.backend.write(model.rng.step, int(rng["step"]))
+    if compile and "compile" in config:
+        compile_as(model, config, custom_objects)
+        if (state := source.optimizer_state(model)) is not None:
+            state()
     return model
 
 
@@ -105,16 +110,16 @@ def rebuild(config: dict[str, Any], own: dict[str, Any] | None) -> Any:
     mine = lookup.table({}, own)
     name = config["class_name"]
     name = name if name in mine else name.rpartition(">")[2]
-    kind = mine.get(name)
+    kind: Any = mine.get(name, kinds_of_model.get(name))
     if isinstance(kind, type) and issubclass(kind, models.Model) and not issubclass(kind, tuple(kinds_of_model.values())):
         model = own_classes.made(kind, config, own)
-    elif name not in kinds_of_model:
+    elif kind not in kinds_of_model.values():
         raise ValueError(
             f"expected a model of the class {' or '.join(kinds_of_model)}, or of a class of yours: custom_objects={{{name!r}: the_class}}. "
             f"Received: {name!r}."
         )
     else:
-        model = kinds_of_model[name].from_config(config["config"], own)
+        model = kind.from_config(config["config"], own)
     if not model.built:
         raise ValueError(f"the model {model.name!r} has no weights: its file does not say the shape of its input.")
     return model

@@ -189,6 +189,10 @@ class Optimizer(State):
         decay = self.weight_decay or 0.0
         return decay if not decay or not self.exclusion else lambda name, shape: 0.0 if name in self.exclusion else decay
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Of one that a model or a loop uses a new one, as it was made: moments and steps are in the model's own pickle."""
+        return super().__reduce_ex__(protocol) if self._owner is None else (optimizer_again, (type(self), self.get_config()))
+
     def claim(self, model: Any) -> None:
         """Say that `model` uses this optimizer. Raises ValueError when another one does: its moments and step count are not for sharing."""
         owner = None if self._owner is None else self._owner()
@@ -240,3 +244,9 @@ def _listed(arguments: dict[str, Any]) -> str:
 
 
 __all__ = ["Common", "NotDecay", "Optimizer"]
+
+
+def optimizer_again(kind: Any, config: dict[str, Any]) -> Optimizer:
+    """What a pickle of an optimizer in use calls."""
+    found: Optimizer = kind.from_config(config)
+    return found

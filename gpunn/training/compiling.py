@@ -122,6 +122,10 @@ class Compiled(ABC):
             self._arrange()
 
     @property
+    def compiled(self) -> bool:
+        return self._setup is not None
+
+    @property
     def optimizer(self) -> optimizers.Optimizer | None:
         return self._setup.optimizer if self._setup else None
 

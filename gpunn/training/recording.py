@@ -1,6 +1,5 @@
 """Recordings: what a function of the user's did in one call, as launches to be done again."""
 
-import random as stdlib_random
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -73,20 +72,19 @@ def record(
 ) -> Recording | str:
     """A recording of a call of this function, which has not run; or why there is none. `step`: its number, on the device, if it has one;
     `taken` gives what else it depends on."""
-    numbers, python = random.state(), stdlib_random.getstate()
+    before = random.state()
     with tracing(lambda value: value if isinstance(value, Fed) and value.on_host else _copied(value), step) as trace:
         try:
             with ops.record() as program:
                 out = call()
                 out = packed(out, map(_copied, flat(out)))
             trace.taken.append(taken)
-            if not _same_draws(numbers[2], random.state()[2]) or python != stdlib_random.getstate():
+            if not _same_draws(before, random.state()):
                 raise NotRecorded("draws numbers of NumPy's or of Python's random")
         except Exception as error:  # where it is the function's own, the call that follows raises it
             for action in reversed(trace.undo):
                 action()
-            random.set_state(numbers)
-            stdlib_random.setstate(python)
+            random.set_state(before)
             code = getattr(function, "__code__", None)
             lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if code is not None and f.filename == code.co_filename]
             what = str(error) if isinstance(error, NotRecorded) else f"{type(error).__name__}: {error}"
@@ -107,8 +105,9 @@ def renewed(old: Recording | None, make: Callable[[], Recording | str]) -> Recor
 
 
 def _same_draws(one: Any, other: Any) -> bool:
-    """Of two states of NumPy's legacy generator."""
-    return np.array_equal(one[1], other[1]) and one[2:] == other[2:]
+    """Whether NumPy's legacy generator and Python's are the same in two states of `gpunn.random`."""
+    (_, words, *rest), (_, others, *more) = one[2], other[2]
+    return np.array_equal(words, others) and rest == more and one[3] == other[3]
 
 
 def _copied(value: Any) -> Any:

@@ -37,6 +37,12 @@ def test_the_imports_of_the_courses(served):
     )
     assert names["Dense"] is names["D2"] is names["D3"] is names["layers"].Dense is names["tf"].keras.layers.Dense is layers.Dense
     assert names["Sequential"] is names["S2"] is names["keras"].Sequential is names["k2"].models.Sequential is models.Sequential
+    exec(
+        "from keras.src.layers import Dense as D4\nfrom keras.api.models import Sequential as S3\n"
+        "from keras._tf_keras.keras.layers import Dense as D5\n"
+        "from keras.src.legacy.preprocessing.image import ImageDataGenerator\n", names,
+    )
+    assert names["D4"] is names["D5"] is layers.Dense and names["S3"] is models.Sequential
     assert names["B2"] is names["BatchNormalization"] is layers.BatchNormalization and names["SGD"] is optimizers.SGD
     assert names["np_utils"].to_categorical is names["to_categorical"] is gpunn.utils.to_categorical
     assert names["K"].floatx() == "float32" and names["K"].image_data_format() == "channels_last" and names["K"].backend() == "gpunn"
@@ -75,7 +81,8 @@ def test_star_and_helpers_of_gpunn(served):
         ("from keras.layers import Dens", ImportError, r"keras\.layers, as gpunn serves it, has no 'Dens'\. It has: .*Dense.*Dropout"),
         ("from keras.layers.core import Dens", ImportError, r"keras\.layers\.core, .* has no 'Dens'\. It has: .*Dense"),
         ("import keras.experimental", ImportError, r"keras, .* has no 'experimental'\. It has: .*layers.*models"),
-        ("import keras.src.layers", ImportError, r"keras, .* has no 'src'"),
+        ("from keras.src.layers import Dens", ImportError, r"keras\.src\.layers, .* has no 'Dens'\. It has: .*Dense"),
+        ("import keras; keras.applications.efficientnet.EfficientNetB0()", NotImplementedError, "gpunn has no .*EfficientNetB0"),
         ("from keras import datsets", ImportError, r"keras, .* has no 'datsets'\. It has: .*datasets"),
         ("import tensorflow.io", ImportError, r"tensorflow, .* has no 'io'\. It has: .*keras"),
         ("import tensorflow as tf; tf.keras.layers.Dens", AttributeError, r"tensorflow\.keras\.layers, .* has no 'Dens'\. It has: .*Dense"),

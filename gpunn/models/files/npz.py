@@ -14,10 +14,19 @@ FORMAT, WEIGHTS_FORMAT = "gpunn-1", "gpunn-weights-1"
 
 
 def save_model(model: Any, path: pathlib.Path, config: dict[str, Any]) -> None:
+    archive.write(path, configured(config), arrays_of(model, config))
+
+
+def configured(config: dict[str, Any]) -> dict[str, Any]:
+    return {"format": FORMAT} | config
+
+
+def arrays_of(model: Any, config: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The weights, and the optimizer's state where the configuration has one."""
     arrays = {f"weight/{i}": w for i, w in enumerate(model.get_weights())}
     if "compile" in config:
         arrays |= {f"optimizer/{name}": array for name, array in model.optimizer.export(model.storage).items()}
-    archive.write(path, {"format": FORMAT} | config, arrays)
+    return arrays
 
 
 def save_weights(model: Any, path: pathlib.Path) -> None:
