@@ -231,3 +231,28 @@ def update_counters(step, every, momentum, frequency):
     mix = 0.0 if updates == 0.0 else momentum
     put = 1.0 if frequency > 0.0 and updates + 1.0 == frequency * floor((updates + 1.0) / frequency) else 0.0
     return updates, gate, mix, put
+
+
+# ---------------------------------------------------------------------- for optimizers that give `update_step`
+@elementwise("p, g -> p, u", family="update")
+def gradient_of_own(p, g):
+    """What the options make of the gradient, apart, for operations that follow."""
+    return p, g
+
+
+@elementwise("rate:scalar, updates:scalar:i8 -> r, n", family="update")
+def numbers_of_own(rate, updates):
+    """The rate and the count of a step as arrays of the parameters' type."""
+    return rate, updates
+
+
+@elementwise("x, before, gate:scalar -> x", family="update")
+def kept_between(x, before, gate):
+    """What a step that only accumulates leaves as it was."""
+    return x if gate > 0.0 else before
+
+
+@elementwise("p -> p", family="update")
+def weights_of_own(p):
+    """The weights as they are, for the options that follow an update."""
+    return p

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypedDict
 
 from gpunn.kernels.record import REGISTRY, Kernel
-from gpunn.optimizers import applying, recording
+from gpunn.optimizers import applying, own_step, recording
 from gpunn.optimizers.checks import number, positive, share, whole
 from gpunn.optimizers.decay import Exclusion
 from gpunn.optimizers.rate import Count, Rate, schedule_of, value_of
@@ -38,7 +38,7 @@ class Common(NotDecay, total=False):
     weight_decay: float | None
 
 
-class Optimizer(State):
+class Optimizer(own_step.ByVariable, State):
     """Base class.
 
     Arguments of every optimizer, all but the first by name:
@@ -57,7 +57,11 @@ class Optimizer(State):
     belongs to the first model that is compiled with it. Raises ValueError for a rate that is negative or not a number, numbers out of
     range, and arguments that contradict each other; TypeError for unknown ones.
 
-    A subclass gives ``slots``, names of vectors as long as the parameters; ``kernel``, an elementwise kernel of the parameter ``p``, the
+    A subclass may give ``update_step(gradient, variable, learning_rate)``, as in Keras: what it does there (operators, `gpunn.ops`,
+    ``self.assign``, ``assign_add``, ``assign_sub``) is traced once for each variable, and recorded. Its ``build(variables)`` asks for what
+    is kept beside them: `add_optimizer_variables`. ``learning_rate`` and ``iterations`` are then tensors, too.
+
+    Or it gives ``slots``, names of vectors as long as the parameters; ``kernel``, an elementwise kernel of the parameter ``p``, the
     gradient ``g``, the scalar ``rate`` if it likes, and operands of its own; and `operands`. See the optimizers here for examples.
     """
 
@@ -90,6 +94,8 @@ class Optimizer(State):
         self._rate = Rate(learning_rate if lr is None else lr, decay, kind)
         self.exclusion = Exclusion()
         self._owner: Any = None
+        self._own: Any = None  # what an `update_step` needs
+        self.built = False
         self.own_variables: Any = None  # those of a training loop, where no model is compiled with it
 
     # ------------------------------------------------------------------ the rate
@@ -99,6 +105,8 @@ class Optimizer(State):
 
         A float that has Keras's ``numpy()`` and ``assign(value)`` too.
         """
+        if self._own is not None and self._own.rate is not None:
+            return self._own.rate  # type: ignore[no-any-return]  # a tensor, in an `update_step`
         return value_of(self, self._rate.now(self))
 
     @learning_rate.setter
@@ -136,6 +144,8 @@ class Optimizer(State):
     @property
     def iterations(self) -> Count:
         """Updates so far (a read from the device): steps, or fewer where gradients are accumulated."""
+        if self._own is not None and self._own.updates is not None:
+            return self._own.updates  # type: ignore[no-any-return]  # as above
         return Count(self.steps // (self.gradient_accumulation_steps or 1))
 
     def scale_loss(self, loss: Any) -> Any:
@@ -182,8 +192,12 @@ class Optimizer(State):
 
     def update(self, step: "recording.Step") -> None:
         """Record the update: one launch of `kernel`, with the options around it. For those that take more than one."""
-        step.launch(self.kernel, self.operands(step))
+        if own_step.gives(self):
+            own_step.update(self, step)
+        else:
+            step.launch(self.kernel, self.operands(step))
 
+    # ------------------------------------------------------------------ what goes with every update
     def weight_decays(self) -> float | Callable[[str, tuple[int, ...]], float]:
         """The weight decay of all parameters, or of each by its name and shape."""
         decay = self.weight_decay or 0.0
@@ -222,9 +236,18 @@ class Optimizer(State):
 
     def build(self, variables: Sequence[Any]) -> None:
         """Make the state for these variables, which `apply` then updates."""
-        applying.build(self, variables)
+        if self._own is None or not self._own.asking:
+            applying.build(self, variables)
 
     # ------------------------------------------------------------------ for the train step
+    def bind(self, ops: Any, storage: Any) -> None:
+        if own_step.gives(self):
+            own_step.prepare(self, storage)
+        super().bind(ops, storage)
+
+    def initial(self, slot: str) -> float:
+        return 0.0 if self._own is None else self._own.starts.get(slot, 0.0)
+
     def record(self, ops: Any, parameters: Any, gradients: Any) -> None:
         """Launch the update of the flat vectors, and count the step."""
         recording.record(self, ops, parameters, gradients)
