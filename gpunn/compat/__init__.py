@@ -4,7 +4,8 @@ After `install` these names are served from gpunn, under the paths of Keras 1, 2
 
 * ``keras`` and ``tensorflow.keras`` (also as ``import tensorflow as tf``, ``tf_keras``, ``tensorflow.python.keras``);
 * ``sklearn.neural_network``. Every other module of scikit-learn stays scikit-learn's; without scikit-learn, ``accuracy_score`` and
-  ``Perceptron`` come from gpunn too.
+  ``Perceptron`` come from gpunn too;
+* ``tensorflow_datasets``, as far as `gpunn.datasets` has the sets.
 
 Nothing is imitated: a name that gpunn does not have raises AttributeError or ImportError, saying what is missing and what there is.
 Numbers and arrays that models, layers, losses, metrics and activations give in calls have ``.numpy()`` meanwhile.

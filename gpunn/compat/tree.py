@@ -235,11 +235,12 @@ def _under(root: str, tree: Mapping[str, Place]) -> dict[str, Place]:
 TREE: dict[str, Place] = {
     **_under("keras", KERAS | _INSIDE), **_under("tf_keras", KERAS), **_under("tensorflow", _TENSORFLOW),
     **_under("tensorflow.keras", KERAS), **_under("tensorflow.python.keras", KERAS), **_under("sklearn", _SKLEARN),
+    "tensorflow_datasets": Place("gpunn.compat.datasets"),
 }
 ROOTS = frozenset(path.partition(".")[0] for path in TREE)
 # The tensorboard library asks for an (empty) module of this name to learn that the TensorFlow around is not for writing its files.
 TREE[NO_TENSORFLOW := "tensorboard.compat.notf"] = Place()
-REPLACED = ("keras", "tf_keras", "tensorflow", NETWORKS)  # with all below them: put aside while gpunn serves them
+REPLACED = ("keras", "tf_keras", "tensorflow", "tensorflow_datasets", NETWORKS)  # with all below them: put aside while gpunn serves them
 
 
 def there(path: str) -> bool:
