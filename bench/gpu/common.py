@@ -17,6 +17,7 @@ import time
 import traceback
 from datetime import UTC, datetime
 from importlib import metadata
+from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent
 BACKEND = os.environ.get("GPUNN_BENCH_BACKEND", "gpu")
@@ -122,13 +123,13 @@ def mnist():
     return (x.reshape(-1, 784), y), (x_test.reshape(-1, 784), y_test)
 
 
-def mlp(widths=(300, 100), learning_rate: float = 1e-3, rows: int = 784):
-    """784-300-100-10 with relu, Adam and accuracy, on the device under test."""
+def mlp(widths=(300, 100), learning_rate: Any = 1e-3, rows: int = 784, scale: float | None = None):
+    """784-300-100-10 with relu, Adam and accuracy, on the device under test; `scale`: what pixels are multiplied by."""
     import gpunn
     from gpunn import layers, models, optimizers
 
     with gpunn.device(BACKEND):
-        model = models.Sequential([layers.Input((rows,))])
+        model = models.Sequential([layers.Input((rows,)), *([layers.Rescaling(scale)] if scale else [])])
         for width in widths:
             model.add(layers.Dense(width, activation="relu"))
         model.add(layers.Dense(10, activation="softmax"))

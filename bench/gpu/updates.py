@@ -1,6 +1,6 @@
 """An optimizer's update of a million parameters on a device, beside PyTorch's: microseconds, each in a CUDA graph of its own.
 
-No section of its own: part of "bandwidth" (see there). PyTorch's is fused where it has that, else foreach, and capturable.
+PyTorch's is fused where it has that, else foreach, and capturable.
 """
 
 import pathlib
@@ -91,3 +91,7 @@ def body(results: dict) -> None:
                 row["torch_us"] = torchs(name) * 1e6
             except Exception as error:  # no failure of the section: PyTorch lacks some of them
                 row["torch_us"] = f"{type(error).__name__}: {error}"[:200]
+
+
+if __name__ == "__main__":
+    common.run("updates", body)

@@ -1,7 +1,9 @@
 """What the GPU and its stand-in `sim` have in common: kernels of one compiled module, cuBLAS, and steps captured as graphs."""
 
+import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -25,6 +27,8 @@ from gpunn.kernels.device import (
     module_text,
 )
 from gpunn.kernels.many import many_module, many_name
+
+COMPILERS = 8  # threads that compile side by side, at most
 
 
 class DeviceBackend(Backend):
@@ -151,12 +155,26 @@ class DeviceBackend(Backend):
 
     def function(self, kernel: Kernel, dtype: Any) -> Any:
         """The compiled kernel. What is registered of its family and not compiled yet for this type is compiled with it, as one module."""
-        name = function_name(kernel, dtype)
-        if name not in self._functions:
+        self.ready([(kernel, dtype)])
+        return self._functions[function_name(kernel, dtype)]
+
+    def ready(self, wanted: Iterable[tuple[Kernel, Any]]) -> None:
+        """Compile what is not compiled yet of these kernels and their families, families side by side."""
+        texts: dict[tuple[str, str], ModuleText] = {}
+        for kernel, dtype in wanted:
+            kind = (kernel.family, np.dtype(dtype).name)
+            if function_name(kernel, dtype) in self._functions or kind in texts:
+                continue
             family = [k for k in REGISTRY.values() if k.cuda and k.family == kernel.family]
             fresh = [k for k, d in instances([dtype], family) if function_name(k, d) not in self._functions]
-            self._functions |= self.compile(module_text([dtype], fresh))
-        return self._functions[name]
+            texts[kind] = module_text([dtype], fresh)
+        if len(texts) < 2:
+            made = [self.compile(text) for text in texts.values()]
+        else:
+            with ThreadPoolExecutor(min(len(texts), os.cpu_count() or 1, COMPILERS)) as pool:  # compilers leave Python's lock to others
+                made = list(pool.map(self.compile, texts.values()))
+        for functions in made:
+            self._functions |= functions
 
     def many(self, nodes: Sequence[Any]) -> list[Any]:
         """The compiled kernels of launches over replicas; what is not there yet is compiled together."""
@@ -188,7 +206,7 @@ class DeviceBackend(Backend):
     # ------------------------------------------------------------------ programs
     def prepare(self, plan: "list[lanes.Placed]") -> None:
         """Before a capture: compile what the nodes need, and let cuBLAS see every product once, on memory nobody reads."""
-        own = []
+        own, plain = [], []
         for placed in plan:
             node, count = placed.node, getattr(placed.node, "count", 1)
             if isinstance(node, products.Planned):
@@ -201,7 +219,8 @@ class DeviceBackend(Backend):
             elif count > 1:
                 own.append(node)
             else:
-                self.function(node.kernel, node.kernel.dtype(node.arguments))
+                plain.append((node.kernel, node.kernel.dtype(node.arguments)))
+        self.ready(plain)
         self.many(own)
 
     def capture_steps(self, plan: "list[lanes.Placed]", steps: int) -> Any:

@@ -1,5 +1,7 @@
 """The device's path, on `sim`, against the CPU's: same weights, order and masks; what a step may not do; what goes wrong."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -242,3 +244,37 @@ def test_the_name_device_stays_a_function(sim_with):
     sim_with()
     network("sim")
     assert callable(gpunn.device) and gpunn.backend.device is gpunn.device
+
+
+def test_families_are_compiled_side_by_side_and_once(sim_with, monkeypatch):
+    ops = sim_with()
+    asked, compile_ = [], ops.compile
+
+    def counted(text):
+        asked.append((threading.get_ident(), text.names))
+        return compile_(text)
+
+    monkeypatch.setattr(ops, "compile", counted)
+    wanted = [(REGISTRY[name], "float32") for name in ("relu", "softmax", "column_sum", "relu_bwd", "softmax")]
+    families = {kernel.family for kernel, _ in wanted}
+    ops.ready(wanted)
+    assert len(asked) == len(families) > 1 and threading.get_ident() not in {thread for thread, _ in asked}
+    names = [name for _, of_family in asked for name in of_family]
+    assert len(set(names)) == len(names), "each kernel is in one module"
+    x = np.array([[-1.0, 2.0]], np.float32)
+    ops.launch(REGISTRY["relu"], x, x)
+    ops.synchronize()
+    np.testing.assert_array_equal(x, [[0.0, 2.0]])
+    ops.ready(wanted)
+    assert len(asked) == len(families), "nothing is left to compile"
+
+
+def test_a_family_that_cannot_be_compiled_is_told(sim_with, monkeypatch):
+    ops = sim_with()
+
+    def refused(text):
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(ops, "compile", refused)
+    with pytest.raises(RuntimeError, match="no compiler"):
+        ops.ready((REGISTRY[name], "float32") for name in ("relu", "softmax"))

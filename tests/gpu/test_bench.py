@@ -13,7 +13,10 @@ import pytest
 from gpunn.backend.cpu import has_numba
 
 ROOT = pathlib.Path(__file__).parents[2]
-SECTIONS = ("facts", "capture", "steps", "parity", "accuracy", "bandwidth", "cnn", "lstm", "augment", "replicas", "persistent", "loops")
+SECTIONS = (
+    "facts", "capture", "steps", "parity", "accuracy", "bandwidth", "persistent", "cnn", "stream", "updates", "lstm", "loops", "augment",
+    "replicas",
+)
 
 
 def errors(value, path=""):

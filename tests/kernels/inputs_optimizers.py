@@ -69,6 +69,7 @@ ELEMENTWISE = {
     "scale_rows": {},
     "blend": {"a": 0.3, "b": -1.7},
     "gather_gradient": {"unscale": 0.125},
+    "gradient_of_own": {}, "numbers_of_own": {"rate": 0.1, "updates": 41}, "kept_between": {"gate": 1}, "weights_of_own": {},
     "applied_rate": {"rate": 0.1, "gate": 1},
     "update_counters": {"step": 41, "every": 3, "momentum": 0.99, "frequency": 2},
     "exponential_decay": {"step": 41, "initial": 0.1, "steps": 7, "decay": 0.9, "stairs": 0},

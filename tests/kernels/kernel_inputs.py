@@ -47,9 +47,9 @@ def shapes(name):
     return [s for s in SHAPES + MORE_SHAPES.get(name, []) if s[0] or name not in NEEDS_ROWS]
 
 
-def arguments(kernel: Kernel, dtype, rows: int, columns: int, seed: int = 0):
+def arguments(kernel: Kernel, dtype, rows: int, columns: int, seed: int = 0, maker=Maker):
     """What a launch of the kernel takes; the same numbers for every dtype."""
-    m = Maker(dtype, seed)
+    m = maker(dtype, seed)
     if kernel.name in ELEMENTWISE:
         return _elementwise(kernel, m, rows, columns)
     return MAKERS[kernel.name](m, rows, columns)

@@ -20,6 +20,7 @@ SILENT = {
     ("step_bwd", "dy"): "0 everywhere", ("step_bwd", "y"): "0 everywhere",
     **{(n, "y"): "a comparison; the output itself shows it" for n in (*PIECEWISE, "sparsemax_bwd")},
     **{(n, "x"): "the same" for n in ("rectifier_bwd", "prelu_bwd", "threshold_bwd")},
+    ("kept_between", "before"): "not used where the gate is open",
     ("linear_bwd", "y"): "not used", ("relu_bwd", "y"): "y > 0 is false for NaN, as in NumPy",
     ("relu_bwd_sum", "y"): "the same", ("product_nt_16x16_relu_bwd", "of_y"): "the same", ("cleared", "g"): "the point of it",
     ("l1_l2__l1_l2_gradient_value", "coefficients"): "the one that is poisoned is for the gradient",
