@@ -255,7 +255,7 @@ def test_families_are_compiled_side_by_side_and_once(sim_with, monkeypatch):
         return compile_(text)
 
     monkeypatch.setattr(ops, "compile", counted)
-    wanted = [(REGISTRY[name], "float32") for name in ("relu", "softmax", "column_sum", "relu_bwd", "softmax")]
+    wanted = [(REGISTRY[name], "float32") for name in ("relu", "softmax", "silu", "relu_bwd", "mish", "softmax")]
     families = {kernel.family for kernel, _ in wanted}
     ops.ready(wanted)
     assert len(asked) == len(families) > 1 and threading.get_ident() not in {thread for thread, _ in asked}
@@ -277,4 +277,4 @@ def test_a_family_that_cannot_be_compiled_is_told(sim_with, monkeypatch):
 
     monkeypatch.setattr(ops, "compile", refused)
     with pytest.raises(RuntimeError, match="no compiler"):
-        ops.ready((REGISTRY[name], "float32") for name in ("relu", "softmax"))
+        ops.ready((REGISTRY[name], "float32") for name in ("relu", "silu"))
