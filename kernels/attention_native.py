@@ -10,10 +10,11 @@ from gpunn.kernels.attention import CAUSAL, KEYS, OUT, QUERIES, WHOLE
 from gpunn.kernels.conv_places import products, take
 from gpunn.kernels.gemm_moves import flip
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N
-from gpunn.kernels.native import FAST, PLAIN, Apart, address, widest
+from gpunn.kernels.linked import APART, PLAIN
+from gpunn.kernels.native import FAST, address, widest
 
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
-_apart: Any = njit(nogil=True, error_model="numpy", fastmath=eval(FAST), pipeline_class=Apart, **PLAIN)
+_apart: Any = njit(nogil=True, error_model="numpy", fastmath=eval(FAST), **APART)
 _flip_n = flip(ROWS_N)
 
 

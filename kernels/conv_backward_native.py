@@ -9,7 +9,8 @@ from gpunn.kernels.conv_narrow_native import is_narrow, narrow_dw, narrow_dx
 from gpunn.kernels.conv_places import add_rows, image_at, image_without, lines_under, panel, prepared, products, rows_at_once, take, wide
 from gpunn.kernels.gemm_native import _transpose
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, tile
-from gpunn.kernels.native import PLAIN, address, pointer
+from gpunn.kernels.linked import PLAIN
+from gpunn.kernels.native import address, pointer
 from gpunn.kernels.tile_ends import size_of
 
 LONG = 6  # vectors of a tile of one row

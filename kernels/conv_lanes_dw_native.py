@@ -12,7 +12,8 @@ from gpunn.kernels.conv_places import add_rows, take
 from gpunn.kernels.gemm_tiles import VECTOR
 from gpunn.kernels.lane_layout import bring, lines_of, spots_of, turns_of
 from gpunn.kernels.lane_tiles import SIDE, TURNED, TURNS, gradient_tile
-from gpunn.kernels.native import PLAIN, address, pointer
+from gpunn.kernels.linked import PLAIN
+from gpunn.kernels.native import address, pointer
 
 _most, _some, _few = (gradient_tile(n, 1) for n in (9, 3, 1))
 _turned_3, _turned_1 = ({s: gradient_tile(n, s if TURNS else 1) for s in (2, 4, TURNED)} for n in (SIDE, 1))

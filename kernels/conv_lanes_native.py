@@ -15,7 +15,8 @@ from gpunn.kernels.conv_places import take
 from gpunn.kernels.gemm_tiles import VECTOR
 from gpunn.kernels.lane_layout import bring, laid_weights, lines_of, turns_of
 from gpunn.kernels.lane_tiles import SIDE, TURNS, ask_to_write, line_tile
-from gpunn.kernels.native import PLAIN, address, move, pointer
+from gpunn.kernels.linked import PLAIN
+from gpunn.kernels.native import address, move, pointer
 
 PIXELS = (14, 8, 7, 4, 1) if TURNS else (8, 4, 1)  # places of a tile: as many sums as registers hold
 LEAST = 8  # sums that keep the units busy: a tile of fewer takes as long

@@ -13,7 +13,8 @@ from numba import carray, njit
 
 from gpunn.kernels.conv_places import add_rows, border, take
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, gather_tile
-from gpunn.kernels.native import PLAIN, address, move, pointer
+from gpunn.kernels.linked import PLAIN
+from gpunn.kernels.native import address, move, pointer
 from gpunn.kernels.windows import NARROW
 
 FEW = 3  # rows of the middle tile: the taps of a 3 x 3 window are three of them

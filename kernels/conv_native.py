@@ -8,7 +8,8 @@ from numba import njit
 from gpunn.kernels.conv_narrow_native import is_narrow, narrow
 from gpunn.kernels.conv_places import TALL, image_at, panel, prepared, products, rows_at_once, take, wide
 from gpunn.kernels.gemm_tiles import VECTOR, VECTORS_N
-from gpunn.kernels.native import PLAIN, address
+from gpunn.kernels.linked import PLAIN
+from gpunn.kernels.native import address
 from gpunn.kernels.tile_ends import size_of
 
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}

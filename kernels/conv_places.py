@@ -8,7 +8,8 @@ from numba import carray, njit
 from gpunn.kernels.ahead_native import AHEAD
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, gather_tile
 from gpunn.kernels.lane_tiles import ask_to_write
-from gpunn.kernels.native import PLAIN, address, move, pointer, prefetch
+from gpunn.kernels.linked import PLAIN
+from gpunn.kernels.native import address, move, pointer, prefetch
 from gpunn.kernels.tile_ends import size_of
 
 _ARGUMENTS = "places, table, count, b, ldb, c, ldc, begin, step, rest"

@@ -8,7 +8,8 @@ from numba import carray, njit
 from gpunn.kernels.gemm import BLOCK_K, BLOCK_K_TN, BLOCK_N_NT, BLOCK_ROWS, PANEL_K
 from gpunn.kernels.gemm_moves import copy_row, flip, flip_kept, keep
 from gpunn.kernels.gemm_tiles import ROWS_N, ROWS_T, VECTOR, VECTORS_N, VECTORS_T, by_width, tile
-from gpunn.kernels.native import PLAIN, address, move, pointer
+from gpunn.kernels.linked import PLAIN
+from gpunn.kernels.native import address, move, pointer
 
 _ARGUMENTS = "a, ks, count, b, ldb, c, ldc, accumulate, rest"
 _tile_n = by_width(tile(ROWS_N, VECTORS_N, False), [tile(ROWS_N, min(v, VECTORS_N), True) for v in (1, 2, 3)], _ARGUMENTS)

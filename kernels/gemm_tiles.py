@@ -8,7 +8,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from gpunn.kernels.native import PLAIN
+from gpunn.kernels.linked import PLAIN
 from gpunn.kernels.tile_ends import bytes_of, store_ends
 
 I32, I64 = ir.IntType(32), ir.IntType(64)

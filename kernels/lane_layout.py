@@ -8,7 +8,8 @@ from numba import carray, njit
 from gpunn.kernels.conv_places import take
 from gpunn.kernels.gemm_tiles import VECTOR
 from gpunn.kernels.lane_tiles import copy_vectors
-from gpunn.kernels.native import PLAIN, address, move, pointer
+from gpunn.kernels.linked import PLAIN
+from gpunn.kernels.native import address, move, pointer
 
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 

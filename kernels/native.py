@@ -20,7 +20,6 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.core.compiler import Compiler
 from numba.extending import intrinsic
 
 from gpunn.kernels import cache
@@ -28,18 +27,8 @@ from gpunn.kernels.record import Kernel, Operand, columns_of, rows_of
 
 I64 = ir.IntType(64)
 FAST = "{'contract', 'nsz', 'arcp', 'reassoc'}"  # not nnan, ninf: what is not finite must stay visible
-PLAIN: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # only compiled code calls it: a fifth less to compile
 _TYPES = {"T": "T", "u1": "np.uint8", "i4": "np.int32", "i8": "np.int64", "u4": "np.uint32", "f8": "np.float64"}
 _entries: dict[tuple[str, np.dtype], tuple[int, Any]] = {}
-
-
-class Apart(Compiler):
-    """Compiles a body as if no two of its arrays overlapped (LLVM's ``noalias``), an option Numba has but does not offer by name."""
-
-    def __init__(self, typingctx, targetctx, library, args, return_type, flags, locals):
-        flags = flags.copy()
-        flags.noalias = True
-        super().__init__(typingctx, targetctx, library, args, return_type, flags, locals)
 
 
 @intrinsic
@@ -178,10 +167,10 @@ def _source(kernel: Kernel, dtype: np.dtype) -> str:
     lines = [
         f'"""{kernel.name}, {dtype.name}: written by gpunn.kernels.native."""', "import math", "import numpy as np",
         "from numba import carray, cfunc, njit, types", "from gpunn.kernels import vector_math, vector_native",
-        "from gpunn.kernels.native import PLAIN, Apart, pointer, widest", f"T = np.{dtype.name}",
+        "from gpunn.kernels.linked import APART, PLAIN", "from gpunn.kernels.native import pointer, widest", f"T = np.{dtype.name}",
         f"inlined = njit(nogil=True, error_model='numpy', fastmath={FAST}, forceinline=True, **PLAIN)",
         # same index in, same index out: an output that is an input may be treated as if it were not, and loops stay vectors
-        f"apart = njit(nogil=True, error_model='numpy', fastmath={FAST}, pipeline_class=Apart, **PLAIN)",
+        f"apart = njit(nogil=True, error_model='numpy', fastmath={FAST}, **APART)",
     ]
     if kernel.native_text is not None:
         lines.append(kernel.native_text)

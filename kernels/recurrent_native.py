@@ -7,11 +7,12 @@ from numba import carray, njit
 from gpunn.kernels.gemm import BLOCK_K, BLOCK_ROWS
 from gpunn.kernels.gemm_native import _carve, _pack_rows, _panels_n, _transpose
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N
-from gpunn.kernels.native import FAST, PLAIN, Apart, address, pointer, widest
+from gpunn.kernels.linked import APART, PLAIN
+from gpunn.kernels.native import FAST, address, pointer, widest
 
 ROWS = BLOCK_ROWS  # rows that go through all steps together at most
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
-_apart: Any = njit(nogil=True, error_model="numpy", fastmath=eval(FAST), pipeline_class=Apart, **PLAIN)
+_apart: Any = njit(nogil=True, error_model="numpy", fastmath=eval(FAST), **APART)
 carve, address_of = _carve, address
 
 

@@ -14,7 +14,7 @@ from numba import types
 from numba.extending import intrinsic, overload, register_jitable
 
 from gpunn.kernels import coefficients, vector_math
-from gpunn.kernels.native import PLAIN
+from gpunn.kernels.linked import PLAIN
 
 # not reassoc: it would undo the two-part reduction
 _OPTIONS: Any = {"fastmath": {"contract"}, "error_model": "numpy", "forceinline": True, **PLAIN}

@@ -70,6 +70,13 @@ def either_cpu(request, monkeypatch):
 
 
 @pytest.fixture
+def numpy_cpu(monkeypatch):
+    """The same with NumPy alone: for tests of which nothing depends on what compiled kernels do."""
+    set_random_seed(7)
+    return _use(monkeypatch, CpuBackend(compiled=False))
+
+
+@pytest.fixture
 def float64():
     """Layers made in the test compute in float64."""
     config.set_floatx("float64")

@@ -61,7 +61,7 @@ def test_as_numpy_with_its_gradient(case, float64, either_cpu):
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_check_sees_a_gradient_off_by_a_thousandth(case, float64, cpu):
+def test_the_check_sees_a_gradient_off_by_a_thousandth(case, float64, numpy_cpu):
     with pytest.raises(AssertionError, match=r"analytic .* numeric"):
         ran(case, 0, spoil=1.001)
 
