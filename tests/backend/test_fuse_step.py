@@ -79,7 +79,10 @@ def gradients(model):
     return model.backend.to_numpy(model.storage.gradients)
 
 
-@pytest.mark.parametrize("kind", MODELS)
+ALIKE = ("lamb", "nadam", "clipnorm", "clipvalue, schedule", "no biases", "rmsprop", "momentum")  # to others; these are slow
+
+
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.slow) if k in ALIKE else k for k in MODELS])
 def test_training_is_the_graph_s(sim_with, kind):
     """Losses, weights, moments; and the gradients that are there afterwards."""
     ops = sim_with()

@@ -48,7 +48,8 @@ def start(folder, freq, which, out):
     return subprocess.Popen([sys.executable, "-c", SCRIPT, str(folder), freq, which], stdout=out, stderr=subprocess.PIPE, env=environment)
 
 
-@pytest.mark.parametrize(("freq", "times"), [pytest.param("epoch", 2, marks=pytest.mark.slow), ("1", 5)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("freq", "times"), [("epoch", 2), ("1", 5)])
 def test_killed_at_random_moments(tmp_path, freq, times):
     """SIGKILL, several times at moments drawn anew in every run, somewhere from the first batch to a backup being written."""
     (tmp_path / "whole").mkdir()

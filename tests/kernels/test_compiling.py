@@ -51,7 +51,7 @@ def compiled(folder, *how, processes=2):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("how", ["slow", "lost", "stuck", "none"])
+@pytest.mark.parametrize("how", ["slow", "stuck", *(pytest.param(how, marks=pytest.mark.slow) for how in ("lost", "none"))])
 def test_all_is_compiled_once(tmp_path, how):
     """slow: the other process has time for some; lost: it dies at once; stuck: over the first; none: it cannot be started."""
     first = compiled(tmp_path, how)

@@ -154,7 +154,7 @@ def test_without_a_mask_it_gets_none(cpu):
     np.testing.assert_array_equal(masked.predict(given, verbose=0), 0 * given)
 
 
-@pytest.mark.parametrize("device", ["cpu", "sim"])
+@pytest.mark.parametrize("device", ["cpu", pytest.param("sim", marks=pytest.mark.slow)])
 def test_steps_of_a_translator_with_open_lengths(device):
     """As keras.io's: causal masks repeated for as many rows as there are, positions up to an open length, masks through it all."""
     layers, ops = gpunn.layers, gpunn.ops

@@ -111,11 +111,11 @@ def train(ours, theirs, x, y, **options):
     np.testing.assert_allclose(ours.predict(x, verbose=0, batch_size=3), theirs.predict(x, verbose=0, batch_size=3), rtol=1e-6, atol=1e-9)
 
 
-QUICK = ("lstm_options", "both_concat", "dense_on_steps", "embedding_masked")  # and those with masks; the others are marked slow
+QUICK = ("lstm_options", "dense_on_steps", "embedding_masked", "GRU_0_masked", "SimpleRNN_1_masked", "both_all_masked")  # others are slow
 
 
 @pytest.mark.parametrize("case", [
-    pytest.param(c, marks=() if c in QUICK or c.endswith("_masked") else pytest.mark.slow) for c in (*CASES, *TOKENS)
+    pytest.param(c, marks=() if c in QUICK else pytest.mark.slow) for c in (*CASES, *TOKENS)
 ])
 def test_twenty_steps(case):
     x, y = tokens() if case in TOKENS else features()

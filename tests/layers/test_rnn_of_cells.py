@@ -118,7 +118,7 @@ STACKS = {
 @pytest.mark.filterwarnings("ignore:Layer:UserWarning")
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("both", [pytest.param(False, marks=pytest.mark.slow), True], ids=["one way", "both ways"])
-@pytest.mark.parametrize("stack", STACKS)
+@pytest.mark.parametrize("stack", [pytest.param(s, marks=pytest.mark.slow) if s != "gru" else s for s in STACKS])
 def test_twenty_steps_and_files(stack, both, tmp_path):
     compute_in("float64")
     gpunn.utils.set_random_seed(3)

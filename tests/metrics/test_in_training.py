@@ -56,7 +56,7 @@ def both(kind, weighted=False):
 
 @pytest.mark.usefixtures("float64", "cpu")
 @pytest.mark.parametrize("weighted", [pytest.param(False, marks=pytest.mark.slow), True])
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.slow) if k == "dense" else k for k in MODELS])
 def test_logs_are_keras(kind, weighted):
     y = MODELS[kind][3]
     ours, theirs = both(kind, weighted)

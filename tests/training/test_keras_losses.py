@@ -88,7 +88,7 @@ REDUCTIONS = ["sum_over_batch_size", "mean", "sum", "mean_with_sample_weight"]
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 @pytest.mark.parametrize(("name", "kind"), [("MeanSquaredError", "numbers"), ("SparseCategoricalCrossentropy", "labels")])
-@pytest.mark.parametrize("how", ["rows", "steps", "plain sequences"])
+@pytest.mark.parametrize("how", ["rows", "steps", pytest.param("plain sequences", marks=pytest.mark.slow)])
 def test_reductions_with_weights(how, name, kind, reduction):
     sequences = how != "rows"
     options = {"rows": {"sample_weight": WEIGHTS}, "steps": {"sample_weight": STEP_WEIGHTS}, "plain sequences": {}}[how]

@@ -98,7 +98,8 @@ def test_train_on_batch_records_once_for_each_shape(monkeypatch):
     assert recorded == [32, 16, 32]
 
 
-@pytest.mark.parametrize("way", [pytest.param("one fit of fifty epochs", marks=pytest.mark.slow), "fifty fits"])
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["one fit of fifty epochs", "fifty fits"])
 def test_memory_does_not_grow_over_fifty_epochs(way):
     """Resident memory grows by less than 256 KiB in the calmest of four times fifty epochs: 5 KiB an epoch, where its arrays take 100.
 
