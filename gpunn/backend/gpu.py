@@ -177,10 +177,14 @@ class GpuBackend(DeviceBackend):
             mark.synchronize()
 
     # ------------------------------------------------------------------ kernels
+    def compile_all(self, texts: Any) -> list[dict[str, Any]]:
+        with self._gate:  # no capture meanwhile; the threads that compile do not ask for it
+            return super().compile_all(texts)
+
     def compile(self, text: ModuleText, cooperative: bool = False) -> dict[str, Any]:
         module = cupy.RawModule(code=text.source, options=OPTIONS, enable_cooperative_groups=cooperative)
         try:
-            with self.here():
+            with self.device:
                 functions = {name: module.get_function(name) for name in text.names}
                 for function in functions.values():
                     _ = function.num_regs  # compiles, and loads: loading a kernel lazily could break a capture
@@ -197,8 +201,8 @@ class GpuBackend(DeviceBackend):
             function(grid, block, arguments, stream=self.streams[lane])
 
     def compile_persistent(self, text: ModuleText) -> Any:
-        function = self.compile(text, cooperative=True)[text.names[0]]
         with self.here():
+            function = self.compile(text, cooperative=True)[text.names[0]]
             blocks = driver.occupancyMaxActiveBlocksPerMultiprocessor(function.kernel.ptr, self.properties.persistent_threads, 0)
         if blocks < 1:
             raise RuntimeError("no multiprocessor can hold a block of it")

@@ -168,20 +168,23 @@ class DeviceBackend(Backend):
             family = [k for k in REGISTRY.values() if k.cuda and k.family == kernel.family]
             fresh = [k for k, d in instances([dtype], family) if function_name(k, d) not in self._functions]
             texts[kind] = module_text([dtype], fresh)
-        if len(texts) < 2:
-            made = [self.compile(text) for text in texts.values()]
-        else:
-            with ThreadPoolExecutor(min(len(texts), os.cpu_count() or 1, COMPILERS)) as pool:  # compilers leave Python's lock to others
-                made = list(pool.map(self.compile, texts.values()))
-        for functions in made:
+        for functions in self.compile_all(list(texts.values())):
             self._functions |= functions
+
+    def compile_all(self, texts: Sequence[ModuleText]) -> list[dict[str, Any]]:
+        """`compile` of each, in threads: compilers leave Python's lock to others."""
+        if len(texts) < 2:
+            return [self.compile(text) for text in texts]
+        with ThreadPoolExecutor(min(len(texts), os.cpu_count() or 1, COMPILERS)) as pool:
+            return list(pool.map(self.compile, texts))
 
     def many(self, nodes: Sequence[Any]) -> list[Any]:
         """The compiled kernels of launches over replicas; what is not there yet is compiled together."""
         names = [many_name(*n.entry) for n in nodes]
         fresh = {name: n.entry for name, n in zip(names, nodes, strict=True) if name not in self._functions}
         if fresh:
-            self._functions |= self.compile(many_module(fresh.values()))
+            (functions,) = self.compile_all([many_module(fresh.values())])
+            self._functions |= functions
         return [self._functions[name] for name in names]
 
     # ------------------------------------------------------------------ planned products
