@@ -35,7 +35,7 @@ export PYTHONPATH="$work/site${PYTHONPATH:+:$PYTHONPATH}"
 tests() {
   local target="$GPUNN_BENCH_BACKEND" chosen=(tests/gpu)
   [ -n "$dry" ] && chosen=(tests/gpu/test_training.py)
-  GPUNN_TEST_GPU="$target" "$python" -P -m pytest -m gpu -q -rs -p no:cacheprovider --no-header "${chosen[@]}" > "$OUT/gpu-tests$dry.txt" 2>&1
+  GPUNN_TEST_GPU="$target" "$python" -P -m pytest -m gpu -q -rs -W default -p no:cacheprovider --no-header "${chosen[@]}" > "$OUT/gpu-tests$dry.txt" 2>&1
   local status=$?
   tail -n 3 "$OUT/gpu-tests$dry.txt"
   return $status

@@ -111,5 +111,5 @@ def test_nothing_is_imported_early():
 def test_unknown_data_set():
     import gpunn.datasets
 
-    with pytest.raises(AttributeError, match="no attribute 'cifar10'"):
-        _ = gpunn.datasets.cifar10
+    with pytest.raises(AttributeError, match="no attribute 'imagenet'"):
+        _ = gpunn.datasets.imagenet

@@ -75,9 +75,13 @@ def network(optimizer):
     return model
 
 
+EACH = [  # with every option one of them; the rest is slow
+    pytest.param(name, o, marks=() if name == "moments" or o in ("plain", "many") else pytest.mark.slow) for name in MINE for o in OPTIONS
+]
+
+
 @pytest.mark.usefixtures("cpu", "float64")
-@pytest.mark.parametrize("options", OPTIONS)
-@pytest.mark.parametrize("name", MINE)
+@pytest.mark.parametrize(("name", "options"), EACH)
 def test_as_in_keras(name, options):
     twin = pytest.importorskip("keras_twin")
     twin.compute_in("float64")
