@@ -1,5 +1,6 @@
 """``gpunn run``: a script written for Keras, tf.keras or scikit-learn's networks, run on gpunn without a change."""
 
+import os
 import runpy
 import sys
 import traceback
@@ -30,7 +31,7 @@ def run(script: Path, arguments: Sequence[str], backend: str) -> int:
     arguments, backend = _own_options(arguments, backend)
     name = backend if backend == "sim" else choose_backend(backend)
     try:
-        with gpunn.device(name), compat.install(), _as_main(script, arguments):
+        with gpunn.device(name), compat.install(), _in_children(name), _as_main(script, arguments):
             runpy.run_path(str(script), run_name="__main__")
     except (KeyboardInterrupt, SystemExit):
         raise
@@ -56,6 +57,22 @@ def _own_options(arguments: Sequence[str], backend: str) -> tuple[list[str], str
         if backend not in BACKENDS:
             raise Failure(f"--backend: expected one of {', '.join(BACKENDS)}. Received: {backend!r}. (A script's own goes after --.)")
     return theirs, backend
+
+
+@contextmanager
+def _in_children(backend: str) -> Iterator[None]:
+    """Processes that the script starts are served gpunn as well, on the same backend."""
+    before = {name: os.environ.get(name) for name in ("PYTHONPATH", "GPUNN_BACKEND")}
+    folders = [str(Path(compat.__file__).parent / "startup"), *filter(None, [before["PYTHONPATH"]])]
+    os.environ |= {"PYTHONPATH": os.pathsep.join(folders), "GPUNN_BACKEND": backend}
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -112,3 +112,28 @@ def test_plotting_without_a_screen(tmp_path):
     )
     assert done.returncode == 0 and done.stdout.splitlines()[-1].lower() == "shown agg", done.stderr
     assert "non-interactive" not in done.stderr
+
+
+CHILDREN = """
+import os, subprocess, sys
+code = "import keras, os; print(keras, os.environ['GPUNN_BACKEND'], keras.Sequential.__module__)"
+print(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+"""
+
+
+def test_processes_of_the_script_are_served_too(tmp_path):
+    """joblib's, for one. A sitecustomize of the user's runs there as well, and the environment is as it was afterwards."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "sitecustomize.py").write_text("print('mine', end=' ')")
+    (tmp_path / "script.py").write_text(CHILDREN)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "mine")}
+    command = [sys.executable, "-m", "gpunn", "run", "--backend", "cpu", "script.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
+    assert done.stdout.split("\n")[0] == "mine mine <module 'keras' served by gpunn> cpu gpunn.models.sequential", done.stderr
+
+
+def test_the_environment_is_as_it_was(run, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "somewhere")
+    done = run("import os; print(os.environ['GPUNN_BACKEND'], os.environ['PYTHONPATH'].split(os.pathsep)[-1])", "--backend", "cpu")
+    assert done.stdout.split() == ["cpu", "somewhere"]
+    assert os.environ["PYTHONPATH"] == "somewhere" and "GPUNN_BACKEND" not in os.environ

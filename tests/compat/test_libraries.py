@@ -21,7 +21,8 @@ def network(units=8, last="sigmoid"):
     return Sequential([Dense(units, activation="relu", input_shape=(8,)), Dense(1, activation=last)])
 
 learner = KerasClassifier(network, loss="binary_crossentropy", optimizer="adam", epochs=15, verbose=0, random_state=1)
-search = GridSearchCV(learner, {"model__units": [4, 16], "optimizer__learning_rate": [1e-5, 0.03]}, cv=3).fit(x, y)
+search = GridSearchCV(learner, {"model__units": [4, 16], "optimizer__learning_rate": [1e-5, 0.03]}, cv=3, n_jobs=2)
+search.fit(x, y)
 print(search.best_score_ > 0.8, search.best_params_["optimizer__learning_rate"])
 again = pickle.loads(pickle.dumps(search.best_estimator_))
 print((again.predict_proba(x) == search.best_estimator_.predict_proba(x)).all())
