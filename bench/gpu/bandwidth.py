@@ -62,7 +62,10 @@ def one(ops, uploaded: dict, kernel, rows: int, columns: int) -> dict:
         if id(a) in shared:
             if id(a) not in uploaded:
                 uploaded[id(a)] = ops.asarray(a)
-            args[i] = uploaded[id(a)].copy() if kernel.operands[i].written else uploaded[id(a)]
+            args[i] = uploaded[id(a)]
+            if kernel.operands[i].written:
+                args[i] = ops.empty(a.shape, a.dtype)
+                ops.write(args[i], uploaded[id(a)])  # on our stream, as everything here
         else:
             args[i] = ops.asarray(a)
     launches = 1 if common.DRY else 10

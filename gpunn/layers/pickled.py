@@ -17,6 +17,10 @@ def _again(kind: Any, config: dict[str, Any], own: dict[str, Any], shape: Any, w
         layer = kind.from_config(config)
         if shape is not None:
             layer.ensure_built(shape)
+            if len(layer.weights) != len(weights):  # layers within are built when they are called
+                from gpunn.ops.tracing import shape_of_call  # operations are layers
+
+                shape_of_call(layer, shape)
     if weights:
         layer.set_weights(weights)
     return layer

@@ -1,6 +1,7 @@
 """Convolutions and poolings of images, or of sequences, with kernels that are operands: the names of ``keras.ops``."""
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -20,8 +21,9 @@ from gpunn.ops.operation import Back, Definition, Place, apply
 class _Sliding(Definition):
     """What slides a window over an image. A subclass says the geometry for the operands' shapes, and what a device launches."""
 
+    @abstractmethod
     def geometry(self, shapes: Sequence[Any], options: dict[str, Any]) -> Windows:
-        raise NotImplementedError
+        """The windows over images of these shapes."""
 
     def numpy(self, *operands: Any, **options: Any) -> Any:
         ops, dtype = get_backend(), np.result_type(*operands, np.float32).name

@@ -4,6 +4,7 @@
 that layer's `call` is being traced, an `Operation` becomes part of the graph, and the step runs the definition's `device`.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -37,7 +38,7 @@ Back = Callable[[Any, Sequence[bool]], list[Any]]
 DEFINITIONS: dict[str, "Definition"] = {}
 
 
-class Definition:
+class Definition(ABC):
     """An operation's forward and backward. A subclass gives `numpy` and `device`; a definition is found by its name.
 
     ``numpy(*operands, **options)`` -> an array. ``device(op, operands, options)`` -> (array of op.backend, back): operands are arrays of
@@ -54,10 +55,12 @@ class Definition:
         DEFINITIONS[name] = self
 
     def numpy(self, *operands: Any, **options: Any) -> Any:
-        raise NotImplementedError
+        """The operation on arrays, at once; what rules of gradients alone use has none."""
+        raise NotImplementedError(f"Operation {self.name!r} is of tensors alone.")
 
+    @abstractmethod
     def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
-        raise NotImplementedError
+        """The same as launches: what comes out, and the way back."""
 
     def outcome(self, operands: Sequence[Any], options: dict[str, Any]) -> tuple[Shape, str]:
         """Shape and type of what comes out: tried on two and on three rows, whose number shows as None."""

@@ -133,26 +133,25 @@ def kept_beside(optimizer: Any, reference: Any, name: str, initializer: Any = "z
 def update(optimizer: Any, step: Any) -> None:
     """Record one update by `update_step`, with the options around it."""
     own, ops = optimizer._own, step.ops
-    u, rate, updates = step.vector("own gradient"), *(ops.zeros((1,), step.p.dtype) for _ in range(2))
-    vectors = [step.p, *(optimizer.state[slot] for slot in optimizer.slots)]
-    before = []
-    if step.gate is not None:
-        before = [ops.empty(v.shape, v.dtype) for v in vectors]
-        for vector, copy in zip(vectors, before, strict=True):
-            ops.launch(REGISTRY["linear"], vector, copy)
+    u, rate, updates = step.vector("own gradient"), *(ops.empty((1,), step.p.dtype) for _ in range(2))
+    kept: list[tuple[Any, Any]] = []  # where a step may only accumulate: everything, and what it was
+    for vector in (step.p, *(optimizer.state[slot] for slot in optimizer.slots)) if step.gate is not None else ():
+        kept.append((vector, ops.empty(vector.shape, vector.dtype)))
+        ops.launch(REGISTRY["linear"], *kept[-1])
     step.launch(formulas.gradient_of_own, {"u": u}, end=False)
     ops.launch(formulas.numbers_of_own, step.rate, step.updates, rate, updates)
     own.parameters = step.p
     now = {name: v for name, v in vars(optimizer).items() if isinstance(v, (int, float, str, bool, type(None)))}
-    if own.seen != now:
-        own.seen = now
-        for one in own.steps:
+    for one in own.steps:
+        if own.seen != now or one.backend is not ops:
+            one.backend = ops
             one.kept_plans.clear()
+    own.seen = now
     gradients = own.views(u)
     for one in own.steps:
         run_call(one, [gradients[one.variable.variable], rate, updates], True, {}, apart=True)
-    for vector, copy in zip(vectors, before, strict=False):
-        ops.launch(formulas.kept_between, vector, copy, step.gate)
+    for vector, before in kept:
+        ops.launch(formulas.kept_between, vector, before, step.gate)
     if optimizer.use_ema:
         step.launch(formulas.weights_of_own, {}, begin=False)
 

@@ -29,6 +29,20 @@ class Scaled(layers.Layer):
         return {**super().get_config(), "factor": self.factor}
 
 
+class Within(layers.Layer):
+    """Layers within are built when it is called."""
+
+    def __init__(self, units=3, **options):
+        super().__init__(**options)
+        self.units, self.first, self.others = units, Dense(units, "relu"), [Dense(2)]
+
+    def call(self, x):
+        return self.others[0](self.first(x))
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
 class Size(regularizers.Regularizer):
     def __call__(self, w):
         return 0.01 * ops.sum(ops.square(w))
@@ -150,7 +164,8 @@ def test_functions_without_a_name():
 @pytest.mark.parametrize("way", WAYS)
 def test_layers_alone(way):
     for layer, x in (
-        (Dense(3, bent), X), (Scaled(5.0), X), (layers.LSTM(3), X[:, :, None]), (layers.Bidirectional(layers.GRU(2)), X[:, :, None]),
+        (Dense(3, bent), X), (Scaled(5.0), X), (Within(4), X), (layers.LSTM(3), X[:, :, None]),
+        (layers.Bidirectional(layers.GRU(2)), X[:, :, None]),
         (layers.BatchNormalization(), X), (layers.Embedding(7, 3), np.arange(6)[None]), (layers.Conv1D(2, 3), X[:, :, None]),
     ):
         assert not WAYS[way](layer).built

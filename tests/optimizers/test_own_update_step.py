@@ -112,6 +112,25 @@ def test_on_a_device(name, options, shared_sim):
         np.testing.assert_allclose(mine, its, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.usefixtures("float64")
+def test_where_the_model_is_and_not_where_others_would_be(shared_sim):
+    """A model that moves, and one on a device that is not the default, train as one that stays."""
+    stays, moves = network(MINE["moments"](0.02)), network(MINE["moments"](0.02))
+    with gpunn.device("sim"):
+        away = network(MINE["moments"](0.02))
+    for m in (moves, away):
+        m.set_weights(stays.get_weights())
+    for m in (stays, moves, away):
+        m.fit(X, Y, batch_size=16, shuffle=False, verbose=0)
+    for device in ("sim", "cpu"):
+        moves.to(device)
+        for m in (stays, moves, away):
+            m.fit(X, Y, batch_size=16, shuffle=False, verbose=0)
+    for m in (moves, away):
+        for mine, its in zip(m.get_weights(), stays.get_weights(), strict=True):
+            np.testing.assert_allclose(mine, its, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.usefixtures("cpu", "float64")
 @pytest.mark.parametrize("name", MINE)
 def test_it_goes_on_from_a_file(name, tmp_path):

@@ -107,8 +107,8 @@ class Feed(ABC):
         raise ValueError("Batches that come ready made keep their size. Give fit arrays to change batch_size during training.")
 
     def refill(self, rows: Any) -> None:
-        """Other rows of the same shapes in place of these, where a feed can."""
-        raise NotImplementedError
+        """Other rows of the same shapes in place of these, where a feed can: that of arrays on the device."""
+        raise NotImplementedError(f"{type(self).__name__} takes no other rows.")
 
 
 def shuffled(rows: int, batch: int, seed: int, epoch: int, shuffle: Any) -> np.ndarray:
