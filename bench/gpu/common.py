@@ -2,7 +2,7 @@
 
 A section is a program of its own: ``python bench/gpu/<section>.py``. It writes its part of ``gpu-results.json`` in ``OUT`` (default
 bench/results), with an "error" in it when it fails, and then ends with status 1: the others go on.
-``GPUNN_BENCH_BACKEND=sim`` is the dry run.
+``GPUNN_BENCH_BACKEND=sim`` is the dry run, ``hosted`` one with the GPU's own backend (tests/gpu/hosted).
 """
 
 import json
@@ -20,15 +20,15 @@ from importlib import metadata
 from typing import Any
 
 HERE = pathlib.Path(__file__).resolve().parent
-BACKEND = os.environ.get("GPUNN_BENCH_BACKEND", "gpu")
-DRY = BACKEND == "sim"
+ASKED = os.environ.get("GPUNN_BENCH_BACKEND", "gpu")
+BACKEND, DRY = "gpu" if ASKED == "hosted" else ASKED, ASKED != "gpu"
 _failed: list[str] = []  # parts of this section
 OUT = pathlib.Path(os.environ.get("OUT") or HERE.parent / "results")
 
 
 def facts() -> dict:
     """Device, driver, versions, commit and date: what a figure stands with."""
-    out = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "backend": BACKEND, "python": platform.python_version()}
+    out = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "backend": ASKED, "python": platform.python_version()}
     import gpunn
 
     out["gpunn"] = gpunn.__version__

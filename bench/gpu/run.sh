@@ -4,6 +4,7 @@
 #     bench/gpu/run.sh                              results into bench/results/
 #     OUT=/tmp/out bench/gpu/run.sh facts steps     some sections, into another folder
 #     GPUNN_BENCH_BACKEND=sim bench/gpu/run.sh      dry run on the stand-in: tiny sizes, no GPU, no figures worth keeping
+#     GPUNN_BENCH_BACKEND=hosted bench/gpu/run.sh   dry run of the GPU's own backend: the real CuPy over a device in host memory
 #
 # Each section is a process with a limit of its own; one that fails or runs out of time does not stop the others. MNIST is read from
 # GPUNN_DATA, or from .data/ in the checkout. Writes gpu-results.json, gpu-tests.txt and gpu-run.log.
@@ -14,7 +15,8 @@ export PYTHONUNBUFFERED=1 XLA_PYTHON_CLIENT_PREALLOCATE=false GPUNN_BACKEND=cpu
 export GPUNN_COMMIT="${GPUNN_COMMIT:-$(git rev-parse HEAD 2>/dev/null)}"
 if [ -z "${GPUNN_DATA:-}" ] && [ -d .data ]; then export GPUNN_DATA="$PWD/.data"; fi
 python="${PYTHON:-python3}"
-dry=""; [ "$GPUNN_BENCH_BACKEND" = sim ] && dry="-dry"
+dry="-dry"; [ "$GPUNN_BENCH_BACKEND" = gpu ] && dry=""
+hosted=""; [ "$GPUNN_BENCH_BACKEND" = hosted ] && hosted="$PWD/tests/gpu/hosted/run.py"
 mkdir -p "$OUT"
 log="$OUT/gpu-run$dry.log"
 : > "$log"
@@ -58,7 +60,7 @@ for section in "$@"; do
   elif [ $left -lt "$limit" ]; then limit=$left; fi
   say "--- $section (at most $limit s, after $SECONDS)"
   if [ "$section" = tests ]; then timeout "$limit" bash -c tests >> "$log" 2>&1
-  else timeout --kill-after=5 "$limit" "$python" "bench/gpu/$section.py" >> "$log" 2>&1; fi
+  else timeout --kill-after=5 "$limit" "$python" $hosted "bench/gpu/$section.py" >> "$log" 2>&1; fi
   status=$?
   [ $status -eq 0 ] || { failed="$failed $section"; say "$section ended with status $status"; }
 done

@@ -29,11 +29,11 @@ KERNEL(embed_bwd)(const T* __restrict__ tokens, const T* __restrict__ dy, long l
     mine[threadIdx.x] = hit ? 1 : 0;
     if (block_sum(hit ? 1 : 0, part) > 0) {
       for (long long j = threadIdx.x; j < columns; j += blockDim.x) {
-        T total = table[row * columns + j];
+        T some = T(0);  // a sum of sums: a word of millions of places keeps its digits
         for (int k = 0; k < (int)blockDim.x; ++k) {
-          if (mine[k]) total += dy[(first + k) * columns + j];
+          if (mine[k]) some += dy[(first + k) * columns + j];
         }
-        table[row * columns + j] = total;
+        table[row * columns + j] += some;
       }
     }
     __syncthreads();

@@ -1,4 +1,5 @@
-"""Tests of a real device: ``pytest -m gpu``. ``GPUNN_TEST_GPU=sim`` runs them on the stand-in instead."""
+"""Tests of a real device: ``pytest -m gpu``. ``GPUNN_TEST_GPU=sim`` runs them on the stand-in instead, ``GPUNN_TEST_GPU=hosted`` on the
+GPU's own backend and the real CuPy above a device in host memory (``hosted-reverse``, ``hosted-shuffled``: streams in other orders)."""
 
 import os
 import pathlib
@@ -16,6 +17,12 @@ def device():
     from gpunn.backend.probe import probe
 
     name = os.environ.get("GPUNN_TEST_GPU", "gpu")
+    if name.startswith("hosted"):
+        sys.path.insert(0, str(pathlib.Path(__file__).with_name("hosted")))
+        from install import install
+
+        install(name.partition("-")[2] or "forward")
+        name = "gpu"
     if name == "gpu" and not probe().usable:
         pytest.skip(probe().explain())
     return get_backend(name)

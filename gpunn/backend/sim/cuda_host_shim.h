@@ -141,7 +141,7 @@ template <class T> static inline T shim_shuffle(T v, int source) {
   return got;
 }
 #define SHIM_LANE (shim_w.current->lane)
-template <class T> static inline T __shfl_xor_sync(unsigned, T v, int mask) { return shim_shuffle(v, SHIM_LANE ^ mask); }
+template <class T> static inline T __shfl_xor_sync(unsigned, T v, int mask, int = 32) { return shim_shuffle(v, SHIM_LANE ^ mask); }
 template <class T> static inline T __shfl_sync(unsigned, T v, int source) { return shim_shuffle(v, source); }
 template <class T> static inline T __shfl_down_sync(unsigned, T v, int by) { return shim_shuffle(v, SHIM_LANE + by > 31 ? SHIM_LANE : SHIM_LANE + by); }
 template <class T> static inline T __shfl_up_sync(unsigned, T v, int by) { return shim_shuffle(v, SHIM_LANE < by ? SHIM_LANE : SHIM_LANE - by); }

@@ -61,7 +61,7 @@ class Mark:
     passed = False
 
 
-class _Passed:
+class Passed:
     """The marks that were passed, as a set."""
 
     def add(self, mark: Mark) -> None:
@@ -99,4 +99,4 @@ class Streams:
     def finish(self, until: Mark | None = None) -> None:
         """Run everything, or until a mark was passed."""
         with self.lock:
-            drain(self._queues, self._order, _Passed(), self._draw, until)
+            drain(self._queues, self._order, Passed(), self._draw, until)

@@ -109,11 +109,27 @@ class HostKernel:
             values = []  # for each argument the address of its value; the value of an array is its own address
             for a in arrays:
                 values.append(np.array([a.ctypes.data], np.uint64) if isinstance(a, np.ndarray) else np.array([a]))
-            pointers = (ctypes.c_void_p * len(values))(*(v.ctypes.data for v in values))
-            shape = (ctypes.c_uint * 6)(*(*grid, 1, 1)[:3], *(*block, 1, 1)[:3])
-            flags = (self.name in self._module._waiting) | 2 * cooperative | ORDERS[self._module.order] << 4
-            if self._function(shape, ctypes.c_uint(shared_mem), ctypes.c_int(flags), pointers):
-                raise RuntimeError(f"{self.name}: {self._module._library.shim_error().decode()}")
+            self._start(grid, block, [v.ctypes.data for v in values], shared_mem, cooperative)
+
+    def freeze(self, parameters: int) -> list[ctypes.Array[ctypes.c_char]]:
+        """The values of the parameters to which an array of pointers at that address points, as a driver's launch copies them."""
+        places = (ctypes.c_void_p * len(self._sizes)).from_address(parameters)
+        sizes = (8 if size >= 128 else size for size in self._sizes)
+        return [ctypes.create_string_buffer(ctypes.string_at(place, size), size) for place, size in zip(places, sizes, strict=True)]
+
+    def run_frozen(
+        self, grid: Sequence[int], block: Sequence[int], values: Sequence[Any], shared_mem: int = 0, cooperative: bool = False
+    ) -> None:
+        """A launch with values of `freeze`: addresses where arrays are asked for. Nothing is guarded."""
+        with _lock:
+            self._start(grid, block, [ctypes.addressof(v) for v in values], shared_mem, cooperative)
+
+    def _start(self, grid: Sequence[int], block: Sequence[int], places: Sequence[int], shared_mem: int, cooperative: bool) -> None:
+        pointers = (ctypes.c_void_p * len(places))(*places)
+        shape = (ctypes.c_uint * 6)(*(*grid, 1, 1)[:3], *(*block, 1, 1)[:3])
+        flags = (self.name in self._module._waiting) | 2 * cooperative | ORDERS[self._module.order] << 4
+        if self._function(shape, ctypes.c_uint(shared_mem), ctypes.c_int(flags), pointers):
+            raise RuntimeError(f"{self.name}: {self._module._library.shim_error().decode()}")
 
 
 class HostGraph:
