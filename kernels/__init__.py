@@ -52,6 +52,7 @@ from gpunn.kernels import (
     vector_losses,
     weighing,
     windows,
+    words,
 )
 from gpunn.kernels.elementwise import elementwise
 from gpunn.kernels.formula import FormulaError
@@ -113,4 +114,5 @@ __all__ = [
     "vector_losses",
     "weighing",
     "windows",
+    "words",
 ]

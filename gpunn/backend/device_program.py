@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gpunn.backend import fuse_nodes, lanes, products, tall
+from gpunn.backend import fuse_nodes, lanes, products, tall, words
 from gpunn.backend.choice import Choice, choose
 from gpunn.backend.schedule import Node
 
@@ -32,7 +32,7 @@ class DeviceProgram:
             program = fuse_nodes.fuse(self.nodes, self._ops)
             if self._ops.light is not None:
                 products.plan(program)
-            self._launches = tall.cut(program.nodes, self._ops)
+            self._launches = words.merge(tall.cut(program.nodes, self._ops), self._ops)
         return self._launches
 
     @property

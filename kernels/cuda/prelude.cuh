@@ -117,6 +117,27 @@ template <class V> __device__ __forceinline__ bool top_hit(const V* __restrict__
 // the row a warp works on, for kernels of geometry "warps"
 __device__ __forceinline__ long long warp_row() { return blockIdx.x * (long long)(blockDim.x >> 5) + (threadIdx.x >> 5); }
 
+// the word that a token means: beyond a table of so many words, its end
+template <class V> __device__ __forceinline__ long long word_of(V token, long long words) {
+  const long long w = (long long)token;
+  return w < 0 ? 0 : w < words ? w : words - 1;
+}
+// the sum of one column over the rows whose bits are set, in their order; eight are read at a time
+template <class V> __device__ __forceinline__ V sum_of_rows(unsigned int rows, const V* __restrict__ column, long long step) {
+  V total = V(0);
+  while (rows != 0u) {
+    V some[8];
+    #pragma unroll
+    for (int u = 0; u < 8; ++u) {
+      some[u] = rows == 0u ? V(0) : column[(__ffs((int)rows) - 1) * step];
+      rows &= rows - 1u;
+    }
+    #pragma unroll
+    for (int u = 0; u < 8; ++u) total += some[u];
+  }
+  return total;
+}
+
 // ---------------------------------------------------------------- a block
 // The sum over a one-dimensional block of whole warps; every thread gets it. `part` is shared memory for 32 values.
 template <class V> __device__ __forceinline__ V block_sum(V v, V* __restrict__ part) {

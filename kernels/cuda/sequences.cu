@@ -6,9 +6,8 @@ KERNEL(embed)(const T* __restrict__ tokens, const T* __restrict__ table, long lo
   const long long row = blockIdx.x, all = columns * width;
   if (row >= rows) return;
   for (long long e = threadIdx.x; e < all; e += blockDim.x) {
-    const long long t = quotient(e, width), token = (long long)tokens[row * columns + t];
-    const long long at = token < 0 ? 0 : token < count ? token : count - 1;
-    y[row * all + e] = table[at * width + e - t * width];
+    const long long t = quotient(e, width);
+    y[row * all + e] = table[word_of(tokens[row * columns + t], count) * width + e - t * width];
   }
 }
 
@@ -24,8 +23,7 @@ KERNEL(embed_bwd)(const T* __restrict__ tokens, const T* __restrict__ dy, long l
   }
   for (long long first = 0; first < count; first += blockDim.x) {
     const long long i = first + threadIdx.x;
-    const long long token = i < count ? (long long)tokens[i] : 0;
-    const bool hit = i < count && (token < 0 ? 0 : token < rows ? token : rows - 1) == row;
+    const bool hit = i < count && word_of(tokens[i], rows) == row;
     mine[threadIdx.x] = hit ? 1 : 0;
     if (block_sum(hit ? 1 : 0, part) > 0) {
       for (long long j = threadIdx.x; j < columns; j += blockDim.x) {

@@ -21,7 +21,20 @@ def _embed_bwd(m, rows, columns):
     ]
 
 
+def _merge_words(m, rows, columns):
+    places = rows * (1 + columns % 7) * 5  # several parts of them
+    vocabulary, width = 1 + columns % 9, 1 + columns % 40
+    return [_tokens(m, places, 1, vocabulary), m.small(places, width), vocabulary, m.blank(places, width), m.blank(places)]
+
+
+def _add_words(m, rows, columns):
+    places, width = 3 * columns, 1 + columns % 40
+    leader = m.rng.integers(0, rows + 1, places) - 1 if rows else m.rng.integers(-1, 0, places)
+    return [m._as(leader), m.small(places, width), places, m.number(columns % 2), m.small(rows, width)]
+
+
 MAKERS = {
+    "merge_words": _merge_words, "add_words": _add_words,
     "embed": lambda m, r, c: [_tokens(m, r, c, 7), m.real(7, 1 + c % 5), 1 + c % 5, 7, m.blank(r, c * (1 + c % 5))],
     "embed_bwd": _embed_bwd,
     "step_mask": lambda m, r, c: [_masked_steps(m, r, c), 0.25, m.blank(r)],

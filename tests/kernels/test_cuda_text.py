@@ -33,7 +33,7 @@ _POINTER = re.compile(r"\*(?!\s*__restrict__)\s*\w+\s*[,)]")
 _RESERVED = re.compile(r"\b_(?:[A-Z]|_)\w*\b")
 _BUILTIN = {
     "__restrict__", "__global__", "__device__", "__forceinline__", "__shared__", "__align__", "__syncthreads", "__umulhi",
-    "__shfl_xor_sync",
+    "__shfl_xor_sync", "__ballot_sync", "__any_sync", "__ffs",
 }
 
 

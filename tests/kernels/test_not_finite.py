@@ -39,7 +39,8 @@ SILENT = {
     **{(n, o): "a comparison" for n in COMPARISONS for o in ("a", "b")}, ("power_of_two_b", "b"): "not used; the output itself shows it",
     **{(n, "c"): "a choice is a comparison" for n in ("chosen", "chosen_a", "chosen_b")},
     **{("among_ties", o): "the same; the output itself shows it" for o in ("x", "best")},
-    **{(n, "tokens"): "a number of a row; what is none is looked for when data come" for n in ("embed", "embed_bwd")},
+    **{(n, "tokens"): "a number of a row; what is none is looked for when data come" for n in ("embed", "embed_bwd", "merge_words")},
+    ("add_words", "leader"): "the same",
 }
 # Of these a launch uses parts only, which parts the other operands say: all of it is poisoned.
 WHOLE = {
@@ -61,7 +62,7 @@ CASES = [
     (n, o.name) for n in NAMES for o in REGISTRY[n].operands
     if o.read and o.dtype == "T" and o.kind not in ("const", "scalar") and (n, o.name) not in SILENT
 ]
-ADDING = ("column_sum", "group_sum", "prelu_sum", "embed_bwd", "conv_sum", "conv_direct_dw", "choose_columns")
+ADDING = ("column_sum", "group_sum", "prelu_sum", "embed_bwd", "add_words", "conv_sum", "conv_direct_dw", "choose_columns")
 GEMM = tuple(n for n in NAMES if REGISTRY[n].geometry == "library")
 
 
