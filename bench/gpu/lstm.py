@@ -58,7 +58,7 @@ def body(results: dict) -> None:
         makers = {"gpunn": lambda b=batch: ours(x, y, b)}
         if not common.DRY:
             makers["torch eager"] = lambda b=batch: torch_eager(x, y, b)
-        contest(makers, batch, row)
+        contest(makers, batch, row, ROWS)
         print(batch, {k: round(v["us"], 1) if "us" in v else v["error"][:60] for k, v in row.items()}, flush=True)
 
 

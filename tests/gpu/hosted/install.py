@@ -2,10 +2,12 @@
 backend, line by line, on host memory.
 
 CuPy (14, as installed), its memory pool, streams, events and graphs are the real ones. The text of kernels, CuPy's own among them, is
-compiled by g++ and runs; with ``GPUNN_TEST_NVRTC=1`` NVRTC compiles it, too, for sm_90 as on a device. CUDA's runtime and driver are
-`runtime.Device`, cuBLAS is the stand-in of `gpunn.backend.sim`. What it cannot show: time, memory order, and what the libraries do.
+compiled by g++ and runs; with ``GPUNN_TEST_NVRTC=1`` NVRTC compiles it, too, for sm_90 as on a device. With ``GPUNN_TEST_GUARD=1`` each array
+ends at a page that nobody may touch, as freed ones are: an access outside of an array ends the process with a stack. CUDA's runtime and
+driver are `runtime.Device`, cuBLAS is the stand-in of `gpunn.backend.sim`. What it cannot show: time, memory order, and what the libraries do.
 """
 
+import faulthandler
 import os
 import pathlib
 import sys
@@ -24,12 +26,16 @@ def install(order: str = "forward", memory: int = 1 << 32) -> Device:
         raise RuntimeError("CuPy was imported before its stand-in device was there.")
     from cupy_backends.cuda.api import driver, runtime
 
-    device = Device(runtime.CUDARuntimeError, runtime.PointerAttributes, order, memory)
+    guard = bool(os.environ.get("GPUNN_TEST_GUARD"))
+    device = Device(runtime.CUDARuntimeError, runtime.PointerAttributes, order, memory, guard)
     replace(runtime, device.runtime())
     replace(driver, device.driver())
     os.environ["CUPY_ACCELERATORS"] = ""  # CUB's sums are compiled into CuPy; its plain ones are texts
     import cupy
 
+    if guard:  # without the pool, whose blocks hold many arrays
+        faulthandler.enable()
+        cupy.cuda.set_allocator(lambda size: _alone(cupy, device, size))
     ours, theirs = pathlib.Path(__file__).with_name("include"), pathlib.Path(cupy.__file__).with_name("_core") / "include"
     device.headers = (f"-I{ours}", f"-I{theirs}")
     _compile_on_host(device, bool(os.environ.get("GPUNN_TEST_NVRTC")))
@@ -39,6 +45,14 @@ def install(order: str = "forward", memory: int = 1 << 32) -> Device:
     library = Library(device.streams)
     cublas.load = lambda: (library, library)
     return device
+
+
+def _alone(cupy: Any, device: Device, size: int) -> Any:
+    """An allocation of its own, with the error that CuPy's pool has."""
+    try:
+        return cupy.cuda.MemoryPointer(cupy.cuda.Memory(size), 0)
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise cupy.cuda.memory.OutOfMemoryError(size, device.used, device.memory) from error
 
 
 def _compile_on_host(device: Device, nvrtc: bool) -> None:

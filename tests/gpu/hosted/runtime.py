@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from memory import Guarded, Plain
 from streams import INVALID_VALUE, UNSUPPORTED, Refused, Streams
 
 from gpunn.backend.sim.host_module import HostModule
@@ -18,10 +19,6 @@ FACTS = {
     "name": b"Stand-in", "major": 9, "minor": 0, "multiProcessorCount": 2, "maxThreadsPerMultiProcessor": 2048, "l2CacheSize": 50 << 20,
     "cooperativeLaunch": 1, "totalGlobalMem": 1 << 34, "warpSize": 32, "maxThreadsPerBlock": 1024, "sharedMemPerBlock": 49152,
 }  # fmt: skip
-libc = ctypes.CDLL(None)
-libc.aligned_alloc.restype = ctypes.c_void_p
-libc.aligned_alloc.argtypes = [ctypes.c_size_t, ctypes.c_size_t]
-libc.free.argtypes = [ctypes.c_void_p]
 
 
 def _is(value: Any) -> Callable[..., Any]:
@@ -29,12 +26,18 @@ def _is(value: Any) -> Callable[..., Any]:
 
 
 class Device:
-    """One device. `memory`: bytes it has. Raises through `error(status)`, CuPy's own error class."""
+    """One device. `memory`: bytes it has; `guard`: an access outside of an allocation ends the process with a stack.
 
-    def __init__(self, error: Callable[[int], Exception], attributes: Any, order: str = "forward", memory: int = 1 << 32):
+    Raises through `error(status)`, CuPy's own error class."""
+
+    def __init__(
+        self, error: Callable[[int], Exception], attributes: Any, order: str = "forward", memory: int = 1 << 32, guard: bool = False
+    ):
         self.streams, self.memory, self._error, self._attributes = Streams(order), memory, error, attributes
         self._sizes: dict[int, int] = {}  # of device memory, by address
         self._pinned: dict[int, int] = {}
+        self._free_later: list[int] = []
+        self._host_memory, self._pinned_memory = Guarded() if guard else Plain(), Plain()
         self._modules: dict[int, str] = {}
         self.functions: dict[int, tuple[int, str]] = {}
         self._host: dict[str, HostModule] = {}
@@ -50,28 +53,31 @@ class Device:
     def malloc(self, size: int) -> int:
         if self.used + size > self.memory:
             raise Refused(MEMORY_ALLOCATION, "out of memory")
-        address = libc.aligned_alloc(512, max(512, -(-size // 512) * 512))
-        ctypes.memset(address, 0xFF, size)  # NaN: what is read before it is written shows
+        address = self._host_memory.take(size)
         self._sizes[address] = size
         return address
 
     def free(self, address: int) -> None:
         if not address:
             return
-        self.streams.finish()  # as cudaFree does
-        if self._sizes.pop(address, None) is None:
+        if address not in self._sizes:
             raise Refused(INVALID_VALUE, "memory that was never allocated, or was freed, is freed")
-        libc.free(address)
+        self._free_later.append(address)
+        if not self.streams.any_capture():
+            self.streams.finish()  # as cudaFree does
+            while self._free_later:
+                freed = self._free_later.pop()
+                self._host_memory.give(freed, self._sizes.pop(freed))
 
     def host_alloc(self, size: int, flags: int = 0) -> int:
-        address = libc.aligned_alloc(512, max(512, -(-size // 512) * 512))
+        address = self._pinned_memory.take(size)
         self._pinned[address] = size
         return address
 
     def free_host(self, address: int) -> None:
-        if self._pinned.pop(address, None) is not None:
+        if (size := self._pinned.pop(address, None)) is not None:
             self.streams.finish()
-            libc.free(address)
+            self._pinned_memory.give(address, size)
 
     def _inside(self, ranges: dict[int, int], address: int, size: int) -> bool:
         return any(start <= address and address + size <= start + length for start, length in ranges.items())

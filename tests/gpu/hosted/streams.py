@@ -105,6 +105,9 @@ class Streams:
             else:
                 self._queue(stream).append(("run", run))
 
+    def any_capture(self) -> bool:
+        return bool(self._captures)
+
     def capturing(self, stream: int) -> bool:
         return stream in self._captures
 
