@@ -2,9 +2,10 @@
 backend, line by line, on host memory.
 
 CuPy (14, as installed), its memory pool, streams, events and graphs are the real ones. The text of kernels, CuPy's own among them, is
-compiled by g++ and runs; with ``GPUNN_TEST_NVRTC=1`` NVRTC compiles it, too, for sm_90 as on a device. With ``GPUNN_TEST_GUARD=1`` each array
-ends at a page that nobody may touch, as freed ones are: an access outside of an array ends the process with a stack. CUDA's runtime and
-driver are `runtime.Device`, cuBLAS is the stand-in of `gpunn.backend.sim`. What it cannot show: time, memory order, and what the libraries do.
+compiled by g++ and runs; with ``GPUNN_TEST_NVRTC=1`` NVRTC compiles it, too, for sm_90 as on a device. With ``GPUNN_TEST_GUARD=1`` each
+array ends at a page that nobody may touch, as freed ones are: an access outside of an array ends the process with a stack. CUDA's runtime
+and driver are `runtime.Device`, cuBLAS is the stand-in of `gpunn.backend.sim`. What it cannot show: time, memory order, and what the
+libraries do.
 """
 
 import faulthandler
