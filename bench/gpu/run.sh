@@ -46,10 +46,10 @@ export -f tests
 export python dry
 
 # section and its limit in seconds; all together they get GPUNN_BENCH_SECONDS, what matters most first
-limits="facts 25 tests 130 capture 35 steps 120 parity 20 accuracy 45 bandwidth 80 persistent 30 cnn 45 stream 40 updates 40 lstm 25 loops 25"
+limits="facts 25 tests 130 capture 35 steps 120 parity 20 accuracy 45 bandwidth 80 persistent 30 cnn 45 stream 40 updates 40 lstm 25 texts 25 loops 25"
 limits="$limits augment 20 replicas 25"
 everything="${GPUNN_BENCH_SECONDS:-570}"
-[ $# -gt 0 ] || set -- facts tests capture steps parity accuracy bandwidth persistent cnn stream updates lstm loops augment replicas
+[ $# -gt 0 ] || set -- facts tests capture steps parity accuracy bandwidth persistent cnn stream updates lstm texts loops augment replicas
 failed=""
 for section in "$@"; do
   limit="$(echo "$limits" | tr ' ' '\n' | grep -A1 -x "$section" | tail -n 1)"

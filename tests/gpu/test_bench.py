@@ -14,8 +14,8 @@ from gpunn.backend.cpu import has_numba
 
 ROOT = pathlib.Path(__file__).parents[2]
 SECTIONS = (
-    "facts", "capture", "steps", "parity", "accuracy", "bandwidth", "persistent", "cnn", "stream", "updates", "lstm", "loops", "augment",
-    "replicas",
+    "facts", "capture", "steps", "parity", "accuracy", "bandwidth", "persistent", "cnn", "stream", "updates", "lstm", "texts", "loops",
+    "augment", "replicas",
 )
 
 
