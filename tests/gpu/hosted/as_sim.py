@@ -1,0 +1,28 @@
+"""A plugin for pytest: the GPU's own backend, hosted, where tests ask for "sim". So what they do meets CuPy's arrays, which NumPy refuses.
+
+    PYTHONPATH=tests/gpu/hosted GPUNN_TUNE=0 pytest -p as_sim tests/layers tests/ops -k sim
+
+Tests that look into the stand-in itself fail then.
+"""
+
+import os
+
+from install import install
+
+os.environ.setdefault("GPUNN_BACKEND", "cpu")  # "auto" would find this device
+install()
+
+from gpunn import backend  # noqa: E402  after CuPy's stand-in device
+
+_make = backend._make
+
+
+def _gpu_for_sim(name):
+    if name != "sim":
+        return _make(name)
+    ops = _make("gpu")
+    ops.name = "sim"
+    return ops
+
+
+backend._make = _gpu_for_sim
