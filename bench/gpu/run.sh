@@ -35,8 +35,8 @@ fi
 export PYTHONPATH="$work/site${PYTHONPATH:+:$PYTHONPATH}"
 
 tests() {
-  local target="$GPUNN_BENCH_BACKEND" chosen=(tests/gpu/test_training.py tests/gpu/test_kernels.py)
-  [ -n "$dry" ] && chosen=(tests/gpu/test_training.py)
+  local target="$GPUNN_BENCH_BACKEND" chosen=(tests/gpu/test_{training,arrays,kernels}.py)
+  [ -n "$dry" ] && chosen=(tests/gpu/test_{training,arrays}.py)
   GPUNN_TEST_GPU="$target" "$python" -P -m pytest -m gpu -q -rs -W default -p no:cacheprovider --no-header "${chosen[@]}" > "$OUT/gpu-tests$dry.txt" 2>&1
   local status=$?
   tail -n 3 "$OUT/gpu-tests$dry.txt"

@@ -157,7 +157,7 @@ class Activation:
         there = ops.adopt(x, "x")
         if there is not None:
             given = ops.asarray(there, "float64" if there.dtype == np.float64 else "float32")
-            return self._whole(ops, given, there.shape)
+            return ops.hand_out(self._whole(ops, given, there.shape))
         values = np.asarray(x)
         if values.dtype.kind not in "iubf":
             raise ValueError(f"Activation {self.name!r}: expected an array of numbers. Received: {type(x).__name__} ({values.dtype}).")

@@ -78,8 +78,8 @@ class GpuBackend(DeviceBackend):
     def asarray(self, values: Any, dtype: Any = None) -> Any:
         if isinstance(values, cupy.ndarray):
             with self.here():
-                return cupy.ascontiguousarray(values, dtype)
-        values = np.ascontiguousarray(values, dtype)
+                return cupy.asarray(values, dtype, order="C")
+        values = np.asarray(values, dtype, order="C")  # ascontiguousarray would give a number an axis
         array = self.empty(values.shape, values.dtype)
         self._send(array, values)
         return array
@@ -100,6 +100,11 @@ class GpuBackend(DeviceBackend):
         except (TypeError, ValueError, RuntimeError, BufferError) as error:
             raise ValueError(f"Argument {name}: expected an array of numbers. Received: {type(value).__name__} ({error}).") from error
 
+    def hand_out(self, array: Any) -> Any:
+        with self._gate, self.device:
+            cupy.cuda.get_current_stream().wait_event(self.stream.record())
+        return array
+
     def first_not_finite(self, rows: Any) -> int | None:
         with self.here():
             if bool(cupy.isfinite(rows.sum())):  # one pass; NaN and infinity stay in a sum
@@ -113,7 +118,7 @@ class GpuBackend(DeviceBackend):
             with self.here():
                 cupy.copyto(target, values)
         else:
-            self._send(target, np.ascontiguousarray(np.broadcast_to(np.asarray(values, target.dtype), target.shape)))
+            self._send(target, np.asarray(np.broadcast_to(np.asarray(values, target.dtype), target.shape), order="C"))
 
     def _send(self, target: Any, values: np.ndarray) -> None:
         """Copy host memory behind what the stream does already. The memory is kept until the stream was waited for: where a driver

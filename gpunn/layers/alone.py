@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from gpunn import random
+from gpunn.backend.foreign import on_host
 from gpunn.layers.parameter import Rng
 
 
@@ -30,3 +31,10 @@ def drawing_alone(layer: Any) -> Iterator[None]:
         if draws:
             layer.rng.advance(layer.backend)
             layer.rng = kept
+
+
+def host(value: Any, ops: Any) -> Any:
+    """NumPy arrays of arrays of a device, also in lists, tuples and dicts; anything else as it is."""
+    if isinstance(value, (list, tuple)):
+        return type(value)([host(v, ops) for v in value])
+    return {name: host(v, ops) for name, v in value.items()} if isinstance(value, dict) else on_host(value, ops)

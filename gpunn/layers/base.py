@@ -15,7 +15,7 @@ from gpunn import config, constraints, initializers, regularizers
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
 from gpunn.layers import own_arguments, pickled, room
-from gpunn.layers.alone import drawing_alone
+from gpunn.layers.alone import drawing_alone, host
 from gpunn.layers.containing import Containing, built_after
 from gpunn.layers.graph import Connected, Node, Shape, symbolic
 from gpunn.layers.names import fresh_name
@@ -203,6 +203,7 @@ class Layer(Weighted, Containing, Connected):
     def __call__(self, x: Any, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
         """The layer applied to arrays of rows, outside any model; or, to symbolic tensors, a call that a model's graph will hold.
 
+        Arrays come back where they came from: NumPy's as NumPy's, those of a device on that device.
         Several inputs come as a list or one by one. `training` given with symbolic tensors holds whatever the model does.
         """
         if others and isinstance(others[0], bool):
@@ -223,7 +224,11 @@ class Layer(Weighted, Containing, Connected):
             return self.connect((x, *others), training, options)
         given = [x, *others] if others else x
         many = isinstance(given, (list, tuple)) and bool(given) and all(hasattr(v, "shape") for v in given)
-        arrays = [self.backend.asarray(np.asarray(v), self.dtype) for v in (given if many else [given])]
+        there = [self.backend.adopt(v, "x") for v in (given if many else [given])]  # arrays that are on a device stay there
+        arrays = [
+            self.backend.asarray(np.asarray(v) if here is None else here, self.dtype)
+            for v, here in zip(given if many else [given], there, strict=True)
+        ]
         shapes: list[Shape] = [(None, *a.shape[1:]) for a in arrays]
         self.ensure_built(shapes if many else shapes[0])
         from gpunn.ops import operation  # operations are layers
@@ -240,8 +245,10 @@ class Layer(Weighted, Containing, Connected):
             if self.traced and others:
                 from gpunn.ops.tracing import run_call
 
-                return dressed(run_call(self, arrays, bool(training), options, apart=True)[0])
-            return dressed(self.forward(arrays if many else arrays[0], bool(training), **options)[0])
+                out = run_call(self, arrays, bool(training), options, apart=True)[0]
+            else:
+                out = self.forward(arrays if many else arrays[0], bool(training), **options)[0]
+            return dressed(host(out, self.backend) if all(here is None for here in there) else self.backend.hand_out(out))
 
     def get_config(self) -> dict[str, Any]:
         common: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.backend.foreign import on_host
 from gpunn.backend.traced import Later, NotRecorded, writing
 from gpunn.kernels import data as feeding
 from gpunn.layers.fed import Recipe
@@ -108,7 +109,7 @@ class OwnRuns:
     # ------------------------------------------------------------------ one step
     def _run_written(self, rows: int) -> None:
         number = int(self.ops.to_numpy(self.model.rng.step)[0])
-        found = self._call(rows, lambda part: part, Block())
+        found = self._call(rows, lambda part: on_host(part, self.ops), Block())  # what is written for NumPy's arrays runs on them
         self._advance(rows)
         logs = _numbers(self.model, self.step, found)
         self._last = lambda: logs
