@@ -87,7 +87,7 @@ KERAS: dict[str, Place] = {
     **{path: Place("gpunn.ops", {"is_tensor": "gpunn.compat.tensors:is_tensor"}, answers=True) for path in (
         "ops", "ops.core", "ops.linalg", "ops.math", "ops.nn", "ops.numpy",
     )},
-    "ops.image": Place("gpunn.ops.images", answers=True),
+    "ops.image": Place("gpunn.ops.image", answers=True),
     "optimizers": Place("gpunn.optimizers"),
     "optimizers.legacy": Place("gpunn.optimizers.legacy", old=True),
     "optimizers.schedules": Place("gpunn.optimizers.schedules"),

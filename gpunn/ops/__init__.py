@@ -13,6 +13,7 @@ from gpunn.ops import (
     curves,
     frames,
     geometry,
+    image,
     kinds,
     linear_algebra,
     nans,
@@ -22,7 +23,6 @@ from gpunn.ops import (
     scanning,
     segments,
 )
-from gpunn.ops import images as image
 from gpunn.ops.along_axes import (
     all,
     any,

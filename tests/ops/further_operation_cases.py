@@ -6,6 +6,8 @@ from operation_cases import ONE, normal, places, positive
 from gpunn import ops
 
 NOT_LESS = np.array([[True, True, False, True]])
+MAP = np.array([0.9, 0.2, -0.7, -0.1, 1.1, 0.4, 0.0, 0.0])
+CORNERS = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 4.0], [3.0, 4.0]])
 STEPS = np.array([0.0, 0.5, 2.0, 2.5])
 
 
@@ -38,6 +40,20 @@ def aligned(blank=0):
         return ops.ctc_loss(labels, a, 1 + places(b[:, 0, 0], 3), 5 + places(b[:, 1, 0], 2), blank) + 0 * ops.sum(b)
 
     return loss
+
+
+def moved(a, b):
+    """By maps of all images, and of each; read in every way beyond the ends."""
+    maps = 0.3 * b[:, :, 0, 0] + MAP
+    one = ops.image.affine_transform(a, 0.3 * b[0, :, 0, 0] + MAP, fill_mode="reflect")
+    each = ops.image.affine_transform(a, maps, fill_mode="wrap") * ops.image.affine_transform(a, maps, fill_value=0.5)
+    return one + each + ops.image.affine_transform(a, MAP, "nearest", "mirror") * ops.image.affine_transform(a, MAP, fill_mode="nearest")
+
+
+def seen(a, b):
+    """From elsewhere, all images from the same place and each from its own."""
+    one = ops.image.perspective_transform(a, CORNERS, CORNERS + 0.3 * b[0, ..., 0])
+    return one * ops.image.perspective_transform(a, CORNERS + 0.2 * b[..., 0], CORNERS - 0.1 * b[..., 0], fill_value=0.2)
 
 
 def spectra(a):
@@ -98,6 +114,17 @@ CASES = {
     "scanned": (scanned, [(3, 5), (3, 5)], normal),
     "real_spectra": (lambda a: ops.irfft(ops.rfft(a, 7), 5) * ops.rfft(a)[1][..., 1:2] + ops.rfft(a, 4)[0][..., :1], [(2, 3, 6)], normal),
     "frames": (spectra, [(2, 10)], normal),
+    "colours": (lambda a: ops.image.hsv_to_rgb(ops.image.rgb_to_hsv(a) * 1.2 - 0.1) * ops.image.rgb_to_hsv(a), [(2, 3, 2, 3)], positive),
+    "filtered": (lambda a: ops.image.gaussian_blur(a, (3, 2), (1.0, 0.7))[..., None] * ops.image.sobel_edges(a), [(2, 4, 3, 2)], normal),
+    "alike": (
+        lambda a, b: ops.image.ssim(a, b, filter_size=3) + ops.image.ssim(a[0], b[0], 2.0, 2), [(2, 5, 4, 2), (2, 5, 4, 2)], positive),
+    "moved_images": (moved, [(2, 4, 3, 2), (2, 8, 1, 1)], positive),
+    "seen_from_elsewhere": (seen, [(2, 5, 4, 2), (2, 4, 2, 1)], normal),
+    "read_between": (
+        lambda a, b: ops.image.map_coordinates(a[0], 3 * b[1], 1, "mirror") * ops.image.map_coordinates(a[1], b[0], 1),
+        [(3, 4, 2), (3, 2, 5)], normal),
+    "scaled": (lambda a: ops.image.scale_and_translate(a, (2, 5, 4, 2), (1.3, 0.6), (0.4, 1.2), (1, 2), "cubic"), [(2, 4, 5, 2)], normal),
+    "patches_of_volumes": (lambda a: ops.image.extract_patches_3d(a, 2, (1, 2, 1), padding="same") ** 2, [(2, 3, 3, 2, 2)], normal),
     "inverse": (lambda a: ops.inv(a) * ops.det(a)[:, None, None] + ops.logdet(a)[:, None, None], [(2, 3, 3)], matrices),
     "solved": (
         lambda a, b: ops.solve(a, b) + ops.solve_triangular(a, b, lower=True) * ops.slogdet(a)[0][:, None, None],
@@ -114,4 +141,6 @@ PLAIN = {
     "close": (lambda a: ops.allclose(a, a + 1e-9), [ONE], normal),
 }
 # on the host, which no recording has
-ON_HOST = {"aligned", "aligned_with_another_blank", "inverse", "roots_of_matrices", "solved", "solved_for_one"}
+ON_HOST = {
+    "aligned", "aligned_with_another_blank", "inverse", "roots_of_matrices", "seen_from_elsewhere", "solved", "solved_for_one",
+}

@@ -1,6 +1,7 @@
 """The further operations on arrays: shapes, types and values as Keras's of the same names have them; and what they refuse."""
 
 import itertools
+import operator
 
 import keras_twin
 import numpy as np
@@ -28,6 +29,10 @@ LOGITS, STEPS = draw(3, 9, 6), np.array([9, 5, 7])
 WORDS = np.array([[1, 2, 2, 4], [3, 1, 0, 0], [1, 4, 3, 0]]), np.array([4, 2, 3])
 SPECTRUM = draw(2, 5), draw(2, 5)
 IN_FRAMES = draw(2, 13, 5), draw(2, 13, 5)
+PIXELS, BYTES, VOLUME = RNG.random((2, 6, 5, 3)).astype("f4"), RNG.integers(0, 255, (2, 4, 3, 2)).astype("u1"), draw(2, 4, 5, 3, 2)
+PLACES = (12 * RNG.random((2, 3, 7)) - 4).astype("f4")
+MAPS = np.array([[1.1, 0.2, -0.5, 0.1, 0.9, 0.3, 0, 0], [0.7, -0.2, 1, 0.3, 1.2, -1, 0, 0]], "f4")
+CORNERS = np.array([[[0, 0], [4, 0], [0, 5], [4, 5]]] * 2, "f4")
 CASES = [
     ("layer_normalization", (DEEP, DEEP[0, 0], DEEP[0, 1]), {"axis": (2, 3)}),
     ("rms_normalization", (X, Y[0]), {}), ("batch_normalization", (X, Y[0], POSITIVE[0], -1, X[1], Y[1]), {}),
@@ -72,9 +77,21 @@ CASES = [
     ("unique", (LABELS,), {"return_index": True, "return_inverse": True, "return_counts": True}),
     ("rfft", (LONG, 33), {}), ("rfft", (LONG, 43), {}), ("rfft", (WHOLE,), {}), ("irfft", (SPECTRUM,), {}), ("irfft", (SPECTRUM, 13), {}),
     ("extract_sequences", (LONG, 6, 4), {}), ("empty", ((0, 3),), {}), ("stft", (LONG, 6, 3, 8), {}),
-    ("ctc_decode", (LOGITS, STEPS), {"mask_index": 3}),
+    ("ctc_decode", (LOGITS, STEPS), {"mask_index": 3}), ("image.rgb_to_hsv", (np.round(3 * PIXELS) / 3,), {}),
+    ("image.hsv_to_rgb", (2 * PIXELS - 0.5,), {}), ("image.gaussian_blur", (PIXELS, (5, 2), (2.0, 0.7), "channels_last"), {}),
+    ("image.sobel_edges", (PIXELS,), {}), ("image.ssim", (PIXELS, PIXELS[::-1]), {"filter_size": 4, "filter_sigma": 1.1, "max_val": 2.0}),
+    ("image.map_coordinates", (X, PLACES, 1), {"fill_value": 0.3}), ("image.affine_transform", (PIXELS, MAPS), {}),
+    ("image.perspective_transform", (PIXELS, CORNERS, CORNERS + PLACES[:, :1, :4].transpose(0, 2, 1) / 9), {"fill_value": 0.3}),
+    ("image.scale_and_translate", (PIXELS, (2, 9, 4, 3), [1.5, 0.6], [0.5, -0.3], (1, 2), "linear"), {}),
+    ("image.extract_patches_3d", (VOLUME, (2, 3, 2), 1, 1, "same"), {}),
 ]
 LONGER = [  # which JAX takes long to compile
+    *[("image.map_coordinates", (x, PLACES, order, mode), {}) for order in (0, 1) for x in (X, WHOLE)
+      for mode in ("constant", "nearest", "wrap", "mirror", "reflect")],
+    *[("image.affine_transform", (PIXELS, MAPS, how, mode), {"fill_value": 3}) for how in ("nearest", "bilinear")
+      for mode in ("constant", "nearest", "wrap", "mirror", "reflect")],
+    ("image.scale_and_translate", (PIXELS, (2, 9, 4, 3), [1.5, 0.6], [0.5, -0.3], (1, 2), "lanczos3", False), {}),
+    ("image.extract_patches_3d", (VOLUME[0], 2, (1, 2, 2), (2, 1, 1)), {}),
     ("layer_normalization", (DEEP, DEEP[0, :, 0, 0]), {"axis": 1}),
     ("dot_product_attention", (QUERY, QUERY, QUERY), {"scale": 0.3}),
     ("adaptive_average_pool", (DEEP, (2, 3)), {}),
@@ -97,7 +114,7 @@ PARAMETERS = [
 @pytest.mark.parametrize(("name", "given", "options"), PARAMETERS)
 @pytest.mark.usefixtures("numpy_cpu")
 def test_as_keras_has_it(name, given, options):
-    ours, theirs = getattr(ops, name)(*given, **options), getattr(keras_twin.keras.ops, name)(*given, **options)
+    ours, theirs = (operator.attrgetter(name)(library)(*given, **options) for library in (ops, keras_twin.keras.ops))
     several = isinstance(theirs, (list, tuple))
     for a, b in zip(*((ours, theirs) if several else ([ours], [theirs])), strict=True):
         a, b = np.asarray(a), np.asarray(b)
@@ -134,6 +151,16 @@ def test_functions_of_elements():
     np.testing.assert_allclose(ops.vectorize(np.dot, signature="(n),(n)->()")(X, Y[0]), X @ Y[0], rtol=1e-6)
     with pytest.raises(TypeError, match="vectorize: a function of elements takes arrays"):
         many(Input((3,)), 0.5)
+
+
+@pytest.mark.usefixtures("numpy_cpu")
+def test_images_that_are_stretched_at_random():
+    once, again, other = (ops.image.elastic_transform(PIXELS, 5.0, 1.0, seed=seed) for seed in (3, 3, 4))
+    assert once.shape == PIXELS.shape and once.dtype == np.float32
+    np.testing.assert_array_equal(once, again)
+    assert np.abs(once - other).max() > 0.1 and np.abs(once - PIXELS).max() > 0.1
+    assert once.min() >= PIXELS.min() and once.max() <= PIXELS.max()  # means of pixels
+    np.testing.assert_allclose(ops.image.elastic_transform(PIXELS[0], 0.0), PIXELS[0])
 
 
 @pytest.mark.parametrize("options", [{}, {"reverse": True}, {"axis": 1}])
@@ -194,6 +221,17 @@ def test_what_a_name_says_of_an_array():
         (lambda: ops.irfft(X), ValueError, "a tuple of two tensors"),
         (lambda: ops.associative_scan(np.add, Input((3,))), ValueError, "associative_scan: expected arrays of one known length"),
         (lambda: ops.view(Input((3,)), "int32"), TypeError, "view: expected an array, or the type float32"),
+        (lambda: ops.image.rgb_to_hsv(BYTES[..., :1]), ValueError, "rgb_to_hsv: expected images .*of floats"),
+        (lambda: ops.image.ssim(PIXELS, PIXELS), ValueError, "ssim: expected two of one shape, at least 11 pixels"),
+        (lambda: ops.image.map_coordinates(X, PLACES, 2), ValueError, r"map_coordinates: order must be one of \(0, 1\)"),
+        (lambda: ops.image.map_coordinates(X, PLACES[:1], 1), ValueError, "map_coordinates: expected an array of known size"),
+        (lambda: ops.image.affine_transform(PIXELS, MAPS, "cubic"), ValueError, "affine_transform: interpolation must be one of"),
+        (lambda: ops.image.affine_transform(PIXELS, MAPS, fill_mode="zero"), ValueError, "affine_transform: fill_mode must be one of"),
+        (lambda: ops.image.affine_transform(PIXELS, MAPS[:, :6]), ValueError, "affine_transform: expected a transform"),
+        (lambda: ops.image.affine_transform(PIXELS, MAPS[[0, 1, 0]]), ValueError, "affine_transform: expected one for each of 2 images"),
+        (lambda: ops.image.perspective_transform(PIXELS, CORNERS, CORNERS[0]), ValueError, "perspective_transform: expected points"),
+        (lambda: ops.image.scale_and_translate(PIXELS, (1, 1), [], [], (), "area"), ValueError, "scale_and_translate: method must be"),
+        (lambda: ops.image.extract_patches_3d(VOLUME[0, 0], 2), ValueError, r"extract_patches_3d: expected images, \(rows, depth"),
         (lambda: ops.inv(X), ValueError, r"inv: expected square matrices .* Received: shape \(3, 4\)"),
         (lambda: ops.solve(SQUARES, X.T), ValueError, "solve: expected a right side"),
         (lambda: ops.cholesky(-DEFINITE), ValueError, "not positive definite"),
