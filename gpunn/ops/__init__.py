@@ -22,6 +22,7 @@ from gpunn.ops import (
     running,
     scanning,
     segments,
+    tangents,
 )
 from gpunn.ops.along_axes import (
     all,
@@ -232,7 +233,7 @@ from gpunn.ops.trigonometry import (
 
 _FURTHER = (
     adaptive, alignments, attending, blocks, curves, frames, geometry, kinds, linear_algebra, nans, normalizing, pieces, running, scanning,
-    segments,
+    segments, tangents,
 )
 globals().update(_OF_ARRAYS)
 globals().update({name: getattr(module, name) for module in _FURTHER for name in module.__all__})

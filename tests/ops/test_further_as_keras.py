@@ -175,6 +175,21 @@ def test_a_scan_of_pairs(options):
         np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5)
 
 
+def test_derivatives_along_a_direction():
+    def of(library):
+        def function(a, b):
+            y = library.softmax(library.tanh(library.matmul(a, b)) * a[:, :3])
+            return {"y": y * y, "sum": library.sum(y[0] * a[0, 0])}, 7
+
+        return library.jvp(function, (X, QUERY[0, 0, :, :3]), (Y, QUERY[0, 1, :, :3]), has_aux=True)
+
+    ours, theirs = of(ops), of(keras_twin.keras.ops)
+    assert ours[2] == theirs[2] == 7
+    for mine, others in zip(ours[:2], theirs[:2], strict=True):
+        for name in ("y", "sum"):
+            np.testing.assert_allclose(mine[name], others[name], rtol=1e-4, atol=1e-6)
+
+
 def test_what_a_name_says_of_an_array():
     assert ops.dtype(X) == ops.dtype(Input((3,))) == "float32" and ops.dtype(WHOLE) == "int32"
     assert ops.is_tensor(X) and ops.is_tensor(Input((3,))) and not ops.is_tensor([1.0])
@@ -232,6 +247,8 @@ def test_what_a_name_says_of_an_array():
         (lambda: ops.image.perspective_transform(PIXELS, CORNERS, CORNERS[0]), ValueError, "perspective_transform: expected points"),
         (lambda: ops.image.scale_and_translate(PIXELS, (1, 1), [], [], (), "area"), ValueError, "scale_and_translate: method must be"),
         (lambda: ops.image.extract_patches_3d(VOLUME[0, 0], 2), ValueError, r"extract_patches_3d: expected images, \(rows, depth"),
+        (lambda: ops.jvp(np.sin, (X,), (X[0],)), ValueError, r"jvp: expected tangents of the primals' shapes, \[\(3, 4\)\]"),
+        (lambda: ops.jvp(np.sin, X, X), TypeError, "jvp: expected a list or tuple of arrays"),
         (lambda: ops.inv(X), ValueError, r"inv: expected square matrices .* Received: shape \(3, 4\)"),
         (lambda: ops.solve(SQUARES, X.T), ValueError, "solve: expected a right side"),
         (lambda: ops.cholesky(-DEFINITE), ValueError, "not positive definite"),
