@@ -8,7 +8,7 @@ import numpy as np
 
 from gpunn.ops import arithmetic as a
 from gpunn.ops.one_type import of_one_type
-from gpunn.ops.operation import has_part
+from gpunn.ops.operation import has_part, operand
 
 
 def or_numpy(numpy: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -19,7 +19,7 @@ def or_numpy(numpy: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callab
             if has_part(*values):
                 return made(*values)
             with np.errstate(all="ignore"):
-                return numpy(*of_one_type(values, numpy not in (np.trunc, np.heaviside)))
+                return numpy(*of_one_type([operand(v) for v in values], numpy not in (np.trunc, np.heaviside)))
 
         function.__name__, function.__qualname__, function.__doc__ = made.__name__, made.__qualname__, made.__doc__
         return function

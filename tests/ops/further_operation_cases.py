@@ -101,7 +101,7 @@ CASES = {
     "products_so_far": (lambda a: ops.cumprod(a, 1) * ops.nancumprod(a, -1), [(3, 2, 3)], normal),
     "differences": (lambda a: ops.diff(a, 2) * ops.trapezoid(a)[:, None] + ops.trapezoid(a, STEPS, axis=1)[:, None], [ONE], positive),
     "correlated": (
-        lambda a: ops.correlate(a[0], a[1, :3], "full")[:4] * ops.correlate(a[1, :3], a[0], "same") + ops.correlate(a[0], a[1]),
+        lambda a: ops.correlate(a[0], a[1, :3], "full")[:4] * ops.correlate(a[1, :2], a[0], "same") + ops.correlate(a[0], a[1]),
         [ONE], normal),
     "crossed": (lambda a, b: ops.cross(a, b) * ops.cross(a, b[:, :2]) + ops.cross(a[:, :2], b[:, :2])[:, None], [(4, 3), (4, 3)], normal),
     "distances": (lambda a, b: ops.cdist(a, b), [(2, 3, 4), (2, 2, 4)], normal),
