@@ -85,8 +85,7 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Any = 0)
 def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
     """Axes by names, ``"b (h n) w -> b h (w n)"``: those in brackets are one, whose parts have the `axes_lengths` that are given (all but
     one of them). Raises ValueError for a pattern that does not fit the tensor."""
-    sides = [[group.split() for group in re.findall(r"\(([^()]*)\)|(\S+)", side) for group in [group[0] or group[1]]]
-             for side in pattern.split("->")]
+    sides = [[group.strip("()").split() for group in re.findall(r"\([^()]*\)|\w+", side)] for side in pattern.split("->")]
     if len(sides) != 2:
         raise ValueError(f"rearrange: expected a pattern such as 'b h w c -> b (h w) c'. Received: {pattern!r}.")
     before, after = sides
