@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from gpunn import activations, ops
-from gpunn.ops import drawing, of_arrays
+from gpunn.ops import blocks, drawing, of_arrays
 from gpunn.results import dressed
 
 
@@ -86,18 +86,12 @@ def avg_pool(input: Any, ksize: Any, strides: Any, padding: str, data_format: An
 
 def depth_to_space(input: Any, block_size: int, data_format: str = "NHWC", name: str | None = None) -> Any:
     """Channels laid out as blocks of pixels."""
-    _, height, width, channels = ops.shape(input)
-    n = block_size
-    parts = ops.reshape(input, (-1, height, width, n, n, channels // n**2))
-    return dressed(ops.reshape(ops.transpose(parts, (0, 1, 3, 2, 4, 5)), (-1, height * n, width * n, channels // n**2)))
+    return dressed(blocks.depth_to_space(input, block_size))
 
 
 def space_to_depth(input: Any, block_size: int, data_format: str = "NHWC", name: str | None = None) -> Any:
     """Blocks of pixels as channels."""
-    _, height, width, channels = ops.shape(input)
-    n = block_size
-    parts = ops.reshape(input, (-1, height // n, n, width // n, n, channels))
-    return dressed(ops.reshape(ops.transpose(parts, (0, 1, 3, 2, 4, 5)), (-1, height // n, width // n, n * n * channels)))
+    return dressed(blocks.space_to_depth(input, block_size))
 
 
 def top_k(input: Any, k: int = 1, sorted: bool = True, name: str | None = None) -> Any:

@@ -84,9 +84,10 @@ KERAS: dict[str, Place] = {
     "metrics": Place("gpunn.metrics"),
     "models": Place("gpunn.models", {"model_from_config": "gpunn.saving:deserialize_keras_object"}),
     "objectives": Place("gpunn.losses", old=True),
-    "ops": Place("gpunn.ops", answers=True),
-    **{f"ops.{part}": Place("gpunn.ops", answers=True) for part in ("core", "linalg", "math", "nn", "numpy")},
-    "ops.image": Place("gpunn.ops.images", answers=True),
+    **{path: Place("gpunn.ops", {"is_tensor": "gpunn.compat.tensors:is_tensor"}, answers=True) for path in (
+        "ops", "ops.core", "ops.linalg", "ops.math", "ops.nn", "ops.numpy",
+    )},
+    "ops.image": Place("gpunn.ops.image", answers=True),
     "optimizers": Place("gpunn.optimizers"),
     "optimizers.legacy": Place("gpunn.optimizers.legacy", old=True),
     "optimizers.schedules": Place("gpunn.optimizers.schedules"),

@@ -27,6 +27,20 @@ def grow(size: int, window: int, stride: int, dilation: int, padding: str, extra
     return (size - 1) * stride + 1 + total - (reach - 1), reach - 1 - left
 
 
+def adjoint(
+    image: tuple[int, ...], filters: int, window: tuple[int, ...], strides: tuple[int, ...], dilation: tuple[int, ...], padding: str,
+    extra: tuple[int, ...] | None,
+) -> Windows:
+    """The windows of the convolution that makes an image of these sizes and channels, of one with `filters` channels."""
+    *size, channels = image
+    rank = len(size)
+    arguments = zip(size, window, strides, dilation, extra or (None,) * rank, strict=True)
+    axes = [grow(n, k, s, d, padding, more) for n, k, s, d, more in arguments]
+    one = (1,) * (2 - rank)
+    grown, before = [*one, *(n for n, _ in axes)], [0] * (2 - rank) + [first for _, first in axes]
+    return Windows(*grown, filters, *one, *size, channels, *one, *window, *one, *strides, *one, *dilation, *before)
+
+
 class _Transpose(Convolving):
     def __init__(
         self, filters: int, kernel_size: Any, strides: Any, padding: Any, output_padding: Any, data_format: Any, dilation_rate: Any,
@@ -52,15 +66,8 @@ class _Transpose(Convolving):
 
     def windows(self, shape: Any, pool: Any = None) -> Windows:
         """Of the convolution whose adjoint this is: our output is its image."""
-        *image, channels = image_of(shape, self.rank, self.name)
-        extra = self.output_padding or (None,) * self.rank
-        arguments = zip(image, self.kernel_size, self.strides, self.dilation_rate, extra, strict=True)
-        axes = [grow(size, window, stride, dilation, self.padding, more) for size, window, stride, dilation, more in arguments]
-        one = (1,) * (2 - self.rank)
-        grown, before = [*one, *(size for size, _ in axes)], [0] * (2 - self.rank) + [first for _, first in axes]
-        return Windows(
-            *grown, self.filters, *one, *image, channels, *one, *self.kernel_size, *one, *self.strides, *one, *self.dilation_rate, *before
-        )
+        image = image_of(shape, self.rank, self.name)
+        return adjoint(image, self.filters, self.kernel_size, self.strides, self.dilation_rate, self.padding, self.output_padding)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         self._check(input_shape)

@@ -145,12 +145,19 @@ FILTERS = {"bilinear": _triangle, "bicubic": _cubic, "lanczos3": _lanczos(3.0), 
 def resizing(size: int, made: int, interpolation: str, antialias: bool = False) -> np.ndarray:
     """(made, size): each new place as a weighted mean of old ones, pixel centres at half numbers, weights that sum to one; "nearest" takes
     one. `antialias`: where there are fewer places than before, the filter is as much wider."""
-    at = (np.arange(made) + 0.5) * size / made
     if interpolation == "nearest":
-        return np.eye(size)[np.minimum(at.astype(int), size - 1)]
-    wide = max(size / made, 1.0) if antialias else 1.0
-    weights = FILTERS[interpolation](np.abs(at[:, None] - 0.5 - np.arange(size)) / wide)
-    return weights / weights.sum(axis=1, keepdims=True)
+        return np.eye(size)[np.minimum(((np.arange(made) + 0.5) * size / made).astype(int), size - 1)]
+    return moved(size, made, made / size, 0.0, interpolation, antialias)
+
+
+def moved(size: int, made: int, scale: float, translation: float, interpolation: str, antialias: bool) -> np.ndarray:
+    """The same for places that are `scale` times as many, `translation` further on; those that come from outside have no weights."""
+    at = (np.arange(made) + 0.5 - translation) / scale - 0.5
+    wide = max(1 / scale, 1.0) if antialias else 1.0
+    weights = FILTERS[interpolation](np.abs(at[:, None] - np.arange(size)) / wide)
+    total = weights.sum(axis=1, keepdims=True)
+    inside = (np.abs(total) > 1e-4) & (at >= -0.5)[:, None] & (at <= size - 0.5)[:, None]
+    return np.where(inside, weights / np.where(inside, total, 1.0), 0.0)
 
 
 def _mix(ops: Any, a: Any, m: np.ndarray, inner: int) -> Any:

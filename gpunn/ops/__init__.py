@@ -5,7 +5,25 @@ the step: `operation` says how, and a definition has its forward and its pullbac
 `products`). Truths and integers in a graph are numbers of its floating type. Axis 0 is the batch: what is reduced over it is of one batch.
 """
 
-from gpunn.ops import images as image
+from gpunn.ops import (
+    adaptive,
+    alignments,
+    attending,
+    blocks,
+    curves,
+    frames,
+    geometry,
+    image,
+    kinds,
+    linear_algebra,
+    nans,
+    normalizing,
+    pieces,
+    running,
+    scanning,
+    segments,
+    tangents,
+)
 from gpunn.ops.along_axes import (
     all,
     any,
@@ -93,11 +111,12 @@ from gpunn.ops.arithmetic import (
 from gpunn.ops.convolving import (
     average_pool,
     conv,
+    conv_transpose,
     depthwise_conv,
     max_pool,
     separable_conv,
 )
-from gpunn.ops.fourier import fft, fft2, ifft2
+from gpunn.ops.fourier import fft, fft2, ifft2, irfft, rfft
 from gpunn.ops.loops import cond, fori_loop, map, scan, switch, vectorized_map, while_loop
 from gpunn.ops.made_of_others import (
     average,
@@ -108,10 +127,13 @@ from gpunn.ops.made_of_others import (
     count_nonzero,
     cumsum,
     floor_divide,
+    geomspace,
+    glu,
     hard_shrink,
     hard_sigmoid,
     hard_silu,
     hard_swish,
+    hard_tanh,
     isfinite,
     isinf,
     linspace,
@@ -119,14 +141,22 @@ from gpunn.ops.made_of_others import (
     log10,
     log_sigmoid,
     logaddexp,
+    logspace,
     outer,
     pad,
+    psnr,
     relu6,
     sinh,
     soft_shrink,
     softsign,
     sparse_categorical_crossentropy,
+    sparse_plus,
+    sparse_sigmoid,
+    sparsemax,
+    squareplus,
     tan,
+    tanh_shrink,
+    threshold,
     tril,
     triu,
 )
@@ -201,25 +231,31 @@ from gpunn.ops.trigonometry import (
     trunc,
 )
 
+_FURTHER = (
+    adaptive, alignments, attending, blocks, curves, frames, geometry, kinds, linear_algebra, nans, normalizing, pieces, running, scanning,
+    segments, tangents,
+)
 globals().update(_OF_ARRAYS)
+globals().update({name: getattr(module, name) for module in _FURTHER for name in module.__all__})
 amax, amin, array = max, min, convert_to_tensor
 __all__ = [
-    "abs", "absolute", "add", "add_n", "all", "amax", "amin", "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh",
-    "arctan", "arctan2", "arctanh", "argmax", "argmin", "array", "average", "average_pool", "binary_crossentropy", "broadcast_to", "cast",
-    "categorical_crossentropy", "ceil", "celu", "clip", "concatenate", "cond", "conv", "convert_to_numpy", "convert_to_tensor", "cos",
-    "cosh", "count_nonzero", "cumsum", "custom_gradient",
-    "deg2rad", "depthwise_conv", "diag", "diagflat", "diagonal", "divide", "divide_no_nan", "dot",
-    "einsum", "elu", "equal", "erf", "exp", "exp2", "expand_dims", "expm1", "eye", "fft", "fft2", "flip", "floor", "floor_divide",
-    "fori_loop", "full", "full_like", "gelu", "getitem", "greater", "greater_equal", "hard_shrink", "hard_sigmoid", "hard_silu",
-    "hard_swish", "heaviside", "hstack", "hypot", "identity", "ifft2", "image", "inner", "isclose", "isfinite", "isinf", "isnan", "kron",
-    "leaky_relu", "less", "less_equal", "linspace", "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp",
-    "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor", "logsumexp", "map", "matmul", "max", "max_pool", "maximum",
-    "mean", "meshgrid", "min", "minimum", "mod", "moments", "moveaxis", "multiply", "nan_to_num", "ndim", "negative", "norm", "normalize",
-    "not_equal", "one_hot", "ones", "ones_like", "outer", "pad", "power", "prod", "rad2deg", "ravel", "reciprocal", "relu", "relu6",
-    "repeat", "reshape", "roll", "rot90", "round", "rsqrt", "scan", "scatter", "scatter_update", "selu", "separable_conv", "shape",
-    "sigmoid", "sign", "silu", "sin", "sinh", "size", "slice", "slice_update", "soft_shrink", "softmax", "softplus", "softsign",
-    "sparse_categorical_crossentropy", "split", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum",
-    "swapaxes", "swish", "switch", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile", "trace", "transpose", "tri", "tril",
-    "triu", "true_divide", "trunc", "unstack", "var", "vdot", "vectorized_map", "vstack", "where", "while_loop", "zeros", "zeros_like",
-    *_OF_ARRAYS,
+    "abs", "absolute", "add", "add_n", "all", "amax", "amin", "any", "append", "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan",
+    "arctan2", "arctanh", "argmax", "argmin", "array", "average", "average_pool", "binary_crossentropy", "broadcast_to", "cast",
+    "categorical_crossentropy", "ceil", "celu", "clip", "concatenate", "cond", "conv", "conv_transpose", "convert_to_numpy",
+    "convert_to_tensor", "cos", "cosh", "count_nonzero", "cumsum", "custom_gradient", "deg2rad", "depthwise_conv", "diag", "diagflat",
+    "diagonal", "divide", "divide_no_nan", "dot", "einsum", "elu", "equal", "erf", "exp", "exp2", "expand_dims", "expm1", "eye", "fft",
+    "fft2", "flip", "floor", "floor_divide", "fori_loop", "full", "full_like", "gelu", "geomspace", "getitem", "glu", "greater",
+    "greater_equal", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "heaviside", "hstack", "hypot", "identity",
+    "ifft2", "image", "inner", "irfft", "isclose", "isfinite", "isinf", "isnan", "kron", "leaky_relu", "less", "less_equal", "linspace",
+    "log", "log10", "log1p", "log2", "log_sigmoid", "log_softmax", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "logspace", "logsumexp", "map", "matmul", "max", "max_pool", "maximum", "mean", "meshgrid", "min", "minimum", "mod",
+    "moments", "moveaxis", "multiply", "nan_to_num", "ndim", "negative", "norm", "normalize", "not_equal", "one_hot", "ones", "ones_like",
+    "outer", "pad", "power", "prod", "psnr", "rad2deg", "ravel", "reciprocal", "relu", "relu6", "repeat", "reshape", "rfft", "roll",
+    "rot90", "round", "rsqrt", "scan", "scatter", "scatter_update", "selu", "separable_conv", "shape", "sigmoid", "sign", "silu", "sin",
+    "sinh", "size", "slice", "slice_update", "soft_shrink", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy",
+    "sparse_plus", "sparse_sigmoid", "sparsemax", "split", "sqrt", "square", "squareplus", "squeeze", "stack", "std", "stop_gradient",
+    "subtract", "sum", "swapaxes", "swish", "switch", "take", "take_along_axis", "tan", "tanh", "tanh_shrink", "tensordot", "threshold",
+    "tile", "trace", "transpose", "tri", "tril", "triu", "true_divide", "trunc", "unstack", "var", "vdot", "vectorized_map", "vstack",
+    "where", "while_loop", "zeros", "zeros_like",
+    *_OF_ARRAYS, *(name for module in _FURTHER for name in module.__all__),
 ]

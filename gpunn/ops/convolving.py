@@ -12,6 +12,7 @@ from gpunn import config
 from gpunn.backend import get_backend
 from gpunn.backend.convolution import Convolution, Pooling
 from gpunn.kernels.windows import Windows
+from gpunn.layers.conv_transpose import adjoint
 from gpunn.layers.graph import KerasTensor
 from gpunn.layers.sliding import channels_last, padding_of, sizes, windows
 from gpunn.ops.at_once import Here
@@ -73,6 +74,44 @@ class Convolved(_Sliding):
         return y, back
 
 
+class Transposed(_Sliding):
+    """The adjoint of a convolution: what is given is what one makes, with a kernel (*window, filters, channels)."""
+
+    def geometry(self, shapes: Sequence[Any], options: dict[str, Any]) -> Windows:
+        given, kernel = shapes
+        rank = len(given) - 2
+        if rank not in (1, 2) or None in given[1:] or len(kernel) != len(given) or given[-1] != kernel[-1]:
+            raise ValueError(
+                "conv_transpose: expected images (rows, ..., channels) of known size and a kernel (*window, filters, channels). "
+                f"Received: {given} and {kernel}."
+            )
+        strides, rates = (sizes(name, options[name], rank, "conv_transpose") for name in ("strides", "dilation_rate"))
+        extra = options["output_padding"]
+        extra = None if extra is None else sizes("output_padding", extra, rank, "conv_transpose", least=0)
+        return adjoint(tuple(given[1:]), kernel[-2], tuple(kernel[:-2]), strides, rates, options["padding"], extra)
+
+    def sizes(self, shapes: Sequence[Any], options: dict[str, Any]) -> tuple[int, ...]:
+        g = self.geometry(shapes, options)  # of the convolution, whose image comes out
+        return (*(g.height, g.width)[4 - len(shapes[0]) :], g.channels)
+
+    def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
+        ops, (x, kernel) = op.backend, operands
+        shapes = [tuple(v.shape) for v in operands]
+        run, rows = Convolution(ops, self.geometry(shapes, options)), x.shape[0]
+        y = run.inputs(x.reshape(rows, -1), kernel).reshape(rows, *self.sizes(shapes, options))
+
+        def back(dy: Any, needs: Sequence[bool]) -> list[Any]:
+            dy, found = dy.reshape(rows, math.prod(y.shape[1:])), [None, None]
+            if needs[1]:
+                found[1] = ops.empty(kernel.shape, kernel.dtype)
+                run.weights(dy, x.reshape(rows, -1), SimpleNamespace(learns=True, claim=lambda: False, gradient=found[1]), None)
+            if needs[0]:
+                found[0] = run.forward(dy, kernel, None).reshape(x.shape)
+            return found
+
+        return y, back
+
+
 class Pooled(_Sliding):
     """The largest or the mean of each window."""
 
@@ -98,7 +137,8 @@ class Pooled(_Sliding):
         return y.reshape(shape), lambda dy, needs: [run.largest_inputs(dy, at) if self.largest else run.mean_inputs(dy)]
 
 
-CONV, MAX_POOL, AVERAGE_POOL = Convolved("conv"), Pooled("max_pool", True), Pooled("average_pool", False)
+CONV, CONV_TRANSPOSE = Convolved("conv"), Transposed("conv_transpose")
+MAX_POOL, AVERAGE_POOL = Pooled("max_pool", True), Pooled("average_pool", False)
 
 
 def conv(
@@ -108,6 +148,19 @@ def conv(
     channels than the image has are those of a group. Raises ValueError for what does not fit."""
     channels_last(data_format, "conv")
     return apply(CONV, inputs, kernel, strides=strides, padding=padding_of(padding, ("valid", "same"), "conv"), dilation_rate=dilation_rate)
+
+
+def conv_transpose(
+    inputs: Any, kernel: Any, strides: Any = 1, padding: str = "valid", output_padding: Any = None, data_format: Any = None,
+    dilation_rate: Any = 1,
+) -> Any:
+    """The adjoint of `conv`, which makes images larger by `strides`: a kernel (*window, filters, channels). Sizes are those of
+    `gpunn.layers.Conv2DTranspose`. Raises ValueError for what does not fit."""
+    channels_last(data_format, "conv_transpose")
+    how = padding_of(padding, ("valid", "same"), "conv_transpose")
+    return apply(
+        CONV_TRANSPOSE, inputs, kernel, strides=strides, padding=how, output_padding=output_padding, dilation_rate=dilation_rate
+    )
 
 
 def depthwise_conv(

@@ -9,6 +9,7 @@ from gpunn import config
 from gpunn.kernels import activations, rectifiers
 from gpunn.kernels import arithmetic as k
 from gpunn.kernels import columns as two
+from gpunn.kernels import error_functions as erf
 from gpunn.kernels.record import Kernel
 from gpunn.layers.parameter import whole
 from gpunn.ops.expression import Expression, Step
@@ -74,6 +75,8 @@ LOG1P = Elementwise("log1p", np.log1p, k.logarithm_of_one_more, x=k.logarithm_of
 SIN = Elementwise("sin", np.sin, k.sine, x=k.sine_bwd)
 COS = Elementwise("cos", np.cos, k.cosine, x=k.cosine_bwd)
 ERF = _own("erf", k.error_function, x=k.error_function_bwd)
+ERFC = _own("erfc", erf.error_function_rest, x=erf.error_function_rest_bwd)
+ERFINV = _own("erfinv", erf.inverse_error_function, x=erf.inverse_error_function_bwd)
 ARCTAN = Elementwise("arctan", np.arctan, activations.arctan, x=activations.arctan_bwd)
 TANH = Elementwise("tanh", np.tanh, activations.tanh_, x=activations.tanh_bwd)
 SIGMOID = _own("sigmoid", activations.sigmoid, x=activations.sigmoid_bwd)

@@ -7,7 +7,8 @@ import numpy as np
 
 from gpunn.ops import along_axes as along
 from gpunn.ops import arithmetic as a
-from gpunn.ops import shaping
+from gpunn.ops import made_of_others, shaping
+from gpunn.ops.one_type import floats_of
 from gpunn.ops.operation import has_part
 
 Complex = tuple[Any, Any]
@@ -60,3 +61,46 @@ def ifft2(x: Complex) -> Complex:
     real, imaginary = _transform(x, [-1, -2], lambda z: np.fft.ifft2(z) * z.shape[-1] * z.shape[-2], 1.0)
     count = float(x[0].shape[-1] * x[0].shape[-2])
     return a.divide(real, count), a.divide(imaginary, count)
+
+
+# ---------------------------------------------------------------------- of real numbers
+def rfft(x: Any, fft_length: int | None = None) -> Complex:
+    """The first half of the transform of real numbers along the last axis, `fft_length` of them, cut off or filled up with zeros: (...,
+    fft_length // 2 + 1)."""
+    n = _length(x) if fft_length is None else int(fft_length)
+    if not has_part(x):
+        found = np.fft.rfft(np.asarray(x, floats_of(x)), n)
+        return found.real, found.imag
+    cosines, sines = (part[:, : n // 2 + 1] for part in _waves(n, -1.0))
+    x = _of_length(x, n)
+    return along.matmul(x, cosines), along.matmul(x, sines)
+
+
+def irfft(x: Complex, fft_length: int | None = None) -> Any:
+    """The real numbers whose `rfft` this is, `fft_length` of them (by default an even number)."""
+    if not isinstance(x, (tuple, list)) or len(x) != 2:
+        raise ValueError(f"Input `x` should be a tuple of two tensors - real and imaginary. Received: x={x!r}.")
+    n = 2 * (_length(x[0]) - 1) if fft_length is None else int(fft_length)
+    if not has_part(*x):
+        real, imaginary = (np.asarray(part) for part in x)
+        return np.fft.irfft(real + 1j * imaginary, n).astype(real.dtype)
+    bins = n // 2 + 1
+    twice = np.where((np.arange(bins) == 0) | (2 * np.arange(bins) == n), 1.0, 2.0)[:, None] / n  # the half that is left out
+    cosines, sines = (part[:bins] * twice for part in _waves(n, -1.0))
+    real, imaginary = (_of_length(part, bins) for part in x)
+    return a.add(along.matmul(real, cosines), along.matmul(imaginary, sines))
+
+
+def _length(x: Any) -> int:
+    shape = tuple(x.shape)
+    if not shape or shape[-1] is None:
+        raise ValueError(f"A Fourier transform: expected a last axis of known length. Received: shape {shape}.")
+    return shape[-1]
+
+
+def _of_length(x: Any, n: int) -> Any:
+    """The last axis cut off, or filled up with zeros."""
+    have = _length(x)
+    if have >= n:
+        return x if have == n else shaping.getitem(x, (..., slice(0, n)))
+    return made_of_others.pad(x, [*[(0, 0)] * (shaping.ndim(x) - 1), (0, n - have)])

@@ -28,6 +28,8 @@ def _activation(name: str) -> Any:
 
 relu6, hard_sigmoid, hard_silu, softsign = map(_activation, ("relu6", "hard_sigmoid", "hard_silu", "softsign"))
 celu, log_sigmoid, soft_shrink, hard_shrink = map(_activation, ("celu", "log_sigmoid", "soft_shrink", "hard_shrink"))
+hard_tanh, tanh_shrink, squareplus, threshold = map(_activation, ("hard_tanh", "tanh_shrink", "squareplus", "threshold"))
+sparse_plus, sparse_sigmoid, sparsemax, glu = map(_activation, ("sparse_plus", "sparse_sigmoid", "sparsemax", "glu"))
 hard_swish = hard_silu
 
 
@@ -163,6 +165,18 @@ def linspace(
     return np.linspace(start, stop, num, endpoint, chosen, dtype or config.floatx(), axis)
 
 
+def logspace(
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, base: Any = 10, dtype: Any = None, axis: int = 0
+) -> np.ndarray:
+    """`base` to the powers from `start` to `stop`, at equal distances."""
+    return np.logspace(start, stop, num, endpoint, base, dtype or config.floatx(), axis)
+
+
+def geomspace(start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> np.ndarray:
+    """Numbers from `start` to `stop`, each as many times the one before it."""
+    return np.geomspace(start, stop, num, endpoint, dtype or config.floatx(), axis)
+
+
 # ---------------------------------------------------------------------- losses, a value for each row or place
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
     """-t log(p) - (1 - t) log(1 - p), element by element; p is kept within 1e-7 of 0 and 1."""
@@ -187,3 +201,10 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
         target = shaping.squeeze(target, n - 1)
     hot = shaping.one_hot(target, output.shape[axis], axis)
     return categorical_crossentropy(hot, output, from_logits, axis)
+
+
+def psnr(x1: Any, x2: Any, max_val: Any) -> Any:
+    """The ratio of the largest value there can be to the mean squared distance, in decibels. Raises ValueError for unlike shapes."""
+    if tuple(x1.shape) != tuple(x2.shape):
+        raise ValueError(f"psnr: expected two of the same shape. Received: shapes {tuple(x1.shape)} and {tuple(x2.shape)}.")
+    return a.multiply(10.0, log10(a.divide(float(max_val) ** 2, along.mean(a.square(a.subtract(x1, x2))))))

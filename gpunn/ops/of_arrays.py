@@ -8,16 +8,18 @@ from typing import Any
 
 import numpy as np
 
+from gpunn import config
 from gpunn.layers.graph import KerasTensor, flat
 from gpunn.results import dressed
 
 NAMES = {  # that of keras.ops: that of NumPy
     **{name: name for name in (
-        "argpartition", "argsort", "bincount", "bitwise_and", "bitwise_invert", "bitwise_or", "bitwise_xor", "corrcoef", "digitize", "fmod",
-        "histogram", "isin", "left_shift", "median", "nanmax", "nanmean", "nanmin", "nanstd", "nansum", "nanvar", "percentile", "ptp",
-        "quantile", "right_shift", "searchsorted", "sort", "unravel_index", "vander",
+        "angle", "argpartition", "argsort", "bincount", "bitwise_and", "bitwise_invert", "bitwise_or", "bitwise_xor", "corrcoef",
+        "digitize", "fmod", "gcd", "histogram", "isin", "lcm", "left_shift", "median", "nanmedian", "nanpercentile", "nanquantile",
+        "nextafter", "nonzero", "percentile", "ptp", "quantile", "right_shift", "searchsorted", "sort", "unravel_index", "vander",
     )},
-    **{f"linalg.{name}": f"linalg.{name}" for name in ("cholesky", "det", "eigh", "inv", "matrix_rank", "pinv", "qr", "solve", "svd")},
+    **{f"linalg.{name}": f"linalg.{name}" for name in ("eigh", "matrix_rank", "pinv", "qr", "svd")},
+    "bitwise_left_shift": "left_shift", "bitwise_not": "bitwise_invert", "bitwise_right_shift": "right_shift", "linalg.eig": "linalg.eig",
     **{name: name for name in ("bartlett", "blackman", "hamming", "hanning", "kaiser")},
 }
 
@@ -34,11 +36,23 @@ def of_arrays(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*values: Any, **options: Any) -> Any:
         for value in flat([list(values), options]):
             _array(value, name)  # within lists too
-        return dressed(function(*(_array(v, name) for v in values), **{n: _array(v, name) for n, v in options.items()}))
+        given = [_array(v, name) for v in values]
+        return dressed(narrowed(function(*given, **{n: _array(v, name) for n, v in options.items()}), given))
 
     call.__name__ = call.__qualname__ = name
-    call.__doc__ = f"NumPy's {function.__name__}, of arrays."
+    call.__doc__ = function.__doc__ if function.__module__.startswith("gpunn.") else f"NumPy's {function.__name__}, of arrays."
     return call
+
+
+def narrowed(found: Any, given: list[Any]) -> Any:
+    """Results in the floating type of gpunn, where nothing that was given has a wider one."""
+    if isinstance(found, (list, tuple)):
+        parts = [narrowed(part, given) for part in found]
+        return type(found)(*parts) if hasattr(found, "_fields") else type(found)(parts)
+    kind = np.dtype(config.floatx())
+    if getattr(found, "dtype", None) != np.float64 or kind == np.float64 or np.float64 in [getattr(v, "dtype", None) for v in flat(given)]:
+        return found
+    return found.astype(kind)
 
 
 def _found(path: str) -> Callable[..., Any]:
@@ -60,15 +74,63 @@ def _in_top_k(targets: Any, predictions: Any, k: int) -> np.ndarray:
     return (scores > own).sum(-1) < k
 
 
-def _segment_sum(data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False) -> np.ndarray:
-    data, ids = np.asarray(data), np.asarray(segment_ids)
-    out = np.zeros((int(ids.max(initial=-1)) + 1 if num_segments is None else num_segments, *data.shape[1:]), data.dtype)
-    there = (ids >= 0) & (ids < len(out))
-    np.add.at(out, ids[there], data[there])
-    return out
+def _i0(x: Any) -> np.ndarray:
+    """The modified Bessel function of the first kind, of order 0."""
+    x = np.asarray(x)
+    return np.i0(x).astype(x.dtype if x.dtype.kind == "f" else config.floatx())
 
 
-MADE: dict[str, Callable[..., Any]] = {"in_top_k": _in_top_k, "segment_sum": _segment_sum, "top_k": _top_k}
+def _lstsq(a: Any, b: Any, rcond: float | None = None) -> np.ndarray:
+    """The x, the shortest of them, for which a x is nearest to b."""
+    a, b = np.asarray(a), np.asarray(b)
+    return np.linalg.lstsq(a, b, rcond=rcond)[0].astype(np.result_type(a, b))
+
+
+def _lu_factor(x: Any) -> tuple[np.ndarray, np.ndarray]:
+    """(L below the diagonal, whose own is 1, and U on it and above; for each row the one it was exchanged with) of matrices (..., n, m)."""
+    lu = np.array(x, np.result_type(x, np.float32))
+    count = min(lu.shape[-2:])
+    pivots = np.zeros((*lu.shape[:-2], count), np.int32)
+    for index in np.ndindex(lu.shape[:-2]):
+        m = lu[index]
+        for k in range(count):
+            p = pivots[index][k] = k + int(np.abs(m[k:, k]).argmax())
+            m[[k, p]] = m[[p, k]]
+            if m[k, k] != 0:
+                m[k + 1 :, k] /= m[k, k]
+                m[k + 1 :, k + 1 :] -= np.outer(m[k + 1 :, k], m[k, k + 1 :])
+    return lu, pivots
+
+
+def _polar(abs_: Any, angle: Any) -> np.ndarray:
+    """Complex numbers of this size and angle."""
+    return np.asarray(abs_) * np.exp(1j * np.asarray(angle))
+
+
+def _unique(
+    x: Any, sorted: bool = True, return_index: bool = False, return_inverse: bool = False, return_counts: bool = False,
+    axis: int | None = None, size: int | None = None, fill_value: Any = None,
+) -> Any:
+    """The different elements, or parts along an axis, in order; with where each was first, which of them each place has, and how many
+    there are of each, where these are asked for. `size`: so many, cut off or filled up with `fill_value` (the least) and counts of 0."""
+    first, index, inverse, counts = np.unique(np.asarray(x), True, True, True, axis=axis, equal_nan=False)
+    if size is not None:
+        first = _filled(first, size, axis or 0, first.min() if fill_value is None else fill_value)
+        index, counts = _filled(index, size, 0, index[0] if index.size else 0), _filled(counts, size, 0, 0)
+    asked = ((return_index, index), (return_inverse, inverse), (return_counts, counts))
+    more = [part for wanted, part in asked if wanted]
+    return (first, *more) if more else first
+
+
+def _filled(x: np.ndarray, size: int, axis: int, value: Any) -> np.ndarray:
+    x = np.take(x, np.arange(min(size, x.shape[axis])), axis)
+    more = [(0, size - x.shape[axis] if i == axis else 0) for i in range(x.ndim)]
+    return np.pad(x, more, constant_values=value)
+
+
+MADE: dict[str, Callable[..., Any]] = {
+    "i0": _i0, "in_top_k": _in_top_k, "lstsq": _lstsq, "lu_factor": _lu_factor, "polar": _polar, "top_k": _top_k, "unique": _unique,
+}
 TABLE: dict[str, Callable[..., Any]]
 TABLE = {name.rpartition(".")[2]: of_arrays(name.rpartition(".")[2], _found(path)) for name, path in NAMES.items()}
 TABLE |= {name: of_arrays(name, function) for name, function in MADE.items()}

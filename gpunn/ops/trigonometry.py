@@ -8,10 +8,10 @@ import numpy as np
 
 from gpunn.ops import arithmetic as a
 from gpunn.ops.one_type import of_one_type
-from gpunn.ops.operation import has_part
+from gpunn.ops.operation import has_part, operand
 
 
-def _or_numpy(numpy: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def or_numpy(numpy: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """What is made of others, on tensors; on arrays NumPy's own function."""
 
     def decorate(made: Callable[..., Any]) -> Callable[..., Any]:
@@ -19,7 +19,7 @@ def _or_numpy(numpy: Callable[..., Any]) -> Callable[[Callable[..., Any]], Calla
             if has_part(*values):
                 return made(*values)
             with np.errstate(all="ignore"):
-                return numpy(*of_one_type(values, numpy not in (np.trunc, np.heaviside)))
+                return numpy(*of_one_type([operand(v) for v in values], numpy not in (np.trunc, np.heaviside)))
 
         function.__name__, function.__qualname__, function.__doc__ = made.__name__, made.__qualname__, made.__doc__
         return function
@@ -27,19 +27,19 @@ def _or_numpy(numpy: Callable[..., Any]) -> Callable[[Callable[..., Any]], Calla
     return decorate
 
 
-@_or_numpy(np.arcsin)
+@or_numpy(np.arcsin)
 def arcsin(x: Any) -> Any:
     """The angle, from -pi/2 to pi/2, whose sine this is."""
     return a.arctan(a.multiply(x, a.rsqrt(a.multiply(a.subtract(1.0, x), a.add(1.0, x)))))
 
 
-@_or_numpy(np.arccos)
+@or_numpy(np.arccos)
 def arccos(x: Any) -> Any:
     """The angle, from 0 to pi, whose cosine this is."""
     return a.subtract(math.pi / 2, arcsin(x))
 
 
-@_or_numpy(np.arctan2)
+@or_numpy(np.arctan2)
 def arctan2(x1: Any, x2: Any) -> Any:
     """The angle of the point (x2, x1) from the first axis, from -pi to pi."""
     near = a.arctan(a.divide(x1, a.where(a.equal(x2, 0.0), a.ones_like(x2), x2)))
@@ -48,7 +48,7 @@ def arctan2(x1: Any, x2: Any) -> Any:
     return a.where(a.equal(x2, 0.0), half, a.add(near, a.where(a.less(x2, 0.0), behind, 0.0)))
 
 
-@_or_numpy(np.arcsinh)
+@or_numpy(np.arcsinh)
 def arcsinh(x: Any) -> Any:
     """log(x + sqrt(x^2 + 1)), by the size of x, where nothing cancels."""
     size = a.abs(x)
@@ -56,56 +56,56 @@ def arcsinh(x: Any) -> Any:
     return a.multiply(a.sign(x), a.log1p(a.add(size, more)))
 
 
-@_or_numpy(np.arccosh)
+@or_numpy(np.arccosh)
 def arccosh(x: Any) -> Any:
     """log(x + sqrt(x^2 - 1))."""
     return a.log(a.add(x, a.sqrt(a.multiply(a.subtract(x, 1.0), a.add(x, 1.0)))))
 
 
-@_or_numpy(np.arctanh)
+@or_numpy(np.arctanh)
 def arctanh(x: Any) -> Any:
     """log((1 + x) / (1 - x)) / 2."""
     return a.multiply(0.5, a.subtract(a.log1p(x), a.log1p(a.negative(x))))
 
 
-@_or_numpy(np.deg2rad)
+@or_numpy(np.deg2rad)
 def deg2rad(x: Any) -> Any:
     """Degrees as radians."""
     return a.multiply(x, math.pi / 180)
 
 
-@_or_numpy(np.rad2deg)
+@or_numpy(np.rad2deg)
 def rad2deg(x: Any) -> Any:
     """Radians as degrees."""
     return a.multiply(x, 180 / math.pi)
 
 
-@_or_numpy(np.hypot)
+@or_numpy(np.hypot)
 def hypot(x1: Any, x2: Any) -> Any:
     """sqrt(x1^2 + x2^2)."""
     return a.sqrt(a.add(a.square(x1), a.square(x2)))
 
 
-@_or_numpy(np.exp2)
+@or_numpy(np.exp2)
 def exp2(x: Any) -> Any:
     """2 to the power of x."""
     return a.exp(a.multiply(x, math.log(2.0)))
 
 
-@_or_numpy(np.logaddexp2)
+@or_numpy(np.logaddexp2)
 def logaddexp2(x1: Any, x2: Any) -> Any:
     """log2(2^x1 + 2^x2), without overflow."""
     gap = a.abs(a.subtract(x1, x2))
     return a.add(a.maximum(x1, x2), a.divide(a.softplus(a.multiply(gap, -math.log(2.0))), math.log(2.0)))
 
 
-@_or_numpy(np.trunc)
+@or_numpy(np.trunc)
 def trunc(x: Any) -> Any:
     """Towards zero. No gradient."""
     return a.multiply(a.sign(x), a.floor(a.abs(x)))
 
 
-@_or_numpy(np.heaviside)
+@or_numpy(np.heaviside)
 def heaviside(x1: Any, x2: Any) -> Any:
     """0 below 0, 1 above, x2 at 0."""
     return a.where(a.equal(x1, 0.0), x2, a.cast(a.greater(x1, 0.0), x1.dtype if has_part(x1) else "float32"))

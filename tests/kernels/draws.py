@@ -37,6 +37,13 @@ class Maker:
         kind = self.rng.random(shape)
         return self._as(np.where(kind < 0.1, 0.0, np.where(kind > 0.9, 1.0, values)))
 
+    def share(self, *shape):
+        """Between 0 and 1, neither of them included."""
+        return self._as(self.rng.uniform(0.001, 0.999, shape))
+
+    def signed_share(self, *shape):
+        return self._as(self.rng.uniform(-0.999, 0.999, shape))
+
     def distribution(self, *shape):
         """Rows that sum to about one."""
         values = self.rng.uniform(0.01, 1.0, shape)

@@ -2,21 +2,14 @@
 
 import numpy as np
 import pytest
-from gradient import compare
 from operation_cases import CASES, PLAIN
+from operation_runs import Unchained, ran
 
 from gpunn import config, ops
 from gpunn.backend import get_backend
-from gpunn.backend.cpu import CpuBackend
 from gpunn.layers import Dense, Input
 from gpunn.models import Sequential
 from gpunn.ops.tracing import Traced
-
-
-class Unchained(CpuBackend):
-    """NumPy, with the kernels that a device would launch."""
-
-    chains = False
 
 
 @pytest.fixture(scope="module")
@@ -26,32 +19,6 @@ def registered():
     for case in CASES:
         ran(case, 0, Unchained(compiled=False), check=False)
     config.set_floatx("float32")
-
-
-def ran(case, seed, device=None, spoil=1.0, check=True):
-    function, shapes, draw = {**CASES, **PLAIN}[case]
-    rng = np.random.default_rng(seed)
-    arrays = [draw(rng, shape) for shape in shapes]
-    batch = [(None if shape[0] == shapes[0][0] and len(shape) >= len(shapes[0]) else shape[0], *shape[1:]) for shape in shapes]
-    traced = Traced(function, batch, "float64")
-    device = device or get_backend()
-
-    def value(*given):
-        return device.to_numpy(traced.run(device, [device.asarray(np.array(a)) for a in given])[0])
-
-    want = np.asarray(function(*arrays))
-    got = value(*arrays)
-    assert got.shape == want.shape
-    assert [n for n in traced.shape if n is not None] == [n for n, m in zip(want.shape, traced.shape, strict=True) if m is not None]
-    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
-    assert traced.recordable
-    if case in PLAIN:
-        return
-    _, back = traced.run(device, [device.asarray(np.array(a)) for a in arrays])
-    dy = rng.standard_normal(want.shape)
-    gradients = [spoil * device.to_numpy(g) for g in back(device.asarray(dy.copy()).reshape(want.shape))]
-    if check:
-        compare(lambda: float((value(*arrays) * dy).sum()), arrays, gradients, seed, case)
 
 
 @pytest.mark.parametrize("case", [*CASES, *PLAIN])

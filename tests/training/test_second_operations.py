@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from further_operation_cases import CASES as FURTHER
 from gradient import compare
 from loss_cases import CASES as LOSSES
 from loss_cases import draw
-from operation_cases import CASES as OPERATIONS
+from operation_cases import CASES as FIRST
 from second_derivatives import check
 
 from gpunn import GradientTape, Variable, activations, losses, ops, regularizers
@@ -19,8 +20,9 @@ pytestmark = pytest.mark.usefixtures("numpy_alone", "float64")
 RNG = np.random.default_rng(0)
 
 
-# as a tape has them, a single number is no target, and weights of a loss have no gradient
-TAPED = sorted(set(OPERATIONS) - {"loss_of_one_target", "loss_with_weights"})
+OPERATIONS = FIRST | FURTHER
+# as a tape has them, a single number is no target, weights of a loss have no gradient, and alignments have no second one
+TAPED = sorted(set(OPERATIONS) - {"loss_of_one_target", "loss_with_weights", "aligned", "aligned_with_another_blank"})
 WITHOUT = [name for name in LOSSES if name.startswith(("dice", "tversky", "circle"))]
 Z = np.array([[-200.0, -12.0, -1.5, -0.0, 0.0, 0.7, 30.0, 200.0]])
 

@@ -6,20 +6,30 @@ as its configuration. Ours are ``Operation`` with all of that as configuration.
 
 from typing import Any
 
-_OF_NN = {"Relu", "LeakyRelu", "Elu", "Selu", "Softplus", "Silu", "Gelu", "Softmax", "LogSoftmax", "Sigmoid"}
-_MODULES = {"core": {"Cast", "StopGradient"}, "math": {"Rsqrt", "Erf"}, "nn": _OF_NN}
+_OF_NN = {
+    "Relu", "LeakyRelu", "Elu", "Selu", "Softplus", "Silu", "Gelu", "Softmax", "LogSoftmax", "Sigmoid", "Conv", "ConvTranspose", "MaxPool",
+    "AveragePool",
+}
+_MODULES = {
+    "core": {"Cast", "StopGradient"}, "linalg": {"Cholesky", "Det", "Inv", "Solve", "SolveTriangular"},
+    "math": {"Rsqrt", "Erf", "Erfc", "Erfinv", "Logdet"}, "nn": _OF_NN,
+}
 _NAMES = {"gelu_tanh": "Gelu", "slice": "GetItem"}
 _OPTIONS: dict[str, tuple[str, ...]] = {  # by what names Keras's take what ours have as options
     **dict.fromkeys(("sum", "mean", "max"), ("axis", "keepdims")), **dict.fromkeys(("softmax", "log_softmax", "flip"), ("axis",)),
     "reshape": ("newshape:shape",), "transpose": ("axes",), "repeat": ("repeats", "axis"), "tile": ("repeats",), "take": ("axis",),
     "roll": ("shift", "axis"), "broadcast_to": ("shape",), "concatenate": ("axis",), "stack": ("axis",), "cast": ("dtype",), "slice": (),
+    **dict.fromkeys(("max_pool", "average_pool"), ("pool_size", "strides", "padding")), "conv": ("strides", "padding", "dilation_rate"),
+    "conv_transpose": ("strides", "padding", "output_padding", "dilation_rate"), "diagonal": ("offset", "axis1", "axis2"),
+    "solve_triangular": ("lower",),
 }
 _IN_CALL = {"slice": "key", "take": "indices"}  # options of ours that are operands of Keras's
 _FROM_OPERANDS = {"leaky_relu": "negative_slope", "elu": "alpha"}  # and the other way round
 _FIXED: dict[str, dict[str, Any]] = {
-    "gelu": {"approximate": False}, "gelu_tanh": {"approximate": True}, "max": {"initial": None}, "round": {"decimals": 0},
+    "cholesky": {"upper": False}, "gelu": {"approximate": False}, "gelu_tanh": {"approximate": True}, "max": {"initial": None},
+    "round": {"decimals": 0},
 }
-_OURS_ALONE = {"rows", "activation", "loss"}
+_OURS_ALONE = {"rows", "activation", "loss", "ctc", "sign_of_det"}
 IN_KERAS = "KerasOperation"
 
 
@@ -27,7 +37,8 @@ def to_keras(entry: dict[str, Any]) -> dict[str, Any] | None:
     """An ``Operation`` of ours as Keras writes it; None where Keras has none like it."""
     config = entry["config"]
     name, options, constants = config["operation"], config["options"], config["constants"]
-    if name in _OURS_ALONE or (name == "broadcast_to" and None in options["shape"]):
+    written = {option.rpartition(":")[2] for option in _OPTIONS.get(name, ())} | {_IN_CALL.get(name)}
+    if name in _OURS_ALONE or not {*options} <= written or (name == "broadcast_to" and None in options["shape"]):
         return None
     title = _NAMES.get(name) or "".join(part.capitalize() for part in name.split("_"))
     values = {"name": config["name"]} | _FIXED.get(name, {})

@@ -4,7 +4,7 @@ A definition's own pullback launches kernels on arrays; its rule here says the s
 operation element by element from the formulas of its gradients (`formulas`), one that is linear from its own pullback (`base.Linear`).
 """
 
-from gpunn.ops.rules import activations, arrays, elementwise, losses, own, poolings, products  # whose rules are there by this
+from gpunn.ops.rules import activations, arrays, elementwise, losses, matrices, own, poolings, products  # whose rules are there by this
 from gpunn.ops.rules.base import Linear, gradients_of, without
 
-__all__ = ["Linear", "activations", "arrays", "elementwise", "gradients_of", "losses", "own", "poolings", "products", "without"]
+__all__ = ["Linear", "activations", "arrays", "elementwise", "gradients_of", "losses", "matrices", "own", "poolings", "products", "without"]

@@ -11,7 +11,7 @@ from gpunn.layers.tensor import Tensor
 from gpunn.ops import along_axes as along
 from gpunn.ops import shaping
 from gpunn.ops.at_once import as_tensor
-from gpunn.ops.convolving import CONV
+from gpunn.ops.convolving import CONV, CONV_TRANSPOSE
 from gpunn.ops.operation import Back, Place, apply
 from gpunn.ops.products import MATMUL
 from gpunn.ops.rules.base import Asked, Found, OfTensors, folded, rule, shaped
@@ -121,9 +121,13 @@ def _slid(run: Convolution, made: Slid, operands: Sequence[Any]) -> Any:
 
 @rule(Slid)
 def slid(asked: Asked) -> Found:
-    made, found = asked.call.definition, []
-    for (other, parts), like, need in zip(_others(made, asked.operands, asked.dy), asked.operands, asked.needs, strict=True):
-        found.append(apply(other, *parts, windows=asked.call.options["windows"], shape=tuple(like.shape)) if need else None)
+    return _gradients(asked.call.definition, asked.operands, asked, asked.call.options["windows"])
+
+
+def _gradients(made: Slid, operands: Sequence[Any], asked: Asked, windows: Windows) -> Found:
+    found: Found = []
+    for (other, parts), like, need in zip(_others(made, operands, asked.dy), operands, asked.needs, strict=True):
+        found.append(apply(other, *parts, windows=windows, shape=tuple(like.shape)) if need else None)
     return found
 
 
@@ -144,3 +148,10 @@ def conv(asked: Asked) -> Found:
     windows = definition.geometry([tuple(x.shape), tuple(kernel.shape)], asked.call.options)
     dx = transposed(asked.dy, kernel, windows, x.shape) if asked.needs[0] else None
     return [dx, apply(WEIGHTS, x, asked.dy, windows=windows, shape=tuple(kernel.shape)) if asked.needs[1] else None]
+
+
+@rule(CONV_TRANSPOSE)
+def conv_transpose(asked: Asked) -> Found:
+    operands = [_tensor(v, asked.dy) for v in asked.operands]
+    windows = asked.call.definition.geometry([tuple(v.shape) for v in operands], asked.call.options)
+    return _gradients(INPUTS, operands, asked, windows)
