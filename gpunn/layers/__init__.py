@@ -2,6 +2,7 @@
 
 from gpunn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from gpunn.layers.attention import MultiHeadAttention
+from gpunn.layers.attention_grouped import GroupQueryAttention
 from gpunn.layers.attention_scores import AdditiveAttention, Attention
 from gpunn.layers.augmentation_augmix import AugMix
 from gpunn.layers.augmentation_colour import (
@@ -27,6 +28,7 @@ from gpunn.layers.dense import Dense
 from gpunn.layers.described import deserialize, serialize
 from gpunn.layers.discretization import Discretization
 from gpunn.layers.dropout import Dropout, SpatialDropout1D, SpatialDropout2D, SpatialDropout3D
+from gpunn.layers.einsum_dense import EinsumDense
 from gpunn.layers.embedding import Embedding, Masking
 from gpunn.layers.function import Lambda
 from gpunn.layers.graph import KerasTensor
@@ -50,6 +52,8 @@ from gpunn.layers.merge import (
 )
 from gpunn.layers.noise import AlphaDropout, GaussianDropout, GaussianNoise
 from gpunn.layers.normalization import BatchNormalization
+from gpunn.layers.own_wrappers import Wrapper
+from gpunn.layers.pipeline import Pipeline
 from gpunn.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -60,9 +64,16 @@ from gpunn.layers.pooling import (
     MaxPooling1D,
     MaxPooling2D,
 )
+from gpunn.layers.pooling_adaptive import (
+    AdaptiveAveragePooling1D,
+    AdaptiveAveragePooling2D,
+    AdaptiveMaxPooling1D,
+    AdaptiveMaxPooling2D,
+)
 from gpunn.layers.prelu import PReLU
 from gpunn.layers.regularization import ActivityRegularization
 from gpunn.layers.resizing import Cropping1D, Cropping2D, UpSampling1D, UpSampling2D, ZeroPadding1D, ZeroPadding2D
+from gpunn.layers.reversible_embedding import ReversibleEmbedding
 from gpunn.layers.rnn import GRU, LSTM, SimpleRNN
 from gpunn.layers.rnn_of_cells import RNN
 from gpunn.layers.row_norms import GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization

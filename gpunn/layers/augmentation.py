@@ -11,7 +11,6 @@ import numpy as np
 from gpunn.kernels.augment_draw import DRAW, PLACES
 from gpunn.kernels.augment_geometry import NEUTRAL
 from gpunn.layers.dropout import Drawing
-from gpunn.layers.graph import symbolic
 
 NOISE = 0x08000000  # added to a layer's stream for numbers drawn pixel by pixel: they never share a block with those of images
 Ranges = Mapping[int, tuple[float, float]]
@@ -34,17 +33,12 @@ class Augmentation(Drawing):
     the model's. Raises ValueError for arguments that cannot be, for an input of other axes, and where a gradient is asked for.
     """
 
+    trains_alone = True
+
     def __init__(self, seed: int | None = None, data_format: str | None = None, **common: Any):
         super().__init__(seed, **common)
         if data_format not in (None, "channels_last"):
             raise ValueError(f"Layer {self.name!r}: images are channels-last. Received: data_format={data_format!r}.")
-
-    def __call__(self, x: Any, *others: Any, training: bool | None = None, **options: Any) -> Any:
-        if symbolic([x, *others]):
-            return super().__call__(x, *others, training=training, **options)
-        if others and isinstance(others[0], bool):
-            training, others = others[0], others[1:]
-        return super().__call__(x, *others, training=training is None or training, **options)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         self.image(input_shape)

@@ -153,7 +153,8 @@ def resizing(size: int, made: int, interpolation: str, antialias: bool = False) 
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def _mix(ops: Any, a: Any, m: np.ndarray, inner: int) -> Any:
+def mix_axis(ops: Any, a: Any, m: np.ndarray, inner: int) -> Any:
+    """Rows by a matrix (new, old) along one axis, behind which there are `inner` numbers for each place."""
     y = ops.empty((a.shape[0], columns_of(a) // m.shape[1] * m.shape[0]), a.dtype)
     ops.launch(AXIS_MIX, matrix(a), ops.asarray(np.ascontiguousarray(m)), *m.shape, inner, y)
     return y
@@ -162,13 +163,13 @@ def _mix(ops: Any, a: Any, m: np.ndarray, inner: int) -> Any:
 def mixed(ops: Any, x: Any, weights: Sequence[np.ndarray]) -> Any:
     """Images by a matrix along the height and one along the width."""
     (down, along), (rows, _, width, channels) = weights, x.shape
-    return _mix(ops, _mix(ops, x, down, width * channels), along, channels).reshape(rows, len(down), len(along), channels)
+    return mix_axis(ops, mix_axis(ops, x, down, width * channels), along, channels).reshape(rows, len(down), len(along), channels)
 
 
 def mixed_back(ops: Any, dy: Any, weights: Sequence[np.ndarray], channels: int) -> Any:
     """The gradient of `mixed`, a row for each image."""
     down, along = weights
-    return _mix(ops, _mix(ops, dy, along.T, channels), down.T, along.shape[1] * channels)
+    return mix_axis(ops, mix_axis(ops, dy, along.T, channels), down.T, along.shape[1] * channels)
 
 
 class _Larger(Layer):

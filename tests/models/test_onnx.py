@@ -46,6 +46,11 @@ STACKS = {
         lambda: L.LeakyReLU(), lambda: L.ELU(), lambda: L.Reshape((1, 3, 2, 3)), lambda: L.SpatialDropout3D(0.1), lambda: L.Flatten(),
         lambda: L.Activation("tanh"),
     ],
+    "einsum": [
+        lambda: L.Reshape((3, 4)), lambda: L.EinsumDense("abc,cde->abde", (3, 2, 5), "relu", "e"),
+        lambda: L.EinsumDense("...xy,xy->...x", 2),
+        lambda: L.Pipeline([L.Dense(3), L.EinsumDense("abc,cd->abd", (3, 2), bias_axes="bd"), L.Dropout(0.1)]),
+    ],
 }
 OTHERS = {  # (input shape, layers)
     "images": ((9, 8, 4), [
@@ -63,6 +68,10 @@ OTHERS = {  # (input shape, layers)
     "pooling": ((11, 10, 3), [
         lambda: L.MaxPooling2D(3, 2, "same"), lambda: L.AveragePooling2D(3, 1, "same"), lambda: L.AveragePooling2D(2),
         lambda: L.MaxPooling2D(2), lambda: L.GlobalMaxPooling2D(keepdims=True),
+    ]),
+    "adaptive pooling": ((11, 10, 3), [
+        lambda: L.AdaptiveMaxPooling2D((7, 10)), lambda: L.AdaptiveAveragePooling2D((4, 6)), lambda: L.Reshape((24, 3)),
+        lambda: L.AdaptiveAveragePooling1D(9), lambda: L.AdaptiveMaxPooling1D(5),
     ]),
     "steps": ((14, 3), [
         lambda: L.Conv1D(4, 3, padding="causal", dilation_rate=2), lambda: L.DepthwiseConv1D(2, padding="same"),
@@ -117,6 +126,13 @@ def test_layers_of_images_and_steps(tmp_path, stack):
     check(built(layers, shape), tmp_path, x, 2e-5)
 
 
+def test_heads_that_share_keys_and_a_table_both_ways(tmp_path):
+    tokens = L.Input((7,))
+    table = L.ReversibleEmbedding(9, 4, logit_soft_cap=2.0)
+    h = L.GroupQueryAttention(3, 4, 2)(table(tokens), table(tokens), use_causal_mask=True)
+    check(gpunn.Model(tokens, table(h, reverse=True)), tmp_path, RNG.integers(0, 9, (7, 7)).astype("float32"))
+
+
 def test_stateful_layers_are_refused(tmp_path):
     model = gpunn.Sequential([L.Input((4, 3)), L.LSTM(2, stateful=True, name="kept")])
     with pytest.raises(ValueError, match="Layer 'kept' is stateful: ONNX keeps no state"):
@@ -124,9 +140,10 @@ def test_stateful_layers_are_refused(tmp_path):
 
 
 def test_every_layer_is_exported():
+    around = {"Wrapper"}  # what is around its layer is the user's
     cells = {"RNN", "SimpleRNNCell", "LSTMCell", "GRUCell", "StackedRNNCells"}  # a loop over any layer has no form there
     numbering = {"CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup", "StringLookup"}  # as the user's layers
-    assert {k.__name__ for k in L.NAMES.values()} - {k.__name__ for k in WRITERS} == cells | numbering
+    assert {k.__name__ for k in L.NAMES.values()} - {k.__name__ for k in WRITERS} == cells | numbering | around
 
 
 def test_lookups_are_refused(tmp_path):

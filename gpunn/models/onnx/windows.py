@@ -103,6 +103,16 @@ def _global(graph: Graph, layer: Any, x: Value, shape: Shape) -> Value:
     return graph.reduce(kind, x, range(1, layer.rank + 1), layer.keepdims)
 
 
+@writes(L.AdaptiveAveragePooling1D, L.AdaptiveAveragePooling2D, L.AdaptiveMaxPooling1D, L.AdaptiveMaxPooling2D)
+def _adaptive(graph: Graph, layer: Any, x: Value, shape: Shape) -> Value:
+    """Window by window, along one axis after the other."""
+    for axis, windows in enumerate(layer.windows(shape), 1):
+        parts = [graph.op("Slice", x, *(graph.ints([n]) for n in (w.start, w.stop, axis))) for w in windows]
+        kind = "ReduceMax" if layer.largest else "ReduceMean"
+        x = graph.op("Concat", *(graph.reduce(kind, part, [axis], True) for part in parts), axis=axis)
+    return x
+
+
 def framed(graph: Graph, x: Value, frame: Any, value: float = 0.0) -> Value:
     """(before, after) places for each axis after the batch's: added, or taken away where negative."""
     before, after = ([n for n, _ in frame], [n for _, n in frame])

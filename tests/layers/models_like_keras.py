@@ -1,0 +1,45 @@
+"""Models around single layers, the same in gpunn and in Keras, for tests that hold them side by side."""
+
+import numpy as np
+
+RNG = np.random.default_rng(4)
+SEQUENCE = RNG.standard_normal((6, 5, 4))
+TOKENS = RNG.integers(0, 7, (6, 5)).astype(float)
+
+
+def einsum(k):
+    return k.Sequential([
+        k.layers.Input((5, 4)), k.layers.EinsumDense("abc,cd->abd", (5, 3), bias_axes="d", activation="tanh"),
+        k.layers.EinsumDense("...x,xyz->...yz", (2, 3), bias_axes="yz", kernel_regularizer="l2"),
+        k.layers.EinsumDense("abcd,bcd->acd", (2, 3)),
+    ])  # fmt: skip
+
+
+def pipeline(k):
+    return k.Sequential([
+        k.layers.Input((5, 4)), k.layers.Pipeline([k.layers.Dense(3, "relu"), k.layers.Rescaling(0.5), k.layers.Dense(4)]),
+        k.layers.Dense(2),
+    ])  # fmt: skip
+
+
+def grouped(k):
+    x = k.layers.Input((5, 4))
+    h = k.layers.GroupQueryAttention(3, 4, 2)(x, x, use_causal_mask=True)
+    return k.Model(x, k.layers.Dense(2)(k.layers.GroupQueryAttention(2, 6, 2, use_bias=False)(h, x)))
+
+
+def tied(k, tie=True):
+    tokens = k.layers.Input((5,))
+    table = k.layers.ReversibleEmbedding(7, 4, mask_zero=True, tie_weights=tie, logit_soft_cap=2.0)
+    h = k.layers.LSTM(4, return_sequences=True)(table(tokens))
+    return k.Model(tokens, table(h, reverse=True))
+
+
+def untied(k):
+    return tied(k, False)
+
+
+MODELS = {
+    "einsum": (einsum, SEQUENCE), "pipeline": (pipeline, SEQUENCE), "grouped attention": (grouped, SEQUENCE),
+    "tied embedding": (tied, TOKENS), "untied embedding": (untied, TOKENS),
+}  # fmt: skip
