@@ -5,6 +5,7 @@ from gpunn.layers.attention import MultiHeadAttention
 from gpunn.layers.attention_grouped import GroupQueryAttention
 from gpunn.layers.attention_scores import AdditiveAttention, Attention
 from gpunn.layers.augmentation_augmix import AugMix
+from gpunn.layers.augmentation_channels import RandomColorJitter, RandomGrayscale, RandomHue, RandomInvert
 from gpunn.layers.augmentation_colour import (
     RandomBrightness,
     RandomChannelShift,
@@ -17,7 +18,17 @@ from gpunn.layers.augmentation_crop import CenterCrop, RandomCrop, Resizing
 from gpunn.layers.augmentation_geometry import RandomAffine, RandomFlip, RandomRotation, RandomShear, RandomTranslation, RandomZoom
 from gpunn.layers.augmentation_mix import CutMix, MixUp
 from gpunn.layers.augmentation_parts import Cutout, RandomElasticTransform, RandomErasing
+from gpunn.layers.augmentation_perspective import RandomPerspective
+from gpunn.layers.augmentation_randaugment import RandAugment
 from gpunn.layers.augmentation_scaling import Normalization, Rescaling
+from gpunn.layers.augmentation_shades import (
+    AutoContrast,
+    Equalization,
+    RandomColorDegeneration,
+    RandomPosterization,
+    RandomSharpness,
+    Solarization,
+)
 from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.category_encoding import CategoryEncoding
 from gpunn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells

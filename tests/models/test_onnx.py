@@ -81,6 +81,7 @@ OTHERS = {  # (input shape, layers)
     ]),
     "sizes": ((9, 7, 3), [
         lambda: L.Rescaling([0.1, 0.2, 0.3], 1.0), lambda: L.Normalization(mean=[0.0, 1.0, 2.0], variance=[1.0, 2.0, 3.0]),
+        lambda: L.AutoContrast((-1, 2)), lambda: L.RandomHue(0.1),
         lambda: L.RandomFlip(), lambda: L.RandomCrop(6, 8), lambda: L.CenterCrop(5, 5), lambda: L.CenterCrop(4, 7),
         lambda: L.Resizing(6, 5, "nearest"), lambda: L.Resizing(4, 9, crop_to_aspect_ratio=True),
         lambda: L.Resizing(8, 8, pad_to_aspect_ratio=True, fill_value=0.5), lambda: L.Normalization(axis=None, mean=0.3, variance=2.0),

@@ -55,7 +55,7 @@ def weight(graph: Graph, parameter: Any) -> Value:
 
 
 @writes(
-    *(k for k in L.NAMES.values() if issubclass(k, Augmentation) and not issubclass(k, Sizing)), L.InputLayer, L.Dropout,
+    *(k for k in L.NAMES.values() if issubclass(k, Augmentation) and not issubclass(k, (Sizing, L.AutoContrast))), L.InputLayer, L.Dropout,
     L.SpatialDropout1D, L.SpatialDropout2D, L.SpatialDropout3D, L.GaussianNoise, L.GaussianDropout, L.AlphaDropout,
     L.ActivityRegularization,
 )
