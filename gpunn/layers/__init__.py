@@ -78,8 +78,10 @@ from gpunn.layers.pooling import (
 from gpunn.layers.pooling_adaptive import (
     AdaptiveAveragePooling1D,
     AdaptiveAveragePooling2D,
+    AdaptiveAveragePooling3D,
     AdaptiveMaxPooling1D,
     AdaptiveMaxPooling2D,
+    AdaptiveMaxPooling3D,
 )
 from gpunn.layers.prelu import PReLU
 from gpunn.layers.regularization import ActivityRegularization
@@ -91,6 +93,17 @@ from gpunn.layers.row_norms import GroupNormalization, LayerNormalization, RMSNo
 from gpunn.layers.shape import Flatten, Identity, Permute, RepeatVector, Reshape
 from gpunn.layers.spectral import SpectralNormalization
 from gpunn.layers.text_vectorization import TextVectorization
+from gpunn.layers.volumes import (
+    AveragePooling3D,
+    Conv3D,
+    Conv3DTranspose,
+    Cropping3D,
+    GlobalAveragePooling3D,
+    GlobalMaxPooling3D,
+    MaxPooling3D,
+    UpSampling3D,
+    ZeroPadding3D,
+)
 from gpunn.layers.wrappers import Bidirectional, TimeDistributed
 
 NAMES: dict[str, type[Layer]] = {
@@ -98,6 +111,8 @@ NAMES: dict[str, type[Layer]] = {
 }
 # Keras's second names
 Convolution1D, Convolution2D, Convolution1DTranspose, Convolution2DTranspose = Conv1D, Conv2D, Conv1DTranspose, Conv2DTranspose
+Convolution3D, Convolution3DTranspose, MaxPool3D, AvgPool3D = Conv3D, Conv3DTranspose, MaxPooling3D, AveragePooling3D
+GlobalMaxPool3D, GlobalAvgPool3D = GlobalMaxPooling3D, GlobalAveragePooling3D
 SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
 MaxPool1D, MaxPool2D, AvgPool1D, AvgPool2D = MaxPooling1D, MaxPooling2D, AveragePooling1D, AveragePooling2D
 GlobalMaxPool1D, GlobalMaxPool2D = GlobalMaxPooling1D, GlobalMaxPooling2D

@@ -122,3 +122,17 @@ class AdaptiveMaxPooling2D(_AdaptiveMax):
     """The largest of each of the windows of `AdaptiveAveragePooling2D`."""
 
     recordable = True
+
+
+class AdaptiveAveragePooling3D(_AdaptiveAverage):
+    """The means of `output_size` windows along each axis, one number or three; see `AdaptiveAveragePooling1D`."""
+
+    recordable = True
+    rank = 3
+
+
+class AdaptiveMaxPooling3D(_AdaptiveMax):
+    """The largest of each of the windows of `AdaptiveAveragePooling3D`."""
+
+    recordable = True
+    rank = 3

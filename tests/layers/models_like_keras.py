@@ -39,7 +39,15 @@ def untied(k):
     return tied(k, False)
 
 
+def volumes(k):
+    return k.Sequential([
+        k.layers.Input((4, 5, 4, 2)), k.layers.ZeroPadding3D(1), k.layers.Conv3D(3, (2, 3, 3), activation="relu"),
+        k.layers.MaxPooling3D(2, padding="same"), k.layers.Conv3DTranspose(2, 2, 2), k.layers.UpSampling3D((1, 2, 1)),
+        k.layers.Cropping3D((1, 2, 1)), k.layers.AveragePooling3D((2, 2, 1)), k.layers.GlobalAveragePooling3D(), k.layers.Dense(2),
+    ])  # fmt: skip
+
+
 MODELS = {
     "einsum": (einsum, SEQUENCE), "pipeline": (pipeline, SEQUENCE), "grouped attention": (grouped, SEQUENCE),
-    "tied embedding": (tied, TOKENS), "untied embedding": (untied, TOKENS),
+    "volumes": (volumes, RNG.standard_normal((5, 4, 5, 4, 2))), "tied embedding": (tied, TOKENS), "untied embedding": (untied, TOKENS),
 }  # fmt: skip

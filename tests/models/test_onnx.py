@@ -69,6 +69,12 @@ OTHERS = {  # (input shape, layers)
         lambda: L.MaxPooling2D(3, 2, "same"), lambda: L.AveragePooling2D(3, 1, "same"), lambda: L.AveragePooling2D(2),
         lambda: L.MaxPooling2D(2), lambda: L.GlobalMaxPooling2D(keepdims=True),
     ]),
+    "volumes": ((5, 6, 5, 2), [
+        lambda: L.Conv3D(4, (2, 3, 3), (1, 2, 1), "same", groups=2, activation="relu"), lambda: L.MaxPooling3D(2, padding="same"),
+        lambda: L.Conv3DTranspose(3, 3, 2, "same"), lambda: L.UpSampling3D((1, 2, 1)), lambda: L.ZeroPadding3D(1), lambda: L.Cropping3D(2),
+        lambda: L.AveragePooling3D((1, 2, 2), padding="same"), lambda: L.AdaptiveMaxPooling3D(2), lambda: L.AdaptiveAveragePooling3D(2),
+        lambda: L.GlobalMaxPooling3D(keepdims=True), lambda: L.GlobalAveragePooling3D(),
+    ]),
     "adaptive pooling": ((11, 10, 3), [
         lambda: L.AdaptiveMaxPooling2D((7, 10)), lambda: L.AdaptiveAveragePooling2D((4, 6)), lambda: L.Reshape((24, 3)),
         lambda: L.AdaptiveAveragePooling1D(9), lambda: L.AdaptiveMaxPooling1D(5),
