@@ -33,6 +33,7 @@ from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.category_encoding import CategoryEncoding
 from gpunn.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from gpunn.layers.conv import Conv1D, Conv2D
+from gpunn.layers.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from gpunn.layers.conv_separable import DepthwiseConv1D, DepthwiseConv2D, SeparableConv1D, SeparableConv2D
 from gpunn.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose
 from gpunn.layers.dense import Dense

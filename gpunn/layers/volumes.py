@@ -73,7 +73,7 @@ class AveragePooling3D(Pool):
     rank = 3
     largest = False
 
-    def __init__(self, pool_size: Any = (2, 2, 2), strides: Any = None, padding: Any = "valid", data_format: Any = None, **common: Any):
+    def __init__(self, pool_size: Any, strides: Any = None, padding: Any = "valid", data_format: Any = None, **common: Any):
         super().__init__(pool_size, strides, padding, data_format, **common)
 
 

@@ -47,7 +47,25 @@ def volumes(k):
     ])  # fmt: skip
 
 
+def frames(k):
+    """The next frame, as keras.io's example predicts it."""
+    x = k.layers.Input((3, 5, 4, 2))
+    h = k.layers.ConvLSTM2D(3, 3, padding="same", return_sequences=True, activation="relu")(x)
+    h = k.layers.BatchNormalization()(h)
+    h, *states = k.layers.ConvLSTM2D(2, (2, 3), strides=(2, 1), return_sequences=True, return_state=True, go_backwards=True)(h)
+    last = k.layers.ConvLSTM2D(2, 2, padding="same", use_bias=False)(h, initial_state=states)
+    return k.Model(x, k.layers.Conv3D(1, 3, activation="sigmoid", padding="same")(k.layers.Reshape((1, *last.shape[1:]))(last)))
+
+
+def lines(k):
+    return k.Sequential([
+        k.layers.Input((4, 6, 2)), k.layers.ConvLSTM1D(3, 3, dilation_rate=2, unit_forget_bias=False, recurrent_activation="hard_sigmoid"),
+        k.layers.Flatten(), k.layers.Dense(2),
+    ])  # fmt: skip
+
+
 MODELS = {
     "einsum": (einsum, SEQUENCE), "pipeline": (pipeline, SEQUENCE), "grouped attention": (grouped, SEQUENCE),
-    "volumes": (volumes, RNG.standard_normal((5, 4, 5, 4, 2))), "tied embedding": (tied, TOKENS), "untied embedding": (untied, TOKENS),
+    "volumes": (volumes, RNG.standard_normal((5, 4, 5, 4, 2))), "next frame": (frames, RNG.standard_normal((5, 3, 5, 4, 2))),
+    "lines": (lines, RNG.standard_normal((6, 4, 6, 2))), "tied embedding": (tied, TOKENS), "untied embedding": (untied, TOKENS),
 }  # fmt: skip
