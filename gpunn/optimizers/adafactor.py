@@ -66,18 +66,23 @@ class Adafactor(Optimizer):
 
     # ------------------------------------------------------------------ in files
     def stored_shape(self, slot: str, name: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-        if slot not in ("rows", "columns"):
+        if slot == "velocity":
             return shape
         if len(shape) < 2:
-            return None
+            return ()  # Keras keeps a number that nobody reads
         return shape[:-1] if slot == "rows" else (*shape[:-2], shape[-1])
 
     def stored(self, slot: str, array: np.ndarray) -> np.ndarray:
-        return array[..., 0] if slot == "rows" else array[..., 0, :] if slot == "columns" else array
+        if slot == "velocity":
+            return array
+        if array.ndim < 2:
+            return np.zeros((), array.dtype)
+        return array[..., 0] if slot == "rows" else array[..., 0, :]
 
     def unstored(self, slot: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        axis = {"rows": -1, "columns": -2}.get(slot)
-        return array if axis is None else np.broadcast_to(np.expand_dims(array, axis), shape)
+        if slot == "velocity" or len(shape) < 2:
+            return np.broadcast_to(array, shape)
+        return np.broadcast_to(np.expand_dims(array, -1 if slot == "rows" else -2), shape)
 
     def get_config(self) -> dict[str, Any]:
         names = ("beta_2_decay", "epsilon_1", "epsilon_2", "clip_threshold", "relative_step")
