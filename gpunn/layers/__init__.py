@@ -93,6 +93,7 @@ from gpunn.layers.rnn_of_cells import RNN
 from gpunn.layers.row_norms import GroupNormalization, LayerNormalization, RMSNormalization, UnitNormalization
 from gpunn.layers.shape import Flatten, Identity, Permute, RepeatVector, Reshape
 from gpunn.layers.spectral import SpectralNormalization
+from gpunn.layers.spectrograms import MelSpectrogram, STFTSpectrogram
 from gpunn.layers.text_vectorization import TextVectorization
 from gpunn.layers.volumes import (
     AveragePooling3D,
