@@ -12,7 +12,10 @@ pytestmark = [pytest.mark.usefixtures("float64"), pytest.mark.filterwarnings("ig
 NEAR = {"rtol": 1e-6, "atol": 1e-6}  # some of Keras's layers compute in float32 in part
 
 
-@pytest.mark.parametrize("name", MODELS)
+SLOW = ("untied embedding", "lines")
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in MODELS])
 def test_as_keras(name, cpu, shared_sim, tmp_path):
     compute_in("float64")
     make, x = MODELS[name]
