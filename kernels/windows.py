@@ -59,9 +59,54 @@ class Windows(NamedTuple):
     def pooled(self) -> tuple[int, int]:
         return self.out_height // self.pool_rows, self.out_width // self.pool_columns
 
+    def sizes_in(self, rank: int) -> tuple[int, ...]:
+        """Of the image, along its axes: without the height where `rank` is 1."""
+        return (self.height, self.width)[2 - rank :]
+
+    def sizes_out(self, rank: int) -> tuple[int, ...]:
+        return (self.out_height, self.out_width)[2 - rank :]
+
     def array(self) -> np.ndarray:
         """The fields, and then channels and filters of a group: divisions that a device's threads are spared."""
         return np.array([*self, self.channels // self.groups, self.filters // self.groups], np.int64)
+
+
+class Volume(NamedTuple):
+    """The same of a volume, (depth, height, width, channels): that of a frame, and along the depth, ``front`` zeros before the first."""
+
+    frame: Windows
+    depth: int
+    out_depth: int
+    kernel_depth: int
+    stride_depth: int = 1
+    dilation_depth: int = 1
+    front: int = 0
+
+    @property
+    def taps(self) -> int:
+        return self.kernel_depth * self.frame.taps
+
+    @property
+    def channels(self) -> int:
+        return self.frame.channels
+
+    @property
+    def filters(self) -> int:
+        return self.frame.filters
+
+    @property
+    def groups(self) -> int:
+        return self.frame.groups
+
+    @property
+    def places(self) -> int:
+        return self.out_depth * self.frame.places
+
+    def sizes_in(self, rank: int) -> tuple[int, ...]:
+        return (self.depth, *self.frame.sizes_in(2))
+
+    def sizes_out(self, rank: int) -> tuple[int, ...]:
+        return (self.out_depth, *self.frame.sizes_out(2))
 
 
 def windows_of(array: Any) -> Windows:

@@ -140,13 +140,19 @@ class MultiHeadAttention(Attending):
         query, value, _ = self._shapes(input_shape)
         return [shape, (query[0], self.num_heads, query[1], value[1])]
 
+    @property
+    def key_heads(self) -> int:
+        """Heads of keys and values."""
+        return self.num_heads
+
     def build(self, input_shape: Any) -> None:
         query, value, key = self._shapes(input_shape)
-        heads = self.num_heads
-        for name, shape, width in (("query", query, self.key_dim), ("key", key, self.key_dim), ("value", value, self.value_dim)):
+        few, many = self.key_heads, self.num_heads
+        kinds = (("query", query, many, self.key_dim), ("key", key, few, self.key_dim), ("value", value, few, self.value_dim))
+        for name, shape, heads, width in kinds:
             self._parts.append(self._weights(name, (shape[-1], heads, width), (heads, width)))
         out = self.output_width or query[-1]
-        self._parts.append(self._weights("attention_output", (heads, self.value_dim, out), (out,)))
+        self._parts.append(self._weights("attention_output", (many, self.value_dim, out), (out,)))
 
     def _weights(self, name: str, kernel: tuple[int, ...], bias: tuple[int, ...]) -> tuple[Any, Any]:
         options = {k: {n: getattr(self, f"{k}_{n}") for n in ("initializer", "regularizer", "constraint")} for k in ("kernel", "bias")}
@@ -184,6 +190,7 @@ class MultiHeadAttention(Attending):
         pairs = self._pairs(x[3], (query.shape[0], query.shape[1], value.shape[1])) if several and len(x) == 4 else None
         (q, back_q), (k, back_k), (v, back_v) = (self._project(a, *w, 1) for a, w in zip((query, key, value), self._parts, strict=False))
         rate, scale = self.dropout if training else 0.0, self.key_dim**-0.5
+        (k, spread_k), (v, spread_v) = self._spread(k), self._spread(v)
         mixed, shares, back = self.attend((q, v, k), self.num_heads, scale, rate, mask, attention_mask, use_causal_mask, pairs)
         y, back_y = self._project(mixed, *self._parts[3], 2)
 
@@ -191,7 +198,7 @@ class MultiHeadAttention(Attending):
             dy = dy[0] if isinstance(dy, (list, tuple)) else dy  # nothing flows back through the shares that were returned
             need = bool(any(need_dx) if isinstance(need_dx, (list, tuple)) else need_dx)
             dq, dv, dk = back(back_y(dy, True))
-            found = [back_q(dq, need), back_v(dv, need), back_k(dk, need)]
+            found = [back_q(dq, need), back_v(spread_v(dv), need), back_k(spread_k(dk), need)]
             given = min(len(x), 3) if several else 1
             for i in range(2, given - 1, -1) if need else ():  # an input that stands for several gets all their gradients
                 self.backend.launch(REGISTRY["add"], found[min(i, given) - 1], found[i])
@@ -200,6 +207,10 @@ class MultiHeadAttention(Attending):
         if return_attention_scores:
             return [y, shares.reshape(query.shape[0], self.num_heads, query.shape[1], value.shape[1])], pullback
         return y, pullback
+
+    def _spread(self, x: Any) -> tuple[Any, Any]:
+        """Keys or values with as many heads as queries have -> (those, a function of their gradient -> that of x)."""
+        return x, lambda dy: dy
 
     def _project(self, x: Any, kernel: Any, bias: Any, axes: int) -> tuple[Any, Any]:
         """x @ kernel + bias over the steps of all rows, the kernel's first `axes` axes against x's last."""

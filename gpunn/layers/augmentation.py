@@ -3,7 +3,7 @@
 They belong in front of the layers that learn: no gradient passes through them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,15 @@ import numpy as np
 from gpunn.kernels.augment_draw import DRAW, PLACES
 from gpunn.kernels.augment_geometry import NEUTRAL
 from gpunn.layers.dropout import Drawing
-from gpunn.layers.graph import symbolic
 
 NOISE = 0x08000000  # added to a layer's stream for numbers drawn pixel by pixel: they never share a block with those of images
 Ranges = Mapping[int, tuple[float, float]]
 
 
-def bounds(ranges: Ranges) -> tuple[np.ndarray, np.ndarray]:
-    """``low`` and ``span`` of a table whose other places are neutral; see `kernels.augment_draw`. Spans have float32's precision, rounded
+def bounds(ranges: Ranges, neutral: Sequence[float] = NEUTRAL) -> tuple[np.ndarray, np.ndarray]:
+    """``low`` and ``span`` of a table whose other places are `neutral`; see `kernels.augment_draw`. Spans have float32's precision, rounded
     towards zero, so that no number lies outside its range."""
-    low, span = np.array(NEUTRAL), np.zeros(PLACES)
+    low, span = np.array(neutral), np.zeros(PLACES)
     for place, (first, last) in ranges.items():
         wide = np.float32(last - first)
         low[place], span[place] = first, wide if wide <= last - first else np.nextafter(wide, np.float32(0))
@@ -34,17 +33,12 @@ class Augmentation(Drawing):
     the model's. Raises ValueError for arguments that cannot be, for an input of other axes, and where a gradient is asked for.
     """
 
+    trains_alone = True
+
     def __init__(self, seed: int | None = None, data_format: str | None = None, **common: Any):
         super().__init__(seed, **common)
         if data_format not in (None, "channels_last"):
             raise ValueError(f"Layer {self.name!r}: images are channels-last. Received: data_format={data_format!r}.")
-
-    def __call__(self, x: Any, *others: Any, training: bool | None = None, **options: Any) -> Any:
-        if symbolic([x, *others]):
-            return super().__call__(x, *others, training=training, **options)
-        if others and isinstance(others[0], bool):
-            training, others = others[0], others[1:]
-        return super().__call__(x, *others, training=training is None or training, **options)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         self.image(input_shape)
@@ -61,10 +55,16 @@ class Augmentation(Drawing):
         height, width, channels = (int(n or 0) for n in (*shape[1:], 1)[:3])
         return height, width, channels
 
-    def draw(self, rows: int, ranges: Ranges, table: int = 0) -> Any:
-        """A (rows, PLACES) table on the device, new in every step: place k uniform in ``ranges[k]``, the others neutral."""
+    def coloured(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The shape as it is. Raises ValueError unless it is that of images of three channels."""
+        if self.image(shape)[2] != 3:
+            raise ValueError(f"Layer {self.name!r}: expected images with 3 channels. Received: an input of shape {tuple(shape)}.")
+        return shape
+
+    def draw(self, rows: int, ranges: Ranges, table: int = 0, neutral: Sequence[float] = NEUTRAL) -> Any:
+        """A (rows, PLACES) table on the device, new in every step: place k uniform in ``ranges[k]``, the others `neutral`."""
         ops = self.backend
-        low, span = bounds(ranges)
+        low, span = bounds(ranges, neutral)
         drawn = ops.empty((rows, PLACES), "float64")
         ops.launch(DRAW, ops.asarray(low), ops.asarray(span), *self.source(), table, drawn)
         return drawn

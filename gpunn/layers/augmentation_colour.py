@@ -69,9 +69,7 @@ class RandomSaturation(Augmentation):
         self.factor, self.limits = self.between("factor", factor, -1.0, 1.0, mirrored=False), self.value_range(value_range)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        if self.image(input_shape)[2] != 3:
-            raise ValueError(f"Layer {self.name!r}: expected images with 3 channels. Received: an input of shape {tuple(input_shape)}.")
-        return input_shape
+        return self.coloured(input_shape)
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
         if not training:

@@ -1,5 +1,6 @@
 """Layers that take something away from images or bend them: erasing, Cutout, elastic distortion."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,16 @@ from gpunn.layers.augmentation_geometry import Moving
 from gpunn.layers.base import Pullback, positive
 
 
-class _Boxed(Augmentation):
-    """A layer that fills a box of each image."""
+class Boxed(Augmentation):
+    """A layer that fills a box of each image, or changes all of some images."""
+
+    def whole(self, factor: tuple[float, float]) -> dict[int, tuple[float, float]]:
+        """The ranges of a box that is the image, with a probability from this range; else empty."""
+        return {0: (1.0, 1.0), 1: (1.0, 1.0), 2: (0.0, 0.0), 3: (0.0, 0.0), 4: factor, 5: (0.0, 1.0)}
+
+    def some(self, x: Any, drawn: Any, changed: Any, limits: tuple[float, float] = (-math.inf, math.inf)) -> Any:
+        """The images, those changed for which a table drawn from `whole` says so; these between the limits."""
+        return self.pasted(x, self.boxes(x, drawn, 0), changed, 0.0, limits)
 
     def boxes(self, x: Any, drawn: Any, kind: int) -> Any:
         height, width, _ = self.image(x.shape)
@@ -36,7 +45,7 @@ class _Boxed(Augmentation):
         return y
 
 
-class RandomErasing(_Boxed):
+class RandomErasing(Boxed):
     """Replaces a box of an image with `fill_value`, or with normal noise of deviation ``value_range[1]`` where that is None (Zhong et al.
     2017), clipped to `value_range`. factor: the probability, a number p for one drawn from (0, p), or a pair; scale: the range from which
     the squares of the box's two sides, as shares of the image's, are drawn."""
@@ -67,7 +76,7 @@ class RandomErasing(_Boxed):
         }
 
 
-class Cutout(_Boxed):
+class Cutout(Boxed):
     """Sets a square of `size` pixels (or a box, (height, width)) around a pixel anywhere in the image to `fill_value`; what stands out of
     the image is lost (DeVries & Taylor 2017). With probability `rate`."""
 
@@ -94,7 +103,7 @@ class Cutout(_Boxed):
         return {"size": self.size, "fill_value": self.fill_value, "rate": self.rate, "seed": self.seed}
 
 
-class RandomElasticTransform(Moving, _Boxed):
+class RandomElasticTransform(Moving, Boxed):
     """Moves every pixel by a smooth random field (Simard et al. 2003): normal noise of deviation s, blurred by a Gaussian of deviation s,
     times a; s = 0.05 scale min(height, width), a = 0.1 scale max(height, width), as Keras.
 
@@ -118,15 +127,14 @@ class RandomElasticTransform(Moving, _Boxed):
         if not training or sigma == 0:
             return x, lambda dy, need_dx=True: dy
         ops, rows, size = self.backend, x.shape[0], min(int(6 * sigma) | 1, LARGEST)
-        # places 0 to 5: a box over the whole image, with the probability of `factor`; 6: the deviation
-        whole = {0: (1.0, 1.0), 1: (1.0, 1.0), 2: (0.0, 0.0), 3: (0.0, 0.0), 4: self.factor, 5: (0.0, 1.0), 6: (sigma, sigma)}
-        drawn, field = self.draw(rows, whole), self.noise(ops.empty((rows, height * width * 2), x.dtype), sigma)
+        drawn = self.draw(rows, {**self.whole(self.factor), 6: (sigma, sigma)})  # place 6: the deviation
+        field = self.noise(ops.empty((rows, height * width * 2), x.dtype), sigma)
         other = ops.empty(field.shape, x.dtype)
         ops.launch(BLUR, field, drawn, 6, -1, height, width, 2, size, 0, other)
         ops.launch(BLUR, other, drawn, 6, -1, height, width, 2, size, 1, field)
         maps = ops.asarray(np.repeat([[1.0, 0, 0, 0, 1.0, 0]], rows, axis=0))
         moved = self.gathered(x, maps, None, field, alpha)
-        return self.pasted(x, self.boxes(x, drawn, 0), moved, 0.0, self.limits), self.no_gradient
+        return self.some(x, drawn, moved, self.limits), self.no_gradient
 
     def config(self) -> dict[str, Any]:
         return {"factor": self.factor, "scale": self.scale, "value_range": self.limits, **super().config()}

@@ -78,6 +78,8 @@ class Layer(Weighted, Containing, Connected):
     supports_masking = False  # else a mask of steps ends here
     takes_mask = False  # whether it is called as forward(x, training, mask=mask)
     drawing = False  # whether it draws random numbers
+    named_after = ""  # Keras's own name of the class, where that is not its public one
+    trains_alone = False  # whether calls outside any model are of training unless they say otherwise
     alone: Any = None  # (backend, `Rng`) of its calls outside any model
     input_spec: Any = None  # see `InputSpec`
     _given: Any = None  # what the constructor of a class that says no configuration was given
@@ -100,7 +102,7 @@ class Layer(Weighted, Containing, Connected):
     ):
         if unknown:
             raise TypeError(f"{type(self).__name__} got unknown arguments: {', '.join(sorted(unknown))}.")
-        self.name = name or fresh_name(snake(type(self).__name__))
+        self.name = name or fresh_name(snake(self.named_after or type(self).__name__))
         self.trainable = trainable
         self.dtype = np.dtype(dtype or config.floatx()).name
         if self.dtype not in ("float32", "float64"):
@@ -137,6 +139,10 @@ class Layer(Weighted, Containing, Connected):
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         """The output's mask, (rows, steps) of 1 and 0 on the device, or None, from the input and its mask."""
         return mask if self.supports_masking else None
+
+    def mask_of_call(self, x: Any, mask: Any, options: dict[str, Any]) -> Any:
+        """The same of a call with these options."""
+        return self.compute_mask(x, mask)
 
     def config(self) -> dict[str, Any]:
         """The constructor's arguments beyond the common ones. Of a class of the user's that says none of its own these are what its
@@ -208,6 +214,8 @@ class Layer(Weighted, Containing, Connected):
         """
         if others and isinstance(others[0], bool):
             training, others = others[0], others[1:]
+        if training is None and self.trains_alone and not symbolic([x, *others]):
+            training = True
         if records(x, *others):
             from gpunn.training.tape_calls import call_layer  # which knows the operations
 

@@ -4,8 +4,7 @@ import math
 from typing import Any
 
 from gpunn import activations
-from gpunn.backend.convolution import Convolution
-from gpunn.kernels.windows import Windows
+from gpunn.backend.volumes import convolution
 from gpunn.layers.base import Layer, Pullback, positive
 from gpunn.layers.chosen import Chosen
 from gpunn.layers.sliding import Shape, channels_last, image_of, padding_of, sizes, windows
@@ -50,7 +49,7 @@ class Convolving(Layer):
         """(filters, groups) for inputs of so many channels."""
         raise NotImplementedError
 
-    def windows(self, shape: Any, pool: Any = None) -> Windows:
+    def windows(self, shape: Any, pool: Any = None) -> Any:
         filters, groups = self.filters_of(image_of(shape, self.rank, self.name)[-1])
         return windows(self, shape, filters, self.kernel_size, self.strides, self.dilation_rate, self.padding, groups, pool)
 
@@ -65,7 +64,7 @@ class Convolving(Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         self._check(input_shape)
         g = self.windows(input_shape)
-        return self.activation.compute_output_shape((input_shape[0], *(g.out_height, g.out_width)[2 - self.rank :], g.filters))
+        return self.activation.compute_output_shape((input_shape[0], *g.sizes_out(self.rank), g.filters))
 
     def build(self, input_shape: Shape) -> None:
         channels = image_of(input_shape, self.rank, self.name)[-1]
@@ -92,10 +91,10 @@ class Convolving(Layer):
         }
 
 
-def convolve(layer: Layer, x: Any, g: Windows, kernel: Any, bias: Any, activation: Any, pool: Any) -> tuple[Any, Pullback]:
+def convolve(layer: Layer, x: Any, g: Any, kernel: Any, bias: Any, activation: Any, pool: Any) -> tuple[Any, Pullback]:
     """A convolution, its bias and activation, and perhaps a max pooling."""
     ops, rows = layer.backend, x.shape[0]
-    run, value = Convolution(ops, g), None if bias is None else bias.value
+    run, value = convolution(ops, g), None if bias is None else bias.value
     rank = len(x.shape) - 2
     if pool is not None and ops.chains and not g.narrow:
         z, at = run.pooled(x, kernel.value, value)
@@ -103,7 +102,7 @@ def convolve(layer: Layer, x: Any, g: Windows, kernel: Any, bias: Any, activatio
         y, activation_pullback = _activated(ops, activation, z, None, shape)
     else:
         z, at = run.forward(x, kernel.value, value), None
-        shape = (rows, *(g.out_height, g.out_width)[2 - rank :], g.filters)
+        shape = (rows, *g.sizes_out(rank), g.filters)
         if not ops.chains:
             z = z.reshape(rows * g.places, g.filters)
         y, activation_pullback = _activated(ops, activation, z, None if ops.chains else value, shape)
@@ -126,7 +125,7 @@ def _activated(ops: Any, activation: Any, z: Any, bias: Any, shape: Any) -> tupl
     return activation.apply(ops, z, bias, inplace=True, shape=shape)
 
 
-class _Conv(Convolving):
+class Filtering(Convolving):
     """Filters over all channels of a group."""
 
     def __init__(
@@ -155,7 +154,7 @@ class _Conv(Convolving):
         return {"filters": self.filters, **super().config(), "groups": self.groups}
 
 
-class Conv2D(_Conv):
+class Conv2D(Filtering):
     """Filters that slide over an image: (rows, height, width, channels) -> (rows, height', width', filters), cross-correlation.
 
     Arguments: ``filters``; ``kernel_size``, ``strides``, ``dilation_rate`` (one number or two); ``padding``, "valid" (height' =
@@ -180,7 +179,7 @@ class Conv2D(_Conv):
         )
 
 
-class Conv1D(_Conv):
+class Conv1D(Filtering):
     """Filters that slide over a sequence: (rows, steps, channels) -> (rows, steps', filters).
 
     Kernel (kernel size, channels / groups, filters).

@@ -3,12 +3,13 @@
 Forward is the gradient of a convolution with respect to its input, and the input's gradient is that convolution: the same kernels.
 """
 
+import math
 from typing import Any
 
 from gpunn import activations
-from gpunn.backend.convolution import Convolution
+from gpunn.backend.volumes import convolution
 from gpunn.kernels.reductions import COLUMN_SUM
-from gpunn.kernels.windows import Windows
+from gpunn.kernels.windows import Volume, Windows
 from gpunn.layers.base import Pullback, positive
 from gpunn.layers.conv import Convolving
 from gpunn.layers.sliding import Shape, image_of, sizes
@@ -30,18 +31,20 @@ def grow(size: int, window: int, stride: int, dilation: int, padding: str, extra
 def adjoint(
     image: tuple[int, ...], filters: int, window: tuple[int, ...], strides: tuple[int, ...], dilation: tuple[int, ...], padding: str,
     extra: tuple[int, ...] | None,
-) -> Windows:
-    """The windows of the convolution that makes an image of these sizes and channels, of one with `filters` channels."""
+) -> Any:
+    """The windows of the convolution that makes an image (or a volume) of these sizes and channels, of one with `filters` channels."""
     *size, channels = image
     rank = len(size)
     arguments = zip(size, window, strides, dilation, extra or (None,) * rank, strict=True)
     axes = [grow(n, k, s, d, padding, more) for n, k, s, d, more in arguments]
     one = (1,) * (2 - rank)
     grown, before = [*one, *(n for n, _ in axes)], [0] * (2 - rank) + [first for _, first in axes]
-    return Windows(*grown, filters, *one, *size, channels, *one, *window, *one, *strides, *one, *dilation, *before)
+    places, taps, steps, rates = ([*one, *n] for n in (size, window, strides, dilation))
+    frame = Windows(*grown[-2:], filters, *places[-2:], channels, *taps[-2:], *steps[-2:], *rates[-2:], *before[-2:])
+    return frame if rank < 3 else Volume(frame, grown[0], places[0], taps[0], steps[0], rates[0], before[0])
 
 
-class _Transpose(Convolving):
+class Transposing(Convolving):
     def __init__(
         self, filters: int, kernel_size: Any, strides: Any, padding: Any, output_padding: Any, data_format: Any, dilation_rate: Any,
         activation: Any, use_bias: bool, kernel_initializer: Any, bias_initializer: Any, kernel_regularizer: Any, bias_regularizer: Any,
@@ -64,7 +67,7 @@ class _Transpose(Convolving):
     def filters_of(self, channels: int) -> tuple[int, int]:
         return self.filters, 1
 
-    def windows(self, shape: Any, pool: Any = None) -> Windows:
+    def windows(self, shape: Any, pool: Any = None) -> Any:
         """Of the convolution whose adjoint this is: our output is its image."""
         image = image_of(shape, self.rank, self.name)
         return adjoint(image, self.filters, self.kernel_size, self.strides, self.dilation_rate, self.padding, self.output_padding)
@@ -72,7 +75,7 @@ class _Transpose(Convolving):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         self._check(input_shape)
         g = self.windows(input_shape)
-        return self.activation.compute_output_shape((input_shape[0], *(g.height, g.width)[2 - self.rank :], self.filters))
+        return self.activation.compute_output_shape((input_shape[0], *g.sizes_in(self.rank), self.filters))
 
     def build(self, input_shape: Shape) -> None:
         self.channels = image_of(input_shape, self.rank, self.name)[-1]
@@ -83,8 +86,8 @@ class _Transpose(Convolving):
     def forward(self, x: Any, training: bool = False, activation: Any = None, pool: Any = None) -> tuple[Any, Pullback]:
         self._check(x.shape)
         ops, g, kernel, bias, rows = self.backend, self.windows(x.shape), self.kernel, self.bias, x.shape[0]
-        run, chosen = Convolution(ops, g), activation or self.activation
-        shape = (rows, *(g.height, g.width)[2 - self.rank :], self.filters)
+        run, chosen = convolution(ops, g), activation or self.activation
+        shape = (rows, *g.sizes_in(self.rank), self.filters)
         z = run.inputs(x, kernel.value).reshape(-1, self.filters)
         if bias is None and chosen is activations.linear:
             y, activation_pullback = z, lambda dy: dy
@@ -95,8 +98,9 @@ class _Transpose(Convolving):
             dz = activation_pullback(dy.reshape(y.shape))
             if bias is not None and bias.learns:
                 ops.launch(COLUMN_SUM, dz.reshape(-1, self.filters), float(bias.claim()), bias.gradient)
-            run.weights(dz.reshape(rows, g.height * g.width * g.channels), x, kernel, None)
-            return run.forward(dz.reshape(rows, g.height * g.width * g.channels), kernel.value, None).reshape(x.shape) if need_dx else None
+            dz = dz.reshape(rows, math.prod(shape[1:]))
+            run.weights(dz, x, kernel, None)
+            return run.forward(dz, kernel.value, None).reshape(x.shape) if need_dx else None
 
         return y.reshape(chosen.compute_output_shape(shape)), pullback
 
@@ -104,7 +108,7 @@ class _Transpose(Convolving):
         return {"filters": self.filters, **super().config(), "output_padding": self.output_padding}
 
 
-class Conv2DTranspose(_Transpose):
+class Conv2DTranspose(Transposing):
     """(rows, height, width, channels) -> (rows, height', width', filters), larger by `strides`.
 
     ``padding`` "same": height' = height * stride; "valid": the last window fits whole; ``output_padding`` adds below and to the right.
@@ -126,7 +130,7 @@ class Conv2DTranspose(_Transpose):
         )
 
 
-class Conv1DTranspose(_Transpose):
+class Conv1DTranspose(Transposing):
     """(rows, steps, channels) -> (rows, steps', filters); kernel (kernel size, filters, channels). See `Conv2DTranspose`."""
 
     recordable = True

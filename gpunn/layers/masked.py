@@ -42,7 +42,7 @@ def mask_of(tensor: KerasTensor) -> Any:
     if isinstance(layer, Masked):
         return inputs[1]
     if isinstance(layer, Embedding):
-        return ops.not_equal(inputs[0], 0) if layer.mask_zero else None
+        return ops.not_equal(inputs[0], 0) if layer.mask_zero and not node.options.get("reverse") else None
     if isinstance(layer, Masking):
         return ops.any(ops.not_equal(inputs[0], layer.mask_value), axis=-1)
     if says_masks(layer):

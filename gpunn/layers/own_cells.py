@@ -6,6 +6,7 @@ import numpy as np
 
 from gpunn.layers.cells import state_sizes
 from gpunn.layers.graph import flat
+from gpunn.layers.wrappers import APART
 
 
 def _given(inputs: Any, states: Any) -> list[Any]:
@@ -24,6 +25,15 @@ def trace(cell: Any, input_shape: Any) -> None:
 def recordable(cell: Any) -> bool:
     """Whether all that its `call` does only launches kernels."""
     return all(plan.recordable for _, plan in cell.kept_plans.values())
+
+
+def draw_from(cell: Any, stream: int) -> None:
+    """Give what its `call` draws streams of their own, from this one on. Every step draws the same, as the step number is that of the
+    batch."""
+    for _, plan in cell.kept_plans.values():
+        drawing = [stage for stage in plan.stages if getattr(stage, "stream", None) is not None]
+        for i, stage in enumerate(drawing):
+            stage.stream = stream + i * APART
 
 
 def step(cell: Any, arrays: list[Any], training: bool) -> tuple[list[Any], Any]:

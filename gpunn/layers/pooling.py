@@ -1,15 +1,17 @@
 """Pooling: the largest or the mean of every window, channel by channel."""
 
+import math
 from typing import Any
 
 from gpunn.backend.convolution import Pooling
+from gpunn.backend.volumes import pooling
 from gpunn.kernels.sequences import divide_rows, mask_rows
 from gpunn.kernels.windows import Windows
 from gpunn.layers.base import Layer, Pullback
 from gpunn.layers.sliding import Shape, channels_last, image_of, padding_of, sizes, windows
 
 
-class _Pool(Layer):
+class Pool(Layer):
     """Windows of `pool_size` every `strides` (default: the pool size). Taps that "same" padding puts outside the image do not count."""
 
     rank = 2
@@ -22,16 +24,16 @@ class _Pool(Layer):
         self.strides = sizes("strides", self.pool_size if strides is None else strides, self.rank, self.name)
         self.padding = padding_of(padding, ("valid", "same"), self.name)
 
-    def windows(self, shape: Any) -> Windows:
+    def windows(self, shape: Any) -> Any:
         channels = image_of(shape, self.rank, self.name)[-1]
         return windows(self, shape, channels, self.pool_size, self.strides, (1,) * self.rank, self.padding)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         g = self.windows(input_shape)
-        return (input_shape[0], *(g.out_height, g.out_width)[2 - self.rank :], g.channels)
+        return (input_shape[0], *g.sizes_out(self.rank), g.channels)
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
-        shape, run = self.compute_output_shape(x.shape), Pooling(self.backend, self.windows(x.shape))
+        shape, run = self.compute_output_shape(x.shape), pooling(self.backend, self.windows(x.shape))
         y, at = run.largest(x) if self.largest else (run.mean(x), None)
 
         def pullback(dy: Any, need_dx: bool = True) -> Any:
@@ -45,7 +47,7 @@ class _Pool(Layer):
         return {"pool_size": self.pool_size, "strides": self.strides, "padding": self.padding}
 
 
-class MaxPooling2D(_Pool):
+class MaxPooling2D(Pool):
     """The largest of every window: (rows, height, width, channels) -> (rows, height', width', channels).
 
     The gradient goes to the first of equals. Raises ValueError for a pool larger than the input (padding "valid") or inputs that are no
@@ -58,7 +60,7 @@ class MaxPooling2D(_Pool):
         super().__init__(pool_size, strides, padding, data_format, **common)
 
 
-class AveragePooling2D(_Pool):
+class AveragePooling2D(Pool):
     """The mean of every window; see `MaxPooling2D`."""
 
     recordable = True
@@ -68,7 +70,7 @@ class AveragePooling2D(_Pool):
         super().__init__(pool_size, strides, padding, data_format, **common)
 
 
-class MaxPooling1D(_Pool):
+class MaxPooling1D(Pool):
     """The largest of every window of steps: (rows, steps, channels) -> (rows, steps', channels)."""
 
     recordable = True
@@ -78,7 +80,7 @@ class MaxPooling1D(_Pool):
         super().__init__(pool_size, strides, padding, data_format, **common)
 
 
-class AveragePooling1D(_Pool):
+class AveragePooling1D(Pool):
     """The mean of every window of steps; see `MaxPooling1D`."""
 
     recordable = True
@@ -89,7 +91,7 @@ class AveragePooling1D(_Pool):
         super().__init__(pool_size, strides, padding, data_format, **common)
 
 
-class _Global(Layer):
+class GlobalPool(Layer):
     """One number a channel, of all places of a row; `keepdims` leaves axes of size 1."""
 
     rank = 2
@@ -106,7 +108,7 @@ class _Global(Layer):
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
         *image, channels = image_of(x.shape, self.rank, self.name)
-        image = [1] * (2 - self.rank) + image
+        image = [math.prod(image[:-1]), image[-1]]  # of volumes, the frames one below the other
         run = Pooling(self.backend, Windows(*image, channels, 1, 1, channels, *image))
         y = run.largest(x)[0] if self.largest else run.mean(x)
 
@@ -121,27 +123,27 @@ class _Global(Layer):
         return {"keepdims": self.keepdims}
 
 
-class GlobalMaxPooling2D(_Global):
+class GlobalMaxPooling2D(GlobalPool):
     """The largest of each channel: (rows, height, width, channels) -> (rows, channels)."""
 
     recordable = True
 
 
-class GlobalAveragePooling2D(_Global):
+class GlobalAveragePooling2D(GlobalPool):
     """The mean of each channel: (rows, height, width, channels) -> (rows, channels)."""
 
     recordable = True
     largest = False
 
 
-class GlobalMaxPooling1D(_Global):
+class GlobalMaxPooling1D(GlobalPool):
     """The largest of each channel over all steps: (rows, steps, channels) -> (rows, channels)."""
 
     recordable = True
     rank = 1
 
 
-class GlobalAveragePooling1D(_Global):
+class GlobalAveragePooling1D(GlobalPool):
     """The mean of each channel over all steps, or over those that a mask leaves: (rows, steps, channels) -> (rows, channels).
 
     A row without any step left is 0 / 0, not a number, as in Keras.

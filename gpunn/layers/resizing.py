@@ -1,14 +1,15 @@
 """Zeros around an image, less of it, or more of it: ZeroPadding, Cropping and UpSampling."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from gpunn.backend.convolution import Pooling
-from gpunn.kernels.pool import AXIS_MIX, PAD
+from gpunn.backend.volumes import moved, pooling
+from gpunn.kernels.pool import AXIS_MIX
 from gpunn.kernels.record import columns_of, matrix
-from gpunn.kernels.windows import Windows
+from gpunn.kernels.windows import Volume, Windows
 from gpunn.layers.base import Layer, Pullback
 from gpunn.layers.sliding import Shape, channels_last, image_of, sizes
 
@@ -28,7 +29,7 @@ def sides(name: str, value: Any, rank: int, layer: str) -> tuple[tuple[int, int]
     return tuple((int(a), int(b)) for a, b in pairs)
 
 
-class _Framed(Layer):
+class Framed(Layer):
     """Places added (sign 1) or taken away (-1) at the sides of every axis."""
 
     rank = 2
@@ -54,10 +55,12 @@ class _Framed(Layer):
         here, there, channels = (*one, *x.shape[1:-1]), (*one, *shape[1:-1]), x.shape[-1]
 
         def pad(a: Any, source: Any, target: Any, first: Any, out: Any) -> Any:
-            g = Windows(*source, channels, *target, channels, 1, 1, top=first[0], left=first[1])
-            y = ops.empty((a.shape[0], g.places * channels), a.dtype)
-            ops.launch(PAD, matrix(a), ops.asarray(g.array()), y)
-            return y.reshape(out)
+            if self.rank < 3:
+                return moved(ops, a, source, target, channels, first).reshape(out)
+            frames = a.reshape(len(x) * source[0], math.prod(source[1:]) * channels)  # each by itself, and then all
+            a, inner = moved(ops, frames, source[1:], target[1:], channels, first[1:]), math.prod(target[1:]) * channels
+            a = a.reshape(len(x), source[0] * inner)
+            return moved(ops, a, (source[0], 1), (target[0], 1), inner, (first[0], 0)).reshape(out)
 
         def pullback(dy: Any, need_dx: bool = True) -> Any:
             return pad(dy, there, here, [-n for n in before], x.shape) if need_dx else None
@@ -65,7 +68,7 @@ class _Framed(Layer):
         return pad(x, here, there, before, shape), pullback
 
 
-class ZeroPadding2D(_Framed):
+class ZeroPadding2D(Framed):
     """Zeros around an image. `padding`: one number, (rows, columns), or ((top, bottom), (left, right))."""
 
     recordable = True
@@ -78,7 +81,7 @@ class ZeroPadding2D(_Framed):
         return {"padding": self.padding}
 
 
-class ZeroPadding1D(_Framed):
+class ZeroPadding1D(Framed):
     """Zero steps before and after a sequence. `padding`: one number, or (before, after)."""
 
     recordable = True
@@ -92,7 +95,7 @@ class ZeroPadding1D(_Framed):
         return {"padding": self.padding}
 
 
-class Cropping2D(_Framed):
+class Cropping2D(Framed):
     """An image without its sides. `cropping`: one number, (rows, columns), or ((top, bottom), (left, right)).
 
     Raises ValueError where nothing would be left.
@@ -109,7 +112,7 @@ class Cropping2D(_Framed):
         return {"cropping": self.cropping}
 
 
-class Cropping1D(_Framed):
+class Cropping1D(Framed):
     """A sequence without its first and last steps. `cropping`: one number, or (first, last). Raises as `Cropping2D`."""
 
     recordable = True
@@ -147,10 +150,10 @@ def resizing(size: int, made: int, interpolation: str, antialias: bool = False) 
     one. `antialias`: where there are fewer places than before, the filter is as much wider."""
     if interpolation == "nearest":
         return np.eye(size)[np.minimum(((np.arange(made) + 0.5) * size / made).astype(int), size - 1)]
-    return moved(size, made, made / size, 0.0, interpolation, antialias)
+    return shifted(size, made, made / size, 0.0, interpolation, antialias)
 
 
-def moved(size: int, made: int, scale: float, translation: float, interpolation: str, antialias: bool) -> np.ndarray:
+def shifted(size: int, made: int, scale: float, translation: float, interpolation: str, antialias: bool) -> np.ndarray:
     """The same for places that are `scale` times as many, `translation` further on; those that come from outside have no weights."""
     at = (np.arange(made) + 0.5 - translation) / scale - 0.5
     wide = max(1 / scale, 1.0) if antialias else 1.0
@@ -160,7 +163,8 @@ def moved(size: int, made: int, scale: float, translation: float, interpolation:
     return np.where(inside, weights / np.where(inside, total, 1.0), 0.0)
 
 
-def _mix(ops: Any, a: Any, m: np.ndarray, inner: int) -> Any:
+def mix_axis(ops: Any, a: Any, m: np.ndarray, inner: int) -> Any:
+    """Rows by a matrix (new, old) along one axis, behind which there are `inner` numbers for each place."""
     y = ops.empty((a.shape[0], columns_of(a) // m.shape[1] * m.shape[0]), a.dtype)
     ops.launch(AXIS_MIX, matrix(a), ops.asarray(np.ascontiguousarray(m)), *m.shape, inner, y)
     return y
@@ -169,16 +173,16 @@ def _mix(ops: Any, a: Any, m: np.ndarray, inner: int) -> Any:
 def mixed(ops: Any, x: Any, weights: Sequence[np.ndarray]) -> Any:
     """Images by a matrix along the height and one along the width."""
     (down, along), (rows, _, width, channels) = weights, x.shape
-    return _mix(ops, _mix(ops, x, down, width * channels), along, channels).reshape(rows, len(down), len(along), channels)
+    return mix_axis(ops, mix_axis(ops, x, down, width * channels), along, channels).reshape(rows, len(down), len(along), channels)
 
 
 def mixed_back(ops: Any, dy: Any, weights: Sequence[np.ndarray], channels: int) -> Any:
     """The gradient of `mixed`, a row for each image."""
     down, along = weights
-    return _mix(ops, _mix(ops, dy, along.T, channels), down.T, along.shape[1] * channels)
+    return mix_axis(ops, mix_axis(ops, dy, along.T, channels), down.T, along.shape[1] * channels)
 
 
-class _Larger(Layer):
+class Larger(Layer):
     """Every axis `size` times as long; "nearest" repeats, its gradient is the sum over the repeats."""
 
     rank = 2
@@ -198,7 +202,9 @@ class _Larger(Layer):
         shape, one = self.compute_output_shape(x.shape), (1,) * (2 - self.rank)
         here, channels, factors = (*one, *x.shape[1:-1]), x.shape[-1], (*one, *self.factors)
         # the windows of a pooling without overlap, the other way round
-        run = Pooling(self.backend, Windows(*one, *shape[1:-1], channels, *here, channels, *factors, *factors))
+        large = (*one, *shape[1:-1])
+        frame = Windows(*large[-2:], channels, *here[-2:], channels, *factors[-2:], *factors[-2:])
+        run = pooling(self.backend, frame if self.rank < 3 else Volume(frame, large[0], here[0], factors[0], factors[0]))
 
         def pullback(dy: Any, need_dx: bool = True) -> Any:
             return run.mean(dy, average=False).reshape(x.shape) if need_dx else None
@@ -215,7 +221,7 @@ class _Larger(Layer):
         return mixed(self.backend, x, weights), pullback
 
 
-class UpSampling2D(_Larger):
+class UpSampling2D(Larger):
     """An image `size` times as large. ``interpolation``: "nearest", "bilinear", "bicubic", "lanczos3" or "lanczos5"."""
 
     recordable = True
@@ -233,7 +239,7 @@ class UpSampling2D(_Larger):
         return {"size": self.size, "interpolation": self.interpolation}
 
 
-class UpSampling1D(_Larger):
+class UpSampling1D(Larger):
     """A sequence of `size` times as many steps, each repeated."""
 
     recordable = True

@@ -54,6 +54,15 @@ class _Gated(Recurrent):
         return {**super().config(), "recurrent_activation": activations.serialize(self.recurrent_activation)}
 
 
+def with_forget_bias(first: Any, n: int) -> Any:
+    """An initializer of the biases of n units' gates i, f, c, o: those of the forget gate are 1, the others as `first` has them."""
+
+    def forget(shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
+        return np.concatenate([first((n,), dtype), np.ones(n, dtype), first((2 * n,), dtype)])
+
+    return initializers.get(forget)
+
+
 class LSTM(_Gated):
     """Long short-term memory (Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000). Arguments as `SimpleRNN`'s.
 
@@ -89,14 +98,7 @@ class LSTM(_Gated):
 
     def first_bias(self) -> Any:
         first = super().first_bias()
-        if not self.unit_forget_bias:
-            return first
-        n = self.units
-
-        def forget(shape: tuple[int, ...], dtype: Any = None) -> np.ndarray:
-            return np.concatenate([first((n,), dtype), np.ones(n, dtype), first((2 * n,), dtype)])
-
-        return initializers.get(forget)
+        return with_forget_bias(first, self.units) if self.unit_forget_bias else first
 
     def config(self) -> dict[str, Any]:
         return {**super().config(), "unit_forget_bias": self.unit_forget_bias}

@@ -90,6 +90,8 @@ class RNN(Wrapper, Stateful):
         super().lend()
         for leaf in self.cell.leaves if self.cell.traced else ():
             leaf.backend, leaf.rng = self.backend, self.rng
+        if self.cell.traced:
+            own_cells.draw_from(self.cell, self.stream)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         rows, steps, *_ = self._sequence_shape(input_shape)

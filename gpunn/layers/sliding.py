@@ -1,6 +1,7 @@
 """What layers that slide a window over an image share: how their arguments are read, and the sizes that come out.
 
-A sequence, (steps, channels), is an image of height 1: layers of rank 1 use the same kernels as those of rank 2.
+A sequence, (steps, channels), is an image of height 1: layers of rank 1 use the same kernels as those of rank 2. So do those of volumes,
+frame by frame.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.kernels.windows import Windows
+from gpunn.kernels.windows import Volume, Windows
 
 Shape = tuple[int | None, ...]
 
@@ -36,7 +37,7 @@ def padding_of(padding: Any, allowed: Sequence[str], layer: str) -> str:
 
 def image_of(shape: Sequence[int | None], rank: int, layer: str) -> tuple[int, ...]:
     """(sizes along the axes, channels) of inputs with the batch axis first. Raises ValueError for another rank, or sizes not known."""
-    names = "(batch, steps, channels)" if rank == 1 else "(batch, height, width, channels)"
+    names = f"(batch, {('steps', 'height, width', 'depth, height, width')[rank - 1]}, channels)"
     if len(shape) != rank + 2 or not all(shape[1:]):
         raise ValueError(f"Input of layer {layer!r}: expected {names} with known sizes. Received: input of shape {tuple(shape)}.")
     return tuple(int(n or 0) for n in shape[1:])
@@ -56,9 +57,9 @@ def slide(size: int, window: int, stride: int, dilation: int, padding: str) -> t
 def windows(
     layer: Any, shape: Sequence[int | None], filters: int, window: tuple[int, ...], strides: tuple[int, ...], dilation: tuple[int, ...],
     padding: str, groups: int = 1, pool: tuple[int, ...] | None = None,
-) -> Windows:
-    """The geometry of the windows of a layer, or of what else has a ``name``, on inputs of this shape. Raises ValueError when a window does
-    not fit."""
+) -> Any:
+    """The geometry of the windows of a layer, or of what else has a ``name``, on inputs of this shape: `Windows`, or the `Volume` of three
+    axes. Raises ValueError when a window does not fit."""
     rank = len(window)
     *image, channels = image_of(shape, rank, layer.name)
     axes = [slide(*numbers, padding) for numbers in zip(image, window, strides, dilation, strict=True)]
@@ -72,7 +73,10 @@ def windows(
         image, window, strides, dilation, axes = [1, *image], (1, *window), (1, *strides), (1, *dilation), [(1, 0), *axes]
         pool = (1, *pool) if pool else None
     places, before = zip(*axes, strict=True)
-    return Windows(*image, channels, *places, filters, *window, *strides, *dilation, *before, groups, *(pool or (1, 1)))
+    frame = Windows(
+        *image[-2:], channels, *places[-2:], filters, *window[-2:], *strides[-2:], *dilation[-2:], *before[-2:], groups, *(pool or (1, 1))
+    )
+    return frame if rank < 3 else Volume(frame, image[0], places[0], window[0], strides[0], dilation[0], before[0])
 
 
 def _text(sizes_: Sequence[int]) -> str:

@@ -59,7 +59,8 @@ def _rows(model: Any, layer: Any, expand: bool, indent: str = "") -> list[tuple[
     name, count = f"{indent}{layer.name} ({type(layer).__name__})", f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
     learns = "Y" if layer.trainable_weights else "N" if layer.weights else "-"
     first = (name, shape, count, origins[0] if origins else ("" if linear else "-"), learns)
-    inner = [row for one in layer.layers for row in _rows(layer, one, expand, indent + "  ")] if expand and hasattr(layer, "layers") else []
+    within = layer.layers if expand and hasattr(layer, "is_graph") else []  # of a model
+    inner = [row for one in within for row in _rows(layer, one, expand, indent + "  ")]
     return [first, *(("", "", "", origin, "") for origin in origins[1:]), *inner]
 
 

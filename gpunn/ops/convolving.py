@@ -10,8 +10,7 @@ import numpy as np
 
 from gpunn import config
 from gpunn.backend import get_backend
-from gpunn.backend.convolution import Convolution, Pooling
-from gpunn.kernels.windows import Windows
+from gpunn.backend.volumes import convolution, pooling
 from gpunn.layers.conv_transpose import adjoint
 from gpunn.layers.graph import KerasTensor
 from gpunn.layers.sliding import channels_last, padding_of, sizes, windows
@@ -23,7 +22,7 @@ class _Sliding(Definition):
     """What slides a window over an image. A subclass says the geometry for the operands' shapes, and what a device launches."""
 
     @abstractmethod
-    def geometry(self, shapes: Sequence[Any], options: dict[str, Any]) -> Windows:
+    def geometry(self, shapes: Sequence[Any], options: dict[str, Any]) -> Any:
         """The windows over images of these shapes."""
 
     def numpy(self, *operands: Any, **options: Any) -> Any:
@@ -39,15 +38,15 @@ class _Sliding(Definition):
     def sizes(self, shapes: Sequence[Any], options: dict[str, Any]) -> tuple[int, ...]:
         """(places along each axis, filters)."""
         g = self.geometry(shapes, options)
-        return (*(g.out_height, g.out_width)[4 - len(shapes[0]) :], g.filters)
+        return (*g.sizes_out(len(shapes[0]) - 2), g.filters)
 
 
 class Convolved(_Sliding):
     """An image and a kernel, (*window, channels of a group, filters)."""
 
-    def geometry(self, shapes: Sequence[Any], options: dict[str, Any]) -> Windows:
+    def geometry(self, shapes: Sequence[Any], options: dict[str, Any]) -> Any:
         image, kernel = shapes
-        if len(kernel) != len(image) or len(image) not in (3, 4) or not image[-1] or image[-1] % kernel[-2]:
+        if len(kernel) != len(image) or len(image) not in (3, 4, 5) or not image[-1] or image[-1] % kernel[-2]:
             raise ValueError(
                 f"conv: expected images (rows, ..., channels) and a kernel (*window, channels, filters). Received: {image} and {kernel}."
             )
@@ -58,7 +57,7 @@ class Convolved(_Sliding):
     def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         ops, (x, kernel) = op.backend, operands
         shapes = [tuple(v.shape) for v in operands]
-        run = Convolution(ops, self.geometry(shapes, options))
+        run = convolution(ops, self.geometry(shapes, options))
         y = run.forward(x, kernel, None).reshape(x.shape[0], *self.sizes(shapes, options))
 
         def back(dy: Any, needs: Sequence[bool]) -> list[Any]:
@@ -77,7 +76,7 @@ class Convolved(_Sliding):
 class Transposed(_Sliding):
     """The adjoint of a convolution: what is given is what one makes, with a kernel (*window, filters, channels)."""
 
-    def geometry(self, shapes: Sequence[Any], options: dict[str, Any]) -> Windows:
+    def geometry(self, shapes: Sequence[Any], options: dict[str, Any]) -> Any:
         given, kernel = shapes
         rank = len(given) - 2
         if rank not in (1, 2) or None in given[1:] or len(kernel) != len(given) or given[-1] != kernel[-1]:
@@ -97,7 +96,7 @@ class Transposed(_Sliding):
     def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         ops, (x, kernel) = op.backend, operands
         shapes = [tuple(v.shape) for v in operands]
-        run, rows = Convolution(ops, self.geometry(shapes, options)), x.shape[0]
+        run, rows = convolution(ops, self.geometry(shapes, options)), x.shape[0]
         y = run.inputs(x.reshape(rows, -1), kernel).reshape(rows, *self.sizes(shapes, options))
 
         def back(dy: Any, needs: Sequence[bool]) -> list[Any]:
@@ -119,9 +118,9 @@ class Pooled(_Sliding):
         super().__init__(name)
         self.largest = largest
 
-    def geometry(self, shapes: Sequence[Any], options: dict[str, Any]) -> Windows:
+    def geometry(self, shapes: Sequence[Any], options: dict[str, Any]) -> Any:
         (image,) = shapes
-        if len(image) not in (3, 4):
+        if len(image) not in ((3, 4) if self.largest else (3, 4, 5)):
             raise ValueError(f"{self.name}: expected images or sequences, (rows, ..., channels). Received: shape {image}.")
         rank = len(image) - 2
         window = sizes("pool_size", options["pool_size"], rank, self.name)
@@ -131,7 +130,7 @@ class Pooled(_Sliding):
     def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         x = operands[0]
         shapes = [tuple(x.shape)]
-        run = Pooling(op.backend, self.geometry(shapes, options))
+        run = pooling(op.backend, self.geometry(shapes, options))
         y, at = run.largest(x) if self.largest else (run.mean(x), None)
         shape = (x.shape[0], *self.sizes(shapes, options))
         return y.reshape(shape), lambda dy, needs: [run.largest_inputs(dy, at) if self.largest else run.mean_inputs(dy)]

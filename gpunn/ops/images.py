@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.layers.resizing import FILTERS, mixed, mixed_back, moved, resizing
+from gpunn.layers.resizing import FILTERS, mixed, mixed_back, resizing, shifted
 from gpunn.layers.sliding import channels_last, padding_of, sizes, slide
 from gpunn.ops import along_axes, made_of_others, shaping
 from gpunn.ops.moves import Move
@@ -135,7 +135,7 @@ def scale_and_translate(
         raise ValueError(f"scale_and_translate: method must be one of {tuple(METHODS)}. Received: method={method!r}.")
     x = images if hasattr(images, "shape") else np.asarray(images)
     for axis, s, t in zip(spatial_dims, np.asarray(scale, float), np.asarray(translation, float), strict=True):
-        weights = moved(int(x.shape[axis]), int(output_shape[axis]), float(s), float(t), METHODS[method], antialias)
+        weights = shifted(int(x.shape[axis]), int(output_shape[axis]), float(s), float(t), METHODS[method], antialias)
         x = shaping.moveaxis(along_axes.matmul(shaping.moveaxis(x, axis, -1), weights.T.astype(floats_of(x))), -1, axis)
     return x
 

@@ -79,6 +79,21 @@ class AddedLoss(Owned):
         return y, pullback
 
 
+class Regularized(Owned):
+    """An output as it is, with the `activity_regularizer` of the layer whose `call` gave it."""
+
+    recordable = True
+    supports_masking = True
+
+    def __init__(self, tensor: KerasTensor, regularizer: Any):
+        super().__init__(tensor.node.layer.dtype, "regularized")
+        self.activity_regularizer = regularizer
+        Node(self, [tensor], [KerasTensor(tensor.shape, tensor.dtype)], arguments=(tensor,))
+
+    def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
+        return x, lambda dy, need_dx=True: dy
+
+
 def with_losses(outputs: Sequence[KerasTensor], losses: Sequence[KerasTensor]) -> list[KerasTensor]:
     """The outputs, the first of which carries what was added to the loss."""
     out = list(outputs)
@@ -145,6 +160,8 @@ def traced_call(layer: Any, arguments: tuple[Any, ...], training: bool | None, o
                 made = layer.compute_mask(x, seen)
                 for n, mask in enumerate(made if isinstance(made, (list, tuple)) else [made]):
                     outputs[n] = masked(outputs[n], mask)
+            if layer.activity_regularizer is not None:
+                outputs = [Regularized(t, layer.activity_regularizer).output for t in outputs]
             outputs = with_losses(outputs, trace.losses)
         inside[how] = (list(known.values()), calls(list(known.values()), outputs, trace.assigned), outputs)
     tensors = [KerasTensor(t.shape, t.dtype) for t in inside[False][2]]

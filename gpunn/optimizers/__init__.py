@@ -5,6 +5,7 @@ from typing import Any
 from gpunn.lookup import find, from_identifier, key_of
 from gpunn.optimizers import legacy, schedules
 from gpunn.optimizers.accumulating import Adadelta, Adagrad, Ftrl, RMSprop
+from gpunn.optimizers.adafactor import Adafactor
 from gpunn.optimizers.adam import Adam, Adamax, AdamW, Lamb, Nadam
 from gpunn.optimizers.base import Optimizer
 from gpunn.optimizers.decay import Exclusion
@@ -14,7 +15,7 @@ from gpunn.optimizers.muon import Muon
 
 GradientDescent = SGD
 NAMES: dict[str, Any] = {"gradient_descent": SGD, "GradientDescent": SGD}
-for _c in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Lamb, Muon, LBFGS):
+for _c in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Lamb, Muon, Adafactor, LBFGS):
     NAMES |= {_c.__name__: _c, _c.__name__.lower(): _c}
 
 
@@ -39,6 +40,6 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
 
 
 __all__ = [
-    "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Exclusion", "Ftrl", "GradientDescent", "Lamb", "Lion", "Muon",
-    "Nadam", "Optimizer", "RMSprop", "deserialize", "get", "legacy", "schedules", "serialize",
+    "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Exclusion", "Ftrl", "GradientDescent", "Lamb", "Lion",
+    "Muon", "Nadam", "Optimizer", "RMSprop", "deserialize", "get", "legacy", "schedules", "serialize",
 ]

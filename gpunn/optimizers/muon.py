@@ -50,6 +50,9 @@ class Muon(Optimizer):
             return False
         return not any(re.search(pattern, name) for pattern in self.exclude_layers)
 
+    def stored_shape(self, slot: str, name: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        return None if slot == "velocity" and self.takes(name, shape) else shape
+
     def weight_decays(self) -> float | Callable[[str, tuple[int, ...]], float]:
         matrices, others = self.weight_decay or 0.0, self.adam_weight_decay or 0.0
         if not (matrices or others):

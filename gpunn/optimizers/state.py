@@ -30,6 +30,19 @@ class State:
         """What a slot starts with."""
         return 0.0
 
+    # ------------------------------------------------------------------ as Keras's files have it
+    def stored_shape(self, slot: str, name: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Of a slot's part for a parameter of this name and shape; None where Keras keeps none."""
+        return shape
+
+    def stored(self, slot: str, array: np.ndarray) -> np.ndarray:
+        """A slot's part in that shape."""
+        return array
+
+    def unstored(self, slot: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """And back, for a parameter of this shape."""
+        return array
+
     @property
     def all_slots(self) -> tuple[str, ...]:
         more = ("gradient_accumulator",) * bool(self.gradient_accumulation_steps) + ("average",) * self.use_ema

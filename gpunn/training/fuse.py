@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gpunn import activations
-from gpunn.layers import BatchNormalization, Conv1D, Conv2D, Dense, MaxPooling1D, MaxPooling2D
+from gpunn.layers import BatchNormalization, Conv1D, Conv2D, Conv3D, Dense, MaxPooling1D, MaxPooling2D
 from gpunn.layers.activation import ALONE
 from gpunn.training import fuse_operations
 from gpunn.training.penalties import output_penalty
@@ -79,7 +79,7 @@ def _open(stage: Stage) -> bool:
     """Whether an activation may move into this stage."""
     if stage.activation is not None or stage.pool is not None:
         return False
-    if type(stage.layer) in (Dense, Conv1D, Conv2D):
+    if type(stage.layer) in (Dense, Conv1D, Conv2D, Conv3D):
         return stage.layer.activation is activations.linear
     return type(stage.layer) is BatchNormalization
 

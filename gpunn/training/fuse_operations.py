@@ -45,7 +45,7 @@ class Fused:
         parts = [stage.layer.definition.step(names) for stage, names in zip(steps, self.members, strict=True)]
         self.expression = Expression(parts, len(inputs) + len(self.constants))
 
-    def compute_mask(self, x: Any, mask: Any = None) -> Any:
+    def mask_of_call(self, x: Any, mask: Any, options: dict[str, Any]) -> Any:
         return None
 
     @property

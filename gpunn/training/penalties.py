@@ -27,7 +27,7 @@ class OutputPenalty:
         self.values: Any = None  # where the step that is being recorded wants the value of each row
         self.factor = 1.0  # of the loss whose gradient it takes
 
-    def compute_mask(self, y: Any, mask: Any = None) -> Any:
+    def mask_of_call(self, y: Any, mask: Any, options: dict[str, Any]) -> Any:
         return mask
 
     def forward(self, y: Any, training: bool = False) -> tuple[Any, Any]:

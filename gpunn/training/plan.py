@@ -83,7 +83,7 @@ class Stage:
 
     def masks(self, x: Any, mask: Any) -> list[Any]:
         """The masks of the outputs."""
-        made = self.layer.compute_mask(x, mask)
+        made = self.layer.mask_of_call(x, mask, self.options)
         made = list(made) if isinstance(made, (list, tuple)) else [made]
         return [*made, *[None] * len(self.outputs)][: len(self.outputs)]
 

@@ -85,6 +85,8 @@ def call_layer(layer: Any, given: Sequence[Any], training: bool, mask: Any, opti
     with _drawing(layer.leaves, _random(layer, ops, training, stages)) as rng:
         if stages is not None:
             outputs = _run(stages, tensors, training, rng, losses)
+            if layer.activity_regularizer is not None:
+                losses.append(penalty(layer.activity_regularizer, outputs[0], layer.name, tensors[0].shape[0]))
             keep_losses(layer, losses)
             return packed(out, outputs)
         if mask is not None:
@@ -166,7 +168,7 @@ def _stage(stage: Stage, given: Sequence[Tensor], training: bool, rng: Any) -> l
         outputs, back = forward(x)
         made = [Tensor(a, ops) for a in outputs]
         Record(given, made, back, [*layer.parameters, *getattr(layer, "reads", ())], again=again)
-    seen = layer.compute_mask(x if stage.many_in else x[0], mask if stage.many_in else mask[0])
+    seen = layer.mask_of_call(x if stage.many_in else x[0], mask if stage.many_in else mask[0], stage.options)
     for tensor, one in zip(made, seen if isinstance(seen, (list, tuple)) else [seen], strict=False):
         tensor.mask = one
     return made

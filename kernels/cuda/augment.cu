@@ -185,3 +185,20 @@ KERNEL(augment_partners)(const double* __restrict__ mixup, const double* __restr
     labels[2 * r + 1] = cut ? area : mixup[2 * r + 1];
   }
 }
+
+KERNEL(augment_perspective)(const double* __restrict__ drawn, long long height, long long width, T* __restrict__ field, long long rows,
+                            long long columns) {
+  const double* __restrict__ d = drawn + blockIdx.x * 20;
+  const T one = T(1), most = T(1e6);
+  const T right = one + (T)d[6], down = one + (T)d[7], far_right = one + (T)d[8], far_down = one + (T)d[9];
+  const T tall = (T)(height > 1 ? height - 1 : 1), wide = (T)(width > 1 ? width - 1 : 1);
+  const T lean_x = (far_down / down - one) / (wide * far_right), lean_y = (far_right / right - one) / (tall * far_down);
+  const T over = tall * lean_y + one / down, across = wide * lean_x + one / right;
+  T* __restrict__ out = field + blockIdx.x * 2 * height * width;
+  for (long long pixel = threadIdx.x; pixel < height * width; pixel += blockDim.x) {
+    const long long row = quotient(pixel, width);
+    const T i = (T)row, j = (T)(pixel - row * width), depth = lean_x * j + lean_y * i + one;
+    out[2 * pixel] = minimum(maximum(over * i / depth - i, -most), most);
+    out[2 * pixel + 1] = minimum(maximum(across * j / depth - j, -most), most);
+  }
+}

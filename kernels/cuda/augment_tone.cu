@@ -107,3 +107,25 @@ KERNEL(augment_blur)(const T* __restrict__ x, const double* __restrict__ drawn, 
     y[at] = value;
   }
 }
+
+KERNEL(augment_hue)(const T* __restrict__ x, const double* __restrict__ drawn, long long at, long long sign, T low, T high,
+                    T* __restrict__ y, long long rows, long long columns) {
+  const long long row = blockIdx.x;
+  const T wide = high - low, turn = (drawn[row * 20 + sign] > T(0.5) ? T(-3) : T(3)) * (T)drawn[row * 20 + at];
+  for (long long p = row * columns + 3 * threadIdx.x; p < (row + 1) * columns; p += 3 * blockDim.x) {
+    const T red = (x[p] - low) / wide, green = (x[p + 1] - low) / wide, blue = (x[p + 2] - low) / wide;
+    const T top = maximum(maximum(red, green), blue), spread = top - minimum(minimum(red, green), blue);
+    T h = T(0);
+    if (spread > T(0)) {
+      h = top == red ? (green - blue) / spread : top == green ? (blue - red) / spread + T(2) : (red - green) / spread + T(4);
+    }
+    h += turn;
+    h -= T(6) * floor(h / T(6));
+    const T kept = top > T(0) ? spread : T(0);
+    for (long long c = 0; c < 3; ++c) {
+      const T apart = h - T(c == 0 ? 3 : 2 * c), size = apart < T(0) ? -apart : apart, full = c == 0 ? size - T(1) : T(2) - size;
+      const T v = top - kept * (T(1) - minimum(maximum(full, T(0)), T(1)));
+      y[p + c] = low + minimum(maximum(v, T(0)), T(1)) * wide;
+    }
+  }
+}

@@ -99,6 +99,20 @@ def _saturate(m, rows, columns):
     return [values, m.rng.uniform(-0.2, 1, (rows, 20)), 2, m.blank(rows, 3 * columns)]
 
 
+def _hue(m, rows, columns):
+    """Colours at least a bit apart, so that rounding does not decide which is the largest; grey ones, and some beyond the range."""
+    order = m.rng.permuted(np.tile(np.arange(3.0), (rows, columns, 1)), axis=2)
+    values = m._as(order / 2 + m.rng.uniform(-0.2, 0.2, order.shape))
+    values[:, ::3] = values[:, ::3, :1]
+    limits = m.number(-0.1), m.number(1.0)
+    return [values.reshape(rows, 3 * columns), m.rng.uniform(0, 1, (rows, 20)), 2, 7, *limits, m.blank(rows, 3 * columns)]
+
+
+def _perspective(m, rows, columns):
+    height, width, _ = _image(columns)
+    return [m.rng.uniform(-0.3, 0.3, (rows, 20)), height, width, m.blank(rows, height * width * 2)]
+
+
 def _partners(m, rows, columns):
     both = [np.stack([w, 1 - w], axis=1) for w in m.rng.uniform(0, 1, (2, rows))]
     blanks = [np.full((rows, n), np.nan) for n in (2, 4, 2)]
@@ -131,6 +145,8 @@ MAKERS = {
     "augment_paste": lambda m, r, c: [
         m.small(r, c), _boxes(m, r, c), m.small(r, c), *_image(c), r % 2, m.number(0.5), m.number(-1.0), m.number(1.0), m.blank(r, c)
     ],
+    "augment_hue": _hue,
+    "augment_perspective": _perspective,
     "augment_roll": lambda m, r, c: [m.small(r, c), m.rng.uniform(0, 1, (max(r, 1), 20)), 6, m.blank(r, c)],
     "augment_partners": _partners,
     "augment_mix": lambda m, r, c: [m.small(r, c), m.rng.uniform(0, 1, (r, 4)), 4, 2, r % 2, m.small(r, c)],

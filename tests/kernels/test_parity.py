@@ -24,7 +24,8 @@ def truth(kernel, args):
 
 def slack(kernel, args, name, value):
     """How far an output may be off, an array or a number."""
-    kind = args[0].dtype.name if kernel.has_float_arrays and args[0].dtype.kind == "f" else kernel.dtype(args).name
+    own = kernel.has_float_arrays and kernel.operands[0].dtype == "T" and args[0].dtype.kind == "f"
+    kind = args[0].dtype.name if own else kernel.dtype(args).name
     if kernel.geometry == "library":  # a sum of products: by the size of its terms
         a, b = (np.abs(x.astype(np.float64)) for x in args[:2])
         a, b = (a.T if kernel.name == "gemm_tn" else a), (b.T if kernel.name == "gemm_nt" else b)

@@ -27,6 +27,16 @@ MAKE = {
     "erasing": lambda **o: layers.RandomErasing((0.5, 1.0), **o),
     "cutout": lambda **o: layers.Cutout((4, 3), rate=0.7, **o),
     "elastic": lambda **o: layers.RandomElasticTransform((0.5, 0.9), **o),
+    "grayscale": lambda **o: layers.RandomGrayscale(0.6, **o),
+    "invert": lambda **o: layers.RandomInvert((0.4, 0.8), **o),
+    "hue": lambda **o: layers.RandomHue((0.2, 0.9), **o),
+    "jitter": lambda **o: layers.RandomColorJitter((0, 255), 0.3, 0.4, (0.3, 0.6), 0.2, **o),
+    "posterization": lambda **o: layers.RandomPosterization((1, 6), **o),
+    "sharpness": lambda **o: layers.RandomSharpness((0.1, 0.9), **o),
+    "colour degeneration": lambda **o: layers.RandomColorDegeneration((0.2, 0.9), **o),
+    "solarization": lambda **o: layers.Solarization(0.3, 0.8, **o),
+    "perspective": lambda **o: layers.RandomPerspective((0.5, 1.0), **o),
+    "rand augment": lambda **o: layers.RandAugment(**o),
     "augmix": lambda **o: layers.AugMix(**o),
 }  # fmt: skip
 

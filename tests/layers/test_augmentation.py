@@ -118,8 +118,9 @@ def test_training_is_the_same_on_the_cpu_and_on_sim(cpu, sim_with):
         with gpunn.device(device):
             stack = [
                 layers.Input(x.shape[1:]), layers.RandomAffine(0.1, 0.1, 0.1, 0.1, 0.1, "horizontal"), layers.RandomContrast(0.2),
-                layers.RandomErasing(0.5), layers.Rescaling(1 / 255), layers.GaussianNoise(0.1), layers.Flatten(),
-                layers.Dense(3, "softmax"),
+                layers.RandomErasing(0.5), layers.RandomHue(0.5), layers.RandomPerspective(scale=0.4),
+                layers.RandomInvert(0.6), layers.RandomGrayscale(), layers.RandomSharpness(0.9), layers.Rescaling(1 / 255),
+                layers.GaussianNoise(0.1), layers.Flatten(), layers.Dense(3, "softmax"),
             ]  # fmt: skip
             model = Sequential(stack)
         model.compile("adam", "sparse_categorical_crossentropy")

@@ -8,7 +8,8 @@ from gpunn import layers, random
 from gpunn.kernels import augment_geometry as geometry
 from gpunn.kernels import augment_shades as shades
 from gpunn.kernels.augment_draw import MIXING, PLACES
-from gpunn.layers.augmentation_augmix import FEW, OPERATIONS
+from gpunn.layers.augmentation_augmix import FEW
+from gpunn.layers.augmentation_operations import OPERATIONS
 from gpunn.layers.base import Rng
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -93,7 +94,7 @@ def test_the_law_is_keras(cpu, factor, all_ops):
     chosen[0] = ~chosen.any(axis=0)
     assert (chosen.sum(axis=0) == 1).all(), "one operation an image"
     wanted = len(theirs._augment_layers) + 1
-    assert wanted == (len(OPERATIONS) if all_ops else FEW)
+    assert wanted == (len(OPERATIONS) if all_ops else len(FEW))
     np.testing.assert_allclose(chosen.mean(axis=1), [1 / wanted] * wanted + [0] * (len(OPERATIONS) - wanted), atol=0.018)
     at = dict(zip(OPERATIONS, chosen, strict=True))
 

@@ -54,5 +54,6 @@ def test_as_keras(case, sim_with, cpu):
 
 
 def test_every_case_is_another_layer_or_option():
-    missing = {n for n in layers.NAMES if any(w in n for w in ("Conv", "Pooling", "UpSampling", "ZeroPadding", "Cropping"))}
+    words = ("Conv", "Pooling", "UpSampling", "ZeroPadding", "Cropping")
+    missing = {n for n in layers.NAMES if any(w in n for w in words) and "LSTM" not in n}
     assert not missing - {name for name, *_ in CASES.values()}

@@ -143,6 +143,7 @@ OPTIMIZERS = {
     "Nadam": lambda: optimizers.Nadam(0.01),
     "Ftrl": lambda: optimizers.Ftrl(0.1),
     "Muon": lambda: optimizers.Muon(0.01),
+    "Adafactor": lambda: optimizers.Adafactor(0.05),
     "accumulating": lambda: optimizers.AdamW(0.02, gradient_accumulation_steps=2, clipnorm=1.0),
 }
 CASES = [

@@ -46,6 +46,11 @@ STACKS = {
         lambda: L.LeakyReLU(), lambda: L.ELU(), lambda: L.Reshape((1, 3, 2, 3)), lambda: L.SpatialDropout3D(0.1), lambda: L.Flatten(),
         lambda: L.Activation("tanh"),
     ],
+    "einsum": [
+        lambda: L.Reshape((3, 4)), lambda: L.EinsumDense("abc,cde->abde", (3, 2, 5), "relu", "e"),
+        lambda: L.EinsumDense("...xy,xy->...x", 2),
+        lambda: L.Pipeline([L.Dense(3), L.EinsumDense("abc,cd->abd", (3, 2), bias_axes="bd"), L.Dropout(0.1)]),
+    ],
 }
 OTHERS = {  # (input shape, layers)
     "images": ((9, 8, 4), [
@@ -64,6 +69,16 @@ OTHERS = {  # (input shape, layers)
         lambda: L.MaxPooling2D(3, 2, "same"), lambda: L.AveragePooling2D(3, 1, "same"), lambda: L.AveragePooling2D(2),
         lambda: L.MaxPooling2D(2), lambda: L.GlobalMaxPooling2D(keepdims=True),
     ]),
+    "volumes": ((5, 6, 5, 2), [
+        lambda: L.Conv3D(4, (2, 3, 3), (1, 2, 1), "same", groups=2, activation="relu"), lambda: L.MaxPooling3D(2, padding="same"),
+        lambda: L.Conv3DTranspose(3, 3, 2, "same"), lambda: L.UpSampling3D((1, 2, 1)), lambda: L.ZeroPadding3D(1), lambda: L.Cropping3D(2),
+        lambda: L.AveragePooling3D((1, 2, 2), padding="same"), lambda: L.AdaptiveMaxPooling3D(2), lambda: L.AdaptiveAveragePooling3D(2),
+        lambda: L.GlobalMaxPooling3D(keepdims=True), lambda: L.GlobalAveragePooling3D(),
+    ]),
+    "adaptive pooling": ((11, 10, 3), [
+        lambda: L.AdaptiveMaxPooling2D((7, 10)), lambda: L.AdaptiveAveragePooling2D((4, 6)), lambda: L.Reshape((24, 3)),
+        lambda: L.AdaptiveAveragePooling1D(9), lambda: L.AdaptiveMaxPooling1D(5),
+    ]),
     "steps": ((14, 3), [
         lambda: L.Conv1D(4, 3, padding="causal", dilation_rate=2), lambda: L.DepthwiseConv1D(2, padding="same"),
         lambda: L.SeparableConv1D(4, 3, 2, "same"), lambda: L.MaxPooling1D(2), lambda: L.Conv1DTranspose(3, 2, 2),
@@ -72,6 +87,7 @@ OTHERS = {  # (input shape, layers)
     ]),
     "sizes": ((9, 7, 3), [
         lambda: L.Rescaling([0.1, 0.2, 0.3], 1.0), lambda: L.Normalization(mean=[0.0, 1.0, 2.0], variance=[1.0, 2.0, 3.0]),
+        lambda: L.AutoContrast((-1, 2)), lambda: L.RandomHue(0.1),
         lambda: L.RandomFlip(), lambda: L.RandomCrop(6, 8), lambda: L.CenterCrop(5, 5), lambda: L.CenterCrop(4, 7),
         lambda: L.Resizing(6, 5, "nearest"), lambda: L.Resizing(4, 9, crop_to_aspect_ratio=True),
         lambda: L.Resizing(8, 8, pad_to_aspect_ratio=True, fill_value=0.5), lambda: L.Normalization(axis=None, mean=0.3, variance=2.0),
@@ -117,6 +133,13 @@ def test_layers_of_images_and_steps(tmp_path, stack):
     check(built(layers, shape), tmp_path, x, 2e-5)
 
 
+def test_heads_that_share_keys_and_a_table_both_ways(tmp_path):
+    tokens = L.Input((7,))
+    table = L.ReversibleEmbedding(9, 4, logit_soft_cap=2.0)
+    h = L.GroupQueryAttention(3, 4, 2)(table(tokens), table(tokens), use_causal_mask=True)
+    check(gpunn.Model(tokens, table(h, reverse=True)), tmp_path, RNG.integers(0, 9, (7, 7)).astype("float32"))
+
+
 def test_stateful_layers_are_refused(tmp_path):
     model = gpunn.Sequential([L.Input((4, 3)), L.LSTM(2, stateful=True, name="kept")])
     with pytest.raises(ValueError, match="Layer 'kept' is stateful: ONNX keeps no state"):
@@ -124,9 +147,12 @@ def test_stateful_layers_are_refused(tmp_path):
 
 
 def test_every_layer_is_exported():
-    cells = {"RNN", "SimpleRNNCell", "LSTMCell", "GRUCell", "StackedRNNCells"}  # a loop over any layer has no form there
+    around = {"Wrapper", "STFTSpectrogram", "MelSpectrogram"}  # what a layer of the user's does; sounds
+    cells = {  # a loop over any layer has no form there
+        "RNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "SimpleRNNCell", "LSTMCell", "GRUCell", "StackedRNNCells",
+    }
     numbering = {"CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup", "StringLookup"}  # as the user's layers
-    assert {k.__name__ for k in L.NAMES.values()} - {k.__name__ for k in WRITERS} == cells | numbering
+    assert {k.__name__ for k in L.NAMES.values()} - {k.__name__ for k in WRITERS} == cells | numbering | around
 
 
 def test_lookups_are_refused(tmp_path):

@@ -132,3 +132,38 @@ def test_errors(tmp_path):
     with pytest.raises(NotImplementedError, match=r"Odd gives no get_config\(\), and its argument 'layer' is no plain value \(Dense\)"):
         odd.save(path)
     assert type(load_model(path, {"Net": OURS})) is OURS, "what was there is still whole"
+
+
+def stacked(k):
+    class Stacked(k.layers.Layer):
+        """Layers in a list, which is called ``layers``."""
+
+        def __init__(self, **named):
+            super().__init__(**named)
+            self.layers = [k.layers.Dense(5, activation="tanh"), k.layers.Dense(4), k.layers.LayerNormalization()]
+
+        def build(self, shape):
+            for layer in self.layers:
+                layer.build(shape)
+                shape = layer.compute_output_shape(shape)
+
+        def call(self, x):
+            for layer in self.layers:
+                x = layer(x)
+            return x
+
+        def get_config(self):
+            return super().get_config()
+
+    return Stacked
+
+
+def test_layers_in_lists_to_keras_and_from_keras(tmp_path):
+    kinds = [stacked(k) for k in (gpunn, keras)]
+    ours, theirs = (k.Sequential([k.layers.Input((6,)), kind()]) for k, kind in zip((gpunn, keras), kinds, strict=True))
+    ours.save(tmp_path / "ours.keras")
+    there = keras.models.load_model(tmp_path / "ours.keras", custom_objects={"Stacked": kinds[1]})
+    np.testing.assert_allclose(np.asarray(there(X)), ours.predict(X, verbose=0), rtol=1e-5, atol=1e-6)
+    theirs.save(tmp_path / "theirs.keras")
+    here = load_model(tmp_path / "theirs.keras", {"Stacked": kinds[0]})
+    np.testing.assert_allclose(here.predict(X, verbose=0), np.asarray(theirs(X)), rtol=1e-5, atol=1e-6)

@@ -1,6 +1,6 @@
 """Arguments that every optimizer is tried with."""
 
-NAMES = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam", "Ftrl", "Lion", "Lamb", "Muon")
+NAMES = ("SGD", "Adagrad", "Adadelta", "RMSprop", "Adam", "AdamW", "Adamax", "Nadam", "Ftrl", "Lion", "Lamb", "Muon", "Adafactor")
 
 OWN = {
     "SGD": [{"learning_rate": 0.1}, {"learning_rate": 0.05, "momentum": 0.9}, {"learning_rate": 0.05, "momentum": 0.8, "nesterov": True}],
@@ -26,6 +26,10 @@ OWN = {
     ],
     "Lion": [{"learning_rate": 0.01}, {"learning_rate": 0.01, "beta_1": 0.5, "beta_2": 0.6}],
     "Lamb": [{"learning_rate": 0.01}, {"learning_rate": 0.05, "beta_1": 0.8, "beta_2": 0.9, "epsilon": 1e-3}],
+    "Adafactor": [
+        {"learning_rate": 0.02},
+        {"learning_rate": 0.5, "relative_step": False, "beta_2_decay": -0.6, "clip_threshold": 0.7, "epsilon_2": 0.1},
+    ],
     "Muon": [
         {"learning_rate": 0.02}, {"learning_rate": 0.02, "nesterov": False, "rms_rate": None, "ns_steps": 3, "momentum": 0.8},
         {"learning_rate": 0.02, "exclude_layers": ["wide"], "adam_lr_ratio": 0.5, "adam_weight_decay": 0.2, "weight_decay": 0.1},

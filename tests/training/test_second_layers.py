@@ -11,7 +11,7 @@ from gpunn.ops import drawing
 
 pytestmark = pytest.mark.usefixtures("numpy_alone", "float64")
 RNG = np.random.default_rng(0)
-IMAGES, SEQUENCES, ROWS = (2, 6, 6, 2), (2, 6, 4), (3, 6)
+IMAGES, SEQUENCES, ROWS, VOLUMES = (2, 6, 6, 2), (2, 6, 4), (3, 6), (2, 3, 4, 3, 2)
 
 CASES = {
     ROWS: {
@@ -43,6 +43,11 @@ CASES = {
         "larger": lambda: L.UpSampling2D(2, interpolation="bilinear"),
         "frame": lambda: L.ZeroPadding2D(1), "flat": lambda: L.Flatten(),
         "pooled": lambda: gpunn.Sequential([L.Conv2D(3, 3), L.Activation("tanh"), L.MaxPooling2D(2)]),
+        "adaptive": lambda: L.AdaptiveAveragePooling2D(4), "einsum": lambda: L.EinsumDense("abcd,cde->abe", (6, 3), "tanh", "e"),
+    },
+    VOLUMES: {
+        "volumes": lambda: L.Conv3D(3, 2, strides=(2, 1, 1), padding="same", activation="tanh"), "global": lambda: L.GlobalMaxPooling3D(),
+        "transposed": lambda: L.Conv3DTranspose(2, 2, 2), "average": lambda: L.AveragePooling3D(2, padding="same"),
     },
 }
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from gpunn import activations, constraints, initializers, layers, lookup, losses, metrics, optimizers, regularizers
 from gpunn.models.files import keras_operations
+from gpunn.models.files.variables import ATTENTIONS
 from gpunn.optimizers.schedules import base as schedules
 
 # what Keras 3 does not have, or has under another meaning
@@ -33,7 +34,8 @@ _BY_KEY = {"initializer": "initializers", "regularizer": "regularizers", "constr
            "rate": "schedules", "optimizer": "optimizers", "loss": "losses"}
 _AS_LAYERS = {"leaky_relu": "LeakyReLU", "elu": "ELU", "relu": "ReLU", "softmax": "Softmax"}  # activations with parameters
 MODELS = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
-_NEVER_TRAINED = {"SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"}  # which do not take `trainable` in Keras
+# common arguments that some of Keras's layers do not take
+_UNTAKEN = {**{f"SpatialDropout{n}D": ("trainable",) for n in (1, 2, 3)}, "Pipeline": ("trainable", "dtype")}
 # arguments that Keras writes and that change nothing here
 _IGNORED = {"quantization_config", "sparse", "ragged", "optional", "shared_object_id", "jit_compile", "is_legacy_optimizer", "lora_rank",
             "use_cudnn", "zero_output_for_mask", "implementation", "unroll", "time_major"}
@@ -61,9 +63,9 @@ def to_keras(entry: dict[str, Any], kind: str = "layers", shapes: dict[str, Any]
         values = _layer(name, values)
     title = name.rpartition(">")[2]  # of a class that is registered, "package>Name"
     out = {"module": f"gpunn.{kind}" if ours else module, "class_name": title, "config": values, "registered_name": name if ours else None}
-    if name == "MultiHeadAttention":  # which Keras calls on arguments, not on a list
+    if name in ATTENTIONS:  # which Keras calls on arguments, not on a list
         entry = entry | {"inbound_nodes": [_spread(call) for call in entry.get("inbound_nodes", [])]} if "inbound_nodes" in entry else entry
-    shape = (shapes or {}).get(config.get("name")) if kind == "layers" and name != "MultiHeadAttention" else None
+    shape = (shapes or {}).get(config.get("name")) if kind == "layers" and name not in ATTENTIONS else None
     rest = {k: _value(k, v, shapes) for k, v in entry.items() if k not in ("class_name", "config", "module", "registered_name")}
     return out | ({} if shape is None else {"build_config": {"input_shape": shape}}) | rest
 
@@ -77,9 +79,8 @@ def _layer(name: str, config: dict[str, Any]) -> dict[str, Any]:
     if name == "InputLayer":
         shape = config.pop("shape", None)
         return config if shape is None else {"batch_shape": [None, *shape], "sparse": False, "ragged": False, "optional": False} | config
-    if name in _NEVER_TRAINED:
-        config.pop("trainable", None)
-    config.pop("input_shape", None)  # Sequential's build_input_shape says it
+    for argument in ("input_shape", *_UNTAKEN.get(name, ())):  # Sequential's build_input_shape says the shape
+        config.pop(argument, None)
     return config | ({"dtype": policy(config["dtype"])} if isinstance(config.get("dtype"), str) else {})
 
 

@@ -18,8 +18,7 @@ def _order(optimizer: Any, names: list[str], shapes: dict[str, tuple[int, ...]])
     if type(optimizer).__name__ in _APART:
         out += [(slot, name) for slot in rest for name in names]
     else:
-        takes: Callable[..., bool] = getattr(optimizer, "takes", lambda name, shape: False)  # Muon's matrices have no velocity
-        out += [(slot, name) for name in names for slot in rest if not (slot == "velocity" and takes(name, shapes[name]))]
+        out += [(slot, name) for name in names for slot in rest if optimizer.stored_shape(slot, name, shapes[name]) is not None]
     return out + [(slot, name) for slot in _LAST if slot in slots for name in names]
 
 
@@ -36,7 +35,8 @@ def to_list(model: Any) -> list[tuple[str, np.ndarray]]:
     out = [(f"{title}/iteration", np.asarray(optimizer.steps, np.int32))]
     if optimizer.schedule is None:
         out.append((f"{title}/learning_rate", np.asarray(float(optimizer.learning_rate), model.dtype)))
-    out += [(f"{title}/{name.replace('/', '_')}_{slot}", state[f"{slot}/{name}"]) for slot, name in _layout(model)]
+    for slot, name in _layout(model):
+        out.append((f"{title}/{name.replace('/', '_')}_{slot}", optimizer.stored(slot, state[f"{slot}/{name}"])))
     kept = {name: state.get(f"scalar/{name}", np.ones(1)) for name in optimizer.kept}  # 1: no step has been yet
     return out + [(f"{title}/{name}", array.reshape(()).astype(model.dtype)) for name, array in kept.items()]
 
@@ -56,12 +56,14 @@ def prepared(model: Any, shapes: list[tuple[int, ...]], read: Callable[[int], np
     if len(shapes) != count:
         raise ValueError(f"the optimizer's state: expected {count} arrays for {kind}. Received: {len(shapes)}.")
     learning = {p.name: p.shape for p in model.trainable_weights}
-    expected = [()] * first + [learning[name] for _, name in layout] + [()] * len(kept)
+    expected = [()] * first + [optimizer.stored_shape(slot, name, learning[name]) for slot, name in layout] + [()] * len(kept)
     names = ["iteration", "learning_rate"][:first] + [f"{slot} of {name}" for slot, name in layout] + kept
     for name, shape, wanted in zip(names, shapes, expected, strict=True):
         if shape != wanted:
             raise ValueError(f"the optimizer's state, {name}: expected shape {wanted}. Received: {shape}.")
-    state = {f"{slot}/{name}": read(first + i) for i, (slot, name) in enumerate(layout)}
+    state = {
+        f"{slot}/{name}": optimizer.unstored(slot, read(first + i), learning[name]) for i, (slot, name) in enumerate(layout)
+    }
     state |= {f"scalar/{name}": read(first + len(layout) + i).reshape(1) for i, name in enumerate(kept)}
     steps, rate = int(read(0)), float(read(1)) if first == 2 else None
     changed = rate is not None and np.asarray(rate, model.dtype) != np.asarray(float(optimizer.learning_rate), model.dtype)

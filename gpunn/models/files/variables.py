@@ -9,6 +9,8 @@ from gpunn.lookup import snake
 from gpunn.models.own_weights import OwnWeights
 
 _CELLS = ("LSTM", "GRU", "SimpleRNN")  # whose weights are those of their cell
+_DENSE = ("query_dense", "key_dense", "value_dense", "output_dense")
+ATTENTIONS = {"MultiHeadAttention": _DENSE, "GroupQueryAttention": tuple(f"_{name}" for name in _DENSE)}  # and what holds their weights
 _CHILDREN = ("layer", "backward_layer", "forward_layer", "cell")  # attributes that hold a layer, as Keras names them
 
 
@@ -48,7 +50,7 @@ def _numbered(layers: Any, path: str, seen: set[int]) -> Iterator[Group]:
     used: dict[str, int] = {}
     for layer in layers:
         if isinstance(layer, Layer):
-            kind = snake(type(layer).__name__)
+            kind = snake(layer.named_after or type(layer).__name__)
             number = used[kind] = used.get(kind, -1) + 1
             yield from _of_layer(layer, f"{path}/{kind}{f'_{number}' if number else ''}", seen)
 
@@ -60,26 +62,29 @@ def _of_layer(layer: Any, path: str, seen: set[int]) -> Iterator[Group]:
     children = {name: child for name in _CHILDREN if isinstance(getattr(getattr(layer, name, None), "parameters", None), list)
                 for child in [getattr(layer, name)]}
     cells = getattr(layer, "cells", None) if type(layer).__name__ == "StackedRNNCells" else None
+    several = {}  # lists and dicts of layers
     for name, value in vars(layer).items() if getattr(layer, "traced", False) else ():
-        for i, child in enumerate(layers_in(value)):
-            children[name if child is value else f"{name}/{i}"] = child
+        if isinstance(value, Layer):
+            children[name] = value
+        elif layers_in(value):
+            several[name] = layers_in(value)
     inner = {id(p) for child in (*children.values(), *(cells or ())) for p in child.parameters}
-    own = [p for p in layer.parameters if id(p) not in inner] if not hasattr(layer, "layers") else _own(layer)
+    own = _own(layer) if hasattr(layer, "is_graph") else [p for p in layer.parameters if id(p) not in inner]
     own = [*(p for p in own if p.trainable), *(p for p in own if not p.trainable)]
     if type(layer).__name__ in _CELLS:
         yield Group(path, layer.name, [])
         yield Group(f"{path}/cell", f"{layer.name}_cell", own)
-    elif type(layer).__name__ == "MultiHeadAttention":
+    elif type(layer).__name__ in ATTENTIONS:
         yield Group(path, layer.name, [])
-        for name, parts in zip(("query_dense", "key_dense", "value_dense", "output_dense"), layer._parts, strict=True):
+        for name, parts in zip(ATTENTIONS[type(layer).__name__], layer._parts, strict=True):
             yield Group(f"{path}/{name}", f"{layer.name}/{name}", [p for p in parts if p is not None])
     else:
         yield Group(path, layer.name, own)
     for name, child in children.items():
         yield from _of_layer(child, f"{path}/{name}", seen)
-    if cells:
-        yield from _numbered(cells, f"{path}/cells", seen)
-    if hasattr(layer, "layers"):
+    for name, layers in [*several.items(), *([("cells", cells)] if cells else [])]:
+        yield from _numbered(layers, f"{path}/{name}", seen)
+    if hasattr(layer, "is_graph"):  # a model
         yield from _of_model(layer, f"{path}/", seen)
 
 

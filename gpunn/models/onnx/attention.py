@@ -1,4 +1,4 @@
-"""MultiHeadAttention as ONNX nodes."""
+"""MultiHeadAttention and GroupQueryAttention as ONNX nodes."""
 
 from typing import Any
 
@@ -10,15 +10,18 @@ from gpunn.models.onnx.graph import Graph, Value
 from gpunn.models.onnx.layers import writes
 
 
-@writes(L.MultiHeadAttention)
+@writes(L.MultiHeadAttention, L.GroupQueryAttention)
 def _attention(graph: Graph, layer: Any, x: Any, shape: Any, use_causal_mask: bool = False) -> Value:
     values = x if isinstance(x, list) else [x]
     query, value, key = values[0], values[min(1, len(values) - 1)], values[-1]
     sizes = layer._shapes(shape)
     q, k, v = (
-        _heads(graph, _projected(graph, a, w[0], w[1], 1), s[1], layer.num_heads)
+        _heads(graph, _projected(graph, a, w[0], w[1], 1), s[1], w[0].shape)
         for a, w, s in zip((query, key, value), layer._parts, (sizes[0], sizes[2], sizes[1]), strict=False)
     )
+    if layer.key_heads < layer.num_heads:
+        places = graph.ints(np.arange(layer.key_heads).repeat(layer.num_heads // layer.key_heads).tolist())
+        k, v = (graph.op("Gather", a, places, axis=1) for a in (k, v))
     scores = graph.op("MatMul", q, graph.turned(k, 0, 1, 3, 2)) * layer.key_dim**-0.5
     for allowed in _allowed(graph, graph.masks, sizes[0][1], sizes[1][1], use_causal_mask):
         scores = graph.op("Where", allowed, scores, OUT)
@@ -33,10 +36,9 @@ def _projected(graph: Graph, x: Value, kernel: Any, bias: Any, axes: int) -> Val
     return z if bias is None else z + graph.constant(bias.numpy().reshape(-1), name="bias")
 
 
-def _heads(graph: Graph, x: Value, steps: int, heads: int) -> Value:
-    """(rows, steps, heads * width) -> (rows, heads, steps, width)"""
-    width = graph.op("Reshape", x, graph.ints([0, steps, heads, -1]))
-    return graph.turned(width, 0, 2, 1, 3)
+def _heads(graph: Graph, x: Value, steps: int, kernel: tuple[int, ...]) -> Value:
+    """(rows, steps, heads * width) -> (rows, heads, steps, width), by a kernel's shape (features, heads, width)."""
+    return graph.turned(graph.reshape(x, [steps, *kernel[1:]]), 0, 2, 1, 3)
 
 
 def _allowed(graph: Graph, masks: Any, steps: int, places: int, causal: bool) -> list[Value]:

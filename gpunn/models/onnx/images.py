@@ -30,6 +30,14 @@ def _normalization(graph: Graph, layer: Any, x: Value, shape: Shape) -> Value:
     return formula(graph, (unstandardize if layer.invert else standardize).formula, x, mean, variance, graph.constant(SMALLEST))
 
 
+@writes(L.AutoContrast)
+def _stretched(graph: Graph, layer: Any, x: Value, shape: Shape) -> Value:
+    low, high = layer.limits
+    least, most = (graph.reduce(kind, x, [1, 2], True) for kind in ("ReduceMin", "ReduceMax"))
+    wide = graph.op("Where", most > least, most - least, 1.0)
+    return graph.op("Where", most > least, (x - least) / wide * (high - low) + low, x)
+
+
 class _Frames:
     """What `Sizing` layers do with pixels, done with nodes."""
 

@@ -37,7 +37,7 @@ def write(graph: Graph, layer: Any, x: Any, shape: Any, mask: Any = None, **opti
         raise ValueError(f"Layer {layer.name!r} ({type(layer).__name__}) cannot be exported to ONNX. Those that can are: {known}.")
     graph.scope, graph.masks = layer.name, mask
     made = MASKS.get(type(layer))
-    passed = made(graph, layer, x, mask) if made else graph.mask if _passes_mask(layer) else None
+    passed = made(graph, layer, x, mask) if made and not options.get("reverse") else graph.mask if _passes_mask(layer) else None
     try:
         return writer(graph, layer, x, shape, **options), passed
     except TypeError as error:
@@ -55,7 +55,7 @@ def weight(graph: Graph, parameter: Any) -> Value:
 
 
 @writes(
-    *(k for k in L.NAMES.values() if issubclass(k, Augmentation) and not issubclass(k, Sizing)), L.InputLayer, L.Dropout,
+    *(k for k in L.NAMES.values() if issubclass(k, Augmentation) and not issubclass(k, (Sizing, L.AutoContrast))), L.InputLayer, L.Dropout,
     L.SpatialDropout1D, L.SpatialDropout2D, L.SpatialDropout3D, L.GaussianNoise, L.GaussianDropout, L.AlphaDropout,
     L.ActivityRegularization,
 )
@@ -69,6 +69,27 @@ def _dense(graph: Graph, layer: Any, x: Value, shape: Shape) -> Value:
     if layer.bias is not None:
         z = z + weight(graph, layer.bias)
     return activation(graph, layer.activation, z, (*shape[:-1], layer.units))
+
+
+@writes(L.EinsumDense)
+def _einsum(graph: Graph, layer: Any, x: list[Value], shape: list[Shape]) -> list[Value]:
+    """What gives `call` takes and gives lists."""
+    named = layer.letters(shape[0])
+    y = graph.op("Einsum", x[0], weight(graph, layer.kernel), equation=f"{named.x},{named.kernel}->{named.y}")
+    y = y if layer.bias is None else y + weight(graph, layer.bias)
+    return [activation(graph, layer.activation, y, named.shape(named.y))]
+
+
+@writes(L.Pipeline)
+def _pipeline(graph: Graph, layer: Any, x: list[Value], shape: list[Shape]) -> list[Value]:
+    y, before = x[0], shape[0]
+    for one in layer.layers:
+        if one.traced:
+            [y], _ = write(graph, one, [y], [before])
+        else:
+            y, _ = write(graph, one, y, before)
+        before = one.compute_output_shape(before)
+    return [y]
 
 
 @writes(L.Activation, L.ReLU, L.LeakyReLU, L.ELU, L.Softmax)

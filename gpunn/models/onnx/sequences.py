@@ -19,6 +19,15 @@ def _embedding(graph: Graph, layer: Any, x: Value, shape: Shape) -> Value:
     return graph.op("Gather", weight(graph, layer.embeddings), _tokens(graph, x), axis=0)
 
 
+@writes(L.ReversibleEmbedding)
+def _reversible(graph: Graph, layer: Any, x: Value, shape: Shape, reverse: bool = False) -> Value:
+    if not reverse:
+        return _embedding(graph, layer, x, shape)
+    table = weight(graph, layer.reverse_embeddings) if not layer.tie_weights else graph.turned(weight(graph, layer.embeddings), 1, 0)
+    scores, cap = graph.op("MatMul", x, table), layer.logit_soft_cap
+    return scores if cap is None else graph.op("Tanh", scores / cap) * cap
+
+
 def _tokens(graph: Graph, x: Value) -> Value:
     return graph.op("Cast", x, to=7)  # int64
 
@@ -37,7 +46,7 @@ def _masking(graph: Graph, layer: Any, x: Value, shape: Shape) -> Value:
     return graph.op("Where", graph.op("Unsqueeze", _masking_mask(graph, layer, x), graph.ints([2])), x, 0.0)
 
 
-MASKS |= {L.Embedding: _embedding_mask, L.Masking: _masking_mask}
+MASKS |= {L.Embedding: _embedding_mask, L.ReversibleEmbedding: _embedding_mask, L.Masking: _masking_mask}
 
 
 # ---------------------------------------------------------------------- recurrent layers

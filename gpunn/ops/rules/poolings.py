@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend.convolution import Pooling
+from gpunn.backend.volumes import pooling
 from gpunn.kernels.windows import Windows
 from gpunn.layers.tensor import Tensor
 from gpunn.ops.at_once import operate
@@ -20,7 +21,7 @@ class WindowSums(OfTensors):
     """The sum of each window of images, (rows, height, width, channels). Options: ``windows``, and the ``shape`` of what comes out."""
 
     def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
-        (x,), run = operands, Pooling(op.backend, options["windows"])
+        (x,), run = operands, pooling(op.backend, options["windows"])
         y = run.mean(x, average=False).reshape(options["shape"])
         return y, lambda dy, needs: [run.mean_inputs(dy, average=False).reshape(x.shape)]
 

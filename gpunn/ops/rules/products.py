@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
-from gpunn.backend.convolution import Convolution
-from gpunn.kernels.windows import Windows
+from gpunn.backend.volumes import convolution
+from gpunn.kernels.windows import Volume, Windows
 from gpunn.layers.tensor import Tensor
 from gpunn.ops import along_axes as along
 from gpunn.ops import shaping
@@ -81,7 +81,7 @@ class Slid(OfTensors):
 
     def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         g, shapes = options["windows"], [tuple(v.shape) for v in operands]
-        run = Convolution(op.backend, g)
+        run = convolution(op.backend, g)
         out = _slid(run, self, operands).reshape(options["shape"])
 
         def back(dy: Any, needs: Sequence[bool]) -> list[Any]:
@@ -106,7 +106,7 @@ def _others(made: Slid, operands: Sequence[Any], gradient: Any) -> list[tuple[Sl
     return [(other, [have[part] for part in other.parts]) for other in chosen]
 
 
-def _slid(run: Convolution, made: Slid, operands: Sequence[Any]) -> Any:
+def _slid(run: Any, made: Slid, operands: Sequence[Any]) -> Any:
     first, second = operands
     if made is FORWARD:
         return run.forward(first, second, None)
@@ -131,12 +131,12 @@ def _gradients(made: Slid, operands: Sequence[Any], asked: Asked, windows: Windo
     return found
 
 
-def convolved(x: Tensor, kernel: Any, windows: Windows, shape: Sequence[int]) -> Any:
+def convolved(x: Tensor, kernel: Any, windows: Windows | Volume, shape: Sequence[int]) -> Any:
     """The convolution of this geometry; its result in this shape."""
     return apply(FORWARD, x, kernel, windows=windows, shape=tuple(shape))
 
 
-def transposed(y: Tensor, kernel: Any, windows: Windows, shape: Sequence[int]) -> Any:
+def transposed(y: Tensor, kernel: Any, windows: Windows | Volume, shape: Sequence[int]) -> Any:
     """The adjoint of `convolved`: images, in this shape, of what it gives."""
     return apply(INPUTS, y, kernel, windows=windows, shape=tuple(shape))
 

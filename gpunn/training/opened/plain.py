@@ -14,10 +14,11 @@ from gpunn.training.opened.base import Opened, constant, linear, opened, opens
 from gpunn.training.plan import Stage
 
 opens(
-    L.Add, L.Average, L.AveragePooling1D, L.AveragePooling2D, L.Concatenate, L.Cropping1D, L.Cropping2D, L.Dropout, L.Flatten,
-    L.GaussianDropout, L.GlobalAveragePooling1D, L.GlobalAveragePooling2D, L.Identity, L.Permute, L.RepeatVector, L.Reshape,
-    L.SpatialDropout1D, L.SpatialDropout2D, L.SpatialDropout3D, L.Subtract, L.UpSampling1D, L.UpSampling2D, L.ZeroPadding1D,
-    L.ZeroPadding2D,
+    L.AdaptiveAveragePooling1D, L.AdaptiveAveragePooling2D, L.AdaptiveAveragePooling3D, L.Add, L.Average, L.AveragePooling1D,
+    L.AveragePooling2D, L.AveragePooling3D, L.Concatenate, L.Cropping1D, L.Cropping2D, L.Cropping3D, L.Dropout, L.Flatten,
+    L.GaussianDropout, L.GlobalAveragePooling1D, L.GlobalAveragePooling2D, L.GlobalAveragePooling3D, L.Identity, L.Permute,
+    L.RepeatVector, L.Reshape, L.SpatialDropout1D, L.SpatialDropout2D, L.SpatialDropout3D, L.Subtract, L.UpSampling1D, L.UpSampling2D,
+    L.UpSampling3D, L.ZeroPadding1D, L.ZeroPadding2D, L.ZeroPadding3D,
 )(linear)
 
 
@@ -60,7 +61,7 @@ def max_pooled(layer: Any, x: Tensor) -> Any:
     return convolving.max_pool(x, layer.pool_size, layer.strides, layer.padding)
 
 
-@opens(L.GlobalMaxPooling1D, L.GlobalMaxPooling2D)
+@opens(L.GlobalMaxPooling1D, L.GlobalMaxPooling2D, L.GlobalMaxPooling3D)
 def global_max_pooling(call: Opened, inputs: list[Tensor]) -> Any:
     return along.max(inputs[0], axis=list(range(1, len(inputs[0].shape) - 1)), keepdims=call.layer.keepdims)
 

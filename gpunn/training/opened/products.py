@@ -3,7 +3,7 @@
 from typing import Any
 
 from gpunn import layers as L
-from gpunn.kernels.windows import Windows
+from gpunn.kernels.windows import Volume, Windows
 from gpunn.layers.tensor import Tensor
 from gpunn.ops import along_axes as along
 from gpunn.ops import arithmetic as a
@@ -27,12 +27,11 @@ def dense(call: Opened, inputs: list[Tensor]) -> Any:
     return _ended(call, along.matmul(inputs[0], weight(call.layer.kernel)))
 
 
-def _slid(x: Tensor, kernel: Any, g: Windows) -> Any:
-    places = (g.out_height, g.out_width)[4 - len(x.shape) :]
-    return convolved(x, kernel, g, (x.shape[0], *places, g.filters))
+def _slid(x: Tensor, kernel: Any, g: Windows | Volume) -> Any:
+    return convolved(x, kernel, g, (x.shape[0], *g.sizes_out(len(x.shape) - 2), g.filters))
 
 
-@opens(L.Conv1D, L.Conv2D, L.DepthwiseConv1D, L.DepthwiseConv2D)
+@opens(L.Conv1D, L.Conv2D, L.Conv3D, L.DepthwiseConv1D, L.DepthwiseConv2D)
 def conv(call: Opened, inputs: list[Tensor]) -> Any:
     (x,) = inputs
     return _ended(call, _slid(x, weight(call.layer.kernel), call.layer.windows(x.shape)))
@@ -46,10 +45,10 @@ def separable_conv(call: Opened, inputs: list[Tensor]) -> Any:
     return _ended(call, _slid(middle, weight(layer.pointwise_kernel), Windows(*size, g.filters, *size, layer.filters, 1, 1)))
 
 
-@opens(L.Conv1DTranspose, L.Conv2DTranspose)
+@opens(L.Conv1DTranspose, L.Conv2DTranspose, L.Conv3DTranspose)
 def conv_transpose(call: Opened, inputs: list[Tensor]) -> Any:
     (x,), g = inputs, call.layer.windows(inputs[0].shape)
-    shape = (x.shape[0], *(g.height, g.width)[4 - len(x.shape) :], g.channels)
+    shape = (x.shape[0], *g.sizes_in(len(x.shape) - 2), g.channels)
     return _ended(call, transposed(x, weight(call.layer.kernel), g, shape))
 
 
