@@ -17,6 +17,7 @@ _MODULES = {
     "config",
     "constraints",
     "datasets",
+    "dtype_policies",
     "initializers",
     "kernels",
     "layers",
@@ -32,6 +33,7 @@ _MODULES = {
     "regularizers",
     "saving",
     "training",
+    "tree",
     "tuning",
     "utils",
 }

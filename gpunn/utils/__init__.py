@@ -19,7 +19,13 @@ _ELSEWHERE = {
         "get_registered_object", "register_keras_serializable", "serialize_keras_object",
     ), "gpunn.saving"),
     "FeatureSpace": "gpunn.utils.feature_space",
+    **dict.fromkeys(
+        ("disable_interactive_logging", "enable_interactive_logging", "is_interactive_logging_enabled"), "gpunn.config",
+    ),
+    "Config": "gpunn.utils.config_dict",
     "Progbar": "gpunn.utils.progbar",
+    "get_source_inputs": "gpunn.models.topology",
+    "model_to_dot": "gpunn.models.dot",
     "text_dataset_from_directory": "gpunn.datasets.text_folder",
     "clear_session": "gpunn.compat.keras_backend",
     "get_file": "gpunn.datasets.fetch",
