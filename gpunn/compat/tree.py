@@ -122,7 +122,9 @@ KERAS: dict[str, Place] = {
     "utils.legacy": Place(names={
         name: f"gpunn.compat.keras2:{name}" for name in ("deserialize_keras_object", "serialize_keras_object")
     }),
-    "wrappers": Place(old=True),
+    "wrappers": Place(names={
+        name: f"gpunn.compat.estimators:{name}" for name in ("SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer")
+    }),
     "wrappers.scikit_learn": Place("gpunn.compat.wrappers", old=True),
     "utils.data_utils": _OLD_UTILS,
     "utils.generic_utils": _OLD_UTILS,
