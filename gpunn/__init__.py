@@ -17,6 +17,7 @@ _MODULES = {
     "config",
     "constraints",
     "datasets",
+    "distillation",
     "dtype_policies",
     "initializers",
     "kernels",

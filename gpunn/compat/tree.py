@@ -74,6 +74,7 @@ KERAS: dict[str, Place] = {
     "constraints": Place("gpunn.constraints"),
     "datasets": Place(),
     **{f"datasets.{name}": Place(f"gpunn.datasets.{name}") for name in _SETS},
+    "distillation": Place("gpunn.distillation"),
     "dtype_policies": Place("gpunn.dtype_policies", {name: f"gpunn.compat.absent:{name}" for name in absent.POLICIES}),
     "engine": Place("gpunn.layers", {"Model": "gpunn.models:Model"}, old=True),
     "engine.topology": Place("gpunn.layers", old=True),
