@@ -37,6 +37,7 @@ _MODULES = {
     "tree",
     "tuning",
     "utils",
+    "visualization",
 }
 _NAMES = {
     "GradientTape": "training.tape", "Input": "models", "Model": "models", "Sequential": "models", "Variable": "layers.variable",

@@ -120,9 +120,13 @@ KERAS: dict[str, Place] = {
     "saving": Place("gpunn.saving", {"KerasFileEditor": "gpunn.compat.absent:KerasFileEditor"}),
     "tree": Place("gpunn.tree"),
     "utils": _UTILS,
+    "utils.bounding_boxes": Place("gpunn.utils.bounding_boxes", {
+        name: f"gpunn.utils.box_overlap:{name}" for name in ("compute_ciou", "compute_iou")
+    }),
     "utils.legacy": Place(names={
         name: f"gpunn.compat.keras2:{name}" for name in ("deserialize_keras_object", "serialize_keras_object")
     }),
+    "visualization": Place("gpunn.visualization"),
     "wrappers": Place(names={
         name: f"gpunn.compat.estimators:{name}" for name in ("SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer")
     }),
