@@ -100,7 +100,8 @@ def is_interactive_logging_enabled() -> bool:
 
 
 def enable_traceback_filtering() -> None:
-    """The traceback that ends a script under ``gpunn run`` leaves out gpunn's own lines, as it does from the start."""
+    """The traceback that ends a script under ``gpunn run`` leaves out gpunn's own lines, as it does from the start (but where
+    ``GPUNN_DEBUG=1`` is set)."""
     global _short_tracebacks
     _short_tracebacks = True
 

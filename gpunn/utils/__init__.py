@@ -26,6 +26,7 @@ _ELSEWHERE = {
     "Progbar": "gpunn.utils.progbar",
     "get_source_inputs": "gpunn.models.topology",
     "model_to_dot": "gpunn.models.dot",
+    "audio_dataset_from_directory": "gpunn.datasets.audio_folder",
     "text_dataset_from_directory": "gpunn.datasets.text_folder",
     "clear_session": "gpunn.compat.keras_backend",
     "get_file": "gpunn.datasets.fetch",

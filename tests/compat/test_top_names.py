@@ -109,3 +109,23 @@ def test_a_graph_in_dot(keras, tmp_path):
         keras.utils.model_to_dot(model, subgraph=True)
     with pytest.raises(AttributeError):
         dot.write_gif("x")
+
+
+def test_types_of_operations(keras):
+    real = pytest.importorskip("keras_twin").keras
+    kinds = ["bool", "uint8", "int8", "uint16", "int16", "int32", "float16", "float32", int, float]
+    pairs = [(), (int,), (float,), *((a, b) for a in kinds for b in kinds)]
+    found = [keras.backend.result_type(*pair) for pair in pairs]
+    assert found == [real.backend.result_type(*pair) for pair in pairs]
+    assert keras.backend.result_type("float32", np.float64) == "float64" and len(pairs) == 103
+
+
+def test_images_of_a_size_undistorted(keras):
+    real = pytest.importorskip("keras_twin").keras
+    x = np.random.default_rng(0).uniform(0, 255, (2, 23, 40, 3)).astype("float32")
+    for size in ((10, 10), (50, 20), (7, 31)):
+        for images in (x, x[0]):
+            expected = real.preprocessing.image.smart_resize(images, size)
+            np.testing.assert_allclose(keras.preprocessing.image.smart_resize(images, size), expected, atol=1e-3)
+    with pytest.raises(ValueError, match="data is channels-last"):
+        keras.preprocessing.image.smart_resize(x, (4, 4), data_format="channels_first")
