@@ -205,7 +205,10 @@ class OwnSteps(ABC):
         return {"loss": self._tracker.result(), **{name: m.result() for name, (_, _, m) in zip(names, measured, strict=True)}}
 
     def get_metrics_result(self) -> dict[str, Any]:
-        """What all metrics say now, by name, for a `train_step` to return: mean loss, those of compile, and what else the model lists."""
+        """What all metrics say now, by name, for a `train_step` to return: mean loss, those of compile, and what else the model lists.
+
+        The loss is what a step of one's own has told its metric, "loss"; the built-in `fit` leaves its mean to the logs."""
+        self._tracker = self._tracker or Mean("loss")
         found = {} if self._setup is None else self._compiled_results()
         return {**{m.name: m.result() for m in self.metrics if m.name not in found}, **found}
 
