@@ -5,6 +5,7 @@ import pytest
 
 from gpunn import compat
 
+real = pytest.importorskip("keras_twin").keras  # before gpunn serves that name
 pytestmark = pytest.mark.usefixtures("cpu")
 
 
@@ -74,7 +75,6 @@ def test_modules_that_are_not_there(keras, module):
 
 
 def test_settings_of_an_experiment(keras):
-    real = pytest.importorskip("keras_twin").keras
 
     def story(Config):
         config = Config(rate=0.1, epochs=3)
@@ -112,7 +112,6 @@ def test_a_graph_in_dot(keras, tmp_path):
 
 
 def test_types_of_operations(keras):
-    real = pytest.importorskip("keras_twin").keras
     kinds = ["bool", "uint8", "int8", "uint16", "int16", "int32", "float16", "float32", int, float]
     pairs = [(), (int,), (float,), *((a, b) for a in kinds for b in kinds)]
     found = [keras.backend.result_type(*pair) for pair in pairs]
@@ -121,7 +120,6 @@ def test_types_of_operations(keras):
 
 
 def test_images_of_a_size_undistorted(keras):
-    real = pytest.importorskip("keras_twin").keras
     x = np.random.default_rng(0).uniform(0, 255, (2, 23, 40, 3)).astype("float32")
     for size in ((10, 10), (50, 20), (7, 31)):
         for images in (x, x[0]):
