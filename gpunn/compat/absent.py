@@ -18,6 +18,7 @@ POLICIES = (
 _INSTEAD = {
     **dict.fromkeys(itertools.chain(*NETWORKS.values()), ("applications", "It has VGG, ResNet, MobileNet, and layers for others.")),
     **dict.fromkeys(POLICIES, ("dtype_policies", "A model's layers compute in one type, float32 or float64.")),
+    **dict.fromkeys(("Adafactor", "MultiOptimizer", "OptimizerMap"), ("optimizers", "A subclass of Optimizer may give an update_step.")),
     "OrbaxCheckpoint": ("callbacks", "ModelCheckpoint and BackupAndRestore write gpunn's and Keras's own files."),
     "KerasFileEditor": ("saving", "A .keras file is a ZIP archive of JSON and HDF5; load_model and load_weights read it."),
     "Quantizer": ("quantizers", "Weights are float32 or float64."),

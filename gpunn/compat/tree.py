@@ -92,6 +92,7 @@ KERAS: dict[str, Place] = {
     "mixed_precision": Place(names={
         **_POLICY, "DTypePolicy": "gpunn.dtype_policies:DTypePolicy", "Policy": "gpunn.dtype_policies:DTypePolicy",
         "global_policy": "gpunn.dtype_policies:dtype_policy", "set_global_policy": "gpunn.dtype_policies:set_dtype_policy",
+        "LossScaleOptimizer": "gpunn.optimizers:LossScaleOptimizer",
     }),
     "mixed_precision.experimental": Place(names={
         "Policy": "gpunn.dtype_policies:DTypePolicy", "global_policy": "gpunn.dtype_policies:dtype_policy",
@@ -102,7 +103,9 @@ KERAS: dict[str, Place] = {
     "ops": Place("gpunn.ops", answers=True),
     **{f"ops.{part}": Place("gpunn.ops", answers=True) for part in ("core", "linalg", "math", "nn", "numpy")},
     "ops.image": Place("gpunn.ops.images", answers=True),
-    "optimizers": Place("gpunn.optimizers"),
+    "optimizers": Place("gpunn.optimizers", {
+        name: f"gpunn.compat.absent:{name}" for name in ("Adafactor", "MultiOptimizer", "OptimizerMap")
+    }),
     "optimizers.legacy": Place("gpunn.optimizers.legacy", old=True),
     "optimizers.schedules": Place("gpunn.optimizers.schedules"),
     "preprocessing": Place("gpunn.preprocessing", {

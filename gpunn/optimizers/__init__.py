@@ -10,11 +10,13 @@ from gpunn.optimizers.base import Optimizer
 from gpunn.optimizers.decay import Exclusion
 from gpunn.optimizers.descent import SGD, Lion
 from gpunn.optimizers.lbfgs import LBFGS
+from gpunn.optimizers.loss_scale import LossScaleOptimizer
 from gpunn.optimizers.muon import Muon
+from gpunn.optimizers.schedule_free import ScheduleFreeAdamW
 
 GradientDescent = SGD
 NAMES: dict[str, Any] = {"gradient_descent": SGD, "GradientDescent": SGD}
-for _c in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Lamb, Muon, LBFGS):
+for _c in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Lamb, Muon, ScheduleFreeAdamW, LBFGS):
     NAMES |= {_c.__name__: _c, _c.__name__.lower(): _c}
 
 
@@ -39,6 +41,7 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
 
 
 __all__ = [
-    "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Exclusion", "Ftrl", "GradientDescent", "Lamb", "Lion", "Muon",
-    "Nadam", "Optimizer", "RMSprop", "deserialize", "get", "legacy", "schedules", "serialize",
+    "LBFGS", "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Exclusion", "Ftrl", "GradientDescent", "Lamb", "Lion",
+    "LossScaleOptimizer", "Muon", "Nadam", "Optimizer", "RMSprop", "ScheduleFreeAdamW", "deserialize", "get", "legacy", "schedules",
+    "serialize",
 ]
