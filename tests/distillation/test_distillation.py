@@ -110,6 +110,7 @@ def test_the_teacher_rests_and_the_step_is_recorded():
     assert "Not recorded" not in distiller.explain()
     assert all(np.array_equal(a, b) for a, b in zip(before, teacher.get_weights(), strict=True))
     assert not np.array_equal(start[0], student.get_weights()[0]) and len(distiller.trainable_weights) == 4
+    assert not teacher.trainable and student.trainable
     assert np.array_equal(distiller.predict(X, verbose=0), student.predict(X, verbose=0))
 
 

@@ -60,7 +60,7 @@ def test_boxes():
 def test_masks_like_keras():
     real = pytest.importorskip("keras_twin").keras.visualization
     masks = RNG.integers(-1, 3, (5, 16, 20, 1))
-    for options in ({}, {"alpha": 0.3}, {"color_mapping": {0: (255, 0, 0), 1: (0, 255, 0), 2: (9, 9, 9)}}):
+    for options in ({}, {"alpha": 0.3}, {"ignore_index": 1}, {"color_mapping": {0: (255, 0, 0), 1: (0, 255, 0), 2: (9, 9, 9)}}):
         expected = np.asarray(real.draw_segmentation_masks(IMAGES, masks, 3, **options))
         found = visualization.draw_segmentation_masks(IMAGES, masks, 3, **options)
         assert found.dtype == expected.dtype == np.uint8
