@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+import gpunn
 import gpunn.applications as ours
 from gpunn import layers
 from gpunn.applications import imagenet
@@ -24,6 +25,8 @@ SMALL = {
 
 
 def pair(name, **options):
+    for clear in (gpunn.utils.clear_session, keras.backend.clear_session):  # names are counted from the start
+        clear()
     return getattr(ours, name)(weights=None, **options), getattr(theirs, name)(weights=None, **options)
 
 

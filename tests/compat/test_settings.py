@@ -70,6 +70,18 @@ def test_policies_as_keras_writes_them():
     assert dtype_policies.get(np.float64).name == "float64"
 
 
+def test_a_file_of_keras_in_mixed_precision(tmp_path):
+    """Its weights are float32; so is what computes with them here."""
+    pytest.importorskip("h5py")
+    real = pytest.importorskip("keras_twin").keras
+    theirs = real.Sequential([real.Input((4,), dtype="float32"), real.layers.Dense(3, dtype="mixed_float16")])
+    theirs.save(tmp_path / "m.keras")
+    with pytest.warns(UserWarning, match="Dtype policy 'mixed_float16'"):
+        mine = gpunn.models.load_model(tmp_path / "m.keras")
+    assert mine.dtype == "float32"
+    np.testing.assert_array_equal(mine.get_weights()[0], theirs.get_weights()[0])
+
+
 def test_what_is_no_policy(keras):
     for wrong in ("float8", "int32", "mixed"):
         with pytest.raises(ValueError, match=rf"Unknown dtype policy\. Expected one of: float32, .*Received: '{wrong}'"):
