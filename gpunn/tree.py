@@ -127,8 +127,8 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
 
 
 # ---------------------------------------------------------------------- comparing and putting together
-def assert_same_structure(a: Any, b: Any) -> None:
-    """Raises ValueError where containers differ in kind, length or keys."""
+def assert_same_structure(a: Any, b: Any, check_types: Any = None) -> None:
+    """Raises ValueError where containers differ in kind, length or keys, whatever `check_types`, an old argument."""
     _mapped(lambda *leaves: None, (a, b), a)
 
 

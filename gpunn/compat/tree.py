@@ -69,7 +69,9 @@ KERAS: dict[str, Place] = {
     **{f"applications.{module}": Place(names=names | networks.beside(module)) for module, names in networks.MODULES.items()},
     "applications.imagenet_utils": Place("gpunn.applications.imagenet", only=("decode_predictions", "preprocess_input")),
     "backend": _BACKEND,
-    "callbacks": Place("gpunn.callbacks", {"OrbaxCheckpoint": "gpunn.compat.absent:OrbaxCheckpoint"}),
+    "callbacks": Place("gpunn.callbacks", {
+        "CallbackList": "gpunn.compat.callback_list:CallbackList", "OrbaxCheckpoint": "gpunn.compat.absent:OrbaxCheckpoint",
+    }),
     "config": Place("gpunn.config", _POLICY),
     "constraints": Place("gpunn.constraints"),
     "datasets": Place(),

@@ -41,6 +41,10 @@ class Config(MutableMapping[str, Any]):
     def items(self) -> Any:
         return self._values.items()
 
+    def get(self, keyname: str, value: Any = None) -> Any:
+        """The value, or where there is none `value`."""
+        return self._values.get(keyname, value)
+
     def __getitem__(self, key: str) -> Any:
         return self._values[key]
 

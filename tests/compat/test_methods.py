@@ -126,3 +126,47 @@ def test_clones_shapes_and_names_of_arguments():
     model.add(layers.Input((3,)), rebuild=False)
     model.add(layers.Dense(2), rebuild=True)
     assert model.pop(rebuild=True).units == 2
+
+
+def test_callbacks_in_a_loop_of_ones_own():
+    """Called as Keras calls them, with the same logs."""
+    real = pytest.importorskip("keras_twin").keras
+    with gpunn.compat.install():
+        from keras.callbacks import CallbackList as Served
+
+    def told(List, kit):
+        calls = []
+
+        class Noting(kit.callbacks.Callback):
+            def on_train_begin(self, logs=None):
+                calls.append(("begin", self.params["epochs"], logs))
+
+            def on_train_batch_end(self, batch, logs=None):
+                calls.append(("batch", batch, logs))
+
+            def on_epoch_end(self, epoch, logs=None):
+                calls.append(("epoch", epoch, logs["loss"]))
+                if epoch == 1:
+                    self.model.stop_training = True
+
+        model = kit.Sequential([kit.layers.Input((4,)), kit.layers.Dense(1)])
+        last = kit.callbacks.LambdaCallback(on_train_end=lambda logs: calls.append(("end", logs)))
+        chain = List([Noting(), last], add_history=True, model=model, epochs=3)
+        chain.on_train_begin()
+        for epoch in range(3):
+            chain.on_epoch_begin(epoch)
+            chain.on_train_batch_begin(0)
+            chain.on_train_batch_end(0, {"loss": 0.25})
+            chain.on_epoch_end(epoch, {"loss": 0.5 / (epoch + 1)})
+            if getattr(model, "stop_training", False):
+                break
+        chain.on_train_end({"loss": 1.0})
+        return calls, model.history.history, model.history.epoch
+
+    assert told(Served, gpunn) == told(real.callbacks.CallbackList, real)
+    chain = Served(add_history=True)
+    chain.set_params({"epochs": 2})
+    chain.set_model(model := small())
+    assert model.history is chain.history and chain.history.params == {"epochs": 2}
+    with pytest.raises(ValueError, match=r"Argument callbacks: expected Callback objects\. Received: 3"):
+        Served([3])
