@@ -152,6 +152,7 @@ def test_callbacks_in_a_loop_of_ones_own():
         model = kit.Sequential([kit.layers.Input((4,)), kit.layers.Dense(1)])
         last = kit.callbacks.LambdaCallback(on_train_end=lambda logs: calls.append(("end", logs)))
         chain = List([Noting(), last], add_history=True, model=model, epochs=3)
+        calls.append(dict(model.history.history))  # there from the start
         chain.on_train_begin()
         for epoch in range(3):
             chain.on_epoch_begin(epoch)
