@@ -101,10 +101,10 @@ def _print_traceback(error: BaseException, script: Path) -> None:
     shown = trace
     if config.is_traceback_filtering_enabled() and not debugging():
         shown = _without_our_lines(trace)
-    traceback.print_exception(type(error), error, shown)
-    if shown is not trace:
+    if shown is not trace:  # said first, so that the error stays the last line
         how = "GPUNN_DEBUG=1, or keras.config.disable_traceback_filtering(), shows them."
         print(f"(gpunn's own lines are left out. {how})", file=sys.stderr)
+    traceback.print_exception(type(error), error, shown)
 
 
 def _without_our_lines(trace: TracebackType | None) -> TracebackType | None:

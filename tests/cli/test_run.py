@@ -91,7 +91,8 @@ def test_a_traceback_without_our_lines(run, monkeypatch, whole):
         monkeypatch.setenv("GPUNN_DEBUG", "1")
     monkeypatch.setattr(config, "_short_tracebacks", True)
     done = run(FAILS.format(first="keras.config.disable_traceback_filtering()" if whole == "option" else ""))
-    assert done.exit_code == 1 and "line 6, in train" in done.stderr and "ValueError: You must call `compile()`" in done.stderr
+    assert done.exit_code == 1 and "line 6, in train" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("ValueError: You must call `compile()`")
     assert ("compiling.py" in done.stderr) is bool(whole) is ("own lines are left out" not in done.stderr)
 
 
