@@ -17,6 +17,8 @@ _MODULES = {
     "config",
     "constraints",
     "datasets",
+    "distillation",
+    "dtype_policies",
     "initializers",
     "kernels",
     "layers",
@@ -32,8 +34,10 @@ _MODULES = {
     "regularizers",
     "saving",
     "training",
+    "tree",
     "tuning",
     "utils",
+    "visualization",
 }
 _NAMES = {
     "GradientTape": "training.tape", "Input": "models", "Model": "models", "Sequential": "models", "Variable": "layers.variable",

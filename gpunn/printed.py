@@ -1,7 +1,12 @@
-"""A text that is printed, and returned for whoever wants to read it again."""
+"""Texts for the reader of the output: to the standard output, or to a logger where `gpunn.config` says so; and warnings."""
 
+import logging
+import sys
+import warnings
 from collections.abc import Callable
 from typing import Any
+
+from gpunn import config
 
 
 class Printed(str):
@@ -13,6 +18,22 @@ class Printed(str):
         """It was printed."""
 
 
+def show(text: str) -> None:
+    """Print it, or, after `gpunn.config.disable_interactive_logging`, log it."""
+    if config.is_interactive_logging_enabled():
+        print(text)
+    else:
+        logging.getLogger("gpunn").info(text)
+
+
 def printed(text: str, print_fn: Callable[[str], Any] | None = None) -> str:
     (print_fn or print)(text)
     return text if print_fn else Printed(text)
+
+
+def warn(text: str) -> None:
+    """A UserWarning at the line of the user's that led here, however deep in gpunn this is."""
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("gpunn."):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, stacklevel=level)

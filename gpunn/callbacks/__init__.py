@@ -1,7 +1,4 @@
-"""Callbacks: what runs at fixed points of `fit`, `evaluate` and `predict`. Names, arguments and the order of calls are Keras 3's.
-
-Keras's `RemoteMonitor` is not here: a `LambdaCallback` on ``on_epoch_end`` sends logs anywhere in a line.
-"""
+"""Callbacks: what runs at fixed points of `fit`, `evaluate` and `predict`. Names, arguments and the order of calls are Keras 3's."""
 
 from gpunn.callbacks.backup import BackupAndRestore
 from gpunn.callbacks.base import HOOKS, Callback
@@ -15,11 +12,12 @@ from gpunn.callbacks.history import History
 from gpunn.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from gpunn.callbacks.model_checkpoint import ModelCheckpoint
 from gpunn.callbacks.progbar import EpochLines, ProgbarLogger
+from gpunn.callbacks.remote import RemoteMonitor
 from gpunn.callbacks.simple import LambdaCallback, TerminateOnNaN
 from gpunn.callbacks.tensorboard import TensorBoard
 
 __all__ = [
     "HOOKS", "BackupAndRestore", "BatchSizeSchedule", "CSVLogger", "Callback", "CallbackList", "DeadNeuronMonitor", "EarlyStopping",
     "EpochLines", "GradientNormMonitor", "History", "LambdaCallback", "LearningRateScheduler", "ModelCheckpoint", "ProgbarLogger",
-    "ReduceLROnPlateau", "SwapEMAWeights", "TensorBoard", "TerminateOnNaN",
+    "ReduceLROnPlateau", "RemoteMonitor", "SwapEMAWeights", "TensorBoard", "TerminateOnNaN",
 ]

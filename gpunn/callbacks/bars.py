@@ -4,10 +4,16 @@ import functools
 import importlib.util
 from typing import Any
 
+from gpunn import config
+
+
+def drawn() -> bool:
+    """Whether there is a bar: rich, which draws it, is an extra, and lines may go to a logger."""
+    return config.is_interactive_logging_enabled() and _installed()
+
 
 @functools.cache  # looking for it takes as long as a prediction of few rows
-def drawn() -> bool:
-    """Whether there is a bar: rich, which draws it, is an extra."""
+def _installed() -> bool:
     return importlib.util.find_spec("rich") is not None
 
 

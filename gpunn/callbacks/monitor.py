@@ -46,6 +46,10 @@ class Monitor(Callback):
             self.check(self.model)
         return bool(value - self.min_delta > reference if self._rising else value + self.min_delta < reference)
 
+    def get_monitor_value(self, logs: Any) -> Any:
+        """The monitored entry, or None, with a warning, where there is none."""
+        return self.value(logs, f"{type(self).__name__} conditioned on metric")
+
     def value(self, logs: Any, consequence: str) -> Any:
         """The monitored entry, or None with a warning that says the `consequence` and lists what there is. ValueError for an array."""
         logs = logs if isinstance(logs, Logs) else Logs(logs or {})

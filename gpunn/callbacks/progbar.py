@@ -6,6 +6,7 @@ from typing import Any
 from gpunn.callbacks import bars
 from gpunn.callbacks.base import Callback
 from gpunn.kernels import compiling
+from gpunn.printed import show
 
 
 def values(logs: Any) -> str:
@@ -24,7 +25,7 @@ class EpochLines(Callback):
     """One line an epoch: ``verbose=2`` everywhere, and ``verbose=1`` where no progress bar is installed."""
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        print(f"Epoch {epoch + 1}/{self.params['epochs']} - {values(logs)}")
+        show(f"Epoch {epoch + 1}/{self.params['epochs']} - {values(logs)}")
 
 
 class PassBar(Callback):
@@ -63,7 +64,7 @@ class PassBar(Callback):
     def on_test_end(self, logs: Any = None) -> None:
         self.close()
         steps = f"{self.params['steps']}/{self.params['steps']} - " if self.params["steps"] else ""
-        print(f"{steps}{time.perf_counter() - self._began:.1f}s - {values(logs)}")
+        show(f"{steps}{time.perf_counter() - self._began:.1f}s - {values(logs)}")
 
     def close(self) -> None:
         if self._compiling in compiling.listeners:

@@ -12,9 +12,9 @@ from types import TracebackType
 from typing import Any
 
 import gpunn
-from gpunn import compat
+from gpunn import compat, config
 from gpunn.cli.inputs import choose_backend
-from gpunn.cli.shell import FAILED, OK, Failure
+from gpunn.cli.shell import FAILED, OK, Failure, debugging
 
 BACKENDS = ("auto", "cpu", "gpu", "sim")
 
@@ -98,4 +98,25 @@ def _print_traceback(error: BaseException, script: Path) -> None:
     trace: TracebackType | None = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename != str(script):
         trace = trace.tb_next
-    traceback.print_exception(type(error), error, trace)
+    shown = trace
+    if config.is_traceback_filtering_enabled() and not debugging():
+        shown = _without_our_lines(trace)
+    if shown is not trace:  # said first, so that the error stays the last line
+        how = "GPUNN_DEBUG=1, or keras.config.disable_traceback_filtering(), shows them."
+        print(f"(gpunn's own lines are left out. {how})", file=sys.stderr)
+    traceback.print_exception(type(error), error, shown)
+
+
+def _without_our_lines(trace: TracebackType | None) -> TracebackType | None:
+    """The same trace without what ran in gpunn, as Keras's users know it; itself where nothing did."""
+    frames = []
+    while trace is not None:
+        frames.append(trace)
+        trace = trace.tb_next
+    kept = [f for f in frames if not str(f.tb_frame.f_globals.get("__name__", "")).startswith("gpunn.")]
+    if len(kept) == len(frames):
+        return frames[0] if frames else None
+    rest: TracebackType | None = None
+    for f in reversed(kept):
+        rest = TracebackType(rest, f.tb_frame, f.tb_lasti, f.tb_lineno)
+    return rest

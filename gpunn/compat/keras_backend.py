@@ -13,7 +13,7 @@ from gpunn.utils import is_keras_tensor, standardize_dtype
 
 __all__ = [
     "batch_get_value", "batch_set_value", "cast_to_floatx", "clear_session", "count_params", "get_uid", "get_value", "int_shape",
-    "is_float_dtype", "is_int_dtype", "is_keras_tensor", "set_value", "standardize_dtype",
+    "is_float_dtype", "is_int_dtype", "is_keras_tensor", "result_type", "set_value", "standardize_dtype",
 ]
 _uids: Counter[str] = Counter()
 
@@ -78,3 +78,16 @@ def is_float_dtype(dtype: Any) -> bool:
 def is_int_dtype(dtype: Any) -> bool:
     """Whether it is a type of integers."""
     return np.dtype(standardize_dtype(dtype)).kind in "iu"
+
+
+def result_type(*dtypes: Any) -> str:
+    """The type of an operation of these: floats before integers, each the widest there is; Python's own int and float only where there is
+    no other of their kind."""
+    own = [dtype for dtype in dtypes if isinstance(dtype, type) and dtype in (int, float)]
+    kinds = [np.dtype(standardize_dtype(dtype)) for dtype in dtypes if not any(dtype is kind for kind in own)]
+    if floats := [kind for kind in kinds if kind.kind == "f"]:
+        return np.result_type(*floats).name
+    if float in own or not dtypes:
+        return floatx()
+    whole = [kind for kind in kinds if kind.kind != "b"]
+    return np.result_type(*(whole or ([np.dtype("int32")] if own else kinds))).name

@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from gpunn.compat.absent import ABSENT
+from gpunn.compat import absent, networks
 from gpunn.compat.arithmetic_names import NN, OTHERWISE, OWN, SAME
 
 
@@ -30,10 +30,14 @@ _TOP = Place(names={
     "__version__": "gpunn.compat.versions:KERAS", "version": "gpunn.compat.versions:version",
     "Input": "gpunn.models:Input", "Model": "gpunn.models:Model", "Sequential": "gpunn.models:Sequential",
     "KerasTensor": "gpunn.layers:KerasTensor", "Layer": "gpunn.layers:Layer", "Initializer": "gpunn.initializers:Initializer",
-    "Loss": "gpunn.losses:Loss",
+    "Loss": "gpunn.losses:Loss", "Regularizer": "gpunn.regularizers:Regularizer", "InputSpec": "gpunn.layers:InputSpec",
+    "DTypePolicy": "gpunn.dtype_policies:DTypePolicy", "FloatDTypePolicy": "gpunn.dtype_policies:DTypePolicy",
+    "Function": "gpunn.compat.functions:Function", "Operation": "gpunn.layers:Layer", "Quantizer": "gpunn.compat.absent:Quantizer",
+    **{name: f"gpunn.compat.scopes:{name}" for name in ("RematScope", "StatelessScope", "SymbolicScope", "remat")},
     "Metric": "gpunn.metrics:Metric", "Optimizer": "gpunn.optimizers:Optimizer", "Variable": "gpunn.compat.variables:Variable",
     "device": "gpunn.compat.tensorflow:device", "name_scope": "gpunn.compat.tensorflow:name_scope",
 })
+_POLICY = {name: f"gpunn.dtype_policies:{name}" for name in ("dtype_policy", "set_dtype_policy")}
 _SETTINGS = ("backend", "epsilon", "floatx", "image_data_format", "set_epsilon", "set_floatx", "set_image_data_format")
 _ARITHMETIC = {
     name: f"gpunn.compat.arithmetic:{name}" for name in (*SAME, *OTHERWISE, "constant", "size", "norm", "int32", "int64")
@@ -61,14 +65,19 @@ _LAYER_FAMILIES = (
 KERAS: dict[str, Place] = {
     "": _TOP,
     "activations": Place("gpunn.activations"),
-    "applications": Place("gpunn.applications"),
-    "applications.efficientnet": Place(names={name: f"gpunn.compat.absent:{name}" for name in ABSENT}, old=True),
+    "applications": Place("gpunn.applications", {name: where for names in networks.MODULES.values() for name, where in names.items()}),
+    **{f"applications.{module}": Place(names=names | networks.beside(module)) for module, names in networks.MODULES.items()},
+    "applications.imagenet_utils": Place("gpunn.applications.imagenet", only=("decode_predictions", "preprocess_input")),
     "backend": _BACKEND,
-    "callbacks": Place("gpunn.callbacks"),
-    "config": Place("gpunn.config"),
+    "callbacks": Place("gpunn.callbacks", {
+        "CallbackList": "gpunn.compat.callback_list:CallbackList", "OrbaxCheckpoint": "gpunn.compat.absent:OrbaxCheckpoint",
+    }),
+    "config": Place("gpunn.config", _POLICY),
     "constraints": Place("gpunn.constraints"),
     "datasets": Place(),
     **{f"datasets.{name}": Place(f"gpunn.datasets.{name}") for name in _SETS},
+    "distillation": Place("gpunn.distillation"),
+    "dtype_policies": Place("gpunn.dtype_policies", {name: f"gpunn.compat.absent:{name}" for name in absent.POLICIES}),
     "engine": Place("gpunn.layers", {"Model": "gpunn.models:Model"}, old=True),
     "engine.topology": Place("gpunn.layers", old=True),
     "engine.training": Place("gpunn.models", old=True),
@@ -82,13 +91,22 @@ KERAS: dict[str, Place] = {
         "Reduction": "gpunn.compat.keras2:Reduction", "kullback_leibler_divergence": "gpunn.losses:kl_divergence",
     }),
     "metrics": Place("gpunn.metrics"),
+    "mixed_precision": Place(names={
+        **_POLICY, "DTypePolicy": "gpunn.dtype_policies:DTypePolicy", "Policy": "gpunn.dtype_policies:DTypePolicy",
+        "global_policy": "gpunn.dtype_policies:dtype_policy", "set_global_policy": "gpunn.dtype_policies:set_dtype_policy",
+        "LossScaleOptimizer": "gpunn.optimizers:LossScaleOptimizer",
+    }),
+    "mixed_precision.experimental": Place(names={
+        "Policy": "gpunn.dtype_policies:DTypePolicy", "global_policy": "gpunn.dtype_policies:dtype_policy",
+        "set_policy": "gpunn.dtype_policies:set_dtype_policy",
+    }, old=True),
     "models": Place("gpunn.models", {"model_from_config": "gpunn.saving:deserialize_keras_object"}),
     "objectives": Place("gpunn.losses", old=True),
     **{path: Place("gpunn.ops", {"is_tensor": "gpunn.compat.tensors:is_tensor"}, answers=True) for path in (
         "ops", "ops.core", "ops.linalg", "ops.math", "ops.nn", "ops.numpy",
     )},
     "ops.image": Place("gpunn.ops.image", answers=True),
-    "optimizers": Place("gpunn.optimizers"),
+    "optimizers": Place("gpunn.optimizers", {name: f"gpunn.compat.absent:{name}" for name in ("MultiOptimizer", "OptimizerMap")}),
     "optimizers.legacy": Place("gpunn.optimizers.legacy", old=True),
     "optimizers.schedules": Place("gpunn.optimizers.schedules"),
     "preprocessing": Place("gpunn.preprocessing", {
@@ -103,12 +121,19 @@ KERAS: dict[str, Place] = {
         name: f"gpunn.ops.drawing:{name}" for name in ("SeedGenerator", "dropout", "normal", "uniform")
     }),
     "regularizers": Place("gpunn.regularizers"),
-    "saving": Place("gpunn.saving"),
+    "saving": Place("gpunn.saving", {"KerasFileEditor": "gpunn.compat.absent:KerasFileEditor"}),
+    "tree": Place("gpunn.tree"),
     "utils": _UTILS,
+    "utils.bounding_boxes": Place("gpunn.utils.bounding_boxes", {
+        name: f"gpunn.utils.box_overlap:{name}" for name in ("compute_ciou", "compute_iou")
+    }),
     "utils.legacy": Place(names={
         name: f"gpunn.compat.keras2:{name}" for name in ("deserialize_keras_object", "serialize_keras_object")
     }),
-    "wrappers": Place(old=True),
+    "visualization": Place("gpunn.visualization"),
+    "wrappers": Place(names={
+        name: f"gpunn.compat.estimators:{name}" for name in ("SKLearnClassifier", "SKLearnRegressor", "SKLearnTransformer")
+    }),
     "wrappers.scikit_learn": Place("gpunn.compat.wrappers", old=True),
     "utils.data_utils": _OLD_UTILS,
     "utils.generic_utils": _OLD_UTILS,

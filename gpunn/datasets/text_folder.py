@@ -7,18 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.datasets.file_rows import FileRows, rows_of_files
 from gpunn.datasets.folders import LABEL_MODES, SUBSETS, check_choices, check_cut, check_folder, cut, found
 from gpunn.random import current_seed
 from gpunn.utils.dataset import Dataset
 
 SUFFIXES = (".txt",)
-
-
-class TextFolder(Dataset):
-    """Batches of texts, or (texts, labels). Attributes: ``class_names``, ``file_paths``."""
-
-    class_names: list[str]
-    file_paths: list[str]
 
 
 def text_dataset_from_directory(
@@ -42,20 +36,10 @@ def text_dataset_from_directory(
     mixed_by = seed if shuffle else None
     names, paths, numbers = found(root, labels, label_mode, class_names, follow_links, SUFFIXES, "texts", mixed_by, verbose)
 
-    def made(first: int, end: int) -> TextFolder:
-        texts = Dataset.from_tensor_slices(np.array(paths[first:end])).map(lambda path: np.array(_text(str(path), max_length)))
-        items = texts
-        if numbers is not None and label_mode is not None:
-            y: np.ndarray = numbers[first:end]
-            y = np.eye(len(names), dtype=np.float32)[y] if label_mode == "categorical" else y
-            y = y.astype(np.float32).reshape(-1, 1) if label_mode == "binary" else y
-            items = Dataset.zip((texts, Dataset.from_tensor_slices(y)))
-        rows = Dataset(items._items, end - first)
-        rows = rows.shuffle(8 * (batch_size or 128), seed=seed) if shuffle else rows
-        rows = rows if batch_size is None else rows.batch(batch_size)
-        out = TextFolder(rows._items, rows._count)
-        out.class_names, out.file_paths = names, paths[first:end]
-        return out
+    def made(first: int, end: int) -> FileRows:
+        some = slice(first, end)
+        classes = None if numbers is None else numbers[some]
+        return rows_of_files(lambda path: np.array(_text(path, max_length)), paths[some], names, classes, label_mode, batch_size, mixed_by)
 
     return cut(len(paths), validation_split, subset, made)
 

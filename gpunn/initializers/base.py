@@ -23,6 +23,10 @@ class Initializer:
     def from_config(cls, config: dict[str, Any]) -> "Initializer":
         return cls(**config)
 
+    def clone(self) -> "Initializer":
+        """Another of the same configuration."""
+        return self.from_config(self.get_config())
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_config().items())})"
 

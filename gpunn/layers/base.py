@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn import config, constraints, initializers, regularizers
+from gpunn import config, constraints, dtype_policies, initializers, regularizers
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
 from gpunn.layers import own_arguments, pickled, room
@@ -24,6 +24,7 @@ from gpunn.layers.open_shapes import closed, depends, is_open, told_as_open
 from gpunn.layers.parameter import Parameter as Parameter
 from gpunn.layers.parameter import Rng as Rng
 from gpunn.layers.tensor import records
+from gpunn.layers.typed import Typed
 from gpunn.layers.variable import Variable
 from gpunn.layers.weighted import Weighted
 from gpunn.lookup import snake
@@ -49,12 +50,12 @@ def one_shape(input_shape: Any, input_dim: Any, batch_shape: Any) -> tuple[int |
     return tuple(None if n is None else int(n) for n in shape)
 
 
-class Layer(Weighted, Containing, Connected):
+class Layer(Weighted, Typed, Containing, Connected):
     """Base class of all layers.
 
-    Arguments: ``name``; ``trainable``; ``dtype``, "float32" or "float64" (default `gpunn.config.floatx`); and, on a model's first layer,
-    ``input_shape``, ``input_dim`` or ``batch_input_shape``; ``activity_regularizer``, which adds to the loss for the size of the output,
-    divided by the number of rows.
+    Arguments: ``name``; ``trainable``; ``dtype``, "float32" or "float64" (default `gpunn.config.floatx`), or a `DTypePolicy`; and, on a
+    model's first layer, ``input_shape``, ``input_dim`` or ``batch_input_shape``; ``activity_regularizer``, which adds to the loss for the
+    size of the output, divided by the number of rows.
 
     A subclass gives `build(input_shape)`, `compute_output_shape(input_shape)`, `forward(x, training)` and `config()`, the constructor's own
     arguments. Shapes in these have the batch axis first, as None. A pullback takes the output's gradient, writes those of the layer's
@@ -104,7 +105,7 @@ class Layer(Weighted, Containing, Connected):
             raise TypeError(f"{type(self).__name__} got unknown arguments: {', '.join(sorted(unknown))}.")
         self.name = name or fresh_name(snake(self.named_after or type(self).__name__))
         self.trainable = trainable
-        self.dtype = np.dtype(dtype or config.floatx()).name
+        self.dtype = np.dtype(dtype_policies.type_of(dtype) or config.floatx()).name
         if self.dtype not in ("float32", "float64"):
             raise ValueError(f"Layer {self.name!r}: dtype must be float32 or float64. Received: {dtype!r}.")
         self.given_shape = one_shape(input_shape, input_dim, batch_input_shape)

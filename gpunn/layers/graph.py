@@ -32,6 +32,18 @@ class KerasTensor(Operators):
     def ndim(self) -> int:
         return len(self.shape)
 
+    def reshape(self, newshape: Any) -> Any:
+        """`gpunn.ops.reshape` of it."""
+        from gpunn.ops import reshape
+
+        return reshape(self, newshape)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """`gpunn.ops.squeeze` of it."""
+        from gpunn.ops import squeeze
+
+        return squeeze(self, axis)
+
     def __add__(self, other: Any) -> Any:
         return _merged("Add", self, other, super().__add__)
 

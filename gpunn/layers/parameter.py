@@ -80,25 +80,25 @@ class Parameter(Operators):
     def dtype(self) -> str:
         return name_of(self.value.dtype)
 
-    def assign(self, values: Any) -> None:
+    def assign(self, value: Any) -> None:
         """Replace the values; by a tensor within a layer's `call`, whenever that runs. Raises ValueError when the shape differs."""
         from gpunn.ops.assigning import assigned_here, assigned_in_graph  # which are made of parameters
 
-        if assigned_in_graph(self, values) or assigned_here(self, values):
+        if assigned_in_graph(self, value) or assigned_here(self, value):
             return
-        values = np.asarray(values)
-        if values.shape != self.shape:
-            raise ValueError(f"Cannot assign to {self.name}: expected shape {self.shape}. Received: {values.shape}.")
-        self.backend.write(self.value, values.astype(self.value.dtype))
+        value = np.asarray(value)
+        if value.shape != self.shape:
+            raise ValueError(f"Cannot assign to {self.name}: expected shape {self.shape}. Received: {value.shape}.")
+        self.backend.write(self.value, value.astype(self.value.dtype))
         self.version += 1
 
-    def assign_add(self, values: Any) -> None:
-        self._change_by(values, 1)
+    def assign_add(self, value: Any) -> None:
+        self._change_by(value, 1)
 
-    def assign_sub(self, values: Any) -> None:
-        self._change_by(values, -1)
+    def assign_sub(self, value: Any) -> None:
+        self._change_by(value, -1)
 
-    def _change_by(self, values: Any, sign: int) -> None:
+    def _change_by(self, value: Any, sign: int) -> None:
         """Add values, or take them away. Raises TypeError for whole numbers that a layer's `call` would count up."""
         from gpunn.layers.tensor import tapes  # which is made of parameters, as operations are
         from gpunn.ops.operation import current
@@ -106,9 +106,9 @@ class Parameter(Operators):
         if self.value.dtype.kind != "f" and current() is not None:
             raise TypeError(f"{self.name}, of type {self.dtype}, cannot be counted up within a layer's call. Expected a float.")
         if self.value.dtype.kind == "f" and (current() is not None or tapes()):
-            self.assign(self + values if sign > 0 else self - values)
+            self.assign(self + value if sign > 0 else self - value)
         else:
-            self.assign(self.numpy() + sign * np.asarray(values))
+            self.assign(self.numpy() + sign * np.asarray(value))
 
     def __repr__(self) -> str:
         return f"<Parameter {self.name} {self.shape}>"

@@ -5,9 +5,13 @@ from typing import Any
 
 from gpunn.layers.graph import KerasTensor, flat, packed
 from gpunn.layers.input import InputLayer
+from gpunn.metrics import Metric
 from gpunn.models.functional import Functional
 from gpunn.models.sequential import Sequential
 from gpunn.models.topology import replay
+from gpunn.optimizers.rate import FromFunction
+from gpunn.training.without_loss import Unsaid
+from gpunn.tree import map_structure
 
 
 def clone_model(
@@ -17,13 +21,33 @@ def clone_model(
     with weights of their own, drawn afresh.
 
     `input_tensors`: symbolic tensors in place of new inputs; `recursive`: whether `clone_function` is called for the layers of models
-    within, which are cloned, too. Raises ValueError for a class of the user's, other numbers of inputs, and what is not symbolic.
+    within, which are cloned, too. A model that is compiled gives one that is compiled alike, with an optimizer and metrics of its own; not
+    so where a function gives the learning rate. Raises ValueError for a class of the user's, other numbers of inputs, and what is not
+    symbolic.
     """
     given = None if input_tensors is None else flat(input_tensors)
     wanted = max(1, len(getattr(model, "inputs", ())))
     if given is not None and (len(given) != wanted or not all(isinstance(t, KerasTensor) for t in given)):
         raise ValueError(f"clone_model: expected {wanted} symbolic input_tensors. Received: {input_tensors!r}.")
-    return _clone(model, given, clone_function or _again, clone_function if recursive else None, {})
+    out = _clone(model, given, clone_function or _again, clone_function if recursive else None, {})
+    _compile_alike(model, out)
+    return out
+
+
+def _compile_alike(model: Any, other: Any) -> None:
+    if not model.compiled:
+        return
+    given, optimizer = model._setup.given, model.optimizer
+    if isinstance(optimizer.schedule, FromFunction):  # which has no configuration
+        return
+
+    def own(asked: Any) -> Any:
+        return map_structure(lambda m: _again(m) if isinstance(m, Metric) else m, asked)
+
+    loss = None if isinstance(given.loss, Unsaid) else given.loss
+    options = own(given.metrics), own(given.weighted_metrics), given.loss_weights
+    other.compile(_again(optimizer), loss, *options, run_eagerly=model.run_eagerly)
+    other.optimizer.exclusion = optimizer.exclusion
 
 
 def _again(layer: Any) -> Any:

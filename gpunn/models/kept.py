@@ -62,6 +62,21 @@ class Kept:
         if config and not self.built:
             self.build(config["input_shape"])
 
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """What compile was given, as Keras writes it, for `compile_from_config`; None where the model is not compiled."""
+        from gpunn.models.files.keras_json import compile_to_keras
+        from gpunn.models.saving import describe
+
+        found = describe(self).get("compile")
+        return None if found is None else compile_to_keras(found)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile as `get_compile_config` of gpunn's or Keras's says, with an optimizer that begins anew."""
+        from gpunn.models.files.keras_json import compile_from_keras
+        from gpunn.models.saving import compile_as
+
+        compile_as(self, {"compile": compile_from_keras(config)}, None)
+
     def export(self, path: Any, format: str = "onnx") -> None:
         """Write the model as ONNX, for inference elsewhere, with any number of rows (``pip install "gpunn[onnx]"``).
 

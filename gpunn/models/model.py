@@ -21,7 +21,7 @@ from gpunn.models.own_weights import AddsWeights
 from gpunn.models.storage import Storage
 from gpunn.ops.operation import current
 from gpunn.ops.tracing import in_graph
-from gpunn.printed import printed
+from gpunn.printed import printed, show
 from gpunn.results import dressed
 from gpunn.training import data
 from gpunn.training.old_calls import OldCalls
@@ -247,7 +247,7 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
         `positions` of the columns are the table's own. Raises ValueError for a layer that is not there."""
         from gpunn.models.describe import summary
 
-        (print_fn or print)(summary(self, line_length, expand_nested, show_trainable, layer_range))
+        (print_fn or show)(summary(self, line_length, expand_nested, show_trainable, layer_range))
 
     def explain(self, batch_size: int = 32, print_fn: Any = None) -> str:
         """What runs in a train step: what was fused, which kernel each node runs, and why a step is not recorded. Printed and returned."""

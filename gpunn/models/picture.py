@@ -42,14 +42,9 @@ def plot_model(
     path = None if to_file is None else pathlib.Path(to_file)
     if path is not None and path.suffix.lstrip(".").lower() not in FORMATS:
         raise ValueError(f"plot_model: expected a file name ending in .svg, .png or .pdf. Received: {to_file!r}.")
-    if rankdir not in ("TB", "LR"):
-        raise ValueError(f"plot_model: rankdir must be 'TB' or 'LR'. Received: rankdir={rankdir!r}.")
-    model._need_built("plot_model")
-    options = {
-        "shapes": show_shapes, "dtype": show_dtype, "names": show_layer_names, "activations": show_layer_activations,
-        "trainable": show_trainable,
-    }
-    boxes = _boxes(model, options, expand_nested)
+    boxes = boxes_of(
+        model, show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, dpi, show_layer_activations, show_trainable
+    )
     _place(boxes, rankdir == "LR")
     figure = _draw(boxes, rankdir == "LR", dpi)
     if path is not None:
@@ -59,14 +54,25 @@ def plot_model(
 
 
 # ---------------------------------------------------------------------- what is drawn
-def _boxes(model: Any, options: dict[str, bool], expand: bool) -> list[Box]:
+def boxes_of(
+    model: Any, show_shapes: bool, show_dtype: bool, show_layer_names: bool, rankdir: str, expand_nested: bool, dpi: int,
+    show_layer_activations: bool, show_trainable: bool,
+) -> list[Box]:
+    """The calls in a built model's graph, each after those it needs; arguments as `plot_model` takes them, and what that raises."""
+    if rankdir not in ("TB", "LR"):
+        raise ValueError(f"plot_model: rankdir must be 'TB' or 'LR'. Received: rankdir={rankdir!r}.")
+    model._need_built("plot_model")
+    options = {
+        "shapes": show_shapes, "dtype": show_dtype, "names": show_layer_names, "activations": show_layer_activations,
+        "trainable": show_trainable,
+    }
     inputs, _, outputs = model.graph(False)
     boxes: list[Box] = []
     where: dict[Any, int] = {}
     for tensor in inputs:
         where[tensor] = len(boxes)
         boxes.append(Box(_lines(tensor.node, tensor.node.layer.name, options), [], INPUT))
-    _calls(model, "", where, boxes, options, expand)
+    _calls(model, "", where, boxes, options, expand_nested)
     for tensor in outputs:
         box = boxes[where[tensor]]
         box.colour = OUTPUT if box.before else box.colour

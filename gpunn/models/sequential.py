@@ -33,7 +33,7 @@ class Sequential(OldPredictions, Model):
         """What was added, without an `Input`."""
         return self._stack[1:] if self._stack and isinstance(self._stack[0], InputLayer) else self._stack[:]
 
-    def add(self, layer: Any) -> None:
+    def add(self, layer: Any, rebuild: bool = True) -> None:
         if isinstance(layer, KerasTensor) and isinstance(layer.node.layer, InputLayer):
             layer = layer.node.layer
         if not isinstance(layer, Layer):
@@ -66,7 +66,7 @@ class Sequential(OldPredictions, Model):
         if not self._trainable:
             layer.trainable = False
 
-    def pop(self) -> Layer:
+    def pop(self, rebuild: bool = True) -> Layer:
         """Remove and return the last layer. Raises ValueError when there is none."""
         if not self.layers:
             raise ValueError(f"Model {self.name!r} has no layers to remove.")

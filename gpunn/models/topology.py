@@ -92,6 +92,20 @@ def _by_depth(order: list[Node], given: set[KerasTensor], met: dict[Any, int]) -
     return sorted(met, key=lambda layer: (-of_layer[layer], met[layer]))
 
 
+def get_source_inputs(tensor: KerasTensor) -> list[KerasTensor]:
+    """The tensors of `Input` that a symbolic tensor is worked out from, in the order in which they are met."""
+    found, seen, stack = [], set(), [tensor]
+    while stack:
+        here = stack.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        if isinstance(here.node.layer, InputLayer):
+            found.append(here)
+        stack += reversed(here.node.inputs)
+    return found
+
+
 def cut(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor]) -> tuple[list[KerasTensor], list[KerasTensor]]:
     """The same graph with inputs of its own where those given are in the middle of another: its calls are made again on them."""
     nodes = between(inputs, outputs)

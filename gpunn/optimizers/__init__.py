@@ -11,11 +11,13 @@ from gpunn.optimizers.base import Optimizer
 from gpunn.optimizers.decay import Exclusion
 from gpunn.optimizers.descent import SGD, Lion
 from gpunn.optimizers.lbfgs import LBFGS
+from gpunn.optimizers.loss_scale import LossScaleOptimizer
 from gpunn.optimizers.muon import Muon
+from gpunn.optimizers.schedule_free import ScheduleFreeAdamW
 
 GradientDescent = SGD
 NAMES: dict[str, Any] = {"gradient_descent": SGD, "GradientDescent": SGD}
-for _c in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Lamb, Muon, Adafactor, LBFGS):
+for _c in (SGD, Adagrad, Adadelta, RMSprop, Adam, AdamW, Adamax, Nadam, Ftrl, Lion, Lamb, Muon, Adafactor, ScheduleFreeAdamW, LBFGS):
     NAMES |= {_c.__name__: _c, _c.__name__.lower(): _c}
 
 
@@ -41,5 +43,6 @@ def deserialize(config: dict[str, Any], custom_objects: dict[str, Any] | None = 
 
 __all__ = [
     "LBFGS", "SGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Exclusion", "Ftrl", "GradientDescent", "Lamb", "Lion",
-    "Muon", "Nadam", "Optimizer", "RMSprop", "deserialize", "get", "legacy", "schedules", "serialize",
+    "LossScaleOptimizer", "Muon", "Nadam", "Optimizer", "RMSprop", "ScheduleFreeAdamW", "deserialize", "get", "legacy", "schedules",
+    "serialize",
 ]

@@ -152,6 +152,14 @@ class Optimizer(own_step.ByVariable, State):
         """The loss times ``loss_scale_factor``."""
         return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
 
+    def get_scaled_loss(self, loss: Any) -> Any:
+        """`scale_loss`, in the words of TensorFlow's LossScaleOptimizer."""
+        return self.scale_loss(loss)
+
+    def get_unscaled_gradients(self, grads: Any) -> Any:
+        """The gradients as they are: `apply` divides them."""
+        return grads
+
     # ------------------------------------------------------------------ weight decay
     def exclude_from_weight_decay(self, var_list: Sequence[Any] | None = None, var_names: Sequence[str] | None = None) -> None:
         """No weight decay for these parameters, nor for those in whose name (``kernel``, ``bias``, ...) one of these patterns is found.

@@ -81,10 +81,10 @@ def change_pitch(x: Any, semitones: float, sample_rate: float | None = None) -> 
     if factor == 1 or wave.shape[-1] == 0:
         return wave.copy()
     longer = change_speed(wave.astype(np.float64), 1 / factor)
-    return _of_length(_resampled(longer, 1 / factor), wave.shape[-1]).astype(wave.dtype)
+    return _of_length(resampled(longer, 1 / factor), wave.shape[-1]).astype(wave.dtype)
 
 
-def _resampled(wave: np.ndarray, factor: float) -> np.ndarray:
+def resampled(wave: np.ndarray, factor: float) -> np.ndarray:
     """`factor` times as many samples."""
     flat = wave.reshape(-1, wave.shape[-1])
     try:

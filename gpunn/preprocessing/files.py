@@ -6,6 +6,7 @@ import numpy as np
 
 from gpunn import config
 from gpunn.datasets.image_folder import INTERPOLATIONS, MODES
+from gpunn.ops import images
 
 
 def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dtype: Any = None) -> Any:
@@ -21,6 +22,14 @@ def array_to_img(x: Any, data_format: str | None = None, scale: bool = True, dty
         image = image * (255 / max(float(image.max()), 1e-12))
     pixels = np.clip(image, 0, 255).astype(np.uint8)
     return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+
+
+def smart_resize(
+    x: Any, size: tuple[int, int], interpolation: str = "bilinear", data_format: str = "channels_last", **unused: Any
+) -> np.ndarray:
+    """The largest part in an image's middle, or in the middle of each of a batch, that has the shape of `size`, (height, width), brought to
+    that size. See `gpunn.ops.images.resize`, and what it raises."""
+    return np.asarray(images.resize(x, size, interpolation, crop_to_aspect_ratio=True, data_format=data_format))
 
 
 def img_to_array(img: Any, data_format: str | None = None, dtype: Any = None) -> np.ndarray:

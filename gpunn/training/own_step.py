@@ -125,7 +125,9 @@ class OwnSteps(ABC):
         found = self.compute_metrics(x, y, y_pred, weight)
         return {**{m.name: m.result() for m in self.metrics if m.name not in found}, **found}
 
-    def compute_loss(self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None) -> Any:
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Any:
         """-> (the loss that compile was given, penalties of the weights in it; its gradient with respect to `y_pred`, for the pullback).
 
         The pair is a number, too, the loss. Several outputs: lists, in their order, of targets and weights those with a loss. Masks of
@@ -190,10 +192,27 @@ class OwnSteps(ABC):
         setup, ops = self._setup, self.backend
         outputs = flat(y_pred)
         targets, weights = (list(v) if isinstance(v, (list, tuple)) else [v] * len(setup.heads) for v in (y, sample_weight))
-        out = {"loss": self._tracker.result()}
-        for name, (k, weighted, metric) in zip(setup.names[-len(setup.measured) :] if setup.measured else [], setup.measured, strict=True):
+        for k, weighted, metric in setup.measured:
             weight = weights[k] if weighted else None
             given = [targets[k], outputs[setup.heads[k].index], weight]
             metric.update_state(*(a if a is None or isinstance(a, Tensor) else ops.to_numpy(a) for a in given))
-            out[name] = metric.result()
-        return out
+        return self._compiled_results()
+
+    def _compiled_results(self) -> dict[str, Any]:
+        """The mean loss and the metrics of compile, by their names in the logs."""
+        measured = self._setup.measured
+        names = self._setup.names[-len(measured) :] if measured else []
+        return {"loss": self._tracker.result(), **{name: m.result() for name, (_, _, m) in zip(names, measured, strict=True)}}
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """What all metrics say now, by name, for a `train_step` to return: mean loss, those of compile, and what else the model lists.
+
+        The loss is what a step of one's own has told its metric, "loss"; the built-in `fit` leaves its mean to the logs."""
+        self._tracker = self._tracker or Mean("loss")
+        found = {} if self._setup is None else self._compiled_results()
+        return {**{m.name: m.result() for m in self.metrics if m.name not in found}, **found}
+
+    def reset_metrics(self) -> None:
+        """Begin the metrics that the model lists anew, as `fit` does for every epoch."""
+        for metric in self.metrics:
+            metric.reset_state()

@@ -9,7 +9,9 @@ from typing import Any, cast
 import numpy as np
 
 from gpunn import callbacks as cb
+from gpunn import config
 from gpunn.layers.base import alias
+from gpunn.printed import warn
 from gpunn.training import data, parts
 from gpunn.training.again import again
 from gpunn.training.changes import check_flips, converted, in_step
@@ -86,6 +88,9 @@ class Trainer(OwnSteps, Compiled):
         held_rows = None if held is None else given(self, *held, None, "fit (validation_data)", False, workers, ahead)
         if held_rows is not None and held_rows.row_shape != rows.row_shape:
             raise ValueError(f"Argument validation_data of fit: expected rows of shape {rows.row_shape}. Received: {held_rows.row_shape}.")
+        epochs, steps_per_epoch = _most("epochs", config.max_epochs(), epochs), _most_steps(steps_per_epoch, rows, batch_size)
+        if held_rows is not None:
+            validation_steps = _most_steps(validation_steps, held_rows, validation_batch_size or batch_size)
         steps = steps_per_epoch or rows.steps(batch_size)
         chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps}, verbose, history=True)
         self._ready(rows.row_shape)
@@ -154,6 +159,7 @@ class Trainer(OwnSteps, Compiled):
         x may be all that `fit` takes."""
         steps, batch_size = _steps("steps", steps), _perhaps("batch_size", batch_size)
         rows = given(self, x, y, sample_weight, None, "evaluate", False, workers, _perhaps("max_queue_size", max_queue_size))
+        steps = _most_steps(steps, rows, batch_size or 32)
         chain = self._chain(callbacks, verbose, steps or rows.steps(batch_size or 32))
         self._ready(rows.row_shape)
         size = batch_size or self._held_batch(32, steps, chain.test_batches)
@@ -171,9 +177,14 @@ class Trainer(OwnSteps, Compiled):
         """The model's outputs for all rows, as NumPy arrays (rows, ...): one, or a list or dict of them as the model has it.
 
         x may be all that `fit` takes; of batches only the inputs count."""
+        if hasattr(type(self), "predict_step"):
+            raise NotImplementedError(
+                f"Model {self.name!r}: predict does not run a predict_step. Expected what it changes in call, or a loop over model(x)."
+            )
         steps, batch_size = _steps("steps", steps), _perhaps("batch_size", batch_size)
         rows = given_inputs(self, x, "predict", workers, _perhaps("max_queue_size", max_queue_size))
         self.output_shapes(rows.row_shape)
+        steps = _most_steps(steps, rows, batch_size or 32)
         count = steps or rows.steps(batch_size or 32)
         chain = self._chain(callbacks, verbose, count, shows=count != 1)  # one batch has no use for a bar
         self._ready(rows.row_shape)
@@ -236,3 +247,20 @@ def _steps(name: str, value: Any) -> int | None:
     if isinstance(value, (float, np.floating)) and np.isfinite(value) and value > 0:
         value = math.ceil(value)
     return _perhaps(name, value)
+
+
+def _most(name: str, most: int | None, number: int) -> int:
+    """A number, or the limit that `gpunn.config` sets to it, with a warning."""
+    if most is None or number <= most:
+        return number
+    warn(f"{name} limited to {most}, as gpunn.config.set_max_{name} says. Asked for: {number}.")
+    return most
+
+
+def _most_steps(steps: int | None, rows: Any, batch_size: int) -> int | None:
+    """Batches of an epoch as they were asked for, or as many as there may be of those there are, where that is known."""
+    most = config.max_steps_per_epoch()
+    if most is None:
+        return steps
+    whole = steps or rows.steps(batch_size)
+    return most if whole is None else _most("steps_per_epoch", most, whole) if whole > most else steps

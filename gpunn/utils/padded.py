@@ -15,8 +15,8 @@ def padded(elements: Iterator[Any], size: int, shapes: Any, values: Any, whole: 
         wide = [m if n in (None, -1) else n for n, m in zip(shape, wide, strict=True)] if shape is not None else wide
         kind = np.result_type(*arrays)
         out = np.full((len(arrays), *wide), ("" if kind.kind == "U" else 0) if value is None else value, kind)
-        for row, array in zip(out, arrays, strict=True):
-            row[tuple(slice(n) for n in array.shape)] = array
+        for i, array in enumerate(arrays):
+            out[i : i + 1][(slice(None), *(slice(n) for n in array.shape))] = array
         return out
 
     while (some := list(itertools.islice(elements, size))) and not (whole and len(some) < size):

@@ -7,7 +7,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from gpunn import backend, compat
+from gpunn import backend, compat, config
 from gpunn.backend import probe
 from gpunn.cli.app import gpunn as command
 
@@ -73,6 +73,27 @@ def test_ends(run, text, code, said):
     done = run(text)
     assert done.exit_code == code and said in done.stderr.replace("\r", "")
     assert "runpy" not in done.stderr and "gpunn/cli" not in done.stderr
+
+
+FAILS = """
+import keras
+{first}
+model = keras.Sequential([keras.layers.Dense(2)])
+def train():
+    model.fit([[1.0]], [[1.0]])
+train()
+"""
+
+
+@pytest.mark.parametrize("whole", ["", "option", "variable"])
+def test_a_traceback_without_our_lines(run, monkeypatch, whole):
+    if whole == "variable":
+        monkeypatch.setenv("GPUNN_DEBUG", "1")
+    monkeypatch.setattr(config, "_short_tracebacks", True)
+    done = run(FAILS.format(first="keras.config.disable_traceback_filtering()" if whole == "option" else ""))
+    assert done.exit_code == 1 and "line 6, in train" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("ValueError: You must call `compile()`")
+    assert ("compiling.py" in done.stderr) is bool(whole) is ("own lines are left out" not in done.stderr)
 
 
 @pytest.mark.parametrize(

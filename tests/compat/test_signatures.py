@@ -15,7 +15,6 @@ ON_PURPOSE = {
     ("Dense", "units"),  # has a default, so that Keras 1's output_dim may stand for it
     ("categorical_generalized_cross_entropy", "q"),  # the class's default holds for the function
     ("load_data", "path"),  # a folder here
-    ("CallbackList", "callbacks"), ("CallbackList", "model"),  # what fit makes
     ("Input", "name"), ("Input", "batch_shape"), ("InputLayer", "name"), ("InputLayer", "batch_shape"),  # without sparse and ragged
     *((f"{name}{rank}D", "pool_size") for name in ("AveragePooling", "AvgPool") for rank in (1, 2)),  # Keras 2's default
     ("KerasTensor", "name"),  # without sparse, ragged and a history

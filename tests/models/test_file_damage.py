@@ -90,8 +90,8 @@ WHOLE = {
         layer_of(1, config={"activation": {"class_name": "__lambda__", "config": {"value": ""}}}), "__lambda__ in the file is code"
     ),
     "half precision": (
-        layer_of(1, config={"dtype": {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}}),
-        "float32 or float64. .*mixed_float16",
+        layer_of(1, config={"dtype": {"class_name": "DTypePolicy", "config": {"name": "float16"}}}),
+        "Expected one of: float32, .*'float16'",
     ),
     "a huge layer": (
         layer_of(1, config={"units": 10**12}), r"weight hidden/kernel of shape \(6, 1000000000000\) is more than the file holds"

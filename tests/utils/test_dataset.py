@@ -234,3 +234,12 @@ def test_two_parts_of_other_kinds():
             split_dataset(x, *sizes)
     with pytest.raises(ValueError, match="an empty one"):
         split_dataset(numbers(0), 0.5)
+
+
+def test_batches_filled_up():
+    """Rows of any length beside labels that are numbers."""
+    rows = Dataset.from_generator(lambda: iter([(np.arange(n), n) for n in (2, 4, 1)]))
+    (x, y), (x2, y2) = rows.padded_batch(2)
+    assert x.tolist() == [[0, 1, 0, 0], [0, 1, 2, 3]] and y.tolist() == [2, 4] and (x2.tolist(), y2.tolist()) == ([[0]], [1])
+    ((x, _),) = rows.padded_batch(3, padded_shapes=([5], []), padding_values=(-1, None))
+    assert x.tolist()[2] == [0, -1, -1, -1, -1]

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gpunn import activations, constraints, initializers, layers, lookup, losses, metrics, optimizers, regularizers
+from gpunn.dtype_policies import DTypePolicy
 from gpunn.models.files import keras_operations
 from gpunn.models.files.variables import ATTENTIONS
 from gpunn.optimizers.schedules import base as schedules
@@ -205,10 +206,7 @@ def array_of(config: Any) -> np.ndarray:
 
 
 def _dtype(config: Any) -> str:
-    name = config["name"]
-    if name not in ("float32", "float64"):
-        raise ValueError(f"the dtype policy must be float32 or float64. Received: {name!r}.")
-    return name
+    return DTypePolicy.from_config(config).variable_dtype
 
 
 def _as_it_is(name: str, config: Any) -> dict[str, Any]:
