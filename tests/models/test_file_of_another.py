@@ -65,7 +65,7 @@ def test_another_optimizers_state_stays_out_with_a_warning(tmp_path):
 
 def test_what_compile_cannot_be_read_is_said_with_the_way_around(tmp_path):
     model = written(tmp_path / "m.keras")
-    configured(lambda c: c["compile_config"]["optimizer"].update(class_name="Adafactor"))(tmp_path / "m.keras")
-    with pytest.raises(ValueError, match=r"Unknown optimizer: 'Adafactor'.*compile=False loads the model without"):
+    configured(lambda c: c["compile_config"]["optimizer"].update(class_name="MultiOptimizer"))(tmp_path / "m.keras")
+    with pytest.raises(ValueError, match=r"Unknown optimizer: 'MultiOptimizer'.*compile=False loads the model without"):
         load_model(tmp_path / "m.keras")
     np.testing.assert_array_equal(load_model(tmp_path / "m.keras", compile=False).predict(X), model.predict(X))
