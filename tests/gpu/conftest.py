@@ -18,8 +18,8 @@ def device():
 
     name = os.environ.get("GPUNN_TEST_GPU", "gpu")
     if name.startswith("hosted"):
-        sys.path.insert(0, str(pathlib.Path(__file__).with_name("hosted")))
-        from install import install
+        sys.path.insert(0, str(pathlib.Path(__file__).parent))
+        from hosted.install import install
 
         install(name.partition("-")[2] or "forward")
         name = "gpu"

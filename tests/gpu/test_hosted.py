@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).with_name("hosted")))
-from streams import INVALIDATED, ISOLATION, UNJOINED, UNMATCHED, UNSUPPORTED, Refused, Streams
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from hosted.streams import INVALIDATED, ISOLATION, UNJOINED, UNMATCHED, UNSUPPORTED, Refused, Streams
 
 
 @pytest.fixture

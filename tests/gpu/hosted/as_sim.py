@@ -1,13 +1,13 @@
 """A plugin for pytest: the GPU's own backend, hosted, where tests ask for "sim". So what they do meets CuPy's arrays, which NumPy refuses.
 
-    PYTHONPATH=tests/gpu/hosted GPUNN_TUNE=0 pytest -p as_sim tests/layers tests/ops -k sim
+    PYTHONPATH=tests/gpu GPUNN_TUNE=0 pytest -p hosted.as_sim tests/layers tests/ops -k sim
 
 Tests that look into the stand-in itself fail then.
 """
 
 import os
 
-from install import install
+from hosted.install import install
 
 os.environ.setdefault("GPUNN_BACKEND", "cpu")  # "auto" would find this device
 install()

@@ -14,11 +14,10 @@ import pathlib
 import sys
 from typing import Any
 
-from blas import Library
-from entry_points import replace
-from runtime import Device
-
 from gpunn.backend.sim.host_module import HostCompileError
+from hosted.blas import Library
+from hosted.entry_points import replace
+from hosted.runtime import Device
 
 
 def install(order: str = "forward", memory: int = 1 << 32) -> Device:

@@ -6,10 +6,9 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from memory import Guarded, Plain
-from streams import INVALID_VALUE, UNSUPPORTED, Refused, Streams
-
 from gpunn.backend.sim.host_module import HostModule
+from hosted.memory import Guarded, Plain
+from hosted.streams import INVALID_VALUE, UNSUPPORTED, Refused, Streams
 
 MEMORY_ALLOCATION, NOT_FOUND = 2, 500
 HOST_TO_DEVICE, DEVICE_TO_HOST = 1, 2
