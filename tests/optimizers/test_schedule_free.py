@@ -3,6 +3,7 @@
 import keras_twin  # noqa: F401  (says that Keras runs on JAX)
 import numpy as np
 import pytest
+from kernel_targets import needs_gxx, needs_numba
 from optimizer_cases import COMMON
 from optimizer_steps import ours, theirs
 
@@ -30,7 +31,7 @@ def test_twenty_steps(options):
     assert optimizer.steps == 20
 
 
-@pytest.mark.parametrize("backend", ["numba", "sim"])
+@pytest.mark.parametrize("backend", [pytest.param("numba", marks=needs_numba), pytest.param("sim", marks=needs_gxx)])
 def test_on_other_backends(backend):
     found, _ = ours(CpuBackend(compiled=True, threads=2) if backend == "numba" else get_backend("sim"), NAME, OPTIONS[1])
     for name, value in theirs(NAME, OPTIONS[1]).items():
