@@ -84,6 +84,10 @@ class Backend:
             raise elsewhere(name, number, self.name)
         return None
 
+    def take_in(self, array: Any) -> Any:
+        """An array as this device computes with it: one of the host's is uploaded where those are others."""
+        return array
+
     def hand_out(self, array: Any) -> Any:
         """An array of ours that a caller gets as it is: what the caller does with it comes after what we do."""
         return array

@@ -198,7 +198,7 @@ class Graph(Ends):
         if any(isinstance(v, KerasTensor) for v in (x if several else [x])):
             refuse("works with pullbacks")
         self.lend()
-        run = self.plan_of(training).run(x if several else [x], training)
+        run = self.plan_of(training).run([self.backend.take_in(v) for v in (x if several else [x])], training)
 
         def pullback(dy: Any, need_dx: Any = True) -> Any:
             dx = run.backward(self.backend, dy if len(run.outputs) > 1 else [dy], inputs=bool(need_dx))

@@ -149,6 +149,7 @@ class OwnSteps(ABC):
             )
         outputs = [ops.asarray(p, self.dtype) for p in outputs]
         total, gradients = 0.0, [None] * len(outputs)
+        targets, weights = ([ops.take_in(v) for v in values] for values in (targets, weights))
         for head, target, weight in zip(self._setup.heads, targets, weights, strict=True):
             z, loss = outputs[head.index], head.loss
             rows = z.shape[0]

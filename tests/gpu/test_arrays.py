@@ -88,3 +88,37 @@ def test_a_step_as_it_is_written_sees_arrays_of_the_host(device):
     assert kinds == [(np.ndarray, np.ndarray)] * 12
     for a, b in zip(*weights, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_a_step_by_pullbacks(device):
+    class Own(gpunn.Model):
+        def train_step(self, data):
+            x, y, weight = gpunn.utils.unpack_x_y_sample_weight(data)
+            y_pred, backward = self.forward(x, training=True)
+            _, gradient = self.compute_loss(x, y, y_pred, weight)
+            backward(gradient)
+            self.apply_gradients()
+            return self.compute_metrics(x, y, y_pred, weight)
+
+    found = []
+    for name in (device.name, "cpu"):
+        gpunn.utils.set_random_seed(2)
+        with gpunn.device(name):
+            inputs = layers.Input((6,))
+            model = Own(inputs, layers.Dense(3, "softmax")(inputs))
+        model.compile("adam", "sparse_categorical_crossentropy", weighted_metrics=["accuracy"])
+        history = model.fit(X, np.arange(12) % 3, batch_size=5, epochs=3, sample_weight=np.linspace(0.5, 1, 12), verbose=0).history
+        found.append([history["loss"], history["accuracy"], *model.get_weights()])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_reading_what_is_on_the_host_does_not_let_go_of_copies_under_way(device):
+    if device.name != "gpu":
+        pytest.skip("the stand-in copies at once")
+    there = device.asarray(np.arange(1000, dtype=np.float32))
+    assert device._sent
+    device.to_numpy(np.ones(3))
+    assert device._sent
+    np.testing.assert_array_equal(device.to_numpy(there), np.arange(1000))
+    assert not device._sent

@@ -2,7 +2,7 @@
 
     PYTHONPATH=tests/gpu GPUNN_TUNE=0 pytest -p hosted.as_sim tests/layers tests/ops -k sim
 
-Tests that look into the stand-in itself fail then.
+``GPUNN_TEST_ORDER`` is "forward", "reverse" or "shuffled". Tests that look into the stand-in itself, or take its arrays for NumPy's, fail.
 """
 
 import os
@@ -10,7 +10,7 @@ import os
 from hosted.install import install
 
 os.environ.setdefault("GPUNN_BACKEND", "cpu")  # "auto" would find this device
-install()
+install(os.environ.get("GPUNN_TEST_ORDER", "forward"))
 
 from gpunn import backend  # noqa: E402  after CuPy's stand-in device
 
