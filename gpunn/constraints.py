@@ -13,6 +13,7 @@ import numpy as np
 
 from gpunn import lookup
 from gpunn.backend import get_backend
+from gpunn.backend.foreign import on_host
 from gpunn.kernels import constraints as kernels
 from gpunn.kernels.record import REGISTRY, Kernel
 
@@ -48,7 +49,7 @@ class Constraint:
         if (traced := self._traces.get((tuple(w.shape), str(w.dtype)))) is not None:
             ops.launch(REGISTRY["linear"], traced.run(ops, [w])[0], w)
         else:
-            ops.write(w, self(w))
+            ops.write(w, self(on_host(w, ops)))
 
     def get_config(self) -> dict[str, Any]:
         return {k: v for k, v in vars(self).items() if not k.startswith("_")}

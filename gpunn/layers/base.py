@@ -250,14 +250,14 @@ class Layer(Weighted, Typed, Containing, Connected):
             return self(*inputs if others or not many else (inputs,), training=training, mask=mask, **options)
         if self.takes_mask:
             options = {**options, "mask": None if mask is None else self.backend.asarray(np.asarray(mask), self.dtype)}
-        with drawing_alone(self):
+        with drawing_alone(self), self.backend.here():
             if self.traced and others:
                 from gpunn.ops.tracing import run_call
 
                 out = run_call(self, arrays, bool(training), options, apart=True)[0]
             else:
                 out = self.forward(arrays if many else arrays[0], bool(training), **options)[0]
-            return dressed(host(out, self.backend) if all(here is None for here in there) else self.backend.hand_out(out))
+        return dressed(host(out, self.backend) if all(here is None for here in there) else self.backend.hand_out(out))
 
     def get_config(self) -> dict[str, Any]:
         common: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.backend.foreign import on_host
 from gpunn.kernels.penalties import ADD_PENALTY, Penalty, cleared, shrink
 from gpunn.kernels.record import REGISTRY
 from gpunn.kernels.segments import chunks
@@ -51,7 +52,7 @@ class CalledOutputPenalty(OutputPenalty):
 
     def forward(self, y: Any, training: bool = False) -> tuple[Any, Any]:
         ops, rows, factor = self.backend, max(y.shape[0], 1), self.factor
-        value, gradient = value_and_gradient(self.regularizer, y, self.name)
+        value, gradient = value_and_gradient(self.regularizer, on_host(y, ops), self.name)
         ops.write(self.values, 0)
         ops.write(self.values[:1], value / rows)
 
@@ -152,7 +153,7 @@ class Penalties:
             if p.regularizer.recordable:
                 p.regularizer.record(ops, p.value, gradient, values, self._factor)
                 continue
-            value, slope = value_and_gradient(p.regularizer, p.value, p.name)
+            value, slope = value_and_gradient(p.regularizer, on_host(p.value, ops), p.name)
             ops.write(values, value)
             if gradient is not None:
                 ops.launch(REGISTRY["add"], gradient, ops.asarray(slope * self._factor, gradient.dtype))

@@ -5,6 +5,7 @@ that several stages used are added, and only those are reckoned that something w
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,13 +70,19 @@ class Stage:
             options["mask"] = mask
         if self.stream is not None:
             self.layer.stream = self.stream
-        return self.layer.forward(x, training if self.training is None else self.training, **options)
+        with self._place():
+            return self.layer.forward(x, training if self.training is None else self.training, **options)
+
+    def _place(self) -> AbstractContextManager[Any]:
+        """Where the layer runs: one that does more than launch kernels computes with the device's arrays by their own library."""
+        return nullcontext() if self.recordable else self.layer.backend.here()
 
     def back(self, pullback: Any, gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
         """The inputs' gradients by the pullback of a call, where `needs` asks for them; None elsewhere."""
         need: Any = (tuple(needs) if self.many_in else needs[0]) if any(needs) else False
         dy = gradients if self.many_out else gradients[0]
-        dx = pullback(dy, need_dx=need) if self.recordable else pullback(dy)
+        with self._place():
+            dx = pullback(dy, need_dx=need) if self.recordable else pullback(dy)
         if not any(needs):
             return [None] * len(needs)
         given = list(dx) if self.many_in else [dx]

@@ -122,3 +122,31 @@ def test_reading_what_is_on_the_host_does_not_let_go_of_copies_under_way(device)
     assert device._sent
     np.testing.assert_array_equal(device.to_numpy(there), np.arange(1000))
     assert not device._sent
+
+
+def test_functions_of_a_users_run_in_order_with_ours(device):
+    """A Lambda computes with the device's arrays by their own library; regularizers and constraints of NumPy's arrays get those."""
+    seen = []
+
+    def penalty(w):
+        seen.append(type(w))
+        return 0.01 * float(np.square(w).sum()), np.multiply(w, np.float32(0.02))
+
+    def largest_of_one(w):
+        seen.append(type(w))
+        return np.minimum(np.asarray(w), 1.0)
+
+    found = []
+    for name in (device.name, "cpu"):
+        gpunn.utils.set_random_seed(6)
+        with gpunn.device(name):
+            model = models.Sequential([
+                layers.Input((6,)), layers.Dense(5, kernel_regularizer=penalty, kernel_constraint=largest_of_one),
+                layers.Lambda(lambda a: a * 2.0 + 1.0, backward=lambda dy, a: dy * 2.0), layers.Dense(2),
+            ])  # fmt: skip
+        model.compile("adam", "mse")
+        history = model.fit(X, X[:, :2], batch_size=5, epochs=3, verbose=0).history["loss"]
+        found.append([history, model.predict(X, verbose=0), *model.get_weights()])
+    for a, b in zip(*found, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+    assert set(seen) == {np.ndarray}

@@ -27,9 +27,9 @@ pytestmark = pytest.mark.usefixtures("float64")
 def drawn(layer, x, ops, step=0):
     """-> (output, gradient for an upstream of ones) of a training step."""
     layer.rng = Rng(ops, random.current_seed())
-    layer.rng.step[...] = step
+    ops.write(layer.rng.step, step)
     y, pullback = layer.forward(x, True)
-    return y.copy(), pullback(np.ones_like(x)).copy()
+    return ops.to_numpy(y), ops.to_numpy(pullback(ops.asarray(np.ones(x.shape, x.dtype))))
 
 
 # ------------------------------------------------------------------ distributions
