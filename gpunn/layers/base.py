@@ -14,6 +14,7 @@ import numpy as np
 from gpunn import config, constraints, dtype_policies, initializers, regularizers
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
+from gpunn.backend.foreign import on_host
 from gpunn.layers import own_arguments, pickled, room
 from gpunn.layers.alone import drawing_alone, host
 from gpunn.layers.containing import Containing, built_after
@@ -180,7 +181,7 @@ class Layer(Weighted, Typed, Containing, Connected):
         parameter.constraint = known.get("constraint") if constraint is None else constraints.get(constraint)
         for option in (parameter.regularizer, parameter.constraint):
             if option is not None:
-                option.check(parameter.name, parameter.value)
+                option.check(parameter.name, on_host(parameter.value, self.backend))
         self.parameters.append(parameter)
         return parameter
 

@@ -129,11 +129,11 @@ def test_functions_of_a_users_run_in_order_with_ours(device):
     seen = []
 
     def penalty(w):
-        seen.append(type(w))
+        seen.append(type(w).__module__.partition(".")[0])
         return 0.01 * float(np.square(w).sum()), np.multiply(w, np.float32(0.02))
 
     def largest_of_one(w):
-        seen.append(type(w))
+        seen.append(type(w).__module__.partition(".")[0])
         return np.minimum(np.asarray(w), 1.0)
 
     found = []
@@ -149,4 +149,4 @@ def test_functions_of_a_users_run_in_order_with_ours(device):
         found.append([history, model.predict(X, verbose=0), *model.get_weights()])
     for a, b in zip(*found, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
-    assert set(seen) == {np.ndarray}
+    assert set(seen) == {"numpy", "gpunn"}  # each is tried on a symbolic tensor first
