@@ -235,10 +235,8 @@ class Layer(Weighted, Typed, Containing, Connected):
         given = [x, *others] if others else x
         many = isinstance(given, (list, tuple)) and bool(given) and all(hasattr(v, "shape") for v in given)
         there = [self.backend.adopt(v, "x") for v in (given if many else [given])]  # arrays that are on a device stay there
-        arrays = [
-            self.backend.asarray(np.asarray(v) if here is None else here, self.dtype)
-            for v, here in zip(given if many else [given], there, strict=True)
-        ]
+        pairs = zip(given if many else [given], there, strict=True)
+        arrays = [self.backend.asarray(np.asarray(v) if here is None else here, self.dtype) for v, here in pairs]
         shapes: list[Shape] = [(None, *a.shape[1:]) for a in arrays]
         self.ensure_built(shapes if many else shapes[0])
         from gpunn.ops import operation  # operations are layers
@@ -250,7 +248,9 @@ class Layer(Weighted, Typed, Containing, Connected):
             inputs = in_graph(list(given) if many else [given], self.dtype)
             return self(*inputs if others or not many else (inputs,), training=training, mask=mask, **options)
         if self.takes_mask:
-            options = {**options, "mask": None if mask is None else self.backend.asarray(np.asarray(mask), self.dtype)}
+            here = None if mask is None else self.backend.adopt(mask, "mask")
+            given_mask = np.asarray(mask) if here is None else here
+            options = {**options, "mask": None if mask is None else self.backend.asarray(given_mask, self.dtype)}
         with drawing_alone(self), self.backend.here():
             if self.traced and others:
                 from gpunn.ops.tracing import run_call

@@ -45,9 +45,12 @@ class Embedding(Layer):
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         if not self.mask_zero:
             return None
-        out = self.backend.empty(x.shape, x.dtype)
-        self.backend.launch(unequal, x, 0.0, out)
-        return out
+        if isinstance(x, np.ndarray) and x.dtype.kind in "iu":  # somebody's tokens: a step has them in its floating type
+            return x != 0
+        ops, here = self.backend, self.backend.take_in(x)
+        out = ops.empty(here.shape, here.dtype)
+        ops.launch(unequal, here, 0.0, out)
+        return out if here is x else ops.to_numpy(out)
 
     def check_rows(self, x: np.ndarray, where: str) -> None:
         """Raises ValueError, naming the first, for what is no token of the table."""
@@ -92,9 +95,10 @@ class Masking(Layer):
         return input_shape
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
-        out = self.backend.empty(x.shape[:2], x.dtype)
-        self.backend.launch(STEP_MASK, _steps(x), float(self.mask_value), out.reshape(-1))
-        return out
+        ops, here = self.backend, self.backend.take_in(x)
+        out = ops.empty(here.shape[:2], here.dtype)
+        ops.launch(STEP_MASK, _steps(here), float(self.mask_value), out.reshape(-1))
+        return out if here is x else ops.to_numpy(out)
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
         ops, seen = self.backend, self.compute_mask(x).reshape(-1)

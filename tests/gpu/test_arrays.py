@@ -46,6 +46,19 @@ def test_arrays_of_the_device_stay_there(device):
             there = call(cupy.asarray(X))
             assert isinstance(there, cupy.ndarray)
             np.testing.assert_array_equal(there.get(), call(X))  # read on the caller's stream
+        steps, mask = X.reshape(12, 3, 2), np.arange(36).reshape(12, 3) % 4 < 3
+        recurrent = layers.LSTM(3)
+        there = recurrent(cupy.asarray(steps), mask=cupy.asarray(mask))
+        np.testing.assert_array_equal(there.get(), recurrent(steps, mask=mask))
+
+
+def test_masks_of_arrays_of_the_host(device):
+    tokens = np.array([[0, 1, 2], [0, 0, 3]])
+    with gpunn.device(device.name):
+        np.testing.assert_array_equal(layers.Embedding(5, 3, mask_zero=True).compute_mask(tokens), tokens != 0)
+        mask = layers.Masking().compute_mask(np.repeat(tokens[:, :, None], 2, axis=2).astype(np.float32))
+    assert type(mask) is np.ndarray
+    np.testing.assert_array_equal(mask, tokens != 0)
 
 
 def test_weights_of_no_axes(device):
