@@ -43,7 +43,10 @@ class Replay:
         self._blocks = np.array([b + [0] * (self._width - len(b)) for b in blocks], np.int64).reshape(-1)
         self._tasks, self._queues = plan.tasks, plan.queues
         self._state = runner.make_state(plan.queues.shape[1] - 1)
-        self._scratch = [np.empty(scratch + 64, np.uint8) for _ in range(threads)]
+        areas = [np.empty(scratch + 64, np.uint8) for _ in range(threads)]
+        self._keep += areas
+        self._scratch = [_aligned(area) for area in areas]
+        self._counters = self._state.ctypes.data
         self._nap = native.nap_address()
         self._chosen, self._look, self._pace = threads, 0.0, GLANCE
         self._glances: list[float] = []
@@ -84,8 +87,7 @@ class Replay:
         shared = (self._queues, self._tasks, self._functions, self._blocks, self._width, last)
 
         def part(thread: int) -> None:
-            area = self._scratch[thread].ctypes.data
-            runner.work(self._state.ctypes.data, thread, *shared, (area + 63) // 64 * 64, self._nap, NAP)
+            runner.work(self._counters, thread, *shared, self._scratch[thread], self._nap, NAP)
 
         waiting = [_crew().submit(part, i) for i in range(1, threads)]
         part(0)
@@ -113,8 +115,13 @@ def _scratch(size: int) -> int:
     area = getattr(_own, "area", None)
     if area is None or area.size < size + 64:
         area = _own.area = np.empty(max(size + 64, 1 << 16), np.uint8)
-        _own.address = (area.ctypes.data + 63) // 64 * 64
+        _own.address = _aligned(area)
     return _own.address
+
+
+def _aligned(area: np.ndarray) -> int:
+    """The first address in it where a cache line begins."""
+    return (area.ctypes.data + 63) // 64 * 64
 
 
 _own = threading.local()

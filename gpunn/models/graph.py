@@ -175,6 +175,11 @@ class Graph(Ends):
     def inference_plan(self) -> Plan:
         return self.plan_of(False)
 
+    @property
+    def known_plan(self) -> Plan | None:
+        """The same as it was asked for last, though layers may have changed since."""
+        return self._plans.get(False)
+
     def first_layers(self, converted: bool = False) -> list[Any]:
         """The layer that each input goes to first; `converted`: behind layers whose work is done at the model's door."""
         return [] if self._traced is None else [self._first(tensor, converted) for tensor in self.inputs]

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -82,8 +83,7 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
     @property
     def leaves(self) -> list[Layer]:
         """The layers, with those of models within in place of these, each once."""
-        found = (layer.leaves if layer.traced or isinstance(layer, Model) else (layer,) for layer in self.layers)
-        return list(dict.fromkeys(leaf for leaves in found for leaf in leaves))
+        return list(dict.fromkeys(chain.from_iterable([layer.leaves for layer in self.layers])))
 
     @property
     def parameters(self) -> list[Parameter]:  # type: ignore[override]
@@ -197,8 +197,10 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
 
     def lend(self, rng: Rng | None = None) -> None:
         """Before a step runs or is recorded: every layer draws from this random state, or from the model's."""
+        backend, rng = self.backend, rng or self.rng
         for layer in self.leaves:
-            layer.backend, layer.rng = self.backend, rng or self.rng
+            if layer.rng is not rng or layer.backend is not backend:
+                layer.backend, layer.rng = backend, rng
 
     def get_weights(self) -> list[np.ndarray]:
         """All weights, layer by layer, as NumPy arrays."""

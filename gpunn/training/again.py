@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from operator import is_
 from typing import Any
 
@@ -10,6 +11,7 @@ from gpunn.training.feeds.choice import streams
 from gpunn.training.feeds.sources import Source
 from gpunn.training.prediction import Prediction
 
+Key = tuple[Any, ...]
 FEW = 4 << 20  # bytes of rows; over more of them what recording takes is not seen
 MOST = 8  # passes kept at a time: batches of ever new sizes must not fill the memory
 ROOM = 128 << 20  # bytes that they may take; the last one is kept whatever it takes
@@ -22,13 +24,30 @@ def again(model: Any, kind: Any, rows: Any, batch: int, *options: Any) -> Iterat
     The model keeps such passes, made of copies of the rows, until a layer or the optimizer gets another attribute, or a weight another
     array. One that is in use, or broke off, is nobody else's.
     """
-    if not _few(model, kind, rows, batch):
+    if _few(model, kind, rows, batch):
+        with kept(model, key_of(kind, rows, batch, *options), rows) as found:
+            yield found
+    else:
         yield kind(model, rows, batch, *options)
-        return
-    passes, key = model._programs, (kind, batch, *options, *_form(rows))
+
+
+def key_of(kind: Any, rows: Rows, batch: int, *options: Any) -> Key:
+    """Of the pass ``kind(model, rows, batch, *options)`` among those that a model keeps: that over other rows of this form has the same."""
+    weighed = tuple([w is not None for w in rows.row_weights])
+    arrays = tuple([(type(a), a.shape, a.dtype) for a in rows.arrays])
+    return (kind, batch, *options), arrays, isinstance(rows.x, list), weighed, tuple(rows.metric_targets), tuple(rows.loss_targets)
+
+
+@contextmanager
+def kept(model: Any, key: Key, rows: Rows) -> Iterator[Any]:
+    """The pass of this key, over these rows."""
+    passes, (kind, batch, *options) = model._programs, key[0]
+    found, before, size = passes.pop(key, (None, [], None))
     model.lend()
-    state, (found, before, size) = _state(model), passes.pop(key, (None, [], None))
+    state = _state(model)
     if found is None or not alike(state, before):
+        model.inference_plan()
+        state = _state(model)
         with model.backend.here():
             found, size = kind(model, rows.copy(), batch, *options), None
     else:
@@ -45,17 +64,13 @@ def _few(model: Any, kind: Any, rows: Any, batch: int) -> bool:
     return rows.nbytes <= FEW or (len(rows) <= batch and kind is not Prediction)  # whoever goes batch by batch comes again
 
 
-def _form(rows: Rows) -> tuple[Any, ...]:
-    weighed = tuple(w is not None for w in rows.row_weights)
-    arrays = tuple((type(a), a.shape, a.dtype.str) for a in rows.arrays)
-    return arrays, isinstance(rows.x, list), weighed, tuple(rows.metric_targets), tuple(rows.loss_targets)
-
-
 def _state(model: Any) -> list[Any]:
     """What a recorded pass has taken from model and layers, or may have."""
     setup = model._setup
     own = [] if setup is None else [*vars(setup).values(), *vars(setup.optimizer).values(), *(head.loss for head in setup.heads)]
-    return [model.inference_plan(), *own, *(v for leaf in model.leaves for v in vars(leaf).values()), *(p.value for p in model.parameters)]
+    leaves = model.leaves
+    layers = chain.from_iterable([vars(leaf).values() for leaf in leaves])
+    return [model.known_plan, *own, *layers, *[p.value for leaf in leaves for p in leaf.parameters]]
 
 
 def alike(state: list[Any], other: list[Any]) -> bool:

@@ -14,7 +14,7 @@ def first_not_finite(x: np.ndarray) -> int | None:
     if x.dtype.kind != "f":
         return None
     with np.errstate(all="ignore"):
-        wide = x.ndim > 1 and x.size >= WIDE * len(x)  # NumPy adds rows at memory speed, the numbers of a row at half of it
+        wide = x.ndim > 1 and x.size >= WIDE * len(x) and len(x) > 1  # NumPy adds rows at memory speed, the numbers of a row at half of it
         if np.isfinite(x.sum(axis=0) if wide else x.sum()).all():  # NaN and infinity stay in a sum
             return None
     bad = ~np.isfinite(x.reshape(len(x), -1)).all(axis=1)

@@ -52,8 +52,7 @@ class Prediction:
                 while left:
                     if watched:
                         chain.on_predict_batch_begin(done)
-                    recorded = self.model.recordable and self._of_rows and self._ready(rows)
-                    if recorded:
+                    if self._of_rows and self._ready(rows):
                         n = self.pace.run(partial(self._recorded, rows), 1 if watched else left, partial(self._room_for, rows))
                     else:
                         n = self._eager(rows)
@@ -69,7 +68,8 @@ class Prediction:
         return [values[0] if len(values) == 1 else _joined(values) for values in zip(*parts, strict=True)]
 
     def _ready(self, rows: int) -> bool:
-        """Record the program of so many rows, where that is not done. -> whether it can be: outputs have that many rows, too."""
+        """Record the program of so many rows, where that is not done. -> whether it can be: by every layer, and with outputs of that many
+        rows, too."""
         if self._fed is not self.feed.position:  # the feed has other arrays now
             self._programs, self._fed = {}, self.feed.position
         if self._out and self._room - self._filled < rows:
@@ -77,6 +77,8 @@ class Prediction:
             if self._room < rows:
                 self._out, self._programs = [], {}
         if rows not in self._programs:
+            if not self.model.recordable:
+                return False
             program = self._record(rows)
             if program is None:
                 self._read()

@@ -14,6 +14,7 @@ from gpunn.layers.base import alias
 from gpunn.printed import warn
 from gpunn.training import data, parts
 from gpunn.training.again import again
+from gpunn.training.at_once import at_once
 from gpunn.training.changes import check_flips, converted, in_step
 from gpunn.training.compiling import Compiled
 from gpunn.training.door import given, given_inputs
@@ -182,6 +183,10 @@ class Trainer(OwnSteps, Compiled):
                 f"Model {self.name!r}: predict does not run a predict_step. Expected what it changes in call, or a loop over model(x)."
             )
         steps, batch_size = _steps("steps", steps), _perhaps("batch_size", batch_size)
+        if callbacks is None and steps is None:
+            out = at_once(self, x, batch_size or self._held_batch(32, None, False))
+            if out is not None:
+                return self.pack_outputs(out)
         rows = given_inputs(self, x, "predict", workers, _perhaps("max_queue_size", max_queue_size))
         self.output_shapes(rows.row_shape)
         steps = _most_steps(steps, rows, batch_size or 32)
@@ -217,6 +222,8 @@ class Trainer(OwnSteps, Compiled):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs of these rows."""
+        if type(x) is np.ndarray and x.ndim > 1:
+            return self.predict(x, batch_size=max(len(x), 1))
         x = converted(self, x)
         arrays, labels = parts.inputs_of(x, self.input_names, "predict_on_batch")
         here = self.backend.adopt(arrays[0], "x")
