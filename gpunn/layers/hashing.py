@@ -41,6 +41,7 @@ class Hashing(Numbering):
     """
 
     converts = True  # texts become the numbers of their bins at the model's door
+    takes_integers = True  # which are hashed in the graph
 
     def __init__(
         self, num_bins: int, mask_value: Any = None, salt: Any = None, output_mode: str = "int", sparse: bool = False, **common: Any

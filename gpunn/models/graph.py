@@ -8,13 +8,18 @@ from gpunn.backend.traced import refuse
 from gpunn.layers.base import Layer
 from gpunn.layers.containing import layers_in
 from gpunn.layers.graph import KerasTensor, Node, flat, packed, symbolic
-from gpunn.layers.input import InputLayer
+from gpunn.layers.input import TEXT, InputLayer
 from gpunn.models.ends import Ends
 from gpunn.models.topology import cut, topology
 from gpunn.ops.operation import Owned, current, tracing
 from gpunn.ops.tracing import add_loss, with_losses
 from gpunn.training.fuse import fuse
 from gpunn.training.plan import Plan, plan
+
+
+def done_at_door(layer: Any, texts: bool) -> bool:
+    """Whether a layer's work is done at the model's door: it converts what is given, where only texts if it takes integers too."""
+    return getattr(layer, "converts", False) and (texts or not getattr(layer, "takes_integers", False))
 
 
 class Graph(Ends):
@@ -186,7 +191,7 @@ class Graph(Ends):
 
     def _first(self, tensor: Any, converted: bool) -> Any:
         node = None if self._traced is None else next((n for n in self._traced[False][0] if tensor in n.inputs), None)
-        if node is not None and converted and getattr(node.layer, "converts", False):
+        if node is not None and converted and done_at_door(node.layer, tensor.dtype == TEXT):
             return self._first(node.outputs[0], converted)
         if node is not None and isinstance(node.layer, Graph):
             return (node.layer.first_layers(converted) or [None])[0]

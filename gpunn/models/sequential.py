@@ -5,9 +5,12 @@ from typing import Any
 
 from gpunn.layers import InputLayer, KerasTensor
 from gpunn.layers.base import Layer
+from gpunn.layers.input import TEXT
 from gpunn.layers.names import fresh_name
 from gpunn.layers.open_shapes import fits, shapes_out
+from gpunn.layers.words import are_texts
 from gpunn.models.configuration import described, made, sharing
+from gpunn.models.graph import done_at_door
 from gpunn.models.model import Model
 from gpunn.training.old_calls import OldPredictions
 
@@ -18,6 +21,8 @@ class Sequential(OldPredictions, Model):
     With an `Input` (or ``input_shape=``, ``input_dim=`` on the first layer) weights are made at once; without, at the first data.
     Raises TypeError for what is not a layer, ValueError for names that occur twice or shapes that do not fit.
     """
+
+    _texts = False  # whether a stack that hashes, and is built by what comes first, was given texts
 
     def __init__(self, layers: Sequence[Any] | None = None, trainable: Any = True, name: str | None = None):
         if isinstance(trainable, str):  # where Keras 2 has the name
@@ -90,6 +95,9 @@ class Sequential(OldPredictions, Model):
             raise ValueError(f"Model {self.name!r} takes one input. Received: the shapes {input_shape}.")
         row = tuple(None if n is None else int(n) for n in input_shape[1:])
         self.compute_output_shape((None, *row))
+        before = self._stack[:]
+        if self._texts:  # which its configuration tells, too
+            self._stack.insert(0, InputLayer(row, dtype=TEXT))
         first = self._stack[0] if self._stack and isinstance(self._stack[0], InputLayer) else InputLayer(row, dtype=self.dtype)
         self._input = self._output = first.output
         fresh = [layer for layer in self._stack if not layer.built]
@@ -101,6 +109,7 @@ class Sequential(OldPredictions, Model):
             for layer, tensor in zip(self._stack, self._tensors, strict=False):
                 _forget(layer, tensor)
             self._tensors.clear()
+            self._stack = before
             for layer in fresh:
                 layer.unbuild()
             raise
@@ -150,10 +159,15 @@ class Sequential(OldPredictions, Model):
             input_shape = shapes_out(layer.compute_output_shape, tuple(input_shape))
         return input_shape
 
+    def _inputs(self, x: Any, where: str, lazy: bool = False) -> Any:
+        if not self.built and self._stack and getattr(self._stack[0], "takes_integers", False):
+            self._texts = are_texts(x)
+        return super()._inputs(x, where, lazy)
+
     def first_layers(self, converted: bool = False) -> list[Any]:
         if self.built:
             return super().first_layers(converted)
-        return [x for x in self._stack if not (isinstance(x, InputLayer) or (converted and getattr(x, "converts", False)))][:1]
+        return [x for x in self._stack if not (isinstance(x, InputLayer) or (converted and done_at_door(x, self._texts)))][:1]
 
     @property
     def input_names(self) -> list[str] | None:

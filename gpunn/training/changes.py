@@ -49,9 +49,11 @@ def converted(model: Any, x: Any) -> Any:
 
 def _change(layer: Any, inputs: list[Any]) -> Callable[[Any], Any] | None:
     """What is done to the rows of an input whose first layer this is; None where they are numbers already."""
+    texts = any(tensor.dtype == TEXT for tensor in inputs)
     if getattr(layer, "converts", False):
-        return layer.convert  # type: ignore[no-any-return]
-    if getattr(layer, "takes_words", False) or any(tensor.dtype == TEXT for tensor in inputs):
+        integers = getattr(layer, "takes_integers", False) and inputs and not texts
+        return None if integers else layer.convert  # type: ignore[no-any-return]
+    if getattr(layer, "takes_words", False) or texts:
         return lambda x: words.numbered(x) if words.are_texts(x) else x
     return None
 

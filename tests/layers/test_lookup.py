@@ -173,6 +173,24 @@ def test_hashes():
         layer(ops.expand_dims(Input((), dtype="string"), -1))
 
 
+@pytest.mark.usefixtures("cpu")
+@pytest.mark.parametrize(("x", "dtype"), [(np.array([["a", "b"], ["c", "d"]]), "string"), (np.array([[3, 40], [500, 6000]]), "int32")])
+@pytest.mark.parametrize("says", [True, False], ids=["Input", "built by what comes"])
+def test_a_stack_that_hashes(x, dtype, says, tmp_path):
+    """Integers are hashed in the graph, texts at its door, and none twice; an Embedding behind is not asked about what comes in."""
+    layer = layers.Hashing(9)
+    stack = [layer, layers.Embedding(9, 2)]
+    model = Sequential([Input((2,), dtype=dtype), *stack] if says else stack)
+    found = model.predict(x, verbose=0)
+    np.testing.assert_array_equal(found, stack[1](layer(x)))
+    np.testing.assert_array_equal(model.predict(x, verbose=0), found)
+    model.save(tmp_path / "model.npz")
+    np.testing.assert_array_equal(load_model(tmp_path / "model.npz").predict(x, verbose=0), found)
+    if dtype != "string":
+        with pytest.raises(ValueError, match="expected an array of numbers"):
+            model.predict(np.array([["a", "b"]]), verbose=0)
+
+
 def test_crossings():
     layer = layers.HashedCrossing(1000)
     a, b = (v.reshape(-1) for v in np.meshgrid(np.arange(20), np.arange(20)))
