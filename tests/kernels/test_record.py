@@ -1,5 +1,8 @@
 """Records: signatures, shapes, and the arguments that a launch refuses."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -21,6 +24,25 @@ def test_signatures():
 def test_a_bad_operand_is_named(bad):
     with pytest.raises(ValueError, match=r"Invalid operand .*expected name\[:kind\[:dtype\]\]"):
         parse(bad)
+
+
+ALL = """
+import importlib, pkgutil
+from gpunn import kernels
+named = set(kernels.REGISTRY)
+for module in pkgutil.iter_modules(kernels.__path__):
+    try:
+        importlib.import_module(f"gpunn.kernels.{module.name}")
+    except ImportError:  # without Numba
+        pass
+print(*set(kernels.REGISTRY) - named)
+"""
+
+
+def test_every_file_with_kernels_is_imported_with_the_package():
+    """Else those that come later are neither compiled offline nor measured."""
+    done = subprocess.run([sys.executable, "-c", ALL], capture_output=True, text=True, timeout=100, check=True)
+    assert done.stdout.split() == []
 
 
 def test_names_are_unique_and_geometries_known():
