@@ -14,6 +14,7 @@ from gpunn.kernels.native import address, move, pointer
 _ARGUMENTS = "a, ks, count, b, ldb, c, ldc, accumulate, rest"
 _tile_n = by_width(tile(ROWS_N, VECTORS_N, False), [tile(ROWS_N, min(v, VECTORS_N), True) for v in (1, 2, 3)], _ARGUMENTS)
 _tile_t = by_width(tile(ROWS_T, VECTORS_T, False), [tile(ROWS_T, min(v, VECTORS_T), True) for v in range(1, 7)], _ARGUMENTS)
+_wide_1, _last_1 = tile(1, VECTORS_N, False), tile(1, 1, True)
 _keep_t, _flip_n, _flip_kept = keep(ROWS_T), flip(ROWS_N), flip_kept(ROWS_N)
 _copy_row = by_width(copy_row(1), [copy_row(v) for v in range(1, max(VECTORS_N, VECTORS_T) + 1)], "source, target")
 LAID_FROM = 1024  # bytes from row to row of the right matrix: a panel of longer rows has every row or so on a page of its own
@@ -142,10 +143,31 @@ def _panel(packed):
 
 
 @njit(**_fast)
+def _one_row(a, b, add, out, row, packed, ks):
+    """The product's row: in a tile for several, the others would be worked out for nothing. The same sums, but for what is zero."""
+    n, size, lanes = b.shape[1], out.itemsize, VECTOR // out.itemsize
+    wide = VECTORS_N * lanes
+    for k0 in range(0, max(b.shape[0], 1), TERMS):
+        count = 0
+        for k in range(k0, min(k0 + TERMS, b.shape[0])):
+            packed[count], ks[count] = a[row, k], k - k0
+            count += a[row, k] != 0
+        more = 1 if k0 > 0 or add[0] != 0.0 else 0
+        right, c = address(b) + k0 * n * size, address(out) + row * n * size
+        for j in range(0, n - wide + 1, wide):
+            _wide_1(out, address(packed), address(ks), count, right + j * size, n, c + j * size, n, more, lanes)
+        for j in range(n // wide * wide, n, lanes):
+            _last_1(out, address(packed), address(ks), count, right + j * size, n, c + j * size, n, more, min(lanes, n - j))
+
+
+@njit(**_fast)
 def gemm_nn(a, b, add, out, lo, hi, scratch):
     packed, ks, counts, spare, _ = _carve(out, scratch)
     lanes = VECTOR // out.itemsize
     n = b.shape[1]
+    if hi - lo == 1:
+        _one_row(a, b, add, out, lo, packed, ks)
+        return
     for k0 in range(0, max(b.shape[0], 1), TERMS):  # a sum of no terms is zero, and is written
         k1 = min(k0 + TERMS, b.shape[0])
         more = 1 if k0 > 0 or add[0] != 0.0 else 0

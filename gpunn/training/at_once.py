@@ -8,6 +8,7 @@ from gpunn.training import data
 from gpunn.training.again import kept, key_of
 from gpunn.training.prediction import Prediction
 
+
 def at_once(model: Any, x: Any, batch: int) -> list[np.ndarray] | None:
     """The outputs of one batch of the host, where the model keeps the pass over another one of this form; None for anything else.
 
@@ -18,11 +19,9 @@ def at_once(model: Any, x: Any, batch: int) -> list[np.ndarray] | None:
     key = key_of(Prediction, data.Rows(like, [], None), batch, None)
     if key not in model._programs:
         return None
-    first = model.first_layers()[0]
-    if getattr(first, "converts", False):
-        return None
     where = f"predict of model {model.name!r}"
     rows = data.inputs(x, x.shape[1:], model.dtype, where)
+    first = model.first_layers(converted=True)[0]
     if hasattr(first, "check_rows"):
         first.check_rows(rows, where)
     with kept(model, key, data.Rows(rows, [], None)) as prediction:
