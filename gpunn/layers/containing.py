@@ -80,8 +80,10 @@ class Containing:
 
     def rests(self, parameter: Any) -> bool:
         """Whether a parameter of this layer does not learn: the layer is not trainable, or the one it wraps, whose parameter it is."""
-        wrapped = [leaf for layer in vars(self).get("within", ()) for leaf in layer.leaves]
-        return not self._trainable or any(leaf.rests(parameter) for leaf in wrapped if any(p is parameter for p in leaf.parameters))
+        if not self._trainable or "within" not in vars(self):
+            return not self._trainable
+        wrapped = [leaf for layer in vars(self)["within"] for leaf in layer.leaves]
+        return any(leaf.rests(parameter) for leaf in wrapped if any(p is parameter for p in leaf.parameters))
 
 
 def layers_in(value: Any) -> list[Any]:

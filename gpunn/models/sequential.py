@@ -7,7 +7,7 @@ from gpunn.layers import InputLayer, KerasTensor
 from gpunn.layers.base import Layer
 from gpunn.layers.input import TEXT
 from gpunn.layers.names import fresh_name
-from gpunn.layers.open_shapes import fits, shapes_out
+from gpunn.layers.open_shapes import fits, is_open, shapes_out
 from gpunn.layers.words import are_texts
 from gpunn.models.configuration import described, made, sharing
 from gpunn.models.graph import done_at_door
@@ -148,6 +148,8 @@ class Sequential(OldPredictions, Model):
     def output_shapes(self, row_shape: Any) -> list[tuple[int | None, ...]]:
         if self.row_shape is not None and any(getattr(layer, "converts", False) for layer in self.first_layers()):
             row_shape = self.row_shape  # of what is given; the rows have been converted
+        if self.built and row_shape == self.row_shape and not is_open(self.output_shape):
+            return [self.output_shape]
         return [self.compute_output_shape((None, *row_shape))]
 
     def compute_output_shape(self, input_shape: Any) -> Any:

@@ -70,7 +70,7 @@ class _Pass:
         if self.own is not None:
             self.own.run(rows, steps)
             return
-        if not (self.model.recordable and self.model._setup.recordable):
+        if rows not in self._programs and not (self.model.recordable and self.model._setup.recordable):
             for _ in range(steps):
                 run_step_eagerly(self.model, self.feed, rows, self.training, self._places(rows))
             return
