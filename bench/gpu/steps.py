@@ -23,6 +23,7 @@ def ours(x, y, batch: int, fork: bool = True, light: bool = True, persistent: st
     try:
         model = make()
         training = Training(model, model._check(x, y, None, None, "fit"), batch, False)
+        ops.write(training.feed.order, np.random.default_rng(0).permutation(len(x)).astype(np.int32))  # shuffled, as the rivals' rows are
         program = training.record(batch)
         launches = len(program.plan)  # laid out as the switches say now
         training.step(batch, WARM)
