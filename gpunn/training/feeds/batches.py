@@ -20,17 +20,17 @@ PATIENCE = 0.2  # seconds in which a process that has died is known to have
 class GivenBatches:
     """Batches behind the door: the first one was taken and checked, nothing else has happened yet.
 
-    ``check(item) -> Rows`` refuses with ValueError what does not fit; ``where``: the method's name, for errors; ``first`` has the shapes
-    and types of them all.
+    ``check(item)`` gives `Rows`, or a `Loose` item, and refuses with ValueError what does not fit; ``where``: the method's name, for errors;
+    ``first`` has the shapes and types of them all.
     """
 
-    def __init__(self, source: Batched, check: Callable[[Any], Rows], where: str, seed: int, epoch: int, shuffle: Any):
+    def __init__(self, source: Batched, check: Callable[[Any], Any], where: str, seed: int, epoch: int, shuffle: Any):
         self.source, self.check, self.where = source, check, where
         self.passing: Iterator[Any] | None = None
         self.begun: Any = (seed, epoch)  # by these the order of the first pass was drawn
         self.first: Any = None
 
-        def begin() -> Rows | None:
+        def begin() -> Any:
             self.passing = source.begin(order_of(seed, epoch, shuffle))
             return self.take(1, 1)
 
@@ -38,7 +38,7 @@ class GivenBatches:
         if first is None:
             raise ValueError(f"Argument x of {where}: expected at least one batch. Received: {source.kind} without any.")
         self.first = first
-        self.waiting: Rows | None = first
+        self.waiting: Any = first
 
     @property
     def row_shape(self) -> Any:
@@ -50,7 +50,7 @@ class GivenBatches:
             raise ValueError(f"Argument x of {self.where}: {self.source.kind} without end needs a number of steps. Received: None.")
         return self.source.count
 
-    def take(self, number: int, epoch: int) -> Rows | None:
+    def take(self, number: int, epoch: int) -> Any:
         """The next batch, checked; None at the end of the pass. Raises DataError when it cannot be made, ValueError when it does not fit,
         naming it in both cases."""
         name = f"Argument x of {self.where}: batch {number} of epoch {epoch} from {self.source.kind}"
@@ -100,8 +100,12 @@ def _apart(call: Callable[[], Any]) -> Any:
         return pool.submit(call).result()
 
 
-def _alike(first: Rows, rows: Rows) -> None:
+def _alike(first: Any, rows: Any) -> None:
     """Raises ValueError for a batch that cannot go where the first one went."""
+    if type(rows) is not type(first):
+        raise ValueError("Expected parts of one number of rows in all batches, or in none.")
+    if not isinstance(rows, Rows):
+        return
     if rows.row_shape != first.row_shape:
         raise ValueError(f"Expected rows of shape {first.row_shape}, as in the first batch. Received: {rows.row_shape}.")
     for a, b in zip(first.xs, rows.xs, strict=True):
@@ -189,7 +193,7 @@ class Batches(Feed):
             self._left = None if self._left is None else self._left - 1
         return [(size, steps)] * bool(steps)
 
-    def _next(self) -> Rows | None:
+    def _next(self) -> Any:
         """The next batch of this epoch; None when it has all it asked for, or when a pass ends that was to be taken whole."""
         if self._left == 0:
             return None
