@@ -20,8 +20,8 @@ PATIENCE = 0.2  # seconds in which a process that has died is known to have
 class GivenBatches:
     """Batches behind the door: the first one was taken and checked, nothing else has happened yet.
 
-    ``check(item)`` gives `Rows`, or a `Loose` item, and refuses with ValueError what does not fit; ``where``: the method's name, for errors;
-    ``first`` has the shapes and types of them all.
+    ``check(item)`` gives `Rows`, or a `Loose` item, and refuses with ValueError what does not fit; ``where``: the method's name, for
+    errors; ``first`` has the shapes and types of them all.
     """
 
     def __init__(self, source: Batched, check: Callable[[Any], Any], where: str, seed: int, epoch: int, shuffle: Any):
