@@ -59,7 +59,7 @@ def test_arrays_give_arrays():
         (lambda x: ops.squeeze(x, 1), ValueError, r"squeeze: expected axes of length 1. Received: axis=1 of shape \(None, 3\)"),
         (lambda x: x[x], TypeError, "Expected numbers, slices"),
         (lambda x: ops.einsum("ii->i", x), ValueError, "a letter stands twice"),
-        (lambda x: ops.einsum("bi,ij", x, x), ValueError, "einsum: expected one or two operands"),
+        (lambda x: ops.einsum("bi,i*", x, x), ValueError, "einsum: expected letters for the axes"),
         (lambda x: ops.argmax(x, axis=0), ValueError, "argmax: expected an axis within a row"),
         (list, TypeError, "cannot be gone through"),
         (lambda x: 1 if x > 0 else 0, TypeError, "a graph cannot depend on them"),
