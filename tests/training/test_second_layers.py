@@ -36,6 +36,8 @@ CASES = {
         "same": lambda: L.Conv2D(3, 3, padding="same", activation="softplus"), "strides": lambda: L.Conv2D(3, 3, 2),
         "groups": lambda: L.Conv2D(4, 3, groups=2), "depthwise": lambda: L.DepthwiseConv2D(3, depth_multiplier=2, activation="tanh"),
         "separable": lambda: L.SeparableConv2D(3, 3, depth_multiplier=2), "batch": lambda: L.BatchNormalization(axis=1),
+        "layer": lambda: L.LayerNormalization(axis=[1, 3]), "group": lambda: L.GroupNormalization(2, axis=1),
+        "unit": lambda: L.UnitNormalization(axis=1),
         "transposed": lambda: L.Conv2DTranspose(3, 3, 2, padding="same", activation="silu"), "spatial": lambda: L.SpatialDropout2D(0.4),
         "max": lambda: L.MaxPooling2D(2, padding="same"), "average": lambda: L.AveragePooling2D(3, 2, padding="same"),
         "overlapping": lambda: L.MaxPooling2D(5, 2, padding="same"), "stepwise": lambda: L.TimeDistributed(L.Dense(3, "tanh")),
