@@ -15,6 +15,7 @@ from gpunn.layers import (
     LayerNormalization,
     PReLU,
     Reshape,
+    TimeDistributed,
     UnitNormalization,
 )
 from gpunn.layers.base import Rng
@@ -69,6 +70,7 @@ CASES = {
     "layer_norm_of_steps": (lambda: (LayerNormalization(axis=1), {}), (3, 4, 5), False),
     "group_norm_of_steps": (lambda: (GroupNormalization(2, axis=1), {}), (3, 4, 5), False),
     "unit_norm_of_steps": (lambda: (UnitNormalization(axis=1), {}), (3, 4, 5), False),
+    "batch_norm_of_each_step": (lambda: (TimeDistributed(BatchNormalization()), {}), (5, 3, 4), True),
     "batch_norm_inference_one_row": (batch_norm(), (1, 5), False),
 }
 

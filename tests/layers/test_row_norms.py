@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from kernel_targets import needs_gxx
 from keras_twin import assert_same_history, keras, twins
 
 import gpunn
@@ -154,3 +155,20 @@ def test_options_of_batch_normalization(cpu):
     assert config["synchronized"] and BatchNormalization(**config).get_config() == config
     layer = BatchNormalization(moving_mean_initializer="ones", moving_variance_initializer=gpunn.initializers.Constant(4.0), epsilon=1e-9)
     np.testing.assert_allclose(layer(np.full((2, 3), 5.0)), 2.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("place", ["cpu", pytest.param("sim", marks=needs_gxx)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_batch_normalization_of_each_step(place, masked):
+    """Each step has a mean and a variance of its own, and moves the moving ones."""
+    x = 2 + RNG.standard_normal((6, 3, 4))
+    mask = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 1], [1, 1, 0], [0, 0, 0], [1, 1, 1]], bool) if masked else None
+    with gpunn.device(place):
+        mine, theirs = (lib.layers.TimeDistributed(lib.layers.BatchNormalization(momentum=0.7, dtype="float64")) for lib in (gpunn, keras))
+        for layer in (mine, theirs):
+            layer.build((None, 3, 4))
+        for training in (True, True, False):
+            found, wanted = mine(x, training=training, mask=mask), np.asarray(theirs(x, training=training, mask=mask))
+            np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+        for a, b in zip(mine.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)

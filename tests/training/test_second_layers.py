@@ -41,6 +41,7 @@ CASES = {
         "transposed": lambda: L.Conv2DTranspose(3, 3, 2, padding="same", activation="silu"), "spatial": lambda: L.SpatialDropout2D(0.4),
         "max": lambda: L.MaxPooling2D(2, padding="same"), "average": lambda: L.AveragePooling2D(3, 2, padding="same"),
         "overlapping": lambda: L.MaxPooling2D(5, 2, padding="same"), "stepwise": lambda: L.TimeDistributed(L.Dense(3, "tanh")),
+        "stepwise normal": lambda: L.TimeDistributed(L.BatchNormalization()),
         "stepwise drops": lambda: L.TimeDistributed(L.Dropout(0.5)), "global": lambda: L.GlobalMaxPooling2D(),
         "larger": lambda: L.UpSampling2D(2, interpolation="bilinear"),
         "frame": lambda: L.ZeroPadding2D(1), "flat": lambda: L.Flatten(),
