@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from kernel_targets import needs_gxx
 from keras_twin import assert_same_history, keras, twins
+from kernel_targets import needs_gxx
 
 import gpunn
 from gpunn.layers import BatchNormalization, GroupNormalization, Input, LayerNormalization, RMSNormalization, UnitNormalization
