@@ -14,6 +14,7 @@ from gpunn.training.feeds.iterables import Batched, order_of
 from gpunn.training.feeds.ring import Half, Ring
 
 END = object()
+MOST = 16  # shapes of rows that are looked after at a time
 PATIENCE = 0.2  # seconds in which a process that has died is known to have
 
 
@@ -106,8 +107,10 @@ def _alike(first: Any, rows: Any) -> None:
         raise ValueError("Expected parts of one number of rows in all batches, or in none.")
     if not isinstance(rows, Rows):
         return
-    if rows.row_shape != first.row_shape:
-        raise ValueError(f"Expected rows of shape {first.row_shape}, as in the first batch. Received: {rows.row_shape}.")
+    targets, wanted = ([t.shape[1:] for t in r.targets] for r in (rows, first))
+    if targets != wanted or [x.ndim for x in rows.xs] != [x.ndim for x in first.xs]:
+        shapes = f"{first.row_shape} and targets of {wanted}"
+        raise ValueError(f"Expected rows of shape {shapes}, as in the first batch. Received: {rows.row_shape} and {targets}.")
     for a, b in zip(first.xs, rows.xs, strict=True):
         if a.dtype == np.uint8 != b.dtype:
             raise ValueError(f"Expected rows of type uint8, as in the first batch. Received: {b.dtype}.")
@@ -116,15 +119,20 @@ def _alike(first: Any, rows: Any) -> None:
         raise ValueError(f"Expected a batch {want} sample weights, as the first one. Received: one {found} them.")
 
 
-class _TooSmall(Exception):
-    """A batch is larger than half of the ring."""
+def _form(rows: Rows) -> Any:
+    return tuple(a.shape[1:] for a in rows.arrays)
 
-    def __init__(self, rows: int):
+
+class _Unfit(Exception):
+    """A batch is larger than half of the ring, or its rows are of other shapes."""
+
+    def __init__(self, rows: Rows):
         self.rows = rows
 
 
 class Batches(Feed):
-    """Takes batches into the halves of a ring, several of one size at a time."""
+    """Takes batches into the halves of a ring, several of one size at a time. Rows of each shape, as sequences of each length, have a ring
+    of their own, `MOST` of them at a time."""
 
     def __init__(self, ops: Any, given: GivenBatches):
         self.ops, self.given = ops, given
@@ -133,13 +141,21 @@ class Batches(Feed):
         self._left: int | None = None
         self._failed: Exception | None = None
         self._order: Callable[[int], Any] = range
-        self._make_ring(self.batch)
+        self._rings: dict[Any, Ring] = {}
+        self._use_ring(given.first)
 
-    def _make_ring(self, rows: int) -> None:
-        first, ahead = self.given.first, self.given.source.ahead // 2 if self.given.source.beside else 1
-        each = max(1, min(ahead, self.ops.block // max(1, rows * (first.nbytes // len(first)))))
-        self.ring = Ring(self.ops, rows * each, first.arrays)
-        self.take_arrays(first, self.ring.arrays)
+    def _use_ring(self, like: Any) -> None:
+        """The ring of rows of these shapes, large enough for as many."""
+        form, ahead = _form(like), self.given.source.ahead // 2 if self.given.source.beside else 1
+        found = self._rings.pop(form, None)
+        if found is None or found.rows < len(like):
+            each = max(1, min(ahead, self.ops.block // max(1, len(like) * (like.nbytes // len(like)))))
+            found = Ring(self.ops, len(like) * each, like.arrays)
+        self._rings[form] = self.ring = found
+        if len(self._rings) > MOST:
+            self._rings.pop(next(iter(self._rings)))
+        self._of = form
+        self.take_arrays(like, self.ring.arrays)
         self.order, self.position = self.ring.order, self.ring.position
 
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
@@ -160,9 +176,9 @@ class Batches(Feed):
                 with closing(self.ring.stream(self._fill, self.given.source.beside)) as halves:
                     yield from halves
                 break
-            except _TooSmall as found:
+            except _Unfit as found:
                 self.ops.synchronize()  # steps still read the ring that goes
-                self._make_ring(found.rows)
+                self._use_ring(found.rows)
         self.given.source.epoch_ends()
 
     def _fill(self, half: Half) -> Pieces:
@@ -179,10 +195,11 @@ class Batches(Feed):
                 break
             if rows is None:
                 break
-            if steps == 0 and len(rows) > half.rows:
+            other = _form(rows) != self._of
+            if steps == 0 and (other or len(rows) > half.rows):
                 self.given.waiting = rows
-                raise _TooSmall(len(rows))
-            if (steps and len(rows) != size) or at + len(rows) > half.rows:
+                raise _Unfit(rows)
+            if other or (steps and len(rows) != size) or at + len(rows) > half.rows:
                 self.given.waiting = rows
                 break
             size = len(rows)

@@ -62,7 +62,7 @@ class LooseBatches(Batches):
         super().__init__(ops, given)
         self.current = given.first
 
-    def _make_ring(self, rows: int) -> None:
+    def _use_ring(self, like: Any) -> None:
         """Nothing is gathered: steps take what is there."""
         self.position = self.ops.zeros((1,), "int64")
 
