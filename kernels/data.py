@@ -117,6 +117,28 @@ HOLD = register(
 )
 
 
+def _count_reference(value, by):
+    value += value.dtype.type(int(by))
+
+
+def _count_native(value, by, lo, hi, scratch):
+    for i in range(lo, hi):
+        value[i] += by[0]
+
+
+def _count(dtype: str, source: str) -> Kernel:
+    return register(
+        Kernel(
+            name=f"count_{dtype}", operands=parse(f"value:row:{dtype}, by:const:i8 -> value:row:{dtype}"), extent=lambda *a: a[0].size,
+            reference=_count_reference, native=_count_native, cuda=cuda_kernel("data.cu", "count", f"count_{dtype}", S=source),
+        )
+    )
+
+
+# whole numbers that a user's own step counts
+COUNT = {"int32": _count("i4", "int"), "int64": _count("i8", "long long")}
+
+
 def _accumulate_reference(values, weights, step, sums):
     total = float(np.dot(values.reshape(-1).astype(np.float64), weights.reshape(-1).astype(np.float64)))
     flat = sums.reshape(-1)

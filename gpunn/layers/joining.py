@@ -9,7 +9,7 @@ from gpunn.kernels.columns import ROW_DOTS
 from gpunn.kernels.unit import UNIT_ROWS, UNIT_ROWS_BWD
 from gpunn.layers.base import Pullback
 from gpunn.layers.columns import numbered, pick, put
-from gpunn.layers.merge import Merge, any_of
+from gpunn.layers.merge import Merge, any_of, of_host
 
 MOST = 1e7  # a row is multiplied by at most so much to make its length one: Keras divides by 1e-7 at least
 
@@ -63,6 +63,8 @@ class Concatenate(Merge):
         """Masks side by side along the steps, ones where an input has none; along another axis what any has, if all have one."""
         if all(m is None for m in mask):
             return None
+        if self.axis % x[0].ndim == 1 and of_host(self.backend, mask):
+            return np.concatenate([np.ones(a.shape[:2], bool) if m is None else m for a, m in zip(x, mask, strict=True)], axis=1)
         if self.axis % x[0].ndim == 1:
             ops, ones = self.backend, lambda a: self.backend.asarray(np.ones(a.shape[:2], a.dtype))
             masks = [ones(a) if m is None else m for a, m in zip(x, mask, strict=True)]

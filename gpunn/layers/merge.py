@@ -105,7 +105,15 @@ def any_of(ops: Any, masks: Sequence[Any]) -> Any:
     """1 where any mask is; None where one is None."""
     if not masks or any(m is None for m in masks):
         return None
+    if of_host(ops, masks):
+        return np.logical_or.reduce(masks)
     return _chain(ops, kernels.larger_of_two, list(masks))[-1] if len(masks) > 1 else masks[0]
+
+
+def of_host(ops: Any, masks: Sequence[Any]) -> bool:
+    """Whether masks are somebody's, in NumPy's arrays, and not a step's."""
+    given = [m for m in masks if m is not None]
+    return all(isinstance(m, np.ndarray) and (m.dtype.kind == "b" or ops.take_in(m) is not m) for m in given)
 
 
 def _chain(ops: Any, kernel: Any, x: list[Any]) -> list[Any]:

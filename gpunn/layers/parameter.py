@@ -101,13 +101,14 @@ class Parameter(Operators):
     def _change_by(self, value: Any, sign: int) -> None:
         """Add values, or take them away. Raises TypeError for whole numbers that a layer's `call` would count up."""
         from gpunn.layers.tensor import tapes  # which is made of parameters, as operations are
+        from gpunn.ops.assigning import counted_here
         from gpunn.ops.operation import current
 
         if self.value.dtype.kind != "f" and current() is not None:
             raise TypeError(f"{self.name}, of type {self.dtype}, cannot be counted up within a layer's call. Expected a float.")
         if self.value.dtype.kind == "f" and (current() is not None or tapes()):
             self.assign(self + value if sign > 0 else self - value)
-        else:
+        elif not counted_here(self, value, sign):
             self.assign(self.numpy() + sign * np.asarray(value))
 
     def __repr__(self) -> str:

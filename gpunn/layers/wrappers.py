@@ -1,16 +1,22 @@
 """Layers around a layer: Bidirectional, TimeDistributed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
+
+import numpy as np
 
 from gpunn.kernels.record import REGISTRY
 from gpunn.kernels.sequences import JOIN, PART, merge_mul, merge_mul_bwd, merge_sum, merge_sum_bwd
 from gpunn.layers.base import Layer, Parameter, Pullback
+from gpunn.layers.columns import numbered, pick, put
 from gpunn.layers.described import layer_of, serialize
 from gpunn.layers.dropout import Drawing
 from gpunn.layers.held_state import Stateful
+from gpunn.layers.normalization import BatchNormalization
 
 APART = 0x00100000  # between the streams of two layers within one
+STEPS_APART = 0x00000400  # and between those of two steps
 
 
 class Wrapper(Drawing):
@@ -53,7 +59,8 @@ class Wrapper(Drawing):
 
 
 class TimeDistributed(Wrapper):
-    """A layer applied to each step alone: (rows, steps, ...) -> (rows, steps, ...). The steps of all rows are its rows, all at once."""
+    """A layer applied to each step alone: (rows, steps, ...) -> (rows, steps, ...). The steps of all rows are its rows, all at once; but
+    batch normalization takes the mean and variance of each step's own rows in training, without those that are masked."""
 
     recordable = True
 
@@ -73,8 +80,19 @@ class TimeDistributed(Wrapper):
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[:2], *self.layer.compute_output_shape(self._inner(input_shape))[1:])
 
-    def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
+    @property
+    def by_steps(self) -> bool:
+        """Whether what is within looks at all rows of a batch in training."""
+        return self.trainable and any(isinstance(leaf, BatchNormalization) and leaf.trainable for leaf in self.layer.leaves)
+
+    @property
+    def takes_mask(self) -> bool:  # type: ignore[override]
+        return isinstance(self.layer, BatchNormalization)
+
+    def forward(self, x: Any, training: bool = False, mask: Any = None) -> tuple[Any, Pullback]:
         self.lend()
+        if training and self.by_steps:
+            return self._step_by_step(x, mask)
         y, inner = self.layer.forward(x.reshape(x.shape[0] * x.shape[1], *x.shape[2:]), training)
 
         def pullback(dy: Any, need_dx: bool = True) -> Any:
@@ -83,6 +101,52 @@ class TimeDistributed(Wrapper):
             return None if dx is None else dx.reshape(x.shape)
 
         return y.reshape(*x.shape[:2], *y.shape[1:]), pullback
+
+    def _step_by_step(self, x: Any, mask: Any) -> tuple[Any, Pullback]:
+        ops, taken, given = self.backend, numbered(x.shape[1:]), numbered(x.shape[1:])
+        y, backs = x, list[Pullback]()
+        for t in range(x.shape[1]):
+            part = pick(ops, x, taken[t], x.shape[2:])
+            with self._other_draws(t):
+                out, back = self._one_step(part, None if mask is None else pick(ops, mask, np.array([t]), (1,)))
+            if not backs:
+                y = ops.empty((*x.shape[:2], *out.shape[1:]), x.dtype)
+                given = numbered(y.shape[1:])
+            put(ops, out, given[t], y)
+            backs.append(back)
+
+        def pullback(dy: Any, need_dx: bool = True) -> Any:
+            dx = ops.empty(x.shape, x.dtype) if need_dx else None
+            for t, back in reversed([*enumerate(backs)]):
+                part = back(pick(ops, dy, given[t], y.shape[2:]), need_dx)
+                if need_dx:
+                    put(ops, part, taken[t], dx)
+            return dx
+
+        return y, pullback
+
+    def _one_step(self, x: Any, mask: Any) -> tuple[Any, Pullback]:
+        if mask is None or x.ndim != 2:
+            return self.layer.forward(x, True)
+        y, inner = self.layer.forward(x.reshape(1, *x.shape), True, mask=mask.reshape(1, -1))  # the rows as steps of one
+
+        def pullback(dy: Any, need_dx: bool = True) -> Any:
+            dx = inner(dy.reshape(y.shape), need_dx)
+            return dx.reshape(x.shape) if need_dx else None
+
+        return y.reshape(x.shape), pullback
+
+    @contextmanager
+    def _other_draws(self, step: int) -> Iterator[None]:
+        """Each step draws numbers of its own."""
+        drawing = [(leaf, leaf.stream) for leaf in self.layer.leaves if isinstance(leaf, Drawing)]
+        for leaf, stream in drawing:
+            leaf.stream = stream + step * STEPS_APART
+        try:
+            yield
+        finally:
+            for leaf, stream in drawing:
+                leaf.stream = stream
 
     def config(self) -> dict[str, Any]:
         return {"layer": serialize(self.layer)}

@@ -203,6 +203,7 @@ class Loss:
         p = p.astype(self.dtype or ("float64" if p.dtype == np.float64 else "float32"))
         if np.ndim(y_true) == 0 and p.ndim and not self.sparse and not self.own_call:  # one target for all
             y_true = np.full(p.shape, y_true, p.dtype)
+        y_true, p = targets.beside(y_true, p, not (self.sparse or self.own_call))
         single = p.ndim == 1
         if single:  # one row, whose value is a number
             p, y_true = p[None], np.asarray(y_true)[None]
@@ -212,26 +213,29 @@ class Loss:
         shape = self.value_shape(p.shape)
         if single and self.count(p.shape) != 1:
             raise ValueError(f"Loss {self.name}: a vector has no axis beyond the batch's. Received: y_pred of shape {p.shape[1:]}.")
-        if single and sample_weight is not None:  # Keras: the one value, weighed by each
-            parts = np.asarray(sample_weight, p.dtype).reshape(-1)
-            return dressed(self._reduced(np.broadcast_to(self._values(ops, y, p, np.ones(1, p.dtype))[0], parts.shape), parts))
-        w = np.ones(len(p) * self.positions(p.shape), p.dtype)
+        values, weights = (a.reshape(() if single else shape) for a in self._values(ops, y, p))  # type: ignore[arg-type]
         if sample_weight is not None:
-            w = self._weights(sample_weight, p.shape).astype(p.dtype)
-        values, weights = self._values(ops, y, p, w)
-        out = self._reduced(values, weights)
-        return dressed(out if np.ndim(out) == 0 else out.reshape(() if single else shape)[()])
+            given = np.asarray(sample_weight, p.dtype)
+            if given.ndim == 2 and given.shape[1] == 1 and values.ndim == 1:  # Keras: then values are a column, too
+                values, weights = values[:, None], weights[:, None]
+            weights = weights * targets.weights(given, values.shape, f"Loss {self.name}: sample_weight")
+        return dressed(self._reduced(values, weights))
 
-    def _values(self, ops: Any, y: np.ndarray, p: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        target = ops.asarray(y)
-        weighed = self.weigh(ops, target, ops.asarray(np.ascontiguousarray(weight)))
+    def _values(self, ops: Any, y: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The value of each position, and what it counts."""
+        target, weight = ops.asarray(y), ops.asarray(np.ones(len(p) * self.positions(p.shape), p.dtype))
+        weighed = self.weigh(ops, target, weight)
         values, _ = self.record(ops, target, ops.asarray(p), weighed, self.scale(self.count(p.shape)))
         return ops.to_numpy(values), ops.to_numpy(weighed)
 
     def _reduced(self, values: np.ndarray, weights: np.ndarray) -> Any:
         if self.reduction in LEFT:
-            return values * weights
-        return float((values.astype(np.float64) * weights).sum() * self.scale(values.size))
+            return (values * weights)[()]
+        each = values.astype(np.float64) * weights
+        if self.reduction == "mean_with_sample_weight" and each.ndim:  # Keras: one value keeps its weight
+            whole = float(np.broadcast_to(weights, each.shape).sum(dtype=np.float64))
+            return float(each.sum()) / whole if whole else 0.0
+        return float(each.sum() * self.scale(each.size))
 
     def _weights(self, sample_weight: Any, shape: tuple[int, ...]) -> np.ndarray:
         wanted = shape[:1] if self.batchwise else self.value_shape(shape)

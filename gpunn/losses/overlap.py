@@ -54,7 +54,7 @@ class _Overlap(BuiltIn):
         """For a batch that has but one value: the mean of its weights."""
         if not self.batchwise:
             return super().weigh(ops, y, weight)
-        if not self._whole:
+        if not self._whole or self.reduction == "mean_with_sample_weight":
             return ops.asarray(np.ones(self.count(y.shape), weight.dtype))
         mean, share = ops.empty((1,), weight.dtype), ops.asarray(np.full(weight.size, 1.0 / max(weight.size, 1), weight.dtype))
         ops.matmul(share.reshape(1, -1), weight.reshape(-1, 1), mean.reshape(1, 1))

@@ -53,6 +53,24 @@ def labels(y: Any, output_shape: tuple[int | None, ...], where: str, axis: int =
     return y if skip is None else np.where(skip, -1, y)
 
 
+def beside(y: Any, p: Any, squeeze: bool = True) -> tuple[Any, Any]:
+    """Targets and predictions with as many axes, as Keras has them: a vector of predictions for a column of targets is a column, and, with
+    `squeeze`, predictions whose last axis is one more than the targets have, of length 1, go without it."""
+    axes, wide = np.ndim(y), len(p.shape)
+    if axes == 2 and wide == 1 and y.shape[1] == 1:
+        return y, p.reshape(-1, 1)
+    if squeeze and axes > 1 and wide == axes + 1 and p.shape[-1] == 1:
+        return y, p.reshape(p.shape[:-1])
+    return y, p
+
+
+def weights(given: np.ndarray, shape: tuple[int, ...], where: str) -> np.ndarray:
+    """Weights that values of this shape can be multiplied by; one value takes several. Raises ValueError for any other shape."""
+    if shape:
+        return spread(given, shape, where)
+    return given.reshape(()) if given.shape == (1,) else given
+
+
 def spread(weights: Any, shape: tuple[int, ...], where: str) -> np.ndarray:
     """Weights of rows, or of rows and the first of their positions, one for each value. Raises ValueError for any other shape."""
     given = np.asarray(weights)

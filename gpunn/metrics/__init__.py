@@ -33,7 +33,7 @@ from gpunn.metrics.accuracy import (
     fitting,
 )
 from gpunn.metrics.auc import AUC
-from gpunn.metrics.base import LossMetric, MeanOfRows, Metric
+from gpunn.metrics.base import MeanOfRows, Metric
 from gpunn.metrics.columns import F1Score, FBetaScore, R2Score
 from gpunn.metrics.confusion import (
     FalseNegatives,
@@ -67,6 +67,7 @@ from gpunn.metrics.of_losses import (
     Hinge,
     KLDivergence,
     LogCoshError,
+    LossMetric,
     MeanAbsoluteError,
     MeanAbsolutePercentageError,
     MeanSquaredError,

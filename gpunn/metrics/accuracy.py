@@ -30,7 +30,7 @@ class Accuracy(_Hits):
     """Share of outputs equal to their target."""
 
     default_name = "accuracy"
-    elementwise = True
+    elementwise = each_weighs = True
     kernel = measures.HIT_EQUAL
 
 
@@ -38,7 +38,7 @@ class BinaryAccuracy(_Hits):
     """Share of outputs on the side of `threshold` that their target, 0 or 1, names."""
 
     default_name = "binary_accuracy"
-    elementwise = True
+    elementwise = each_weighs = True
     kernel = categorical.HIT_BINARY
 
     def __init__(self, name: str | None = None, dtype: Any = None, threshold: float = 0.5):

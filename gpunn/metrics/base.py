@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from gpunn import losses
 from gpunn.backend import get_backend
 from gpunn.backend.foreign import on_host
 from gpunn.backend.traced import each_time, trace
@@ -35,6 +34,7 @@ class Metric:
     direction: str | None = None  # "up" or "down": which way is better
     default_name = ""  # "": the class's, counted as Keras counts it
     elementwise = False  # whether a vector of predictions is a column of rows, or one row
+    each_weighs = False  # whether each number of a position may have a weight of its own
     weighted = False  # whether the batches that are added have weights
     ignored: int | None = None  # a label that the loss passes over, and that is never right here
 
@@ -131,15 +131,22 @@ class Metric:
         y = self.prepare(y_true, (None, *p.shape[1:]), p.dtype.name)
         if len(y) != len(p):
             raise ValueError(f"Metric {self.name}: as many targets as predictions are needed. Received: {len(y)} and {len(p)}.")
-        weight = np.ones(p.shape[:-1], p.dtype)
-        if sample_weight is not None:
-            weight = targets.spread(sample_weight, p.shape[:-1], f"Metric {self.name}: sample_weight").astype(p.dtype)
+        weight = np.ones(p.shape[:-1], p.dtype) if sample_weight is None else self.spread(sample_weight, p.shape, p.dtype)
         self.weighted = sample_weight is not None
         sums = ops.zeros((self.size,), "float64")
         ops.write(sums, self.state())
         given = ops.asarray(np.ascontiguousarray(weight.reshape(-1)))
         self.accumulate(ops, ops.asarray(y), ops.asarray(p), given, sums, ops.zeros((1,), "int64"))
         self.sums = ops.to_numpy(sums)
+
+    def spread(self, sample_weight: Any, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """Weights for predictions of this shape: one for each position, or, where these have weights of their own, for each number. Raises
+        ValueError for any other shape."""
+        given = np.asarray(sample_weight, dtype)
+        own = self.each_weighs and given.ndim == len(shape) and given.shape[-1] == shape[-1] > 1
+        if own and all(n in (1, m) for n, m in zip(given.shape, shape, strict=True)):
+            return np.broadcast_to(given, shape)
+        return targets.spread(given, shape[:-1], f"Metric {self.name}: sample_weight")
 
     def state(self) -> np.ndarray:
         """The sums so far; those of nothing before the first batch, or where the output has another width than before."""
@@ -220,48 +227,17 @@ class MeanOfRows(BuiltIn):
         return np.array([0.0, 0.0, -1.0])  # weighted total, weight, first step that was not finite: see kernels.data.ACCUMULATE
 
     def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
+        y, p = self.parts(y, p, weight)
         ops.launch(feeding.ACCUMULATE, self.record(ops, y, p), weight, step, sums)
+
+    def parts(self, y: Any, p: Any, weight: Any) -> tuple[Any, Any]:
+        """Targets and predictions; each number a position of its own, where it has a weight of its own."""
+        alone = self.each_weighs and weight.size == p.size
+        return (y.reshape(-1, 1), p.reshape(-1, 1)) if alone else (y, p)
 
     def result(self) -> float:
         total, weight, _ = self.state()
         return float(total / weight) if weight else 0.0
-
-
-class LossMetric(MeanOfRows):
-    """Any loss as a metric: its mean over positions."""
-
-    sign = 1.0
-
-    def __init__(self, loss: Any, name: str | None = None, dtype: Any = None):
-        self.loss = losses.get(loss)
-        self.default_name = self.default_name or self.loss.name
-        super().__init__(name, dtype)
-
-    @property
-    def recordable(self) -> bool:
-        return self.loss.recordable
-
-    def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
-        return self.loss.prepare(y, output_shape, dtype)
-
-    def record(self, ops: Any, y: Any, p: Any) -> Any:
-        count = self.loss.positions(p.shape) * p.shape[0]
-        weight = self.loss.weigh(ops, y, ops.asarray(np.ones(count, p.dtype))) if self.loss.batchwise else ones(ops, count, p.dtype)
-        return self.loss.record(ops, y, p, weight, 1.0 / max(count, 1))[0]
-
-    def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
-        values = self.record(ops, y, p)
-        if values.size != weight.size:  # a loss with one value a batch counts once a batch, as in Keras
-            if self.weighted and not self.loss.batchwise:
-                raise ValueError(f"Metric {self.name}: {values.size} values cannot be weighed by {weight.size} weights.")
-            weight = ones(ops, values.size, p.dtype)
-        ops.launch(feeding.ACCUMULATE, values, weight, step, sums)
-
-    def result(self) -> float:
-        return self.sign * super().result()
-
-    def get_config(self) -> dict[str, Any]:
-        return {"loss": losses.serialize(self.loss), "name": self.name}
 
 
 def ones(ops: Any, count: int, dtype: Any) -> Any:

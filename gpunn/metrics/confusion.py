@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.kernels import REGISTRY, measures
-from gpunn.metrics.base import BuiltIn, as_rows, plain, share
+from gpunn.kernels import REGISTRY, measures, weighing
+from gpunn.metrics.base import BuiltIn, as_rows, ones, plain, share
 
 GUARD = 1e-7
 
@@ -16,10 +16,10 @@ GUARD = 1e-7
 class Thresholds(BuiltIn):
     """A metric of outcomes against thresholds. ``top_k``: only the largest k outputs of a row can be above; ``class_id``: one column only.
 
-    A target counts as true unless it is 0. Weights are those of positions.
+    A target counts as true unless it is 0. Weights are those of positions, or of each output.
     """
 
-    elementwise = True
+    elementwise = each_weighs = True
     top_k: int | None = None
     class_id: int | None = None
     labels = 1  # columns that are counted apart
@@ -71,7 +71,11 @@ class Thresholds(BuiltIn):
         edges, order = self.edges.astype(p.dtype), np.argsort(self.thresholds, kind="stable")
         shares = ops.asarray(self.shares().astype(p.dtype))
         sorted_edges = ops.asarray(np.ascontiguousarray(edges[order]))
-        ops.launch(measures.BUCKET, rows, target, shares, weight, sorted_edges, edges.size, self.labels, cell, mass)
+        each = weight.size != rows.shape[0]
+        whole = ones(ops, rows.shape[0], p.dtype) if each else weight
+        ops.launch(measures.BUCKET, rows, target, shares, whole, sorted_edges, edges.size, self.labels, cell, mass)
+        if each:
+            ops.launch(weighing.times_rows, mass.reshape(-1, 1), weight, 1.0, mass.reshape(-1, 1))
         ops.launch(measures.COUNT, sums, cell, mass, rows.size)
 
     def counts(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

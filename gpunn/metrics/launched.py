@@ -10,7 +10,6 @@ from gpunn.kernels import data as feeding
 from gpunn.layers.fed import Fed
 from gpunn.layers.prepared import fit_as_they_are, prepared
 from gpunn.layers.tensor import Tensor
-from gpunn.losses import targets
 
 
 def add_rows(trace: Trace, metric: Any, y_true: Any, y_pred: Any, sample_weight: Any = None) -> bool:
@@ -40,19 +39,19 @@ def add_rows(trace: Trace, metric: Any, y_true: Any, y_pred: Any, sample_weight:
     if sums is None:
         return False
     metric.weighted = sample_weight is not None
-    weight = _weights(ops, metric, p.shape[:-1], dtype, sample_weight)
+    weight = _weights(ops, metric, p.shape, dtype, sample_weight)
     metric.accumulate(ops, target, p, weight, sums, _step(trace, ops))
     trace.taken.append(lambda: [metric.placed])
     return True
 
 
 def _weights(ops: Any, metric: Any, shape: tuple[int, ...], dtype: str, given: Any) -> Any:
-    """One for each position, in a row."""
+    """One for each position, or for each number, in a row."""
     if given is None:
-        return ops.asarray(np.ones(math.prod(shape), dtype))
+        return ops.asarray(np.ones(math.prod(shape[:-1]), dtype))
 
     def spread(weight: Any) -> np.ndarray:
-        return targets.spread(weight, shape, f"Metric {metric.name}: sample_weight").astype(dtype).reshape(-1)
+        return metric.spread(weight, shape, dtype).reshape(-1)
 
     return prepared(ops, given, spread, (metric, "weights", shape, dtype))
 

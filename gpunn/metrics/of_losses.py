@@ -2,10 +2,50 @@
 
 from typing import Any
 
+import numpy as np
+
 from gpunn import losses
 from gpunn.kernels import data as feeding
 from gpunn.kernels import weighing
-from gpunn.metrics.base import LossMetric
+from gpunn.metrics.base import MeanOfRows, ones
+
+
+class LossMetric(MeanOfRows):
+    """Any loss as a metric: its mean over positions."""
+
+    sign = 1.0
+
+    def __init__(self, loss: Any, name: str | None = None, dtype: Any = None):
+        self.loss = losses.get(loss)
+        self.default_name = self.default_name or self.loss.name
+        super().__init__(name, dtype)
+
+    @property
+    def recordable(self) -> bool:
+        return self.loss.recordable
+
+    def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
+        return self.loss.prepare(y, output_shape, dtype)
+
+    def record(self, ops: Any, y: Any, p: Any) -> Any:
+        count = self.loss.positions(p.shape) * p.shape[0]
+        weight = self.loss.weigh(ops, y, ops.asarray(np.ones(count, p.dtype))) if self.loss.batchwise else ones(ops, count, p.dtype)
+        return self.loss.record(ops, y, p, weight, 1.0 / max(count, 1))[0]
+
+    def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
+        y, p = self.parts(y, p, weight)
+        values = self.record(ops, y, p)
+        if values.size != weight.size:  # a loss with one value a batch counts once a batch, as in Keras
+            if self.weighted and not self.loss.batchwise:
+                raise ValueError(f"Metric {self.name}: {values.size} values cannot be weighed by {weight.size} weights.")
+            weight = ones(ops, values.size, p.dtype)
+        ops.launch(feeding.ACCUMULATE, values, weight, step, sums)
+
+    def result(self) -> float:
+        return self.sign * super().result()
+
+    def get_config(self) -> dict[str, Any]:
+        return {"loss": losses.serialize(self.loss), "name": self.name}
 
 
 class _Named(LossMetric):
@@ -30,6 +70,7 @@ class RootMeanSquaredError(_Named):
     """The root of the mean squared error over everything seen."""
 
     direction, loss_class, default_name = "down", losses.MeanSquaredError, "root_mean_squared_error"
+    elementwise = each_weighs = True
 
     def result(self) -> float:
         return float(super().result() ** 0.5)

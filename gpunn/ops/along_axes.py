@@ -5,6 +5,7 @@ and differs from batch to batch.
 """
 
 import math
+import string
 from typing import Any
 
 import numpy as np
@@ -182,14 +183,16 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
 
 
 def einsum(subscripts: str, *operands: Any) -> Any:
-    """Sums of products named by letters, ``"bij,bjk->bik"``, of one or two operands, each letter at most once in each."""
-    left, _, out = subscripts.replace(" ", "").partition("->")
-    names = left.split(",")
-    unclear = "->" not in subscripts or "." in subscripts or len(operands) not in (1, 2) or len(names) != len(operands)
-    if unclear or len({*out}) != len(out) or not {*out} <= {*left}:
-        raise ValueError(f"einsum: expected one or two operands and letters such as 'bij,bjk->bik'. Received: {subscripts!r}.")
+    """Sums of products named by letters, ``"bij,bjk->bik"``, each letter at most once in each operand; "..." stands for axes of one number
+    in all operands that have it. Without "->" the result has the letters that stand once, in the alphabet's order."""
+    names, out = _letters(subscripts, [len(np.shape(v) if not hasattr(v, "shape") else v.shape) for v in operands])
     if [n for n in names if len({*n}) != len(n)]:
         raise ValueError(f"einsum: a letter stands twice in one operand. Received: {subscripts!r}.")
+    while len(names) > 2:  # two of them at a time
+        later = {*out, *"".join(names[2:])}
+        kept = "".join(dict.fromkeys(c for c in names[0] + names[1] if c in later))
+        operands = (einsum(f"{names[0]},{names[1]}->{kept}", *operands[:2]), *operands[2:])
+        names = [kept, *names[2:]]
     others = [*names[1:], ""]
     values = []
     for i, (name, value) in enumerate(zip(names, operands, strict=True)):  # what stands in one operand alone is summed first
@@ -199,6 +202,23 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     if len(values) == 1:
         return _in_order(values[0], names[0], out)
     return _of_two(values, names, out)
+
+
+def _letters(subscripts: str, ranks: list[int]) -> tuple[list[str], str]:
+    """The letters of each operand, of so many axes, and of the result. Raises ValueError for what names no sums of products."""
+    left, arrow, out = subscripts.replace(" ", "").partition("->")
+    names = left.split(",")
+    wide = [n - len(name.replace("...", "")) for name, n in zip(names, ranks, strict=False)]
+    dots = [n for name, n in zip(names, wide, strict=False) if "..." in name]
+    more = "".join(c for c in string.ascii_letters if c not in subscripts)[: dots[0] if dots else 0]
+    if not arrow:
+        bare = left.replace("...", "").replace(",", "")
+        out = ("..." if dots else "") + "".join(sorted(c for c in {*bare} if bare.count(c) == 1))
+    names, out = [name.replace("...", more) for name in names], out.replace("...", more)
+    fits = len(names) == len(ranks) and [len(name) for name in names] == ranks and len({*dots}) < 2
+    if not fits or not "".join([*names, out]).isalpha() or len({*out}) != len(out) or not {*out} <= {*"".join(names)}:
+        raise ValueError(f"einsum: expected letters for the axes of each operand, such as 'bij,bjk->bik'. Received: {subscripts!r}.")
+    return names, out
 
 
 def _in_order(x: Any, name: str, wanted: str) -> Any:

@@ -3,7 +3,10 @@ has its values it is a copy on the device, and part of a recording."""
 
 from typing import Any
 
+import numpy as np
+
 from gpunn.backend.traced import trace
+from gpunn.kernels.data import COUNT
 from gpunn.kernels.record import REGISTRY
 from gpunn.layers.graph import KerasTensor, Node
 from gpunn.layers.parameter import Parameter, whole
@@ -53,11 +56,26 @@ def assigned_here(parameter: Parameter, value: Any) -> bool:
     if array.dtype != parameter.value.dtype or array.dtype.kind != "f":
         return False
     parameter.backend.launch(REGISTRY["linear"], array.reshape(-1), parameter.value.reshape(-1))
+    _changed(parameter)
+    return True
+
+
+def counted_here(parameter: Parameter, value: Any, sign: int) -> bool:
+    """Add one whole number to whole numbers, or take it away, on their device; False for anything else."""
+    kernel = COUNT.get(parameter.dtype)
+    if kernel is None or not isinstance(value, (int, np.integer)):
+        return False
+    parameter.backend.launch(kernel, parameter.value.reshape(-1), sign * int(value))
+    _changed(parameter)
+    return True
+
+
+def _changed(parameter: Parameter) -> None:
+    """Its version is another one, now and after each replay of what is being recorded."""
     _count(parameter)
     if (recorded := trace()) is not None:
         recorded.taken.append(lambda: [parameter.value])
         recorded.ends.append(lambda: _count(parameter))
-    return True
 
 
 def _count(parameter: Parameter) -> None:

@@ -79,7 +79,7 @@ class Transposed(_Sliding):
     def geometry(self, shapes: Sequence[Any], options: dict[str, Any]) -> Any:
         given, kernel = shapes
         rank = len(given) - 2
-        if rank not in (1, 2) or None in given[1:] or len(kernel) != len(given) or given[-1] != kernel[-1]:
+        if rank not in (1, 2, 3) or None in given[1:] or len(kernel) != len(given) or given[-1] != kernel[-1]:
             raise ValueError(
                 "conv_transpose: expected images (rows, ..., channels) of known size and a kernel (*window, filters, channels). "
                 f"Received: {given} and {kernel}."
@@ -91,7 +91,7 @@ class Transposed(_Sliding):
 
     def sizes(self, shapes: Sequence[Any], options: dict[str, Any]) -> tuple[int, ...]:
         g = self.geometry(shapes, options)  # of the convolution, whose image comes out
-        return (*(g.height, g.width)[4 - len(shapes[0]) :], g.channels)
+        return (*g.sizes_in(len(shapes[0]) - 2), g.channels)
 
     def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         ops, (x, kernel) = op.backend, operands

@@ -6,6 +6,8 @@ from gpunn import config
 from gpunn.training import data, parts
 from gpunn.training.feeds.batches import GivenBatches
 from gpunn.training.feeds.iterables import batched
+from gpunn.training.feeds.loose import Loose, is_loose
+from gpunn.training.own_step import OwnSteps
 
 
 def check_batches(model: Any, feed: Any) -> None:
@@ -31,8 +33,13 @@ def given(
             raise ValueError(f"Argument {name} of {where}: expected None, as the batches of x, {source.kind}, have their own.")
     makes: Any = None
 
-    def check(item: Any) -> data.Rows:
+    step = "train_step" if where == "fit" else "test_step"
+    takes_all = getattr(type(model), step) is not getattr(OwnSteps, step)
+
+    def check(item: Any) -> data.Rows | Loose:
         nonlocal makes
+        if takes_all and is_loose(item, len(model.output_names)):
+            return Loose(item, model.dtype, where)
         x, y, weight = parts.unpack(item, model.backend, model.steps_itself)
         rows = model._check(x, y, weight, class_weight, where, whole=False, makes=makes)
         makes = rows.makes

@@ -14,6 +14,7 @@ from gpunn.logs import LazyLogs, Logs
 from gpunn.results import plain
 from gpunn.training.data import Rows
 from gpunn.training.door import check_batches
+from gpunn.training.feeds.batches import MOST
 from gpunn.training.feeds.choice import make
 from gpunn.training.own_runs import own_runs
 from gpunn.training.pace import Pace
@@ -45,6 +46,7 @@ class _Pass:
         self.reset()
         self._ends = np.cumsum([SUMS] * first + [m.size for _, _, m in self.measured])[:-1]
         self._programs: dict[int, Any] = {}
+        self._kept: dict[int, Any] = {}  # (position, programs) by the position's id: of arrays that the feed had before
         self._held: tuple[Any, ...] = (None, None, None)  # storage, feed's arrays and the rate's form when they were recorded
         self.bad_step: int | None = None
         self.pace = Pace()
@@ -62,7 +64,14 @@ class _Pass:
             return False
         if self.own is not None:
             self.own.forget()
-        self._programs.clear()  # moved by another pass or a callback; or other arrays of the feed, or another schedule
+        if self._held[0] is held[0] and self._held[2] is held[2]:  # other arrays of the feed, which may come back
+            self._kept[id(self._held[1])] = self._held[1], self._programs
+            self._programs = self._kept.pop(id(held[1]), (None, {}))[1]
+            if len(self._kept) > MOST:
+                self._kept.pop(next(iter(self._kept)))
+        else:  # moved by another pass or a callback; or another schedule
+            self._programs.clear()
+            self._kept.clear()
         self._held = held
         return True
 

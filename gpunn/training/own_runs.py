@@ -2,7 +2,7 @@
 replayed; or each as it is written, where a recording cannot do what it does."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,17 +10,20 @@ import numpy as np
 from gpunn.backend.foreign import on_host
 from gpunn.backend.traced import Later, NotRecorded, writing
 from gpunn.kernels import data as feeding
-from gpunn.layers.fed import Recipe
+from gpunn.layers.fed import Fed, Recipe
 from gpunn.layers.gathered import Gathered, same_numbers
+from gpunn.layers.graph import packed
 from gpunn.layers.tensor import Block, Tensor, set_tapes
 from gpunn.logs import Logs
 from gpunn.metrics import Mean, Metric
 from gpunn.metrics.base import MeanOfRows
 from gpunn.training.again import alike
+from gpunn.training.feeds.loose import LooseBatches
 from gpunn.training.own_attributes import attributes, keep
 from gpunn.training.own_step import OwnSteps
 from gpunn.training.recording import Recording, record, renewed
 
+MOST = 16  # recordings kept at a time for batches of ever new shapes
 NOTHING = (0.0, 0.0, -1.0)  # see kernels.data.ACCUMULATE
 
 
@@ -34,7 +37,7 @@ def own_runs(model: Any, training: bool, feed: Any) -> "OwnRuns | None":
         raise ValueError(f"Model {model.name!r}: its own train_step needs an optimizer that goes by batches. Received: {optimizer!r}.")
     if training and optimizer.scale_loss(1.0) != 1.0:
         raise ValueError(f"Model {model.name!r}: with an own train_step losses are not scaled. Received: loss_scale_factor, {optimizer!r}.")
-    return OwnRuns(model, getattr(model, name), feed, training)
+    return (LooseRuns if isinstance(feed, LooseBatches) else OwnRuns)(model, getattr(model, name), feed, training)
 
 
 class OwnRuns:
@@ -42,7 +45,7 @@ class OwnRuns:
 
     def __init__(self, model: Any, step: Callable[[Any], Any], feed: Any, training: bool):
         self.model, self.step, self.feed, self.training, self.ops = model, step, feed, training, model.backend
-        self._known: dict[int, Recording | str | None] = {}  # by rows of a batch; None: it ran once
+        self._known: dict[Any, Recording | str | None] = {}  # by rows of a batch; None: it ran once
         self._labels: dict[int, list[tuple[list[Recipe], int]]] = {}  # by rows: those who check labels, and which target these are
         self._finite = self.ops.asarray(np.array(NOTHING))  # losses that are tensors
         self._last: Callable[[], Any] = dict
@@ -96,7 +99,7 @@ class OwnRuns:
             try:
                 found.run(steps)
             except NotRecorded as error:  # before a step, which is there still
-                self._known[rows] = str(error)
+                self._known[self._key(rows)] = str(error)
             steps -= found.runs - before
 
     def explain(self, rows: int) -> tuple[bool, list[str]]:
@@ -118,11 +121,24 @@ class OwnRuns:
 
     def _call(self, rows: int, seen: Callable[[Any], Any], block: Block) -> Any:
         """The step on a batch that is gathered, each part of it as the step is to see it."""
-        model, ops, feed = self.model, self.ops, self.feed
+        model = self.model
         model.lend()
         for p in model.parameters:
             p.begin_step()
         model._setup.penalties.begin(rows)
+        data, given = self._data(rows, seen)
+        model.calls_in_step, model._given_here = 0, frozenset(map(id, given))
+        set_tapes((block,))
+        try:
+            with writing():
+                return self.step(data)
+        finally:
+            set_tapes(())
+            model.calls_in_step, model._given_here = None, frozenset()
+
+    def _data(self, rows: int, seen: Callable[[Any], Any]) -> tuple[Any, list[Any]]:
+        """The batch for the step, and what of it is as the losses take it already."""
+        model, ops, feed = self.model, self.ops, self.feed
         xs = [seen(x) for x in feed.gather_inputs(ops, rows, np.dtype(model.dtype))]
         x: Any = dict(zip(model.input_names, xs, strict=True)) if isinstance(model._input, dict) else xs if len(xs) > 1 else xs[0]
         ys = [seen(feed.gather_target(ops, place, rows)) for place in feed.loss_targets]
@@ -133,33 +149,31 @@ class OwnRuns:
             data = x
         elif any(w is not None for w in weights):
             data = (*data, weights if len(weights) > 1 else weights[0])
-        model.calls_in_step, model._given_here = 0, frozenset(id(a) for a in (*ys, *weights) if a is not None)
-        set_tapes((block,))
-        try:
-            with writing():  # targets are as the losses take them already
-                return self.step(data)
-        finally:
-            set_tapes(())
-            model.calls_in_step, model._given_here = None, frozenset()
+        return data, [a for a in (*ys, *weights) if a is not None]
 
     def _advance(self, rows: int) -> None:
         self.ops.launch(feeding.ADVANCE, self.feed.position, self.model.rng.step, rows, int(self.training))
 
     # ------------------------------------------------------------------ recording
+    def _key(self, rows: int) -> Any:
+        """By which a recording is looked up."""
+        return rows
+
     def _recording(self, rows: int) -> Recording | None:
         """What can be replayed now."""
-        if rows not in self._known:
-            self._known[rows] = None
+        key = self._key(rows)
+        if key not in self._known:
+            self._known[key] = None
             return None
-        known = self._known[rows]
+        known = self._known[key]
         if self.model.run_eagerly or isinstance(known, str):
             return None
         if known is None or not known.holds():
-            known = self._known[rows] = renewed(known, lambda: self._record(rows))
+            known = self._known[key] = renewed(known, lambda: self._record(rows))
         return known if isinstance(known, Recording) else None
 
     def _record(self, rows: int) -> Recording | str:
-        model, ops, feed, block, number = self.model, self.ops, self.feed, Block(), self.model.rng.step
+        ops, feed = self.ops, self.feed
         places = [*feed.loss_targets]
         looked = [feed.look(ops, x, rows, feed.orders.get(i)) for i, x in enumerate(feed.xs)]
         looked += [feed.look(ops, a, rows) for a in (*(feed.targets[k] for k in places), *feed.row_weights) if a is not None]
@@ -168,6 +182,20 @@ class OwnRuns:
         def seen(part: Any) -> Gathered:
             parts.append(Gathered(part, ops, looked[len(parts)].astype(part.dtype).reshape(part.shape)))
             return parts[-1]
+
+        found = self._recorded(rows, seen)
+        if isinstance(found, str):
+            return found
+        found.program.repeated = self.training and rows == feed.batch
+        labels = zip(parts[len(feed.xs) :], places, strict=False)
+        self._labels[rows] = [(part.checks, k) for part, k in labels if part.checks and feed.targets[k].dtype == np.int32]
+        if self._labels[rows] and not feed.complete:
+            found.trace.before.append(lambda: self._check_next(rows))
+        return self._checked(found, rows)
+
+    def _recorded(self, rows: int, seen: Callable[[Any], Any], fed: Sequence[Fed] = ()) -> Recording | str:
+        """A recording of a step on such a batch, each part of it as the step is to see it; or why there is none."""
+        model, ops, block, number = self.model, self.ops, Block(), self.model.rng.step
 
         def step() -> Any:
             found = self._call(rows, seen, block)
@@ -180,16 +208,10 @@ class OwnRuns:
             return found
 
         before, put_back = attributes(model), keep(model)
-        found = record(step, self.step, ops, block, step=number, taken=lambda: attributes(model))
+        found = record(step, self.step, ops, block, fed, number, lambda: attributes(model))
         if isinstance(found, str):  # the step will run after all, and set them itself
             put_back()
-            return found
-        found.program.repeated = self.training and rows == feed.batch
-        labels = zip(parts[len(feed.xs) :], places, strict=False)
-        self._labels[rows] = [(part.checks, k) for part, k in labels if part.checks and feed.targets[k].dtype == np.int32]
-        if self._labels[rows] and not feed.complete:
-            found.trace.before.append(lambda: self._check_next(rows))
-        return self._checked(found, rows)
+        return found
 
     def _check_next(self, rows: int) -> None:
         for checks, place in self._labels[rows]:
@@ -211,6 +233,31 @@ class OwnRuns:
                 except NotRecorded as error:
                     return str(error)
         return found
+
+
+class LooseRuns(OwnRuns):
+    """Steps on items whose parts have not one number of rows: each part is an argument, as of a `gpunn.function`."""
+
+    def _key(self, rows: int) -> Any:
+        return self.feed.current.form
+
+    def _data(self, rows: int, seen: Callable[[Any], Any]) -> tuple[Any, list[Any]]:
+        item = self.feed.current
+        return packed(item.data, map(seen, item.arrays)), []
+
+    def _recording(self, rows: int) -> Recording | None:
+        found = super()._recording(rows)
+        if found is not None:
+            found.fill(self.feed.current.arrays)
+        self._known[self._key(rows)] = self._known.pop(self._key(rows))
+        if len(self._known) > MOST:
+            self._known.pop(next(iter(self._known)))
+        return found
+
+    def _record(self, rows: int) -> Recording | str:
+        fed = [Fed(a, self.ops) for a in self.feed.current.arrays]
+        waiting = iter(fed)
+        return self._recorded(rows, lambda _: next(waiting), fed)
 
 
 def _check(checks: list[Recipe], labels: np.ndarray) -> None:

@@ -87,7 +87,8 @@ class OwnSteps(ABC):
 
         Such a step is recorded for its second batch of a size and replayed for later ones, as a `gpunn.function` is and by the same rules:
         Python in it runs no more, until an attribute of the model, a layer or an optimizer is another one. What reads a value runs as it is
-        written for every batch; `explain` says why, and so does everything after ``compile(run_eagerly=True)``.
+        written for every batch; `explain` says why, and so does everything after ``compile(run_eagerly=True)``. Items of a data set whose
+        parts have not one number of rows, ``((labelled, y), unlabelled)``, are handed to it as they come.
 
         Gradients may be written by hand, too: by pullbacks, and by ``p.gradient``, batch by batch::
 

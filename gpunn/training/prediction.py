@@ -121,6 +121,9 @@ class Prediction:
                 most = UNKNOWN * rows if self._total is None else self._total
                 room = max(rows, min(most, BLOCK // max(1, sum(out.nbytes for out in outputs) // rows)))
                 self._out = [ops.empty((room, *out.shape[1:]), out.dtype) for out in outputs]
+            if [out.shape[1:] for out in outputs] != [place.shape[1:] for place in self._out]:
+                shapes = [tuple(place.shape[1:]) for place in self._out], [tuple(out.shape[1:]) for out in outputs]
+                raise ValueError(f"predict: expected batches whose outputs are rows of one shape, {shapes[0]}. Received: {shapes[1]}.")
             for out, place in zip(outputs, self._out, strict=True):
                 ops.launch(feeding.STORE, out, self._place, place)
             ops.launch(feeding.ADVANCE, self.feed.position, self._place, rows, rows)

@@ -46,6 +46,10 @@ KERNEL(hold)(const long long* __restrict__ counter, long long* __restrict__ out,
   if (threadIdx.x == 0) out[0] = counter[0];
 }
 
+KERNEL(count)(S* __restrict__ value, long long by, long long n, long long columns) {
+  for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x; i < n; i += (long long)gridDim.x * blockDim.x) value[i] += by;
+}
+
 // one block; see add_up
 KERNEL(accumulate)(const T* __restrict__ values, const T* __restrict__ weights, const long long* __restrict__ step,
                    double* __restrict__ sums, long long rows, long long columns) {

@@ -41,6 +41,8 @@ MAKERS = {
     "pick_weights": lambda m, r, c: [m.positive(r + 5), m.order(r + 5), whole(2), m.blank(r)],
     "hold": lambda m, r, c: [whole(2**40), whole(2**33)],
     "advance": lambda m, r, c: [whole(2**40), whole(2**33), r, c],
+    "count_i4": lambda m, r, c: [m.order(r), -c],
+    "count_i8": lambda m, r, c: [m.order(r).astype(np.int64) + 2**40, c],
     "accumulate": lambda m, r, c: [m.real(r), m.positive(r), whole(9), np.array([1.5, 2.0, -1.0])],
     "gather_columns_u8": lambda m, r, c: _gather(m, r, c, _bytes(m, r, c)),
     "gather_columns_float": lambda m, r, c: _gather(m, r, c, m.real(r + 5, c)),

@@ -5,7 +5,19 @@ import pytest
 from gradient import check_layer
 
 from gpunn import activations, random
-from gpunn.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, PReLU, Reshape
+from gpunn.layers import (
+    Activation,
+    BatchNormalization,
+    Dense,
+    Dropout,
+    Flatten,
+    GroupNormalization,
+    LayerNormalization,
+    PReLU,
+    Reshape,
+    TimeDistributed,
+    UnitNormalization,
+)
 from gpunn.layers.base import Rng
 
 pytestmark = pytest.mark.usefixtures("float64")
@@ -55,6 +67,10 @@ CASES = {
     "batch_norm_of_rows": (batch_norm("tanh", axis=1), (3, 4, 5), True),
     "batch_norm_of_columns_inference": (batch_norm("relu", axis=-2), (3, 4, 5, 2), False),
     "batch_norm_of_images": (batch_norm("relu"), (9, 23, 23, 2), True),
+    "layer_norm_of_steps": (lambda: (LayerNormalization(axis=1), {}), (3, 4, 5), False),
+    "group_norm_of_steps": (lambda: (GroupNormalization(2, axis=1), {}), (3, 4, 5), False),
+    "unit_norm_of_steps": (lambda: (UnitNormalization(axis=1), {}), (3, 4, 5), False),
+    "batch_norm_of_each_step": (lambda: (TimeDistributed(BatchNormalization()), {}), (5, 3, 4), True),
     "batch_norm_inference_one_row": (batch_norm(), (1, 5), False),
 }
 

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from gradient import compare
+from keras_twin import keras
+from kernel_targets import needs_gxx
 
 import gpunn
 from gpunn import layers
@@ -133,3 +135,17 @@ def test_what_is_refused(make, message):
 
     with pytest.raises(ValueError, match=message):
         make(tensor, tensor)
+
+
+@pytest.mark.parametrize("place", ["cpu", pytest.param("sim", marks=needs_gxx)])
+@pytest.mark.parametrize("kind", ["Add", "Average", "Multiply", "Subtract", "Concatenate", "Steps"])
+def test_masks_of_arrays_of_the_host(place, kind):
+    """Somebody's masks, of truths, as Keras has them."""
+    x, m = np.ones((2, 3, 4), np.float32), np.array([[1, 0, 0], [1, 1, 0]], bool)
+    with gpunn.device(place):
+        mine, theirs = (lib.layers.Concatenate(axis=1) if kind == "Steps" else getattr(lib.layers, kind)() for lib in (gpunn, keras))
+        for masks in ([m, ~m], [m, m], [None, None], [m, None] if kind == "Steps" else [m, m]):
+            found, wanted = mine.compute_mask([x, x], masks), theirs.compute_mask([x, x], masks)
+            assert (found is None) == (wanted is None)
+            if found is not None:
+                np.testing.assert_array_equal(found, np.asarray(wanted))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from keras_twin import assert_same_history, keras, twins
+from kernel_targets import needs_gxx
 
 import gpunn
 from gpunn.layers import BatchNormalization, GroupNormalization, Input, LayerNormalization, RMSNormalization, UnitNormalization
@@ -14,13 +15,17 @@ CASES = {
     "layer": ("LayerNormalization", {}, (5, 7)),
     "layer of two axes": ("LayerNormalization", {"axis": [-2, -1], "epsilon": 0.1}, (4, 3, 5)),
     "layer of sequences": ("LayerNormalization", {"center": False}, (4, 3, 5)),
+    "layer of channels first": ("LayerNormalization", {"axis": 1}, (3, 4, 2, 5)),
+    "layer of axes apart": ("LayerNormalization", {"axis": [-1, 1]}, (3, 4, 2, 5)),
     "layer, bare": ("LayerNormalization", {"center": False, "scale": False}, (5, 7)),
     "group": ("GroupNormalization", {"groups": 2}, (5, 6)),
     "group of images": ("GroupNormalization", {"groups": 3, "epsilon": 0.01}, (2, 3, 4, 6)),
+    "group of channels first": ("GroupNormalization", {"groups": 2, "axis": 1}, (3, 4, 2, 5)),
     "instance": ("GroupNormalization", {"groups": -1, "scale": False}, (3, 4, 5)),
     "rms": ("RMSNormalization", {}, (5, 7)),
     "rms of two axes": ("RMSNormalization", {"axis": [1, 2], "epsilon": 0.1}, (4, 3, 5)),
     "unit": ("UnitNormalization", {}, (5, 7)),
+    "unit of steps": ("UnitNormalization", {"axis": 1}, (3, 4, 5)),
     "unit of two axes": ("UnitNormalization", {"axis": [1, 2]}, (4, 3, 5)),
 }
 
@@ -108,7 +113,8 @@ def test_sim_and_files(tmp_path):
         with gpunn.device(device):
             model = Sequential(
                 [
-                    Input((4, 6)), GroupNormalization(3), LayerNormalization([1, 2]), gpunn.layers.Flatten(), gpunn.layers.Dense(5),
+                    Input((4, 6)), GroupNormalization(2, axis=1), LayerNormalization([1, 2]), LayerNormalization(1), gpunn.layers.Flatten(),
+                    gpunn.layers.Dense(5),
                     RMSNormalization(), UnitNormalization(), gpunn.layers.Dense(1),
                 ]
             )
@@ -129,8 +135,10 @@ def test_sim_and_files(tmp_path):
         (lambda: LayerNormalization(axis="last"), TypeError, "expected an int or a list of ints for the argument axis. .*axis='last'"),
         (lambda: UnitNormalization(axis=[]), TypeError, r"Received: axis=\[\]"),
         (lambda: LayerNormalization(epsilon=0), ValueError, "epsilon must be a number above 0. Received: epsilon=0"),
-        (lambda: Sequential([Input((3, 4)), LayerNormalization(axis=1)]), ValueError,
-         r"to be the last ones, of known sizes \(channels-last\), for inputs of shape \(None, 3, 4\). Received: axis=1"),
+        (lambda: Sequential([Input((3, 4)), LayerNormalization(axis=3)]), ValueError,
+         r"expected axes of a row of shape \(None, 3, 4\). Received: axis=3"),
+        (lambda: Sequential([Input((None, 4)), LayerNormalization(axis=1)]), ValueError, "axis"),
+        (lambda: GroupNormalization(2, axis=[1, 2]), TypeError, r"expected one axis, that of the channels. Received: axis=\[1, 2\]"),
         (lambda: Sequential([Input((3, 4)), UnitNormalization(axis=[0, 1, 2])]), ValueError, r"Received: axis=\[0, 1, 2\]"),
         (lambda: Sequential([Input((6,)), GroupNormalization(4)]), ValueError, "groups must divide the 6 channels. Received: groups=4"),
         (lambda: GroupNormalization(0), ValueError, "groups must be a positive integer. Received: groups=0"),
@@ -147,3 +155,20 @@ def test_options_of_batch_normalization(cpu):
     assert config["synchronized"] and BatchNormalization(**config).get_config() == config
     layer = BatchNormalization(moving_mean_initializer="ones", moving_variance_initializer=gpunn.initializers.Constant(4.0), epsilon=1e-9)
     np.testing.assert_allclose(layer(np.full((2, 3), 5.0)), 2.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("place", ["cpu", pytest.param("sim", marks=needs_gxx)])
+@pytest.mark.parametrize("masked", [False, True])
+def test_batch_normalization_of_each_step(place, masked):
+    """Each step has a mean and a variance of its own, and moves the moving ones."""
+    x = 2 + RNG.standard_normal((6, 3, 4))
+    mask = np.array([[1, 1, 0], [1, 0, 0], [1, 1, 1], [1, 1, 0], [0, 0, 0], [1, 1, 1]], bool) if masked else None
+    with gpunn.device(place):
+        mine, theirs = (lib.layers.TimeDistributed(lib.layers.BatchNormalization(momentum=0.7, dtype="float64")) for lib in (gpunn, keras))
+        for layer in (mine, theirs):
+            layer.build((None, 3, 4))
+        for training in (True, True, False):
+            found, wanted = mine(x, training=training, mask=mask), np.asarray(theirs(x, training=training, mask=mask))
+            np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+        for a, b in zip(mine.get_weights(), theirs.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)

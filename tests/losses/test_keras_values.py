@@ -8,6 +8,7 @@ import pytest
 from keras_twin import compute_in, keras
 from loss_cases import CASES, COLUMNS, RUNS, draw
 
+import gpunn
 from gpunn import losses
 
 pytestmark = pytest.mark.usefixtures("cpu")
@@ -51,17 +52,35 @@ def test_reductions_and_weights(name, shape, reduction):
     mine, theirs = pair(case, reduction=reduction)
     assert mine.get_config()["reduction"] == reduction
     np.testing.assert_allclose(mine(t, p), np.asarray(theirs(t, p)), **EQUAL)
-    if not mine.weighable or (mine.batchwise and reduction in ("sum", "none", None, "mean_with_sample_weight")):
+    if not mine.weighable:
         return
     weight = rng.uniform(0, 2, theirs(t, p).shape if np.ndim(theirs(t, p)) and not mine.batchwise else shape[: len(shape) - 1])
     if mine.batchwise:
         weight = weight.reshape(len(weight), -1)[:, 0]
     np.testing.assert_allclose(mine(t, p, weight), np.asarray(theirs(t, p, weight)), **EQUAL)
     if weight.ndim == 1:  # a column of them, too
-        np.testing.assert_allclose(mine(t, p, weight[:, None]), np.asarray(theirs(t, p, weight)), **EQUAL)
+        np.testing.assert_allclose(mine(t, p, weight[:, None]), np.asarray(theirs(t, p, weight[:, None])), **EQUAL)
     else:  # of rows: for each position of them, where Keras would refuse
         wide = np.repeat(weight[:, :1], shape[1], axis=1)
         np.testing.assert_allclose(mine(t, p, weight[:, 0]), np.asarray(theirs(t, p, wide)), **EQUAL)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean_with_sample_weight", "none"])
+@pytest.mark.parametrize(("y", "p"), [((6,), (6, 1)), ((6, 1), (6,)), ((6,), (6,)), ((6, 4), (6, 4, 1))])
+def test_axes_of_length_one(y, p, reduction):
+    """Predictions and targets one of which has an axis more; weights of rows, and in a column."""
+    rng = np.random.default_rng(2)
+    for name, options in (("MeanSquaredError", {}), ("BinaryCrossentropy", {}), ("Tversky", {}), ("Dice", {"axis": -1})):
+        mine, theirs = (getattr(m, name)(reduction=reduction, **options) for m in (losses, keras.losses))
+        t, q = rng.integers(0, 2, y).astype("float32"), rng.uniform(0.1, 0.9, p).astype("float32")
+        for w in (None, rng.uniform(1, 2, 6).astype("float32"), rng.uniform(1, 2, (6, 1)).astype("float32")):
+            found, wanted = np.asarray(mine(t, q, w)), np.asarray(theirs(t, q, w))
+            assert found.shape == wanted.shape
+            np.testing.assert_allclose(found, wanted, rtol=1e-5)
+            if name == "BinaryCrossentropy" and p == (6,):
+                with gpunn.GradientTape():
+                    taped = mine(t, gpunn.Variable(q) * 1.0, w)
+                np.testing.assert_allclose(np.ravel(taped), np.ravel(wanted), rtol=1e-5)
 
 
 KINDS_OF_VECTORS = ("numbers", "positive", "bits", "bits of logits", "shares", "one-hot")

@@ -7,6 +7,7 @@ import pytest
 from keras_twin import compute_in, keras
 from metric_cases import CASES, bits, classes, one_hot, reals, steps
 
+import gpunn
 from gpunn import metrics
 
 pytestmark = pytest.mark.usefixtures("cpu", "float64")
@@ -51,6 +52,12 @@ def test_updates(name, i, weighted):
 
 
 OF_VECTORS = ["BinaryAccuracy", "Precision", "Recall", "AUC", "TruePositives", "MeanSquaredError", "BinaryCrossentropy", "Poisson"]
+OF_VECTORS += ["RootMeanSquaredError"]
+OF_EACH = {
+    "AUC": {"multi_label": True}, "BinaryAccuracy": {}, "FalsePositives": {"thresholds": [0.3, 0.6]}, "Precision": {"top_k": 2},
+    "PrecisionAtRecall": {"recall": 0.5}, "Recall": {}, "RootMeanSquaredError": {},
+    "SensitivityAtSpecificity": {"specificity": 0.5},
+}
 
 
 @pytest.mark.parametrize("name", OF_VECTORS)
@@ -60,6 +67,21 @@ def test_vectors(name):
     for part in (slice(0, 17), slice(17, 60)):
         mine.update_state(t[part], p[part])
         theirs.update_state(t[part], p[part])
+    np.testing.assert_allclose(mine.result(), np.asarray(theirs.result()), **EQUAL)
+
+
+@pytest.mark.parametrize("name", OF_EACH)
+def test_weights_of_each_number(name):
+    rng = np.random.default_rng(3)
+    mine, theirs = pair(name, OF_EACH[name])
+    for shape in ((9, 3), (5, 3), (1, 3)):
+        t, p, w = rng.integers(0, 2, shape).astype(float), rng.uniform(size=shape), rng.uniform(0, 2, shape)
+        mine.update_state(t, p, w)
+        theirs.update_state(t, p, w)
+    weigh = gpunn.function(lambda t, p, w: mine.update_state(t, p, w))
+    for _ in range(3):  # as it is written, recorded, replayed
+        weigh(t, gpunn.ops.multiply(p, 1.0), w)
+        theirs.update_state(t, p, w)
     np.testing.assert_allclose(mine.result(), np.asarray(theirs.result()), **EQUAL)
 
 

@@ -79,6 +79,7 @@ CASES = {
         lambda a, b: ops.conv_transpose(a, b, 2, "same") * ops.conv_transpose(a, b, 2, "same"), [(2, 3, 2, 3), (3, 2, 4, 3)], normal),
     "conv_transposed_sequences": (
         lambda a, b: ops.conv_transpose(a, b, 2, output_padding=1, dilation_rate=1), [(2, 3, 3), (3, 2, 3)], normal),
+    "conv_transposed_volumes": (lambda a, b: ops.conv_transpose(a, b, (2, 1, 2), "same"), [(3, 2, 3, 2, 2), (2, 2, 3, 3, 2)], normal),
     "blocks": (lambda a: ops.space_to_depth(a, 2) * ops.transpose(ops.depth_to_space(ops.transpose(a, (0, 3, 1, 2)), 2,
                "channels_first"), (0, 2, 3, 1))[:, :2, :2, :1], [(2, 4, 4, 4)], normal),
     "windows": (lambda a: ops.unfold(a, (2, 3), 1, (1, 0), (2, 1)) ** 2, [(2, 3, 4, 5)], normal),

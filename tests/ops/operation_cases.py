@@ -133,6 +133,7 @@ CASES = {
     "tensordot": (lambda a, b: ops.tensordot(a, b, [[2], [1]]), [(3, 2, 4), (5, 4)], normal),
     "einsum": (lambda a, b: ops.einsum("bik,bjk->bij", a, b), [(3, 2, 4), (3, 5, 4)], normal),
     "einsum_of_a_weight": (lambda a, b: ops.einsum("abc,cde->abde", a, b), [(3, 2, 4), (4, 2, 3)], normal),
+    "einsum_without_an_arrow": (lambda a, b: ops.einsum("...ik,...kj", a, b), [(3, 2, 4), (3, 4, 5)], normal),
     "einsum_of_rows": (lambda a, b: ops.einsum("bi,bi->b", a, b), [ONE, ONE], normal),
     "einsum_of_one": (lambda a: ops.einsum("bij->ji", a), [(3, 2, 4)], normal),
     "reshape": (lambda a: ops.reshape(a, (-1, 2, 6)) * ops.reshape(a, (ops.shape(a)[0], 2, -1)), [(3, 4, 3)], normal),

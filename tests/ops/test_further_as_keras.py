@@ -48,6 +48,7 @@ CASES = [
     ("conv_transpose", (DEEP, draw(3, 2, 4, 3)), {"strides": 2, "padding": "same"}),
     ("conv_transpose", (DEEP, draw(2, 2, 4, 3), 2), {"output_padding": 1}),
     ("conv_transpose", (DEEP[0], draw(2, 4, 3)), {"dilation_rate": 2}),
+    ("conv_transpose", (DEEP[None], draw(2, 2, 3, 4, 3), 2), {"padding": "same"}),
     ("depth_to_space", (draw(1, 2, 3, 8), 2), {}), ("space_to_depth", (draw(1, 3, 4, 6), 2, "channels_first"), {}),
     ("unfold", (DEEP, (2, 3), 1, (1, 0), (2, 1)), {}), ("fold", (draw(2, 12, 24), (3, 4), (2, 3), 1, (1, 2), (1, 1)), {}),
     ("adaptive_max_pool", (DEEP, (3, 2)), {}),

@@ -225,6 +225,23 @@ def test_assignments_of_tensors(place):
     np.testing.assert_array_equal(recorded[-4], X[30:])
 
 
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_whole_numbers_are_counted(place, dtype):
+    steps, left = Variable(0, trainable=False, dtype=dtype), Variable([[9, 2**31 - 1]], trainable=False, dtype=dtype)
+
+    @gpunn.function
+    def step(x):
+        steps.assign_add(1)
+        left.assign_sub(np.int64(2))
+        return ops.sum(x)
+
+    for _ in range(4):
+        step(X[:4])
+    assert all(isinstance(v, Recording) for v in step._known.values()), step.explain()
+    assert int(steps) == 4 and steps.numpy().dtype == left.numpy().dtype == dtype
+    np.testing.assert_array_equal(left, [[1, 2**31 - 9]])
+
+
 @pytest.mark.usefixtures("cpu")
 def test_an_assignment_between_the_tape_and_its_gradient_is_an_error():
     """Recorded, too: who reads the weight sees the new one."""

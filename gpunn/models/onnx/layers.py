@@ -118,10 +118,11 @@ def _batch_norm(graph: Graph, layer: Any, x: Value, shape: Shape) -> Value:
     return x * graph.constant(factor, name="factor") + graph.constant(shift, name="shift")
 
 
-def _affine(graph: Graph, layer: Any, x: Value) -> Value:
+def _affine(graph: Graph, layer: Any, x: Value, row: list[int]) -> Value:
+    """Times gamma, plus beta, both in this shape of a row."""
     for parameter, kind in ((layer.gamma, "Mul"), (layer.beta, "Add")):
         if parameter is not None:
-            x = graph.op(kind, x, weight(graph, parameter))
+            x = graph.op(kind, x, graph.constant(parameter.numpy().reshape(row), name=parameter.name.rpartition("/")[2]))
     return x
 
 
@@ -133,18 +134,20 @@ def _normalized(graph: Graph, layer: Any, x: Value, axes: list[int]) -> Value:
 
 @writes(L.LayerNormalization, L.RMSNormalization)
 def _row_norm(graph: Graph, layer: Any, x: Value, shape: Shape) -> Value:
-    count = len(layer.trailing(shape))
-    return _affine(graph, layer, _normalized(graph, layer, x, list(range(len(shape) - count, len(shape)))))
+    axes = layer.axes(shape)
+    return _affine(graph, layer, _normalized(graph, layer, x, axes), [(n or 0) if i in axes else 1 for i, n in enumerate(shape)][1:])
 
 
 @writes(L.GroupNormalization)
 def _group_norm(graph: Graph, layer: Any, x: Value, shape: Shape) -> Value:
-    row = [n or 0 for n in shape[1:]]
+    order = layer.order(shape) or list(range(len(shape)))
+    row = [shape[a] or 0 for a in order[1:]]
     apart = [math.prod(row[:-1]), layer.groups, row[-1] // layer.groups]
-    return _affine(graph, layer, graph.reshape(_normalized(graph, layer, graph.reshape(x, apart), [1, 3]), row))
+    last = graph.reshape(graph.turned(x, *order), apart)
+    y = _affine(graph, layer, graph.reshape(_normalized(graph, layer, last, [1, 3]), row), row[-1:])
+    return graph.turned(y, *(order.index(a) for a in range(len(order))))
 
 
 @writes(L.UnitNormalization)
 def _unit_norm(graph: Graph, layer: Any, x: Value, shape: Shape) -> Value:
-    axes = list(range(len(shape) - len(layer.trailing(shape)), len(shape)))
-    return x / graph.op("Max", graph.reduce("ReduceL2", x, axes), layer.epsilon)
+    return x / graph.op("Max", graph.reduce("ReduceL2", x, layer.axes(shape)), layer.epsilon)

@@ -14,23 +14,24 @@ from gpunn.training.feeds.iterables import Batched, order_of
 from gpunn.training.feeds.ring import Half, Ring
 
 END = object()
+MOST = 16  # shapes of rows that are looked after at a time
 PATIENCE = 0.2  # seconds in which a process that has died is known to have
 
 
 class GivenBatches:
     """Batches behind the door: the first one was taken and checked, nothing else has happened yet.
 
-    ``check(item) -> Rows`` refuses with ValueError what does not fit; ``where``: the method's name, for errors; ``first`` has the shapes
-    and types of them all.
+    ``check(item)`` gives `Rows`, or a `Loose` item, and refuses with ValueError what does not fit; ``where``: the method's name, for
+    errors; ``first`` has the shapes and types of them all.
     """
 
-    def __init__(self, source: Batched, check: Callable[[Any], Rows], where: str, seed: int, epoch: int, shuffle: Any):
+    def __init__(self, source: Batched, check: Callable[[Any], Any], where: str, seed: int, epoch: int, shuffle: Any):
         self.source, self.check, self.where = source, check, where
         self.passing: Iterator[Any] | None = None
         self.begun: Any = (seed, epoch)  # by these the order of the first pass was drawn
         self.first: Any = None
 
-        def begin() -> Rows | None:
+        def begin() -> Any:
             self.passing = source.begin(order_of(seed, epoch, shuffle))
             return self.take(1, 1)
 
@@ -38,7 +39,7 @@ class GivenBatches:
         if first is None:
             raise ValueError(f"Argument x of {where}: expected at least one batch. Received: {source.kind} without any.")
         self.first = first
-        self.waiting: Rows | None = first
+        self.waiting: Any = first
 
     @property
     def row_shape(self) -> Any:
@@ -50,7 +51,7 @@ class GivenBatches:
             raise ValueError(f"Argument x of {self.where}: {self.source.kind} without end needs a number of steps. Received: None.")
         return self.source.count
 
-    def take(self, number: int, epoch: int) -> Rows | None:
+    def take(self, number: int, epoch: int) -> Any:
         """The next batch, checked; None at the end of the pass. Raises DataError when it cannot be made, ValueError when it does not fit,
         naming it in both cases."""
         name = f"Argument x of {self.where}: batch {number} of epoch {epoch} from {self.source.kind}"
@@ -100,10 +101,16 @@ def _apart(call: Callable[[], Any]) -> Any:
         return pool.submit(call).result()
 
 
-def _alike(first: Rows, rows: Rows) -> None:
+def _alike(first: Any, rows: Any) -> None:
     """Raises ValueError for a batch that cannot go where the first one went."""
-    if rows.row_shape != first.row_shape:
-        raise ValueError(f"Expected rows of shape {first.row_shape}, as in the first batch. Received: {rows.row_shape}.")
+    if type(rows) is not type(first):
+        raise ValueError("Expected parts of one number of rows in all batches, or in none.")
+    if not isinstance(rows, Rows):
+        return
+    targets, wanted = ([t.shape[1:] for t in r.targets] for r in (rows, first))
+    if targets != wanted or [x.ndim for x in rows.xs] != [x.ndim for x in first.xs]:
+        shapes = f"{first.row_shape} and targets of {wanted}"
+        raise ValueError(f"Expected rows of shape {shapes}, as in the first batch. Received: {rows.row_shape} and {targets}.")
     for a, b in zip(first.xs, rows.xs, strict=True):
         if a.dtype == np.uint8 != b.dtype:
             raise ValueError(f"Expected rows of type uint8, as in the first batch. Received: {b.dtype}.")
@@ -112,15 +119,20 @@ def _alike(first: Rows, rows: Rows) -> None:
         raise ValueError(f"Expected a batch {want} sample weights, as the first one. Received: one {found} them.")
 
 
-class _TooSmall(Exception):
-    """A batch is larger than half of the ring."""
+def _form(rows: Rows) -> Any:
+    return tuple(a.shape[1:] for a in rows.arrays)
 
-    def __init__(self, rows: int):
+
+class _Unfit(Exception):
+    """A batch is larger than half of the ring, or its rows are of other shapes."""
+
+    def __init__(self, rows: Rows):
         self.rows = rows
 
 
 class Batches(Feed):
-    """Takes batches into the halves of a ring, several of one size at a time."""
+    """Takes batches into the halves of a ring, several of one size at a time. Rows of each shape, as sequences of each length, have a ring
+    of their own, `MOST` of them at a time."""
 
     def __init__(self, ops: Any, given: GivenBatches):
         self.ops, self.given = ops, given
@@ -129,13 +141,21 @@ class Batches(Feed):
         self._left: int | None = None
         self._failed: Exception | None = None
         self._order: Callable[[int], Any] = range
-        self._make_ring(self.batch)
+        self._rings: dict[Any, Ring] = {}
+        self._use_ring(given.first)
 
-    def _make_ring(self, rows: int) -> None:
-        first, ahead = self.given.first, self.given.source.ahead // 2 if self.given.source.beside else 1
-        each = max(1, min(ahead, self.ops.block // max(1, rows * (first.nbytes // len(first)))))
-        self.ring = Ring(self.ops, rows * each, first.arrays)
-        self.take_arrays(first, self.ring.arrays)
+    def _use_ring(self, like: Any) -> None:
+        """The ring of rows of these shapes, large enough for as many."""
+        form, ahead = _form(like), self.given.source.ahead // 2 if self.given.source.beside else 1
+        found = self._rings.pop(form, None)
+        if found is None or found.rows < len(like):
+            each = max(1, min(ahead, self.ops.block // max(1, len(like) * (like.nbytes // len(like)))))
+            found = Ring(self.ops, len(like) * each, like.arrays)
+        self._rings[form] = self.ring = found
+        if len(self._rings) > MOST:
+            self._rings.pop(next(iter(self._rings)))
+        self._of = form
+        self.take_arrays(like, self.ring.arrays)
         self.order, self.position = self.ring.order, self.ring.position
 
     def begin(self, seed: int, epoch: int, shuffle: Any) -> None:
@@ -156,9 +176,9 @@ class Batches(Feed):
                 with closing(self.ring.stream(self._fill, self.given.source.beside)) as halves:
                     yield from halves
                 break
-            except _TooSmall as found:
+            except _Unfit as found:
                 self.ops.synchronize()  # steps still read the ring that goes
-                self._make_ring(found.rows)
+                self._use_ring(found.rows)
         self.given.source.epoch_ends()
 
     def _fill(self, half: Half) -> Pieces:
@@ -175,10 +195,11 @@ class Batches(Feed):
                 break
             if rows is None:
                 break
-            if steps == 0 and len(rows) > half.rows:
+            other = _form(rows) != self._of
+            if steps == 0 and (other or len(rows) > half.rows):
                 self.given.waiting = rows
-                raise _TooSmall(len(rows))
-            if (steps and len(rows) != size) or at + len(rows) > half.rows:
+                raise _Unfit(rows)
+            if other or (steps and len(rows) != size) or at + len(rows) > half.rows:
                 self.given.waiting = rows
                 break
             size = len(rows)
@@ -189,7 +210,7 @@ class Batches(Feed):
             self._left = None if self._left is None else self._left - 1
         return [(size, steps)] * bool(steps)
 
-    def _next(self) -> Rows | None:
+    def _next(self) -> Any:
         """The next batch of this epoch; None when it has all it asked for, or when a pass ends that was to be taken whole."""
         if self._left == 0:
             return None

@@ -7,6 +7,7 @@ import numpy as np
 from gpunn import config
 from gpunn.training.feeds.base import Feed
 from gpunn.training.feeds.batches import Batches, GivenBatches
+from gpunn.training.feeds.loose import Loose, LooseBatches
 from gpunn.training.feeds.resident import Resident
 from gpunn.training.feeds.sources import Source
 from gpunn.training.feeds.streamed import Streamed
@@ -17,7 +18,7 @@ SHARE = 0.5  # of the device's free memory: a data set larger than that is strea
 def make(ops: Any, rows: Any, batch: int) -> Feed:
     """The feed of a checked data set: `Rows`, or the batches somebody else makes."""
     if isinstance(rows, GivenBatches):
-        return Batches(ops, rows)
+        return (LooseBatches if isinstance(rows.first, Loose) else Batches)(ops, rows)
     return Streamed(ops, rows, batch) if streams(ops, rows) else Resident(ops, rows, batch)
 
 

@@ -45,22 +45,28 @@ def batch_normalization(call: Opened, inputs: list[Tensor]) -> Any:
 @opens(L.LayerNormalization, L.RMSNormalization)
 def within_rows(call: Opened, inputs: list[Tensor]) -> Any:
     (x,), layer = inputs, call.layer
-    count = len(layer.trailing(x.shape))
-    y = _normalized(x, list(range(len(x.shape) - count, len(x.shape))), layer.epsilon, bool(layer.centered))
-    return _scaled(y, weight(layer.gamma), weight(layer.beta))
+    axes = layer.axes(x.shape)
+    wide = [x.shape[i] if i in axes else 1 for i in range(len(x.shape))]
+    gamma, beta = (None if v is None else shaping.reshape(v, wide) for v in (weight(layer.gamma), weight(layer.beta)))
+    return _scaled(_normalized(x, axes, layer.epsilon, bool(layer.centered)), gamma, beta)
 
 
 @opens(L.GroupNormalization)
 def group_normalization(call: Opened, inputs: list[Tensor]) -> Any:
     (x,), layer = inputs, call.layer
-    channels = x.shape[-1]
-    grouped = shaping.reshape(x, (x.shape[0], math.prod(x.shape[1:-1]), layer.groups, channels // layer.groups))
-    y = shaping.reshape(_normalized(grouped, [1, 3], layer.epsilon), x.shape)
-    return _scaled(y, weight(layer.gamma), weight(layer.beta))
+    axis = layer.axes(x.shape)[0]
+    last = shaping.moveaxis(x, axis, -1)
+    channels = last.shape[-1]
+    grouped = shaping.reshape(last, (x.shape[0], math.prod(last.shape[1:-1]), layer.groups, channels // layer.groups))
+    y = shaping.reshape(_normalized(grouped, [1, 3], layer.epsilon), last.shape)
+    return shaping.moveaxis(_scaled(y, weight(layer.gamma), weight(layer.beta)), -1, axis)
 
 
 @opens(L.UnitNormalization)
 def unit_normalization(call: Opened, inputs: list[Tensor]) -> Any:
     (x,), layer = inputs, call.layer
-    rows = shaping.reshape(x, (-1, math.prod(layer.trailing(x.shape))))
-    return shaping.reshape(along.normalize(rows, axis=-1, epsilon=layer.epsilon), x.shape)
+    order = layer.order(x.shape) or list(range(len(x.shape)))
+    last = shaping.transpose(x, order)
+    rows = shaping.reshape(last, (-1, math.prod(layer.trailing(x.shape))))
+    unit = shaping.reshape(along.normalize(rows, axis=-1, epsilon=layer.epsilon), last.shape)
+    return shaping.transpose(unit, [order.index(a) for a in range(len(order))])

@@ -39,6 +39,9 @@ def affine(call: Opened, inputs: list[Tensor]) -> list[Tensor]:
 def time_distributed(call: Opened, inputs: list[Tensor]) -> Any:
     """The steps of all rows as rows."""
     (x,) = inputs
+    if call.training and call.layer.by_steps:
+        each = Opened(Stage(call.layer.layer, (0,), (1,)), True, call.run)
+        return shaping.stack([opened(each, [part])[0] for part in shaping.unstack(x, axis=1)], axis=1)
     steps = shaping.reshape(x, (x.shape[0] * x.shape[1], *x.shape[2:]))
 
     def run(arrays: list[Any]) -> tuple[list[Any], Any]:
