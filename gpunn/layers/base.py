@@ -82,6 +82,7 @@ class Layer(Weighted, Typed, Containing, Connected):
     drawing = False  # whether it draws random numbers
     named_after = ""  # Keras's own name of the class, where that is not its public one
     trains_alone = False  # whether calls outside any model are of training unless they say otherwise
+    images_alone = False  # whether calls outside any model may be of one image, without an axis of rows
     alone: Any = None  # (backend, `Rng`) of its calls outside any model
     input_spec: Any = None  # see `InputSpec`
     _given: Any = None  # what the constructor of a class that says no configuration was given

@@ -277,8 +277,8 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
         return cls(**{k: v for k, v in config.items() if k in known or (more and k != "dtype")})
 
     def __call__(self, x: Any, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
-        """The outputs for these rows, in one batch; with `training`, dropout and batch normalization act as in a train step. On symbolic
-        tensors, a call in another model's graph."""
+        """The outputs for these rows, in one batch; with `training`, dropout and batch normalization act as in a train step; with None,
+        layers that change images do, as in Keras. On symbolic tensors, a call in another model's graph."""
         if others and isinstance(others[0], bool):
             training, others = others[0], others[1:]
         if records(x, *others):
@@ -287,13 +287,13 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
             return self.connect((x, *others), training, options)
         if current() is not None:  # within a call that is being traced: arrays and weights are part of its graph
             return self(*in_graph([x, *others], self.dtype), training=training, **options)
-        if not training:
+        if not training and (training is not None or not any(leaf.trains_alone for leaf in self.leaves)):
             return dressed(self.predict_on_batch(x))
         rows = data.Rows(self._inputs(x, "call"), [], None)
         self._ready(rows.row_shape)
         self.lend(self.draws)
         given = [self.backend.asarray(a, self.dtype) for a in rows.xs]
-        found = self.pack_outputs([self.backend.to_numpy(y) for y in self.plan_of(True).run(given, True).outputs])
+        found = self.pack_outputs([self.backend.to_numpy(y) for y in self.plan_of(bool(training)).run(given, training).outputs])
         self.draws.advance(self.backend)
         self.lend()
         return dressed(found)
