@@ -37,14 +37,14 @@ def concatenate(tensors: Any, axis: int = -1) -> Any:
     return dressed(ops.concatenate(tensors, axis))
 
 
-def size(x: Any, **unused: Any) -> Any:
-    """How many elements there are."""
-    return ops.size(x)
-
-
 def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
-    """``tf.norm``."""
-    return ops.norm(tensor, ord, axis, keepdims)
+    """The norm of all elements, or along axes."""
+    return dressed(ops.norm(tensor, None if ord == "euclidean" else ord, axis, keepdims))
+
+
+def squared_difference(x: Any, y: Any, name: str | None = None) -> Any:
+    """(x - y)^2."""
+    return dressed(ops.square(ops.subtract(x, y)))
 
 
 def global_norm(t_list: Any, name: str | None = None) -> Any:

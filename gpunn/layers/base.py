@@ -193,6 +193,7 @@ class Layer(Weighted, Typed, Containing, Connected):
             self._build_open(input_shape)
         else:
             self.build(input_shape)
+        self.find_variables()
         self.built, self.built_for = True, input_shape
 
     def _build_open(self, input_shape: Any) -> None:

@@ -31,6 +31,7 @@ class Graph(Ends):
     adopt: Callable[[Any], None]
     leaves: Any
     steps_itself: bool
+    find_variables: Callable[[], None]
     lend: Callable[[], None]
     _arrange: Callable[[], None]
     _traced: dict[bool, tuple[list[Node], list[KerasTensor]]] | None = None  # calls and outputs, by `training`
@@ -75,7 +76,7 @@ class Graph(Ends):
                 f"All layers of {self.name!r} must compute in one type (gpunn.config.set_floatx sets it). Received: {each}."
             )
         self._input, self._output, self._traced, self._found = inputs, outputs, traced, layers
-        self.dtype, self.built = computing.pop(), True
+        self.dtype, self.built = computing.pop() if computing else self.dtype, True
         for layer in layers:
             if getattr(layer, "rng", None) is None:
                 self.adopt(layer)
@@ -100,6 +101,7 @@ class Graph(Ends):
         if alone:  # its own train_step calls the layers that it holds, and its graph is none
             self._set_graph(x, x, {t: ([], tensors) for t in (True, False)}, self._attributes())
             return
+        self.find_variables()
         how = "training" in inspect.signature(self.call).parameters  # type: ignore[attr-defined]
         results: dict[bool, Any] = {}
         for t in (True, False) if how else (True,):
