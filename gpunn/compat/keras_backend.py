@@ -8,8 +8,8 @@ import numpy as np
 
 from gpunn import ops
 from gpunn.config import floatx
-from gpunn.layers.base import reset_names
 from gpunn.layers.graph import KerasTensor
+from gpunn.layers.names import reset_names
 from gpunn.results import dressed
 from gpunn.utils import is_keras_tensor, standardize_dtype
 

@@ -47,7 +47,7 @@ class Augmentation(Drawing):
         if data_format not in (None, "channels_last"):
             raise ValueError(f"Layer {self.name!r}: images are channels-last. Received: data_format={data_format!r}.")
 
-    def __call__(self, x: Any, *others: Any, **options: Any) -> Any:
+    def __call__(self, x: Any = None, *others: Any, **options: Any) -> Any:
         return super().__call__(x[None], *others, **options)[0] if one_image(x) else super().__call__(x, *others, **options)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

@@ -23,7 +23,7 @@ class Pipeline(Layer):
         super().__init__(**{"dtype": made[0].dtype, **common})
         self.layers = made
 
-    def __call__(self, x: Any, *others: Any, **options: Any) -> Any:
+    def __call__(self, x: Any = None, *others: Any, **options: Any) -> Any:
         if one_image(x) and all(layer.images_alone for layer in self.layers):
             return super().__call__(x[None], *others, **options)[0]
         return super().__call__(x, *others, **options)

@@ -9,6 +9,7 @@ import numpy as np
 from gpunn import config, random
 from gpunn.backend import get_backend
 from gpunn.layers.base import Layer, Parameter, Rng
+from gpunn.layers.by_name import named_input
 from gpunn.layers.dropout import Drawing
 from gpunn.layers.graph import Node, symbolic
 from gpunn.layers.names import fresh_name
@@ -87,7 +88,7 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
 
     @property
     def parameters(self) -> list[Parameter]:  # type: ignore[override]
-        return [p for layer in self.leaves for p in layer.parameters]
+        return self.weights
 
     losses, weight_losses = Layer.losses, Layer.weight_losses  # which `Trainer` asks for
 
@@ -276,11 +277,12 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
         more = any(p.kind is p.VAR_KEYWORD for p in known.values())
         return cls(**{k: v for k, v in config.items() if k in known or (more and k != "dtype")})
 
-    def __call__(self, x: Any, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
-        """The outputs for these rows, in one batch; with `training`, dropout and batch normalization act as in a train step; with None,
-        layers that change images do, as in Keras. On symbolic tensors, a call in another model's graph."""
+    def __call__(self, x: Any = None, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
+        """The outputs for these rows, in one batch; with `training`, dropout and batch normalization act as in a train step; with None
+        layers that change images do. On symbolic tensors, a call in another model's graph."""
         if others and isinstance(others[0], bool):
             training, others = others[0], others[1:]
+        x = named_input(self, options) if x is None else x
         if records(x, *others):
             return call_model(self, (x, *others), bool(training))
         if symbolic([x, *others]):
@@ -292,8 +294,8 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
         rows = data.Rows(self._inputs(x, "call"), [], None)
         self._ready(rows.row_shape)
         self.lend(self.draws)
-        given = [self.backend.asarray(a, self.dtype) for a in rows.xs]
-        found = self.pack_outputs([self.backend.to_numpy(y) for y in self.plan_of(bool(training)).run(given, training).outputs])
+        run = self.plan_of(bool(training)).run([self.backend.asarray(a, self.dtype) for a in rows.xs], training)
+        found = self.pack_outputs([self.backend.to_numpy(y) for y in run.outputs])
         self.draws.advance(self.backend)
         self.lend()
         return dressed(found)

@@ -30,7 +30,7 @@ class Sequential(OldPredictions, Model):
         for layer in layers or ():
             self.add(layer)
 
-    def __call__(self, x: Any, *others: Any, **options: Any) -> Any:
+    def __call__(self, x: Any = None, *others: Any, **options: Any) -> Any:
         if one_image(x) and self._of_images:
             return self(x[None], *others, **options)[0]
         if self.built and getattr(x, "ndim", 0) == 4 and x.shape[1:] != self.row_shape and self._of_images and not symbolic(x):

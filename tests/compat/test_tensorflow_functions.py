@@ -44,6 +44,13 @@ CASES = {
     "places in unique": (lambda tf: tf.unique([4, 1, 4, 9, 1])[1], np.array([0, 1, 0, 2, 1])),
     "bincount": (lambda tf: tf.math.bincount([3, 1, 3], minlength=5), np.array([0, 1, 0, 2, 0])),
     "confusion_matrix": (lambda tf: tf.math.confusion_matrix([0, 1, 2, 1], [0, 2, 2, 1]), np.array([[1, 0, 0], [0, 1, 1], [0, 0, 1]])),
+    "words of arguments": (
+        lambda tf: tf.reshape(tensor=tf.clip_by_value(X, clip_value_min=-0.1, clip_value_max=0.5), shape=[4, 3]),
+        X.clip(-0.1, 0.5).reshape(4, 3),
+    ),
+    "more of them": (
+        lambda tf: tf.reduce_sum(input_tensor=tf.add(x=X, y=tf.tile(input=Y[:1], multiples=[3, 1])), axis=1), (X + Y[0]).sum(1)
+    ),
     "cumprod": (lambda tf: tf.math.cumprod(X, axis=1), X.cumprod(1)),
     "map_fn": (lambda tf: tf.map_fn(lambda row: row * 2, X), X * 2),
     "band_part": (lambda tf: tf.linalg.band_part(X, -1, 0), np.tril(X)),
