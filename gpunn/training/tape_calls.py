@@ -35,6 +35,7 @@ def call_model(model: Any, given: Sequence[Any], training: bool) -> Any:
         tensors = [_tensor(v, ops, model.dtype) for v in model._inputs_of(x)]
         shapes = [t.shape[1:] for t in tensors]
         _be_built(model, shapes if len(shapes) > 1 or isinstance(x, (list, tuple, dict)) else shapes[0])
+        model.reopen(shapes)
         expected = [t.shape[1:] for t in model.inputs]
         if len(shapes) != len(expected) or not all(fits(s, e) for s, e in zip(shapes, expected, strict=True)):
             raise ValueError(f"Model {model.name!r}: expected rows of shapes {expected}. Received: {shapes}.")

@@ -84,7 +84,7 @@ def test_star_and_helpers_of_gpunn(served):
         ("from keras.src.layers import Dens", ImportError, r"keras\.src\.layers, .* has no 'Dens'\. It has: .*Dense"),
         ("import keras; keras.applications.efficientnet.EfficientNetB0()", NotImplementedError, "gpunn has no .*EfficientNetB0"),
         ("from keras import datsets", ImportError, r"keras, .* has no 'datsets'\. It has: .*datasets"),
-        ("import tensorflow.raw_ops", ImportError, r"tensorflow, .* has no 'raw_ops'\. dir\(tensorflow\) lists all names"),
+        ("import tensorflow.raw_ops", ImportError, r"tensorflow, .* has no 'raw_ops'\..* dir\(tensorflow\) lists all names"),
         ("import tensorflow as tf; tf.keras.layers.Dens", AttributeError, r"tensorflow\.keras\.layers, .* has no 'Dens'\. It has: .*Dense"),
         ("import tensorflow as tf; tf.TensorArray()", AttributeError, r"tensorflow, .* has no 'TensorArray'\. It has: .*Tensor"),
     ],
