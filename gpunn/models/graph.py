@@ -28,6 +28,7 @@ class Graph(Ends):
     _trainable: bool
     _programs: dict[Any, Any]
     _plans: dict[Any, Any]
+    kept_plans: dict[Any, Any]
     _activations: list[Any] | None = None  # of the leaves, when they were looked at last
     adopt: Callable[[Any], None]
     leaves: Any
@@ -167,6 +168,7 @@ class Graph(Ends):
         """The graph is another one."""
         self._plans.clear()
         self._programs.clear()
+        self.kept_plans = {}
         self.storage = None
         if self._setup is not None:
             self._arrange()

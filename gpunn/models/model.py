@@ -15,7 +15,7 @@ from gpunn.layers.graph import Node, symbolic
 from gpunn.layers.names import fresh_name
 from gpunn.layers.tensor import records
 from gpunn.lookup import snake
-from gpunn.models import own_classes
+from gpunn.models import calls, own_classes
 from gpunn.models.graph import Graph
 from gpunn.models.kept import Kept
 from gpunn.models.own_weights import AddsWeights
@@ -24,7 +24,6 @@ from gpunn.ops.operation import current
 from gpunn.ops.tracing import in_graph
 from gpunn.printed import printed, show
 from gpunn.results import dressed
-from gpunn.training import data
 from gpunn.training.old_calls import OldCalls
 from gpunn.training.tape_calls import call_model
 from gpunn.training.trainer import Trainer
@@ -76,6 +75,7 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
         self._trainable = bool(trainable)
         self._programs: dict[Any, Any] = {}
         self._plans: dict[Any, Any] = {}
+        self.kept_plans = {}
         if inputs is not None or outputs is not None:
             self.connect_graph(inputs, outputs)
 
@@ -283,19 +283,15 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
         if others and isinstance(others[0], bool):
             training, others = others[0], others[1:]
         x = named_input(self, options) if x is None else x
-        if records(x, *others):
-            return call_model(self, (x, *others), bool(training))
-        if symbolic([x, *others]):
-            return self.connect((x, *others), training, options)
+        if (others or options) and not self.is_graph:
+            return calls.with_more(self, x, others, training, mask, options)
+        x = calls.inputs_of_graph(self, x, others, options)
+        if records(x):
+            return call_model(self, (x,), bool(training))
+        if symbolic([x]):
+            return self.connect((x,), training, {})
         if current() is not None:  # within a call that is being traced: arrays and weights are part of its graph
-            return self(*in_graph([x, *others], self.dtype), training=training, **options)
+            return self(*in_graph([x], self.dtype), training=training)
         if not training and (training is not None or not any(leaf.trains_alone for leaf in self.leaves)):
             return dressed(self.predict_on_batch(x))
-        rows = data.Rows(self._inputs(x, "call"), [], None)
-        self._ready(rows.row_shape)
-        self.lend(self.draws)
-        run = self.plan_of(bool(training)).run([self.backend.asarray(a, self.dtype) for a in rows.xs], training)
-        found = self.pack_outputs([self.backend.to_numpy(y) for y in run.outputs])
-        self.draws.advance(self.backend)
-        self.lend()
-        return dressed(found)
+        return calls.run(self, x, training)
