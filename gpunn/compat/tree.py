@@ -185,7 +185,7 @@ _TENSORFLOW: dict[str, Place] = {
         "GradientTape": "gpunn.training.tape:GradientTape", "Variable": "gpunn.layers.variable:Variable",
         "custom_gradient": "gpunn.ops.own_gradient:custom_gradient", "function": "gpunn.training.function:function",
         "Tensor": "gpunn.layers.graph:KerasTensor", "TensorShape": "gpunn.compat.tensors:tensor_shape",
-        "TensorSpec": "gpunn.utils.element_spec:TensorSpec",
+        "TensorSpec": "gpunn.utils.element_spec:TensorSpec", "Module": "gpunn.compat.modules:Module",
         "name_scope": "gpunn.compat.tensorflow:name_scope", "range": "gpunn.compat.tensors:range_", **_TENSORS,
         **{f"{name}_initializer": f"gpunn.initializers:{where}" for name, where in _STARTS.items()},
         **{name: f"gpunn.compat.arithmetic:{name}" for name in ("clip_by_global_norm", "clip_by_norm")},

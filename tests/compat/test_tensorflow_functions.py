@@ -270,3 +270,39 @@ def test_places_in_a_sequence_of_open_length(tf):
     model = tf.keras.Model(start, Places()(start))
     for n in (3, 5):
         np.testing.assert_allclose(model(np.ones((2, n), "float32")), np.ones((2, n)) + np.arange(n))
+
+
+def test_modules_find_their_variables(tf):
+    class Dense(tf.Module):
+        def __init__(self, wide, name=None):
+            super().__init__(name=name)
+            self.wide, self.built = wide, False
+
+        @tf.function
+        def __call__(self, x):
+            if not self.built:
+                self.w, self.b, self.built = tf.Variable(tf.ones((x.shape[-1], self.wide))), tf.Variable(tf.zeros([self.wide])), True
+            return tf.matmul(x, self.w) + self.b
+
+    class Several(tf.Module):
+        def __init__(self):
+            self.parts = [Dense(3), Dense(1, name="last")]
+            self.layer, self.count = tf.keras.layers.Dense(2), tf.Variable(1.0, trainable=False)
+
+        def __call__(self, x):
+            for part in self.parts:
+                x = part(x)
+            return self.layer(x) * self.count
+
+    module = Several()
+    y = module(X)
+    assert [v.shape for v in module.variables] == [(), (1, 2), (2,), (3,), (4, 3), (1,), (3, 1)]
+    assert len(module.trainable_variables) == 6 and module.non_trainable_variables == (module.count,)
+    assert module.submodules == (module.layer, *module.parts) and module.parts[1].name == "last" and module.name == "several"
+    before = np.asarray(tf.reduce_mean(y**2))
+    for _ in range(5):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(module(X) ** 2)
+        for v, g in zip(module.trainable_variables, tape.gradient(loss, module.trainable_variables), strict=True):
+            v.assign_sub(0.01 * g)
+    assert 0 < float(loss) < before
