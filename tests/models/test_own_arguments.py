@@ -47,7 +47,9 @@ def test_they_count(built, either_cpu, float64):
     for mine, other in zip(ours(A, both=True), theirs(A, both=True), strict=True):
         np.testing.assert_allclose(mine, other, rtol=1e-6)
     with gpunn.GradientTape() as tape:
-        loss = gpunn.ops.sum(ours(A, B, scale=2.0, training=True))
+        loss = gpunn.ops.sum(ours(A, other=gpunn.Variable(B), scale=2.0, training=True))
+        with pytest.raises(TypeError, match=r"gets tensors by position, without gaps\. Received: several by name"):
+            ours(A, several=[gpunn.Variable(B)])
     kernel, bias = (np.asarray(w) for w in ours.get_weights())
     by_kernel, by_bias = tape.gradient(loss, ours.trainable_weights)
     slope = 2 * (B @ kernel + bias)
