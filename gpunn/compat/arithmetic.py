@@ -1,5 +1,6 @@
 """Names of ``tensorflow``, ``tf.math`` and ``keras.backend`` for arithmetic: tables onto `gpunn.ops`."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -10,12 +11,24 @@ from gpunn.compat.arithmetic_names import OTHERWISE, SAME
 from gpunn.ops import drawing
 from gpunn.results import dressed
 
+# TensorFlow's words for arguments: their places. Some are those of the function itself, and are left to it.
+_WORDS = {
+    **dict.fromkeys(("a", "features", "input", "input_tensor", "logits", "t", "tensor", "value", "values", "x"), 0),
+    **dict.fromkeys(("b", "clip_value_min", "dims", "multiples", "paddings", "perm", "shape", "y"), 1),
+    "clip_value_max": 2, "keep_dims": "keepdims",
+}
+
 
 def _named(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function without TensorFlow's name for the operation in a graph."""
+    """The function under TensorFlow's words for its arguments, without the name for the operation in a graph."""
+    own = list(inspect.signature(function).parameters)
+
+    def word(given: str) -> str:
+        place = given if given in own else _WORDS.get(given, given)
+        return own[place] if isinstance(place, int) and place < len(own) else str(place)
 
     def call(*arguments: Any, name: str | None = None, **options: Any) -> Any:
-        return dressed(function(*arguments, **options))
+        return dressed(function(*arguments, **{word(given): value for given, value in options.items()}))
 
     call.__name__, call.__doc__ = function.__name__, function.__doc__
     return call
@@ -37,14 +50,14 @@ def concatenate(tensors: Any, axis: int = -1) -> Any:
     return dressed(ops.concatenate(tensors, axis))
 
 
-def size(x: Any, **unused: Any) -> Any:
-    """How many elements there are."""
-    return ops.size(x)
-
-
 def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
-    """``tf.norm``."""
-    return ops.norm(tensor, ord, axis, keepdims)
+    """The norm of all elements, or along axes."""
+    return dressed(ops.norm(tensor, None if ord == "euclidean" else ord, axis, keepdims))
+
+
+def squared_difference(x: Any, y: Any, name: str | None = None) -> Any:
+    """(x - y)^2."""
+    return dressed(ops.square(ops.subtract(x, y)))
 
 
 def global_norm(t_list: Any, name: str | None = None) -> Any:

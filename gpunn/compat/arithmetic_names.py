@@ -1,13 +1,14 @@
 """Which names of TensorFlow and `keras.backend` are operations, without importing these."""
 
 SAME = (
-    "abs", "add", "add_n", "argmax", "argmin", "cast", "ceil", "clip", "concatenate", "convert_to_tensor", "cos", "divide", "dot", "einsum",
+    "abs", "add", "add_n", "cast", "ceil", "clip", "concatenate", "cond", "convert_to_tensor", "cos", "cumprod", "divide", "dot", "einsum",
     "equal", "erf", "exp", "expand_dims", "expm1", "eye", "floor", "greater", "greater_equal", "less", "less_equal", "log", "log1p",
     "logical_and", "logical_not", "logical_or", "logsumexp", "matmul", "max", "maximum", "mean", "min", "minimum", "multiply", "negative",
     "not_equal", "one_hot", "ones", "ones_like", "prod", "relu", "repeat", "reshape", "round", "rsqrt", "shape", "sigmoid", "sign", "sin",
     "softmax", "softplus", "sqrt", "square", "squeeze", "stack", "std", "stop_gradient", "subtract", "sum", "tanh", "tensordot", "tile",
     "transpose", "unstack", "var", "where", "zeros", "zeros_like", "broadcast_to", "cosh", "floor_divide", "linspace", "log_softmax",
     "logical_xor", "meshgrid", "mod", "reciprocal", "selu", "elu", "sinh", "swapaxes", "take", "tan", "trace",
+    "vectorized_map", "while_loop",
 )
 OTHERWISE = {  # TensorFlow's and Keras 2's name: that of gpunn.ops
     "concat": "concatenate", "clip_by_value": "clip", "pow": "power", "reduce_all": "all", "reduce_any": "any", "reduce_max": "max",
@@ -16,11 +17,14 @@ OTHERWISE = {  # TensorFlow's and Keras 2's name: that of gpunn.ops
     "asin": "arcsin", "asinh": "arcsinh", "atan": "arctan", "atan2": "arctan2", "atanh": "arctanh",
     "count_nonzero": "count_nonzero", "floordiv": "floor_divide", "floormod": "mod", "is_finite": "isfinite", "is_inf": "isinf",
     "divide_no_nan": "divide_no_nan", "reduce_euclidean_norm": "norm", "searchsorted": "searchsorted",
-    "truediv": "divide", "tensor_scatter_nd_update": "scatter_update", "scatter_nd": "scatter",
+    "map_fn": "map", "truediv": "divide", "tensor_scatter_nd_update": "scatter_update", "scatter_nd": "scatter",
 }
 OWN = (  # functions of `tensors`, under TensorFlow's own arguments
     "argsort", "cumsum", "fill", "gather", "identity", "is_tensor", "matmul", "newaxis", "one_hot", "pad", "rank", "reverse", "roll",
-    "sort", "split", "transpose",
+    "size", "sort", "split", "transpose",
+)
+SELECTING = (  # functions of `selecting`, under TensorFlow's own arguments
+    "argmax", "argmin", "boolean_mask", "ensure_shape", "gather_nd", "slice", "unique", "where",
 )
 NN = (  # those of tf.nn
     "avg_pool", "bias_add", "conv2d", "depth_to_space", "dropout", "embedding_lookup", "gelu", "l2_loss", "l2_normalize", "leaky_relu",

@@ -1,5 +1,6 @@
 """The meta-path finder, and the modules it makes. What they hold is in `tree`."""
 
+import difflib
 import functools
 import importlib
 import inspect
@@ -12,6 +13,8 @@ from typing import Any
 
 from gpunn.compat.tree import NETWORKS, NO_TENSORFLOW, ROOTS, TREE, Place, there
 from gpunn.results import dressed
+
+MANY = 60  # names: of more an error lists those like the one that was asked for
 
 
 class Served(ModuleType):
@@ -120,4 +123,7 @@ def _missing(path: str, name: str) -> str:
         known = sorted(p for p in TREE if p.partition(".")[0] == path.partition(".")[0] and not TREE[p].old and there(p))
         return f"gpunn has no {path}.{name}. It serves: {', '.join(known)}."
     rest = " The rest comes with scikit-learn: pip install scikit-learn." if path.startswith("sklearn") and path != NETWORKS else ""
-    return f"{path}, as gpunn serves it, has no {name!r}. It has: {', '.join(_names(path))}.{rest}"
+    names = _names(path)
+    near = difflib.get_close_matches(name, names, 5, 0.5) if len(names) > MANY else names
+    has = f" It has: {', '.join(near)}." if near else ""
+    return f"{path}, as gpunn serves it, has no {name!r}.{has}{f' dir({path}) lists all names.' if near is not names else ''}{rest}"

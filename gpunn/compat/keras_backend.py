@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 
+from gpunn import ops
 from gpunn.config import floatx
-from gpunn.layers.base import reset_names
 from gpunn.layers.graph import KerasTensor
+from gpunn.layers.names import reset_names
+from gpunn.results import dressed
 from gpunn.utils import is_keras_tensor, standardize_dtype
 
 __all__ = [
-    "batch_get_value", "batch_set_value", "cast_to_floatx", "clear_session", "count_params", "get_uid", "get_value", "int_shape",
+    "argmax", "argmin", "batch_get_value", "batch_set_value", "cast_to_floatx", "clear_session", "count_params", "get_uid", "get_value",
+    "int_shape",
     "is_float_dtype", "is_int_dtype", "is_keras_tensor", "result_type", "set_value", "standardize_dtype",
 ]
 _uids: Counter[str] = Counter()
@@ -57,6 +60,16 @@ def batch_set_value(tuples: Iterable[tuple[Any, Any]]) -> None:
 def cast_to_floatx(x: Any) -> np.ndarray:
     """An array of the type that layers compute in."""
     return np.asarray(x, dtype=floatx())
+
+
+def argmax(x: Any, axis: int = -1) -> Any:
+    """The place of the largest along an axis."""
+    return dressed(ops.argmax(x, axis))
+
+
+def argmin(x: Any, axis: int = -1) -> Any:
+    """The place of the smallest along an axis."""
+    return dressed(ops.argmin(x, axis))
 
 
 # ---------------------------------------------------------------------- questions

@@ -25,6 +25,11 @@ class Array(np.ndarray):
         found = super().__getitem__(key)
         return found if isinstance(found, Array) else dress(np.asarray(found) if isinstance(found, np.integer) else found)
 
+    def set_shape(self, shape: Any) -> None:
+        """Raises ValueError unless this is its shape, in which None is any number."""
+        if len(shape) != self.ndim or any(n not in (None, m) for n, m in zip(shape, self.shape, strict=True)):
+            raise ValueError(f"set_shape: expected an array of shape {tuple(shape)}. Received: {self.shape}.")
+
     def be_watched(self) -> None:
         """A `GradientTape` will look at what is done with this array."""
         self.__class__ = Watched

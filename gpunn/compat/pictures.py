@@ -1,10 +1,12 @@
 """``tf.image``: functions of images with TensorFlow's arguments."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from gpunn import ops
+from gpunn.ops import colours
 from gpunn.results import dressed
 
 
@@ -68,15 +70,70 @@ def grayscale_to_rgb(images: Any, name: str | None = None) -> Any:
     return dressed(ops.repeat(images, 3, axis=-1))
 
 
+def _of_bytes(change: Callable[[Any], Any], images: Any) -> Any:
+    """A change of numbers from 0 to 1, made of bytes too, which stay bytes."""
+    kind = np.dtype(images.dtype) if hasattr(images, "dtype") else np.asarray(images).dtype
+    if kind.kind == "f":
+        return dressed(change(images))
+    return convert_image_dtype(np.asarray(change(convert_image_dtype(images, "float32"))), kind, saturate=True)
+
+
 def adjust_brightness(image: Any, delta: float) -> Any:
-    """A number added to every pixel."""
-    return dressed(ops.add(image, delta))
+    """A number added to every pixel, whose values go from 0 to 1, or are bytes."""
+    return _of_bytes(lambda x: ops.add(x, delta), image)
 
 
 def adjust_contrast(images: Any, contrast_factor: float) -> Any:
     """The distance of every pixel from the mean of its image and channel multiplied."""
-    middle = ops.mean(images, axis=(-3, -2), keepdims=True)
-    return dressed(ops.add(ops.multiply(ops.subtract(images, middle), contrast_factor), middle))
+
+    def change(x: Any) -> Any:
+        middle = ops.mean(x, axis=(-3, -2), keepdims=True)
+        return ops.add(ops.multiply(ops.subtract(x, middle), contrast_factor), middle)
+
+    return _of_bytes(change, images)
+
+
+def _in_hsv(change: Callable[[Any, Any, Any], tuple[Any, Any, Any]], images: Any) -> Any:
+    def changed(x: Any) -> Any:
+        hsv = colours.rgb_to_hsv(x)
+        return colours.hsv_to_rgb(ops.concatenate(change(hsv[..., :1], hsv[..., 1:2], hsv[..., 2:]), axis=-1))
+
+    return _of_bytes(changed, images)
+
+
+def adjust_saturation(image: Any, saturation_factor: float, name: str | None = None) -> Any:
+    """Colours stronger by a factor, or weaker."""
+    return _in_hsv(lambda h, s, v: (h, ops.clip(ops.multiply(s, saturation_factor), 0.0, 1.0), v), image)
+
+
+def adjust_hue(image: Any, delta: float, name: str | None = None) -> Any:
+    """Colours moved round their circle, by a share of it."""
+    return _in_hsv(lambda h, s, v: (ops.mod(ops.add(h, delta), 1.0), s, v), image)
+
+
+class ResizeMethod:
+    """How `resize` finds values between pixels."""
+
+    BILINEAR, NEAREST_NEIGHBOR, BICUBIC, LANCZOS3, LANCZOS5 = "bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"
+
+
+def resize_with_crop_or_pad(image: Any, target_height: int, target_width: int) -> Any:
+    """The middle of images, or images in the middle of zeros, of this size."""
+    for axis, target in ((-3, int(target_height)), (-2, int(target_width))):
+        size = image.shape[axis]
+        first, before = max(size - target, 0) // 2, max(target - size, 0) // 2
+        image = ops.take(image, np.arange(first, first + min(size, target)), axis=axis)
+        around = [(0, 0)] * ops.ndim(image)
+        around[axis] = (before, max(target - size, 0) - before)
+        image = ops.pad(image, around)
+    return dressed(image)
+
+
+def resize_with_pad(
+    image: Any, target_height: int, target_width: int, method: str = "bilinear", antialias: bool = False
+) -> Any:
+    """Images resized without distortion, in the middle of zeros, of this size."""
+    return resize_with_crop_or_pad(resize(image, (target_height, target_width), method, True, antialias), target_height, target_width)
 
 
 def per_image_standardization(image: Any) -> Any:

@@ -10,7 +10,14 @@ from typing import Any
 import gpunn.backend
 import gpunn.random
 
-float32, float64, int32, int64, uint8, string = "float32", "float64", "int32", "int64", "uint8", "string"
+float16, float32, float64, string = "float16", "float32", "float64", "string"
+int8, int16, int32, int64, uint8, uint16, uint32, uint64 = "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"
+
+
+class UnconnectedGradients:
+    """What `GradientTape.gradient` gives where a target does not depend on a source."""
+
+    NONE, ZERO = "none", "zero"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from gpunn import ops
 from gpunn.compat.numpy_results import Array
-from gpunn.layers.graph import KerasTensor
+from gpunn.layers.graph import KerasTensor, symbolic
 from gpunn.layers.parameter import Parameter
 from gpunn.results import dressed
 
@@ -54,6 +54,8 @@ def reverse(tensor: Any, axis: Any, name: str | None = None) -> Any:
 def range_(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str | None = None) -> Any:
     """Numbers from `start` up to `limit`, without it."""
     found = ops.arange(start, limit, delta, dtype)
+    if symbolic(found):
+        return found
     kind = found.dtype.kind
     return dressed(found if dtype else found.astype("int32" if kind == "i" else "float32") if kind in "if" else found)
 
@@ -108,9 +110,15 @@ def is_tensor(x: Any) -> bool:
     return isinstance(x, (Array, KerasTensor, Parameter))
 
 
-def rank(input: Any, name: str | None = None) -> int:
+def rank(input: Any, name: str | None = None) -> Any:
     """How many axes there are."""
-    return ops.ndim(input)
+    return dressed(np.int32(ops.ndim(input)))
+
+
+def size(input: Any, out_type: Any = "int32", name: str | None = None) -> Any:
+    """How many elements there are."""
+    found = ops.size(input)
+    return found if symbolic(found) else dressed(np.dtype(getattr(out_type, "name", out_type)).type(found))
 
 
 def tensor_shape(dims: Any) -> tuple[Any, ...]:

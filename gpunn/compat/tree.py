@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from gpunn.compat import absent, networks
-from gpunn.compat.arithmetic_names import NN, OTHERWISE, OWN, SAME
+from gpunn.compat.arithmetic_names import NN, OTHERWISE, OWN, SAME, SELECTING
 
 
 @dataclass(frozen=True)
@@ -40,12 +40,14 @@ _TOP = Place(names={
 _POLICY = {name: f"gpunn.dtype_policies:{name}" for name in ("dtype_policy", "set_dtype_policy")}
 _SETTINGS = ("backend", "epsilon", "floatx", "image_data_format", "set_epsilon", "set_floatx", "set_image_data_format")
 _ARITHMETIC = {
-    name: f"gpunn.compat.arithmetic:{name}" for name in (*SAME, *OTHERWISE, "constant", "size", "norm", "int32", "int64")
+    name: f"gpunn.compat.arithmetic:{name}" for name in (*SAME, *OTHERWISE, "constant", "norm", "int32", "int64")
 }
-_TENSORS = {name: f"gpunn.compat.tensors:{name}" for name in OWN}
+_TENSORS = {
+    **{name: f"gpunn.compat.tensors:{name}" for name in OWN}, **{name: f"gpunn.compat.selecting:{name}" for name in SELECTING},
+}
 _BACKEND = Place("gpunn.compat.keras_backend", {
     **_ARITHMETIC, **{name: f"gpunn.compat.arithmetic:{name}" for name in ("random_normal", "random_uniform")},
-    **{name: f"gpunn.config:{name}" for name in _SETTINGS},
+    **{name: f"gpunn.config:{name}" for name in _SETTINGS}, "size": "gpunn.compat.tensors:size",
     **{name: f"gpunn.compat.keras2:{name}" for name in ("image_dim_ordering", "set_image_dim_ordering")},
 })
 _UTILS = Place("gpunn.utils", {"clear_session": "gpunn.compat.keras_backend:clear_session"})
@@ -170,19 +172,26 @@ _LOGGING = Place(names={
 _STARTS = {
     "constant": "Constant", "ones": "Ones", "random_normal": "RandomNormal", "random_uniform": "RandomUniform", "zeros": "Zeros",
 }
+_TYPES = (
+    "float16", "float32", "float64", "int16", "int32", "int64", "int8", "string", "uint16", "uint32", "uint64", "uint8",
+)
+_DATA = ("AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY")
+_DECODED = ("decode_image", "decode_jpeg", "decode_png")
+_DRAWN = ("random", "stateless_random")  # tf.image.random_...
+_CHANGES = ("brightness", "contrast", "crop", "flip_left_right", "flip_up_down", "hue", "saturation")
 _TENSORFLOW: dict[str, Place] = {
     "": Place(names={
         "__version__": "gpunn.compat.versions:TENSORFLOW", **_ARITHMETIC, **_TENSORS, "bool": "gpunn.compat.arithmetic:bool_",
         "GradientTape": "gpunn.training.tape:GradientTape", "Variable": "gpunn.layers.variable:Variable",
         "custom_gradient": "gpunn.ops.own_gradient:custom_gradient", "function": "gpunn.training.function:function",
         "Tensor": "gpunn.layers.graph:KerasTensor", "TensorShape": "gpunn.compat.tensors:tensor_shape",
+        "TensorSpec": "gpunn.utils.element_spec:TensorSpec", "Module": "gpunn.compat.modules:Module",
         "name_scope": "gpunn.compat.tensorflow:name_scope", "range": "gpunn.compat.tensors:range_", **_TENSORS,
         **{f"{name}_initializer": f"gpunn.initializers:{where}" for name, where in _STARTS.items()},
         **{name: f"gpunn.compat.arithmetic:{name}" for name in ("clip_by_global_norm", "clip_by_norm")},
-        **_tensorflow(
-            "device", "executing_eagerly", "float32", "float64", "get_logger", "int32", "int64", "string", "uint8",
-            set_random_seed="set_seed", print="print_",
-        ).names,
+        "squared_difference": "gpunn.compat.arithmetic:squared_difference",
+        "UnconnectedGradients": "gpunn.compat.tensorflow:UnconnectedGradients",
+        **_tensorflow("device", "executing_eagerly", "get_logger", *_TYPES, set_random_seed="set_seed", print="print_").names,
     }),
     "autograph": _tensorflow(set_verbosity="nothing"),
     "compat": Place(),
@@ -205,13 +214,21 @@ _TENSORFLOW: dict[str, Place] = {
     "config.threading": _tensorflow(set_inter_op_parallelism_threads="nothing", set_intra_op_parallelism_threads="nothing"),
     "debugging": _tensorflow(set_log_device_placement="nothing"),
     "data": Place("gpunn.utils.dataset", {"TextLineDataset": "gpunn.datasets.text_folder:TextLineDataset"}),
-    "data.experimental": Place("gpunn.utils.dataset", only=("AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY")),
-    "image": Place("gpunn.compat.pictures"),
+    "data.experimental": Place("gpunn.utils.dataset", {"cardinality": "gpunn.utils.element_spec:cardinality"}, only=_DATA),
+    "image": Place("gpunn.compat.pictures", {
+        **{name: f"gpunn.compat.files:{name}" for name in _DECODED},
+        **{f"{kind}_{change}": f"gpunn.compat.random_pictures:{kind}_{change}" for change in _CHANGES for kind in _DRAWN},
+    }),
+    "io": Place(names={name: f"gpunn.compat.files:{name}" for name in (*_DECODED, "matching_files", "read_file", "write_file")}),
     "initializers": KERAS["initializers"],
     "logging": replace(_LOGGING, old=True),
     "losses": KERAS["losses"],
     "metrics": KERAS["metrics"],
-    "math": Place(names={**_ARITHMETIC, **_TENSORS, **{name: f"gpunn.compat.neural:{name}" for name in ("l2_normalize", "top_k")}}),
+    "math": Place(names={
+        **_ARITHMETIC, **_TENSORS, **{name: f"gpunn.compat.neural:{name}" for name in ("l2_normalize", "top_k")},
+        **{name: f"gpunn.compat.selecting:{name}" for name in ("bincount", "confusion_matrix")},
+        "squared_difference": "gpunn.compat.arithmetic:squared_difference",
+    }),
     "linalg": Place(names={
         **{name: f"gpunn.compat.arithmetic:{name}" for name in ("global_norm", "norm")},
         **{name: f"gpunn.compat.tensors:{name}" for name in ("band_part", "matmul")}, "l2_normalize": "gpunn.compat.neural:l2_normalize",
@@ -233,7 +250,7 @@ _TENSORFLOW: dict[str, Place] = {
     ),
     "python.framework.ops": Place(old=True),
     "dtypes": Place(names={
-        **_tensorflow("float32", "float64", "int32", "int64", "string", "uint8").names, "bool": "gpunn.compat.arithmetic:bool_",
+        **_tensorflow(*_TYPES).names, "bool": "gpunn.compat.arithmetic:bool_",
     }),
     "strings": Place("gpunn.compat.strings"),
     "random": Place(names={

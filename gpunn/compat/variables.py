@@ -1,8 +1,8 @@
-"""``keras.Variable``: a variable whose arguments stand in Keras's order."""
+"""``keras.Variable``: a variable whose arguments stand in Keras's order, and floats of one type."""
 
 from typing import Any
 
-from gpunn import initializers
+from gpunn import config, initializers
 from gpunn.layers import variable
 
 
@@ -14,4 +14,6 @@ class Variable(variable.Variable):
         aggregation: str | None = None, synchronization: str = "auto", name: str | None = None, **unused: Any,
     ):
         value = initializers.get(initializer) if isinstance(initializer, (str, initializers.Initializer)) else initializer
+        if dtype is None and getattr(getattr(value, "dtype", None), "kind", "") == "f":
+            dtype = config.floatx()
         super().__init__(value, trainable, name, dtype, shape)

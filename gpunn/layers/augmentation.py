@@ -11,6 +11,7 @@ import numpy as np
 from gpunn.kernels.augment_draw import DRAW, PLACES
 from gpunn.kernels.augment_geometry import NEUTRAL
 from gpunn.layers.dropout import Drawing
+from gpunn.layers.graph import symbolic
 
 NOISE = 0x08000000  # added to a layer's stream for numbers drawn pixel by pixel: they never share a block with those of images
 Ranges = Mapping[int, tuple[float, float]]
@@ -26,19 +27,28 @@ def bounds(ranges: Ranges, neutral: Sequence[float] = NEUTRAL) -> tuple[np.ndarr
     return low, span
 
 
+def one_image(x: Any) -> bool:
+    """Whether an array is one image, (height, width, channels), rather than rows of grey ones: it has 1, 3 or 4 channels."""
+    return getattr(x, "ndim", 0) == 3 and x.shape[-1] in (1, 3, 4) and not symbolic(x)
+
+
 class Augmentation(Drawing):
     """A layer that changes images, (rows, height, width, channels) or (rows, height, width), in training, each in its own way.
 
-    Called by itself it acts too, as in Keras (``training=True`` is its default), and draws anew every time. `seed`: an integer, or None for
-    the model's. Raises ValueError for arguments that cannot be, for an input of other axes, and where a gradient is asked for.
+    Called by itself it acts too, as in Keras (``training=True`` is its default), draws anew every time, and takes one image as well.
+    `seed`: an integer, or None for the model's. Raises ValueError for arguments that cannot be, for an input of other axes, and where a
+    gradient is asked for.
     """
 
-    trains_alone = True
+    trains_alone = images_alone = True
 
     def __init__(self, seed: int | None = None, data_format: str | None = None, **common: Any):
         super().__init__(seed, **common)
         if data_format not in (None, "channels_last"):
             raise ValueError(f"Layer {self.name!r}: images are channels-last. Received: data_format={data_format!r}.")
+
+    def __call__(self, x: Any = None, *others: Any, **options: Any) -> Any:
+        return super().__call__(x[None], *others, **options)[0] if one_image(x) else super().__call__(x, *others, **options)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         self.image(input_shape)

@@ -80,7 +80,7 @@ class _Mixer(Augmentation):
 
     mixing: Mixing
 
-    def __call__(self, x: Any, *others: Any, training: bool | None = None, **options: Any) -> Any:
+    def __call__(self, x: Any = None, *others: Any, training: bool | None = None, **options: Any) -> Any:
         if symbolic([x, *others]):
             return super().__call__(x, *others, training=training, **options)
         images = x["images"] if isinstance(x, dict) else x

@@ -14,7 +14,7 @@ SMALLEST = 1e-7  # of a deviation that is divided by, as Keras's
 class Rescaling(Layer):
     """y = x * scale + offset; numbers, or one for each channel. ``Rescaling(1 / 255)`` brings bytes to (0, 1)."""
 
-    recordable = supports_masking = True
+    recordable = supports_masking = images_alone = True
 
     def __init__(self, scale: Any, offset: Any = 0.0, **common: Any):
         super().__init__(**common)

@@ -17,10 +17,10 @@ from gpunn.backend.base import Backend
 from gpunn.backend.foreign import on_host
 from gpunn.layers import own_arguments, pickled, room
 from gpunn.layers.alone import drawing_alone, host
+from gpunn.layers.by_name import named_inputs
 from gpunn.layers.containing import Containing, built_after
 from gpunn.layers.graph import Connected, Node, Shape, symbolic
 from gpunn.layers.names import fresh_name
-from gpunn.layers.names import reset_names as reset_names
 from gpunn.layers.open_shapes import closed, depends, is_open, told_as_open
 from gpunn.layers.parameter import Parameter as Parameter
 from gpunn.layers.parameter import Rng as Rng
@@ -82,6 +82,7 @@ class Layer(Weighted, Typed, Containing, Connected):
     drawing = False  # whether it draws random numbers
     named_after = ""  # Keras's own name of the class, where that is not its public one
     trains_alone = False  # whether calls outside any model are of training unless they say otherwise
+    images_alone = False  # whether calls outside any model may be of one image, without an axis of rows
     alone: Any = None  # (backend, `Rng`) of its calls outside any model
     input_spec: Any = None  # see `InputSpec`
     _given: Any = None  # what the constructor of a class that says no configuration was given
@@ -192,6 +193,7 @@ class Layer(Weighted, Typed, Containing, Connected):
             self._build_open(input_shape)
         else:
             self.build(input_shape)
+        self.find_variables()
         self.built, self.built_for = True, input_shape
 
     def _build_open(self, input_shape: Any) -> None:
@@ -208,12 +210,13 @@ class Layer(Weighted, Typed, Containing, Connected):
         self.parameters = [p for p in self.parameters if isinstance(p, Variable)]
         self.built, self.kept_plans = False, {}
 
-    def __call__(self, x: Any, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
+    def __call__(self, x: Any = None, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
         """The layer applied to arrays of rows, outside any model; or, to symbolic tensors, a call that a model's graph will hold.
 
         Arrays come back where they came from: NumPy's as NumPy's, those of a device on that device.
         Several inputs come as a list or one by one. `training` given with symbolic tensors holds whatever the model does.
         """
+        x, others = named_inputs(self, x, others, options) if x is None or options else (x, others)
         if others and isinstance(others[0], bool):
             training, others = others[0], others[1:]
         if training is None and self.trains_alone and not symbolic([x, *others]):
@@ -234,23 +237,21 @@ class Layer(Weighted, Typed, Containing, Connected):
             return self.connect((x, *others), training, options)
         given = [x, *others] if others else x
         many = isinstance(given, (list, tuple)) and bool(given) and all(hasattr(v, "shape") for v in given)
-        there = [self.backend.adopt(v, "x") for v in (given if many else [given])]  # arrays that are on a device stay there
-        pairs = zip(given if many else [given], there, strict=True)
-        arrays = [self.backend.asarray(np.asarray(v) if here is None else here, self.dtype) for v, here in pairs]
+        parts = list(given) if many else [given]
+        there = [self.backend.adopt(v, "x") for v in parts]  # arrays that are on a device stay there
+        arrays = [self.backend.asarray(np.asarray(v) if a is None else a, self.dtype) for v, a in zip(parts, there, strict=True)]
         shapes: list[Shape] = [(None, *a.shape[1:]) for a in arrays]
         self.ensure_built(shapes if many else shapes[0])
         from gpunn.ops import operation  # operations are layers
 
-        weighty = self.traced or self.weights or any(isinstance(v, Parameter) for v in (given if many else [given]))
-        if operation.current() is not None and weighty:
+        if operation.current() is not None and (self.traced or self.weights or any(isinstance(v, Parameter) for v in parts)):
             from gpunn.ops.tracing import in_graph
 
-            inputs = in_graph(list(given) if many else [given], self.dtype)
+            inputs = in_graph(parts, self.dtype)
             return self(*inputs if others or not many else (inputs,), training=training, mask=mask, **options)
         if self.takes_mask:
-            here = None if mask is None else self.backend.adopt(mask, "mask")
-            given_mask = np.asarray(mask) if here is None else here
-            options = {**options, "mask": None if mask is None else self.backend.asarray(given_mask, self.dtype)}
+            own = None if mask is None else self.backend.adopt(mask, "mask")
+            options["mask"] = None if mask is None else self.backend.asarray(np.asarray(mask) if own is None else own, self.dtype)
         with drawing_alone(self), self.backend.here():
             if self.traced and others:
                 from gpunn.ops.tracing import run_call

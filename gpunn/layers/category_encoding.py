@@ -20,7 +20,7 @@ class Numbering(Layer):
 
     numbered: Callable[..., Any]
 
-    def __call__(self, x: Any, *others: Any, **options: Any) -> Any:
+    def __call__(self, x: Any = None, *others: Any, **options: Any) -> Any:
         if symbolic([x, *others, *options.values()]):
             return super().__call__(x, *others, **options)
         return dressed(self.at_once([x, *others] if others else x, **options))

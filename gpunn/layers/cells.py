@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from gpunn.layers.base import Layer, Pullback
+from gpunn.layers.by_name import named_input
 from gpunn.layers.described import layer_of, serialize
+from gpunn.layers.graph import flat, packed
 from gpunn.layers.rnn import GRU, LSTM, SimpleRNN
 from gpunn.layers.wrappers import Wrapper
 
@@ -41,7 +43,20 @@ def output_size(cell: Any) -> int:
     return state_sizes(cell)[0] if given is None else given
 
 
-class _Cell(Layer):
+class _Stepping(Layer):
+    """Called as in Keras, ``cell(inputs, states)``, with the states in a list, it gives (output, new states in such a list)."""
+
+    def __call__(self, x: Any = None, *others: Any, states: Any = None, **options: Any) -> Any:
+        x = named_input(self, options) if x is None else x
+        if states is None and len(others) == 1 and isinstance(others[0], (list, tuple)):
+            states, others = others[0], ()
+        if states is None:
+            return super().__call__(x, *others, **options)
+        output, *new = super().__call__([x, *flat(states)], *others, **options)
+        return output, packed(states, new)
+
+
+class _Cell(_Stepping):
     """One step: [inputs (rows, features), states (rows, units) ...] -> [output, new states ...]."""
 
     takes_mask = supports_masking = False
@@ -56,8 +71,10 @@ class _Cell(Layer):
     def output_size(self) -> int:
         return self.units
 
-    def get_initial_state(self, batch_size: int) -> Any:
-        """Zeros, as many rows as asked for."""
+    def get_initial_state(self, batch_size: int | None) -> Any:
+        """Zeros, as many rows as asked for; None as of a layer."""
+        if batch_size is None:
+            return None
         found = [self.backend.zeros((batch_size, self.units), self.dtype) for _ in range(self.states)]
         return found if self.states > 1 else found[0]
 
@@ -145,7 +162,7 @@ class GRUCell(_Cell, GRU):
         )
 
 
-class StackedRNNCells(Wrapper):
+class StackedRNNCells(_Stepping, Wrapper):
     """Cells one upon another as one cell: each takes the output of the one before. Its states are those of all, in their order."""
 
     recordable = True

@@ -25,16 +25,26 @@ class Containing:
         cls.traced = "call" in own and "forward" not in own
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """A float `Variable` that a class with `call` keeps as an attribute is one of its weights. A tensor in the place of a weight, as in
-        ``dense.kernel = tensor``, is what calls in a tape's block use, until a parameter stands there again."""
+        """A float `Variable` that a class with `call` keeps as an attribute, or in a list or a dict, is one of its weights. A tensor in the
+        place of a weight, as in ``dense.kernel = tensor``, is what calls in a tape's block use, until a parameter stands there again."""
         if not self.traced and (isinstance(value, Tensor) or name in self.replaced):
             changed = {name} if isinstance(value, Tensor) and isinstance(getattr(self, name, None), (Parameter, Tensor)) else set()
             object.__setattr__(self, "replaced", self.replaced - {name} | changed)
         object.__setattr__(self, name, value)
-        if self.traced and isinstance(value, Variable) and "parameters" in vars(self) and value.value.dtype == self.dtype:
-            if not any(value is p for p in self.parameters):
-                value.name = f"{self.name}/{value.name}"
-                self.parameters.append(value)
+        if self.traced and isinstance(value, (Variable, list, tuple, dict)) and variables_in(value):
+            self.find_variables()
+
+    def keep_variables(self, found: list[Variable]) -> None:
+        """Those of the type it computes in are among its weights from now on."""
+        for variable in found if "parameters" in vars(self) else ():
+            if variable.value.dtype == self.dtype and not any(variable is p for p in self.parameters):
+                variable.name = f"{self.name}/{variable.name}"
+                self.parameters.append(variable)
+
+    def find_variables(self) -> None:
+        """Keep those of all attributes, in their order: lists and dicts get some after they have become attributes."""
+        if self.traced:
+            self.keep_variables([v for value in list(vars(self).values()) for v in variables_in(value)])
 
     def call(self, inputs: Any, training: bool | None = None, **options: Any) -> Any:
         """What the class's `forward` does, from within the `call` of a class derived from it, on symbolic tensors."""
@@ -92,6 +102,14 @@ def layers_in(value: Any) -> list[Any]:
         return [value]
     parts = value if isinstance(value, (list, tuple)) else value.values() if isinstance(value, dict) else ()
     return [layer for part in parts for layer in layers_in(part)]
+
+
+def variables_in(value: Any) -> list[Variable]:
+    """The variables in lists and dicts."""
+    if isinstance(value, Variable):
+        return [value]
+    parts = value if isinstance(value, (list, tuple)) else value.values() if isinstance(value, dict) else ()
+    return [variable for part in parts for variable in variables_in(part)]
 
 
 def built_after(build: Any) -> Any:

@@ -57,7 +57,7 @@ class Lambda(Layer):
             return None
         return None if isinstance(found, FromTensors) else found
 
-    def __call__(self, x: Any, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
+    def __call__(self, x: Any = None, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
         if self.activation is None and self.backward is None and self._mask is None and symbolic([x, *others]):
             from gpunn.ops.tracing import traced_call  # operations are layers
 

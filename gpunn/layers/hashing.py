@@ -53,7 +53,7 @@ class Hashing(Numbering):
         self.output_mode = self.mode(output_mode, ("int", *MODES), sparse)
         self._masks = int(mask_value is not None and self.num_bins > 1)
 
-    def __call__(self, x: Any, *others: Any, **options: Any) -> Any:
+    def __call__(self, x: Any = None, *others: Any, **options: Any) -> Any:
         if symbolic([x]) and of_texts(x):
             if not isinstance(x.node.layer, InputLayer):
                 raise ValueError(f"Layer {self.name!r}: in a graph it takes texts from an Input alone. Received: {x!r}.")

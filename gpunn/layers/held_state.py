@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from gpunn.layers.by_name import named_input
 from gpunn.layers.dropout import Drawing
 from gpunn.layers.graph import flat, symbolic
 
@@ -14,7 +17,8 @@ class Stateful(Drawing):
     in_time = False  # backwards, but each output at its input's place
     _held: tuple[Any, list[Any]] | None = None  # a backend, the state there
 
-    def __call__(self, x: Any, *others: Any, initial_state: Any = None, **options: Any) -> Any:
+    def __call__(self, x: Any = None, *others: Any, initial_state: Any = None, **options: Any) -> Any:
+        x = named_input(self, options) if x is None else x
         if initial_state is None:
             return super().__call__(x, *others, **options)
         if symbolic(initial_state):
@@ -24,6 +28,10 @@ class Stateful(Drawing):
     @property
     def state_sizes(self) -> list[int]:
         raise NotImplementedError
+
+    def get_initial_state(self, batch_size: int | None) -> Any:
+        """States of zeros, as many rows as asked for, in a list; None, which a call takes for zeros, where nobody knows how many."""
+        return None if batch_size is None else [np.zeros((batch_size, n), self.dtype) for n in self.state_sizes]
 
     def again(self, **changed: Any) -> Any:
         """A fresh layer of the same configuration but for what is changed."""

@@ -80,25 +80,27 @@ class Parameter(Operators):
     def dtype(self) -> str:
         return name_of(self.value.dtype)
 
-    def assign(self, value: Any) -> None:
-        """Replace the values; by a tensor within a layer's `call`, whenever that runs. Raises ValueError when the shape differs."""
+    def assign(self, value: Any) -> "Parameter":
+        """Replace the values; by a tensor within a layer's `call`, whenever that runs. -> itself. Raises ValueError when the shape
+        differs."""
         from gpunn.ops.assigning import assigned_here, assigned_in_graph  # which are made of parameters
 
         if assigned_in_graph(self, value) or assigned_here(self, value):
-            return
+            return self
         value = np.asarray(value)
         if value.shape != self.shape:
             raise ValueError(f"Cannot assign to {self.name}: expected shape {self.shape}. Received: {value.shape}.")
         self.backend.write(self.value, value.astype(self.value.dtype))
         self.version += 1
+        return self
 
-    def assign_add(self, value: Any) -> None:
-        self._change_by(value, 1)
+    def assign_add(self, value: Any) -> "Parameter":
+        return self._change_by(value, 1)
 
-    def assign_sub(self, value: Any) -> None:
-        self._change_by(value, -1)
+    def assign_sub(self, value: Any) -> "Parameter":
+        return self._change_by(value, -1)
 
-    def _change_by(self, value: Any, sign: int) -> None:
+    def _change_by(self, value: Any, sign: int) -> "Parameter":
         """Add values, or take them away. Raises TypeError for whole numbers that a layer's `call` would count up."""
         from gpunn.layers.tensor import tapes  # which is made of parameters, as operations are
         from gpunn.ops.assigning import counted_here
@@ -107,9 +109,10 @@ class Parameter(Operators):
         if self.value.dtype.kind != "f" and current() is not None:
             raise TypeError(f"{self.name}, of type {self.dtype}, cannot be counted up within a layer's call. Expected a float.")
         if self.value.dtype.kind == "f" and (current() is not None or tapes()):
-            self.assign(self + value if sign > 0 else self - value)
-        elif not counted_here(self, value, sign):
-            self.assign(self.numpy() + sign * np.asarray(value))
+            return self.assign(self + value if sign > 0 else self - value)
+        if counted_here(self, value, sign):
+            return self
+        return self.assign(self.numpy() + sign * np.asarray(value))
 
     def __repr__(self) -> str:
         return f"<Parameter {self.name} {self.shape}>"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from gpunn.layers.augmentation import one_image
 from gpunn.layers.base import Layer
 from gpunn.layers.described import layer_of, serialize
 
@@ -21,6 +22,11 @@ class Pipeline(Layer):
             raise ValueError(f"Pipeline takes a list of layers. Received: layers={layers!r}.")
         super().__init__(**{"dtype": made[0].dtype, **common})
         self.layers = made
+
+    def __call__(self, x: Any = None, *others: Any, **options: Any) -> Any:
+        if one_image(x) and all(layer.images_alone for layer in self.layers):
+            return super().__call__(x[None], *others, **options)[0]
+        return super().__call__(x, *others, **options)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         for layer in self.layers:

@@ -183,7 +183,7 @@ class TextVectorization(Layer):
             return counts * weights
         return counts
 
-    def __call__(self, x: Any, *others: Any, **options: Any) -> Any:
+    def __call__(self, x: Any = None, *others: Any, **options: Any) -> Any:
         if symbolic([x]):
             return super().__call__(x, *others, **options)
         found = np.asarray(self.numbers(x))

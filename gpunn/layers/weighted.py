@@ -1,6 +1,6 @@
 """The weights of a layer, or of a model, and what they add to the loss."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,11 @@ import numpy as np
 from gpunn import regularizers
 from gpunn.layers.parameter import Parameter
 from gpunn.layers.tensor import losses_of, of_parameter, tapes
+
+
+def once(parameters: Iterable[Parameter]) -> list[Parameter]:
+    """Each a single time: a layer and one that wraps it have the same ones."""
+    return list({id(p): p for p in parameters}.values())
 
 
 class Weighted:
@@ -23,15 +28,15 @@ class Weighted:
 
     @property
     def trainable_weights(self) -> list[Parameter]:
-        return [p for layer in self.leaves for p in layer.parameters if p.trainable and not layer.rests(p)]
+        return once(p for layer in self.leaves for p in layer.parameters if p.trainable and not layer.rests(p))
 
     @property
     def non_trainable_weights(self) -> list[Parameter]:
-        return [p for layer in self.leaves for p in layer.parameters if not p.trainable or layer.rests(p)]
+        return once(p for layer in self.leaves for p in layer.parameters if not p.trainable or layer.rests(p))
 
     @property
     def weights(self) -> list[Parameter]:
-        return [p for layer in self.leaves for p in layer.parameters]
+        return once(p for layer in self.leaves for p in layer.parameters)
 
     def get_weights(self) -> list[np.ndarray]:
         return [p.numpy() for p in self.weights]

@@ -1,7 +1,7 @@
 """A model's graph: the calls between its inputs and outputs, and the plans made of them."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from gpunn.backend.traced import refuse
@@ -9,6 +9,7 @@ from gpunn.layers.base import Layer
 from gpunn.layers.containing import layers_in
 from gpunn.layers.graph import KerasTensor, Node, flat, packed, symbolic
 from gpunn.layers.input import TEXT, InputLayer
+from gpunn.layers.open_shapes import fits
 from gpunn.models.ends import Ends
 from gpunn.models.topology import cut, topology
 from gpunn.ops.operation import Owned, current, tracing
@@ -32,10 +33,12 @@ class Graph(Ends):
     _trainable: bool
     _programs: dict[Any, Any]
     _plans: dict[Any, Any]
+    kept_plans: dict[Any, Any]
     _activations: list[Any] | None = None  # of the leaves, when they were looked at last
     adopt: Callable[[Any], None]
     leaves: Any
     steps_itself: bool
+    find_variables: Callable[[], None]
     lend: Callable[[], None]
     _arrange: Callable[[], None]
     _traced: dict[bool, tuple[list[Node], list[KerasTensor]]] | None = None  # calls and outputs, by `training`
@@ -80,7 +83,7 @@ class Graph(Ends):
                 f"All layers of {self.name!r} must compute in one type (gpunn.config.set_floatx sets it). Received: {each}."
             )
         self._input, self._output, self._traced, self._found = inputs, outputs, traced, layers
-        self.dtype, self.built = computing.pop(), True
+        self.dtype, self.built = computing.pop() if computing else self.dtype, True
         for layer in layers:
             if getattr(layer, "rng", None) is None:
                 self.adopt(layer)
@@ -105,6 +108,7 @@ class Graph(Ends):
         if alone:  # its own train_step calls the layers that it holds, and its graph is none
             self._set_graph(x, x, {t: ([], tensors) for t in (True, False)}, self._attributes())
             return
+        self.find_variables()
         how = "training" in inspect.signature(self.call).parameters  # type: ignore[attr-defined]
         results: dict[bool, Any] = {}
         for t in (True, False) if how else (True,):
@@ -128,6 +132,26 @@ class Graph(Ends):
         layers = own + [layer for layer in found if layer not in own and not isinstance(layer, (InputLayer, Owned))]
         self._set_graph(x, packs.get(False, packs[True]), traced, layers)
 
+    def reopen(self, shapes: Sequence[Any]) -> bool:
+        """Of a class of the user's: where rows have other sizes than those before, make its graph anew, with such axes open, or for just
+        these sizes where its `call` looks at one. -> whether that was done; where weights depend on a size the graph stays as it is."""
+        if self.is_graph:
+            return False
+        known = [tensor.shape[1:] for tensor in self.inputs]
+        alike = len(shapes) == len(known) and all(len(a) == len(b) for a, b in zip(shapes, known, strict=True))
+        if not alike or all(fits(a, b) for a, b in zip(shapes, known, strict=True)) or not self.graph(False)[1]:
+            return False
+        opened = [tuple(m if n == m else None for n, m in zip(a, b, strict=True)) for a, b in zip(shapes, known, strict=True)]
+        for rows in (opened, shapes):
+            self.built = False
+            given = [(None, *row) for row in rows]
+            try:
+                Graph.build(self, given if isinstance(self._input, (list, tuple, dict)) else given[0])
+                return True
+            except Exception:  # whatever a call raises that cannot take them
+                self.built = True
+        return False
+
     def add_loss(self, loss: Any) -> None:
         """Add the sum of a tensor to the loss: within `call`, or, of a model that was made of tensors, one that its inputs lead to."""
         if current() is not None or not self.is_graph or not symbolic(loss):
@@ -149,6 +173,7 @@ class Graph(Ends):
         """The graph is another one."""
         self._plans.clear()
         self._programs.clear()
+        self.kept_plans = {}
         self.storage = None
         if self._setup is not None:
             self._arrange()

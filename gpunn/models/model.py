@@ -10,12 +10,13 @@ import numpy as np
 from gpunn import config, random
 from gpunn.backend import get_backend
 from gpunn.layers.base import Layer, Parameter, Rng
+from gpunn.layers.by_name import named_input
 from gpunn.layers.dropout import Drawing
 from gpunn.layers.graph import Node, symbolic
 from gpunn.layers.names import fresh_name
 from gpunn.layers.tensor import records
 from gpunn.lookup import snake
-from gpunn.models import own_classes
+from gpunn.models import calls, own_classes
 from gpunn.models.graph import Graph
 from gpunn.models.kept import Kept
 from gpunn.models.own_weights import AddsWeights
@@ -24,7 +25,6 @@ from gpunn.ops.operation import current
 from gpunn.ops.tracing import in_graph
 from gpunn.printed import printed, show
 from gpunn.results import dressed
-from gpunn.training import data
 from gpunn.training.old_calls import OldCalls
 from gpunn.training.tape_calls import call_model
 from gpunn.training.trainer import Trainer
@@ -76,6 +76,7 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
         self._trainable = bool(trainable)
         self._programs: dict[Any, Any] = {}
         self._plans: dict[Any, Any] = {}
+        self.kept_plans = {}
         if inputs is not None or outputs is not None:
             self.connect_graph(inputs, outputs)
 
@@ -87,7 +88,7 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
 
     @property
     def parameters(self) -> list[Parameter]:  # type: ignore[override]
-        return [p for layer in self.leaves for p in layer.parameters]
+        return self.weights
 
     losses, weight_losses = Layer.losses, Layer.weight_losses  # which `Trainer` asks for
 
@@ -278,24 +279,21 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
         more = any(p.kind is p.VAR_KEYWORD for p in known.values())
         return cls(**{k: v for k, v in config.items() if k in known or (more and k != "dtype")})
 
-    def __call__(self, x: Any, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
-        """The outputs for these rows, in one batch; with `training`, dropout and batch normalization act as in a train step. On symbolic
-        tensors, a call in another model's graph."""
+    def __call__(self, x: Any = None, *others: Any, training: bool | None = None, mask: Any = None, **options: Any) -> Any:
+        """The outputs for these rows, in one batch; with `training`, dropout and batch normalization act as in a train step; with None
+        layers that change images do. On symbolic tensors, a call in another model's graph."""
         if others and isinstance(others[0], bool):
             training, others = others[0], others[1:]
-        if records(x, *others):
-            return call_model(self, (x, *others), bool(training))
-        if symbolic([x, *others]):
-            return self.connect((x, *others), training, options)
+        x = named_input(self, options) if x is None else x
+        if (others or options) and not self.is_graph:
+            return calls.with_more(self, x, others, training, mask, options)
+        x = calls.inputs_of_graph(self, x, others, options)
+        if records(x):
+            return call_model(self, (x,), bool(training))
+        if symbolic([x]):
+            return self.connect((x,), training, {})
         if current() is not None:  # within a call that is being traced: arrays and weights are part of its graph
-            return self(*in_graph([x, *others], self.dtype), training=training, **options)
-        if not training:
+            return self(*in_graph([x], self.dtype), training=training)
+        if not training and (training is not None or not any(leaf.trains_alone for leaf in self.leaves)):
             return dressed(self.predict_on_batch(x))
-        rows = data.Rows(self._inputs(x, "call"), [], None)
-        self._ready(rows.row_shape)
-        self.lend(self.draws)
-        given = [self.backend.asarray(a, self.dtype) for a in rows.xs]
-        found = self.pack_outputs([self.backend.to_numpy(y) for y in self.plan_of(True).run(given, True).outputs])
-        self.draws.advance(self.backend)
-        self.lend()
-        return dressed(found)
+        return calls.run(self, x, training)

@@ -27,6 +27,14 @@ class AddsWeights:
         built."""
         if self.built:
             raise ValueError(f"Model {self.name!r}: weights of its own are added in __init__, before it is built.")
+        return self._holder().add_weight(*arguments, **options)
+
+    def keep_variables(self, found: Any) -> None:
+        """Variables that the class keeps as attributes, or in lists and dicts of them, are weights, as of a layer."""
+        if found and "built" in vars(self) and not self.built:
+            self._holder().keep_variables(found)
+
+    def _holder(self) -> OwnWeights:
         if self._own_weights is None:
             self._own_weights = OwnWeights(self)
-        return self._own_weights.add_weight(*arguments, **options)
+        return self._own_weights

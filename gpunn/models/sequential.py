@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from gpunn.layers import InputLayer, KerasTensor
+from gpunn.layers.augmentation import one_image
 from gpunn.layers.base import Layer
+from gpunn.layers.graph import symbolic
 from gpunn.layers.input import TEXT
 from gpunn.layers.names import fresh_name
 from gpunn.layers.open_shapes import fits, is_open, shapes_out
@@ -32,6 +34,21 @@ class Sequential(OldPredictions, Model):
         super().__init__(name=name or fresh_name("sequential"), trainable=bool(trainable))
         for layer in layers or ():
             self.add(layer)
+
+    def __call__(self, x: Any = None, *others: Any, **options: Any) -> Any:
+        if one_image(x) and self._of_images:
+            return self(x[None], *others, **options)[0]
+        if self.built and getattr(x, "ndim", 0) == 4 and x.shape[1:] != self.row_shape and self._of_images and not symbolic(x):
+            for layer in self.layers:
+                x = layer(x, *others, **options)
+            return x
+        return super().__call__(x, *others, **options)
+
+    @property
+    def _of_images(self) -> bool:
+        """Whether all it does is change images, of whatever size: nobody gave a shape."""
+        free = bool(self._stack) and not isinstance(self._stack[0], InputLayer) and _rows_of(self._stack[0]) is None
+        return free and all(leaf.images_alone for leaf in self.leaves)
 
     @property
     def layers(self) -> list[Any]:

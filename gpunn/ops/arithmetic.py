@@ -60,7 +60,16 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
 
 
 def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
-    """x1 where the condition holds, x2 elsewhere."""
+    """x1 where the condition holds, x2 elsewhere; without these the places where it does, of an array, one array an axis.
+
+    Raises ValueError for one of them alone, and TypeError for a symbolic condition alone: nobody knows how many places there will be.
+    """
+    if (x1 is None) != (x2 is None):
+        raise ValueError("where: expected both x1 and x2, or neither. Received: one of them.")
+    if x1 is None:
+        if isinstance(condition, KerasTensor) and not condition.has_values:
+            raise TypeError("where: expected x1 and x2 with a symbolic condition. Received: the condition alone.")
+        return tuple(places.astype(np.int32) for places in np.nonzero(np.asarray(condition)))
     return apply(e.WHERE, condition.astype(bool) if isinstance(condition, np.ndarray) else condition, x1, x2)
 
 

@@ -198,7 +198,7 @@ class Operation(Owned):
         rest = iter(given)
         return [self.constants[i] if i in self.constants else next(rest) for i in range(self.count)]
 
-    def __call__(self, x: Any, *others: Any, **options: Any) -> Any:
+    def __call__(self, x: Any = None, *others: Any, **options: Any) -> Any:
         inputs = list(x) if isinstance(x, (list, tuple)) else [x]
         if not symbolic(inputs):
             return self.definition.numpy(*self.operands([np.asarray(v) for v in inputs]), **self.options)

@@ -34,6 +34,7 @@ class Compiled(ABC):
     inputs: Any
     outputs: Any
     name: str
+    reopen: Any
     _setup: Setup | None = None
     _flags: tuple[bool, ...] = ()
     _without_targets = False  # whether what was checked last had no targets
@@ -267,6 +268,8 @@ class Compiled(ABC):
         arrays, labels = parts.inputs_of(converted(self, x), self.input_names, where)
         if self.input_names is None:
             self._like = sorted(x) if isinstance(x, dict) else None
+        if self.built and not self.steps_itself and all(hasattr(a, "shape") for a in arrays):
+            self.reopen([tuple(a.shape[1:]) for a in arrays])
         known = list(self.row_shape) if isinstance(self.row_shape, list) else [self.row_shape] * len(arrays)
         for i, layer in enumerate(self.first_layers()):
             if getattr(layer, "converts", False) and known[i] is not None:

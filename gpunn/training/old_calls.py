@@ -1,14 +1,48 @@
 """Calls that Keras had before version 3, under their names of that time."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from gpunn.layers.graph import flat
+from gpunn.metrics import Mean
+from gpunn.ops import add_n
+from gpunn.training.own_step import OwnSteps
+
 _WORKERS = ("max_queue_size", "max_q_size", "nb_worker", "pickle_safe", "use_multiprocessing", "workers")  # nothing to set here
 
 
+@dataclass
+class CompiledLoss:
+    """``self.compiled_loss(y, y_pred)`` in a `train_step`: the loss of compile, with ``regularization_losses=self.losses`` these too. The
+    model's metric "loss" is told."""
+
+    model: Any
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None) -> Any:
+        model = self.model
+        total, added = OwnSteps.compute_loss(model, y=y_true, y_pred=y_pred, sample_weight=sample_weight), model.losses
+        if added and not regularization_losses:
+            total = total - add_n(added)
+        model._tracker = model._tracker or Mean("loss")
+        model._tracker.update_state(total, sample_weight=flat(y_pred)[0].shape[0])
+        return total
+
+
+@dataclass
+class CompiledMetrics:
+    """``self.compiled_metrics.update_state(y, y_pred)`` in a `train_step`: the metrics of compile with a batch added."""
+
+    model: Any
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        OwnSteps.compute_metrics(self.model, y=y_true, y_pred=y_pred, sample_weight=sample_weight)
+
+
 class OldCalls:
-    """The ``*_generator`` calls of Keras 1 and 2, and `reset_states`, for a model that has `fit` and its kin."""
+    """The ``*_generator`` calls of Keras 1 and 2, `reset_states`, and what their steps of one's own call, for a model that has `fit` and
+    its kin."""
 
     fit: Any
     evaluate: Any
@@ -26,6 +60,14 @@ class OldCalls:
     def predict_generator(self, generator: Any, steps: float | None = None, **named: Any) -> Any:
         """`predict` with a generator as `x`."""
         return self.predict(generator, steps=steps, **_without(named))
+
+    @property
+    def compiled_loss(self) -> CompiledLoss:
+        return CompiledLoss(self)
+
+    @property
+    def compiled_metrics(self) -> CompiledMetrics:
+        return CompiledMetrics(self)
 
     def reset_states(self) -> None:
         """Stateful layers begin the next batch with states of zeros."""

@@ -62,16 +62,17 @@ class Stage:
     def learns(self) -> bool:
         return any(p.learns for p in (*self.layer.parameters, *getattr(self.layer, "reads", ())))
 
-    def forward(self, x: Any, training: bool, mask: Any = None) -> Any:
-        """-> (output, pullback). x and mask: lists, where the layer takes several inputs."""
+    def forward(self, x: Any, training: bool | None, mask: Any = None) -> Any:
+        """-> (output, pullback). x and mask: lists, where the layer takes several inputs; training: None for what the layer does alone."""
         own = {"activation": self.activation, "pool": self.pool}
         options = self.options | {name: option for name, option in own.items() if option is not None}
         if self.layer.takes_mask:
             options["mask"] = mask
         if self.stream is not None:
             self.layer.stream = self.stream
+        how = training if self.training is None else self.training
         with self._place():
-            return self.layer.forward(x, training if self.training is None else self.training, **options)
+            return self.layer.forward(x, getattr(self.layer, "trains_alone", False) if how is None else how, **options)
 
     def _place(self) -> AbstractContextManager[Any]:
         """Where the layer runs: one that does more than launch kernels computes with the device's arrays by their own library."""
@@ -121,7 +122,7 @@ class Plan:
         layers = [stage.layer for stage in self.stages if isinstance(stage.layer, Layer)]
         return any(type(layer).compute_mask is not Layer.compute_mask for layer in layers)
 
-    def run(self, arrays: Sequence[Any], training: bool, masks: Sequence[Any] = (), look: Look | None = None) -> "Run":
+    def run(self, arrays: Sequence[Any], training: bool | None, masks: Sequence[Any] = (), look: Look | None = None) -> "Run":
         """The outputs for these inputs. `look` sees each stage with its output."""
         values, seen, pullbacks = dict(zip(self.inputs, arrays, strict=True)), dict(zip(self.inputs, masks, strict=False)), []
         for stage, over in zip(self.stages, self._over, strict=True):

@@ -12,6 +12,7 @@ from gpunn.layers.tensor import Tensor, of_parameter, set_tapes, tapes
 from gpunn.ops.at_once import as_tensor, operate
 from gpunn.ops.moves import copy, filled
 from gpunn.ops.shaping import RESHAPE, STACK
+from gpunn.results import dressed
 from gpunn.training.way_back import WayBack, WayInOperations
 
 
@@ -123,7 +124,7 @@ class GradientTape:
         upstream = [None] * len(targets) if given is None else flat(given)
         chosen = flat(sources)
         for one in chosen:
-            if not isinstance(one, (Parameter, Tensor)) and not hasattr(one, "shape"):
+            if not isinstance(one, (Parameter, Tensor)) and not (hasattr(one, "shape") or hasattr(one, "numpy")):
                 raise TypeError(f"GradientTape.gradient: expected sources that are weights, variables or arrays. Received: {one!r}.")
         asked = [self._source(one) for one in chosen]
         others = [tape for tape in tapes() if tape is not self]
@@ -212,5 +213,6 @@ def _or_zeros(gradients: list[Any], sources: list[Any], unconnected: str, shapes
     """Zeros of the sources' shapes, or of these, in the place of None, where they are asked for."""
     if unconnected not in ("zero", "UnconnectedGradients.ZERO"):
         return gradients
-    shapes = [one.shape for one in sources] if shapes is None else shapes
-    return [np.zeros(shape, one.dtype) if g is None else g for g, one, shape in zip(gradients, sources, shapes, strict=True)]
+    shapes = [np.shape(one) for one in sources] if shapes is None else shapes
+    zeros = (dressed(np.zeros(shape, getattr(one, "dtype", None))) for one, shape in zip(sources, shapes, strict=True))
+    return [zero if g is None else g for g, zero in zip(gradients, zeros, strict=True)]

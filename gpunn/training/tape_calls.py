@@ -4,9 +4,12 @@ A call draws its random numbers from a state of its own, which its way back draw
 is called in between.
 """
 
+import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
+
+import numpy as np
 
 from gpunn import random
 from gpunn.backend.traced import trace
@@ -35,6 +38,7 @@ def call_model(model: Any, given: Sequence[Any], training: bool) -> Any:
         tensors = [_tensor(v, ops, model.dtype) for v in model._inputs_of(x)]
         shapes = [t.shape[1:] for t in tensors]
         _be_built(model, shapes if len(shapes) > 1 or isinstance(x, (list, tuple, dict)) else shapes[0])
+        model.reopen(shapes)
         expected = [t.shape[1:] for t in model.inputs]
         if len(shapes) != len(expected) or not all(fits(s, e) for s, e in zip(shapes, expected, strict=True)):
             raise ValueError(f"Model {model.name!r}: expected rows of shapes {expected}. Received: {shapes}.")
@@ -61,6 +65,8 @@ def _be_built(model: Any, row_shape: Any) -> None:
 
 def call_layer(layer: Any, given: Sequence[Any], training: bool, mask: Any, options: dict[str, Any]) -> Any:
     """A layer's output for tensors or arrays: one, or a list of them."""
+    if options and layer.traced and type(layer).__module__.partition(".")[0] != "gpunn":
+        given, options = _in_order(layer, given, options)
     x, ops = given[0] if len(given) == 1 else list(given), layer.backend
     many = isinstance(x, (list, tuple)) and bool(x) and all(hasattr(v, "shape") for v in x)
     first = next((v for v in flat(x) if isinstance(v, (Tensor, Parameter))), None)
@@ -96,6 +102,22 @@ def call_layer(layer: Any, given: Sequence[Any], training: bool, mask: Any, opti
         losses.append(penalty(layer.activity_regularizer, outputs[0], layer.name, tensors[0].shape[0]))
     keep_losses(layer, losses)
     return outputs if len(outputs) > 1 else outputs[0]
+
+
+def _in_order(layer: Any, given: Sequence[Any], options: dict[str, Any]) -> tuple[Sequence[Any], dict[str, Any]]:
+    """Tensors that the `call` of a class of the user's gets by name, where they stand next in it, as if they were given one by one. Raises
+    TypeError for others: what it gets by name otherwise is a plain value."""
+    rest = dict(options)
+    for name in list(inspect.signature(layer.call).parameters)[len(given) :]:
+        if not (_is_tensor(rest.get(name)) or isinstance(rest.get(name), np.ndarray)):
+            break
+        given = (*given, rest.pop(name))
+    if odd := [name for name, v in rest.items() if any(_is_tensor(p) or isinstance(p, np.ndarray) for p in flat(v))]:
+        raise TypeError(
+            f"Layer {layer.name!r}: in a tape's block, or a function that is recorded, its call gets tensors by position, without gaps. "
+            f"Received: {', '.join(odd)} by name."
+        )
+    return given, rest
 
 
 def _is_tensor(value: Any) -> bool:

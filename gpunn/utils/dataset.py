@@ -1,7 +1,9 @@
 """Dataset: rows and batches through plain steps, as TensorFlow's ``tf.data.Dataset`` has them, on NumPy."""
 
+import glob
 import itertools
 import math
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,15 +12,16 @@ import numpy as np
 from gpunn import random
 from gpunn.backend.traced import refuse
 from gpunn.results import dressed
+from gpunn.utils.element_spec import INFINITE_CARDINALITY, UNKNOWN_CARDINALITY, Described, Elements
 from gpunn.utils.padded import padded
 from gpunn.utils.structures import arrays, called, first_leaf, mapped
 
 __all__ = ["AUTOTUNE", "INFINITE_CARDINALITY", "UNKNOWN_CARDINALITY", "Dataset"]
-AUTOTUNE, INFINITE_CARDINALITY, UNKNOWN_CARDINALITY = -1, -1, -2
+AUTOTUNE = -1
 Items = Callable[[], Iterator[Any]]
 
 
-class Dataset:
+class Dataset(Described):
     """Elements one after another: arrays, or tuples and dicts of them. `fit`, `evaluate` and `predict` take one of batches.
 
     Made by `from_tensor_slices`, `from_generator`, `range`, `zip`; every method gives another one and leaves this as it is. Nothing is
@@ -64,6 +67,16 @@ class Dataset:
         return cls(items, None)
 
     @classmethod
+    def list_files(cls, file_pattern: Any, shuffle: bool | None = None, seed: int | None = None, name: str | None = None) -> "Dataset":
+        """The paths that a pattern, or several, stand for, in random order unless told otherwise. Raises ValueError where there is none."""
+        patterns = [os.fspath(p) for p in ([file_pattern] if isinstance(file_pattern, (str, os.PathLike)) else np.atleast_1d(file_pattern))]
+        found = sorted(path for pattern in patterns for path in glob.glob(str(pattern)))
+        if not found:
+            raise ValueError(f"Dataset.list_files: expected a pattern of files that are there. Received: {file_pattern!r}.")
+        paths = cls.from_tensor_slices(np.array(found))
+        return paths if shuffle is False else paths.shuffle(len(found), seed)
+
+    @classmethod
     def range(cls, *args: int, output_type: Any = "int64", name: str | None = None) -> "Dataset":
         """Numbers, as Python's range has them."""
         return cls.from_tensor_slices(np.arange(*args, dtype=output_type))
@@ -94,26 +107,9 @@ class Dataset:
             refuse("takes what is next of a data set")
             yield e if isinstance(e, Dataset) else mapped(lambda v: dressed(np.asarray(v)), e)
 
-    def as_numpy_iterator(self) -> Iterator[Any]:
+    def as_numpy_iterator(self) -> "Elements":
         """The elements as NumPy arrays and numbers."""
-        return (mapped(lambda v: np.asarray(v)[()], e) for e in self._elements())
-
-    def __len__(self) -> int:
-        if self._count is None or self.endless:
-            raise TypeError(f"The dataset is {'infinite' if self.endless else 'of unknown length'}.")
-        return int(self._count)
-
-    def __bool__(self) -> bool:
-        return True
-
-    @property
-    def endless(self) -> bool:
-        return self._count == math.inf
-
-    def cardinality(self) -> Any:
-        """How many elements there are; -1 for one without end, -2 where nobody knows."""
-        count = UNKNOWN_CARDINALITY if self._count is None else INFINITE_CARDINALITY if self.endless else self._count
-        return dressed(np.asarray(count, np.int64))
+        return Elements(mapped(lambda v: np.asarray(v)[()], e) for e in self._elements())
 
     # ------------------------------------------------------------------ order and number
     def _same(self, items: Items, count: float | None) -> "Dataset":
@@ -290,6 +286,3 @@ class Dataset:
         for element in self:
             initial_state = reduce_func(initial_state, element)
         return initial_state
-
-    def __repr__(self) -> str:
-        return f"<Dataset of {'unknown length' if self._count is None else self._count} elements>"

@@ -26,6 +26,33 @@ CASES = {
     "pad": (lambda tf: tf.pad(X, [[0, 0], [1, 2]], constant_values=3.0), np.pad(X, [(0, 0), (1, 2)], constant_values=3.0)),
     "cumsum": (lambda tf: tf.cumsum(X, axis=1, exclusive=True, reverse=True), X[:, ::-1].cumsum(1)[:, ::-1] - X),
     "rank": (lambda tf: tf.rank(X), 2),
+    "size": (lambda tf: tf.size(X), 12),
+    "argmax is along the first axis": (lambda tf: tf.argmax(X), X.argmax(0)),
+    "argmin is along the first axis": (lambda tf: tf.math.argmin(X), X.argmin(0)),
+    "K.argmax is along the last": (lambda tf: tf.keras.backend.argmax(X), X.argmax(-1)),
+    "K.argmin is along the last": (lambda tf: tf.keras.backend.argmin(X), X.argmin(-1)),
+    "where": (lambda tf: tf.where(X > 0), np.argwhere(X > 0)),
+    "where of two": (lambda tf: tf.where(X > 0, X, Y), np.where(X > 0, X, Y)),
+    "ops.where": (lambda tf: tf.stack(tf.keras.ops.where(X > 0)), np.stack(np.nonzero(X > 0))),
+    "norm": (lambda tf: tf.norm(X), (X**2).sum() ** 0.5),
+    "squared_difference": (lambda tf: tf.math.squared_difference(X, Y), (X - Y) ** 2),
+    "slice": (lambda tf: tf.slice(X, [1, 0], [2, -1]), X[1:]),
+    "gather_nd": (lambda tf: tf.gather_nd(IMAGES, [[1, 5], [0, 2]]), IMAGES[[1, 0], [5, 2]]),
+    "boolean_mask": (lambda tf: tf.boolean_mask(X, [True, False, True]), X[[0, 2]]),
+    "boolean_mask of an axis": (lambda tf: tf.boolean_mask(IMAGES, IMAGES[0, :, 0, 0] > 0.5, axis=1), IMAGES[:, IMAGES[0, :, 0, 0] > 0.5]),
+    "unique": (lambda tf: tf.unique([4, 1, 4, 9, 1])[0], np.array([4, 1, 9])),
+    "places in unique": (lambda tf: tf.unique([4, 1, 4, 9, 1])[1], np.array([0, 1, 0, 2, 1])),
+    "bincount": (lambda tf: tf.math.bincount([3, 1, 3], minlength=5), np.array([0, 1, 0, 2, 0])),
+    "confusion_matrix": (lambda tf: tf.math.confusion_matrix([0, 1, 2, 1], [0, 2, 2, 1]), np.array([[1, 0, 0], [0, 1, 1], [0, 0, 1]])),
+    "words of arguments": (
+        lambda tf: tf.reshape(tensor=tf.clip_by_value(X, clip_value_min=-0.1, clip_value_max=0.5), shape=[4, 3]),
+        X.clip(-0.1, 0.5).reshape(4, 3),
+    ),
+    "more of them": (
+        lambda tf: tf.reduce_sum(input_tensor=tf.add(x=X, y=tf.tile(input=Y[:1], multiples=[3, 1])), axis=1), (X + Y[0]).sum(1)
+    ),
+    "cumprod": (lambda tf: tf.math.cumprod(X, axis=1), X.cumprod(1)),
+    "map_fn": (lambda tf: tf.map_fn(lambda row: row * 2, X), X * 2),
     "band_part": (lambda tf: tf.linalg.band_part(X, -1, 0), np.tril(X)),
     "l2_normalize": (lambda tf: tf.math.l2_normalize(X, axis=1), X / np.linalg.norm(X, axis=1, keepdims=True)),
     "embedding_lookup": (lambda tf: tf.nn.embedding_lookup(X, PLACES[:2] - 1), X[PLACES[:2] - 1]),
@@ -116,6 +143,14 @@ def test_numbers_of_a_distribution(tf, draw, mean, deviation):
 def test_what_is_not_there_is_said(tf):
     with pytest.raises(ValueError, match="sizes whose sum is 4"):
         tf.split(X, [1, 2], axis=1)
+    with pytest.raises(ValueError, match=r"from 0 to below 2\. Received: 2 labels and 2 predictions"):
+        tf.math.confusion_matrix([0, 1], [0, 2], num_classes=2)
+    with pytest.raises(ValueError, match=r"ensure_shape: expected shape \(None, 5\). Received: \(3, 4\)"):
+        tf.ensure_shape(X, (None, 5))
+    with pytest.raises(ValueError, match="where: expected both x1 and x2, or neither"):
+        tf.where(X > 0, X)
+    with pytest.raises(TypeError, match="where: expected x1 and x2 with a symbolic condition"):
+        tf.keras.ops.where(tf.keras.Input((3,)) > 0)
     with pytest.raises(TypeError, match="expected whole numbers"):
         tf.keras.random.randint((None, 2), 0, 3)
     with pytest.raises(ValueError, match="expected logits"):
@@ -212,3 +247,62 @@ def test_whole_numbers_of_a_layer(tf):
 def test_print(tf, capsys):
     tf.print("loss:", np.float32(0.5), sep="")
     assert capsys.readouterr().err == "loss:0.5\n"
+
+
+def test_variables_give_themselves_and_what_is_not_watched_has_no_gradient(tf):
+    v, other = tf.Variable([2.0, 3.0]), tf.Variable(2.0)
+    assert v.assign_add([2, 3]).numpy().tolist() == [4, 6] and v.assign_sub([1, 1]) is v and v.assign([1, 2]).numpy().tolist() == [1, 2]
+    with tf.GradientTape(persistent=True) as tape:
+        y = tf.reduce_sum(v**2)
+    one = other + 1.0  # of no axes, and of no tape
+    assert tape.gradient(y, [one, other]) == [None, None]
+    zeros = tape.gradient(y, {"one": one, "v": v}, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+    assert zeros["one"].numpy() == 0 and zeros["v"].numpy().tolist() == [2, 4]
+
+
+def test_places_in_a_sequence_of_open_length(tf):
+    class Places(tf.keras.layers.Layer):
+        def call(self, x):
+            length = tf.shape(x)[-1]
+            return x + tf.cast(tf.range(start=0, limit=length, delta=1), "float32")
+
+    start = tf.keras.Input((None,))
+    model = tf.keras.Model(start, Places()(start))
+    for n in (3, 5):
+        np.testing.assert_allclose(model(np.ones((2, n), "float32")), np.ones((2, n)) + np.arange(n))
+
+
+def test_modules_find_their_variables(tf):
+    class Dense(tf.Module):
+        def __init__(self, wide, name=None):
+            super().__init__(name=name)
+            self.wide, self.built = wide, False
+
+        @tf.function
+        def __call__(self, x):
+            if not self.built:
+                self.w, self.b, self.built = tf.Variable(tf.ones((x.shape[-1], self.wide))), tf.Variable(tf.zeros([self.wide])), True
+            return tf.matmul(x, self.w) + self.b
+
+    class Several(tf.Module):
+        def __init__(self):
+            self.parts = [Dense(3), Dense(1, name="last")]
+            self.layer, self.count = tf.keras.layers.Dense(2), tf.Variable(1.0, trainable=False)
+
+        def __call__(self, x):
+            for part in self.parts:
+                x = part(x)
+            return self.layer(x) * self.count
+
+    module = Several()
+    y = module(X)
+    assert [v.shape for v in module.variables] == [(), (1, 2), (2,), (3,), (4, 3), (1,), (3, 1)]
+    assert len(module.trainable_variables) == 6 and module.non_trainable_variables == (module.count,)
+    assert module.submodules == (module.layer, *module.parts) and module.parts[1].name == "last" and module.name == "several"
+    before = np.asarray(tf.reduce_mean(y**2))
+    for _ in range(5):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(module(X) ** 2)
+        for v, g in zip(module.trainable_variables, tape.gradient(loss, module.trainable_variables), strict=True):
+            v.assign_sub(0.01 * g)
+    assert 0 < float(loss) < before

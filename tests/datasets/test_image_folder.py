@@ -145,7 +145,7 @@ def test_a_model_trains_on_it_and_a_bad_file_names_itself(folder, cpu):
         ({"subset": "training", "validation_split": 1.5}, "validation_split and subset: expected a share between 0 and 1.*1.5"),
         ({"subset": "training", "validation_split": 0.2}, "Argument seed: expected an integer"),
         ({"subset": "training", "validation_split": 0.01, "seed": 1}, "0.01 of 18 files leaves a part empty"),
-        ({"batch_size": 0}, "Argument batch_size: expected a positive integer. Received: 0"),
+        ({"batch_size": 0}, "Argument batch_size: expected a positive integer, or None. Received: 0"),
         ({"image_size": (3,)}, "Argument image_size: expected"),
         ({"class_names": ["ant"]}, "Argument class_names: expected the names of the folders"),
         ({"labels": [1, 2]}, "Argument labels: expected one a file, 18. Received: 2"),
@@ -163,3 +163,16 @@ def test_no_folder_and_an_empty_one(tmp_path):
         image_dataset_from_directory(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="no images were found in"):
         image_dataset_from_directory(tmp_path)
+
+
+def test_it_is_a_data_set_as_well(folder):
+    data = image_dataset_from_directory(folder, image_size=(2, 2), batch_size=5, seed=1, verbose=False)
+    first = [x[:, 0, 0, 0].tolist() for x, _ in data]
+    assert [len(some) for some in first] == [5, 5, 5, 3] and [x[:, 0, 0, 0].tolist() for x, _ in data] != first  # ends; another order
+    for x, y in data.take(1):
+        assert x.dtype == np.float32 and x.shape == (5, 2, 2, 3) and (x[:, 0, 0, 0] // 50 == y).all()
+    scaled = data.cache().map(lambda x, y: (x / 255 - 1, y)).unbatch().shuffle(20, seed=2).batch(18).prefetch(1)
+    (x, y), = scaled
+    np.testing.assert_array_equal(np.round((x[:, 1, 1, 2] + 1) * 255) // 50, y)
+    single = image_dataset_from_directory(folder, image_size=(2, 2), batch_size=None, label_mode=None, verbose=False)
+    assert len(single) == 18 and single.class_names == ["ant", "bee", "cat"] and next(iter(single)).shape == (2, 2, 3)

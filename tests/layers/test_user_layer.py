@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gpunn
-from gpunn import ops
+from gpunn import layers, ops
 from gpunn.layers import Dense, Dropout, Input, Layer
 from gpunn.models import Sequential
 
@@ -252,3 +252,20 @@ def test_a_recurrent_layer_called_on_arrays_with_a_state(kind, count, cpu):
     model = gpunn.Model([given, *held], layer(given, initial_state=held))
     np.testing.assert_allclose(found, model.predict([x, *states], verbose=0), rtol=1e-5, atol=1e-6)
     assert not np.allclose(found, layer(x))
+
+
+def test_inputs_by_name(cpu):
+    class Two(layers.Layer):
+        def call(self, query, key=None):
+            return query - key
+
+    x = np.ones((2, 3), "float32")
+    start = gpunn.Input((3,))
+    assert (np.asarray(Two()(query=x * 3, key=x)) == 2).all()
+    dense = layers.Dense(2)
+    model = gpunn.Model(start, dense(inputs=start))
+    np.testing.assert_array_equal(model(inputs=x), dense(inputs=x))
+    np.testing.assert_array_equal(gpunn.Sequential([dense])(inputs=x, training=True), dense(x))
+    assert layers.GRU(2)(sequences=np.ones((2, 3, 4), "float32")).shape == (2, 2)
+    with pytest.raises(TypeError, match="expected an input"):
+        dense()

@@ -167,7 +167,7 @@ def test_signatures_and_defaults_are_keras():
 
 def test_names_as_keras_gives_them():
     keras.utils.clear_session()
-    from gpunn.layers.base import reset_names
+    from gpunn.layers.names import reset_names
 
     reset_names()
     for name, cases in CASES.items():

@@ -1,0 +1,85 @@
+"""Calls of a model: on arrays as in training, and of a class of the user's with more than its inputs."""
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from gpunn.layers.graph import flat, packed, symbolic
+from gpunn.layers.tensor import records
+from gpunn.ops.operation import current
+from gpunn.ops.tracing import Source, in_graph, plan_of, traced_call
+from gpunn.results import dressed
+from gpunn.training.data import Rows
+from gpunn.training.tape_calls import call_layer
+
+
+def run(model: Any, x: Any, training: bool | None) -> Any:
+    """The outputs for arrays, in one batch; `training`: None for what each layer does alone."""
+    rows = Rows(model._inputs(x, "call"), [], None)
+    model._ready(rows.row_shape)
+    return _on_arrays(model, model.plan_of(bool(training)), rows.xs, training, model.pack_outputs)
+
+
+def _on_arrays(model: Any, plan: Any, arrays: Any, training: bool | None, pack: Any) -> Any:
+    model.lend(model.draws)
+    outputs = plan.run([model.backend.asarray(a, model.dtype) for a in arrays], training).outputs
+    found = pack([model.backend.to_numpy(y) for y in outputs])
+    model.draws.advance(model.backend)
+    model.lend()
+    return dressed(found)
+
+
+def inputs_of_graph(model: Any, x: Any, others: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    """Several inputs that a graph gets one by one. Raises TypeError for options, which it has none of, ValueError for too many inputs."""
+    if options:
+        raise TypeError(f"Model {model.name!r}: expected inputs, training and mask. Received: {', '.join(sorted(options))}.")
+    if others and len(model.inputs or [None]) != 1 + len(others):
+        raise ValueError(
+            f"Model {model.name!r} expects {len(model.inputs or [None])} input(s), but it received {1 + len(others)} input tensors."
+        )
+    return [x, *others] if others else x
+
+
+def with_more(model: Any, x: Any, others: tuple[Any, ...], training: bool | None, mask: Any, options: dict[str, Any]) -> Any:
+    """What the `call` of a class of the user's gives for further arguments: arrays, tensors, or plain values. It is traced once for each
+    form of them. Raises TypeError where the model has to be built, for which its `call` gets the first argument alone, and cannot be."""
+    if not model.built:
+        _build(model, x)
+    if current() is not None and not symbolic([x, *others]) and not records(x, *others):
+        x, *rest = in_graph([x, *others], model.dtype)
+        others = tuple(rest)
+    if records(x, *others):
+        return call_layer(model, (x, *others), bool(training), mask, options)
+    if symbolic([x, *others]):
+        return traced_call(model, (x, *others), training, options if mask is None else {**options, "mask": mask})
+    given = [x, list(others), options]
+    leaves = flat(given)
+    arrays = [np.asarray(v) for v in leaves if _is_array(v)]
+    rows = len(arrays[0])
+    shapes = [(None, *a.shape[1:]) if a.ndim and len(a) == rows else a.shape for a in arrays]
+    form = str(packed(given, ["array" if _is_array(v) else repr(v) for v in leaves]))
+    key = "more", form, tuple(shapes), bool(training)
+    if key not in model._plans:
+        sources = [Source(shape, model.dtype).output for shape in shapes]
+        rest = iter(sources)
+        first, more, named = packed(given, [next(rest) if _is_array(v) else v for v in leaves])
+        out = traced_call(model, (first, *more), training, named)
+        model._plans[key] = out, plan_of(sources, flat(out), bool(training))
+    out, plan = model._plans[key]
+    return _on_arrays(model, plan, arrays, bool(training), lambda outputs: packed(out, outputs))
+
+
+def _build(model: Any, x: Any) -> None:
+    takes = [p for p in inspect.signature(model.call).parameters.values() if p.name not in ("training", "mask")]
+    if needed := [p.name for p in takes[1:] if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]:
+        raise TypeError(
+            f"Model {model.name!r}: its call needs more than one argument. Expected one, a list or a dict of all inputs, and defaults for "
+            f"the others. Received: no default for {', '.join(needed)}."
+        )
+    several = isinstance(x, (list, tuple))
+    model.ensure_built([(None, *np.shape(v)[1:]) for v in x] if several else (None, *np.shape(x)[1:]))
+
+
+def _is_array(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype")

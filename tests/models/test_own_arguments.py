@@ -1,0 +1,87 @@
+"""A class derived from Model whose `call` takes more than its inputs: further arrays and options count, as in Keras, or are refused."""
+
+import numpy as np
+import pytest
+from keras_twin import compute_in, keras
+
+import gpunn
+
+RNG = np.random.default_rng(0)
+A, B, C = (RNG.normal(size=(5, 3)) for _ in range(3))
+
+
+def made(library):
+    class Pair(library.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = library.layers.Dense(2)
+
+        def call(self, x, other=None, several=None, scale=1.0, both=False, training=False):
+            found = self.dense(x) * scale
+            found = found if other is None else found + self.dense(other) ** 2
+            for one in several or ():
+                found = found - self.dense(one)
+            return (found, found * 2) if both else found
+
+    return Pair()
+
+
+CALLS = {
+    "second": lambda m: m(A, B), "by name": lambda m: m(A, other=B), "number": lambda m: m(A, scale=3.0),
+    "all": lambda m: m(A, B, several=[C, A], scale=2.0, training=True), "other values": lambda m: m(A, C, several=[B, A], scale=2.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_they_count(built, either_cpu, float64):
+    compute_in("float64")
+    ours, theirs = made(gpunn), made(keras)
+    if built:
+        ours(A)
+    first = ours(A, B)
+    theirs(A)
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(first, theirs(A, B), rtol=1e-6)
+    for name, call in CALLS.items():
+        np.testing.assert_allclose(call(ours), call(theirs), rtol=1e-6, err_msg=name)
+    for mine, other in zip(ours(A, both=True), theirs(A, both=True), strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-6)
+    with gpunn.GradientTape() as tape:
+        loss = gpunn.ops.sum(ours(A, other=gpunn.Variable(B), scale=2.0, training=True))
+        with pytest.raises(TypeError, match=r"gets tensors by position, without gaps\. Received: several by name"):
+            ours(A, several=[gpunn.Variable(B)])
+    kernel, bias = (np.asarray(w) for w in ours.get_weights())
+    by_kernel, by_bias = tape.gradient(loss, ours.trainable_weights)
+    slope = 2 * (B @ kernel + bias)
+    np.testing.assert_allclose(by_kernel, 2 * A.T @ np.ones((5, 2)) + B.T @ slope, rtol=1e-6)
+    np.testing.assert_allclose(by_bias, 10 + slope.sum(0), rtol=1e-6)
+
+
+def test_within_other_models(cpu, float64):
+    compute_in("float64")
+    found = []
+    for library in (gpunn, keras):
+        x, y, pair = library.layers.Input((3,)), library.layers.Input((3,)), made(library)
+        model = library.Model([x, y], pair(x, other=y, scale=3.0))
+        model.set_weights([np.arange(6.0).reshape(3, 2), np.ones(2)])
+        found.append(model.predict([A, B], verbose=0))
+    np.testing.assert_allclose(*found, rtol=1e-6)
+
+
+def test_what_is_refused(cpu):
+    class Two(gpunn.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = gpunn.layers.Dense(2)
+
+        def call(self, x, y):
+            return self.dense(x) + self.dense(y)
+
+    with pytest.raises(TypeError, match=r"its call needs more than one argument.*no default for y"):
+        Two()(A, B)
+    start = gpunn.Input((3,))
+    graph = gpunn.Model(start, gpunn.layers.Dense(2)(start))
+    with pytest.raises(TypeError, match=r"expected inputs, training and mask\. Received: scale"):
+        graph(A, scale=2.0)
+    with pytest.raises(ValueError, match=r"expects 1 input\(s\), but it received 2"):
+        graph(A, B)
