@@ -3,6 +3,7 @@
 import itertools
 import operator
 
+import jax
 import keras_twin
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from gpunn import Input, ops
 
 RNG = np.random.default_rng(0)
+PAIRS = jax.__version_info__ < (0, 12)  # whether Keras has cross products of two numbers
 
 
 def draw(*shape):
@@ -121,6 +123,8 @@ PARAMETERS = [
 @pytest.mark.parametrize(("name", "given", "options"), PARAMETERS)
 @pytest.mark.usefixtures("numpy_cpu")
 def test_as_keras_has_it(name, given, options):
+    if name == "cross" and not PAIRS and any(v.shape[options.get("axis" + x, -1)] == 2 for x, v in zip("ab", given, strict=True)):
+        pytest.skip("this JAX multiplies no pairs of numbers")
     ours, theirs = (operator.attrgetter(name)(library)(*given, **options) for library in (ops, keras_twin.keras.ops))
     several = isinstance(theirs, (list, tuple))
     for a, b in zip(*((ours, theirs) if several else ([ours], [theirs])), strict=True):
