@@ -157,7 +157,7 @@ def test_functions_that_call_an_activation():
 
 
 def test_names_of_layers_are_keras_s():
-    gpunn.layers.base.reset_names()
+    gpunn.layers.names.reset_names()
     names = [layer().name for layer in (layers.ReLU, layers.LeakyReLU, layers.PReLU, layers.ELU, layers.Softmax)]
     assert names == ["re_lu", "leaky_re_lu", "p_re_lu", "elu", "softmax"]
 

@@ -46,7 +46,7 @@ def both(kind, weighted=False):
     """(ours, theirs), with metrics as asked for, weighted or not."""
     units, end, loss, _, asked = MODELS[kind]
     keras.utils.clear_session()
-    gpunn.layers.base.reset_names()
+    gpunn.layers.names.reset_names()
     ours, theirs = twins([("Dense", {"units": 5, "activation": "tanh"}), ("Dense", {"units": units, "activation": end})], "sgd", loss)
     for module, model in ((gpunn, ours), (keras, theirs)):
         made = [m if isinstance(m, str) else getattr(module.metrics, m[0])(**m[1]) for m in asked]
