@@ -108,8 +108,7 @@ def image_dataset_from_directory(
     label_mode: "int", "categorical" (one-hot), "binary" ((rows, 1) of 0 and 1), or None for images alone.
     batch_size: None for images one by one.
     validation_split, subset: the last share of the shuffled files is for validation; "both" gives the pair.
-    Pixels are from 0 to 255, resized with Pillow's filters, which look at all pixels when they make an image
-    smaller.
+    Pixels are from 0 to 255, resized with Pillow's filters, which look at all pixels when they make an image smaller.
 
     Raises ValueError for arguments that do not fit and for a folder without images; a file that cannot be read is named when its batch is
     made.

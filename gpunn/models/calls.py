@@ -53,7 +53,7 @@ def with_more(model: Any, x: Any, others: tuple[Any, ...], training: bool | None
         return call_layer(model, (x, *others), bool(training), mask, options)
     if symbolic([x, *others]):
         return traced_call(model, (x, *others), training, options if mask is None else {**options, "mask": mask})
-    given = [x, list(others), options]
+    given = [x if any(map(_is_array, flat(x))) else np.asarray(x), list(others), options]
     leaves = flat(given)
     arrays = [np.asarray(v) for v in leaves if _is_array(v)]
     rows = len(arrays[0])

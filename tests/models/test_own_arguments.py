@@ -85,3 +85,8 @@ def test_what_is_refused(cpu):
         graph(A, scale=2.0)
     with pytest.raises(ValueError, match=r"expects 1 input\(s\), but it received 2"):
         graph(A, B)
+
+
+def test_rows_in_a_list(either_cpu):
+    ours = made(gpunn)
+    np.testing.assert_array_equal(ours(A.tolist(), scale=3.0), ours(A, scale=3.0))
