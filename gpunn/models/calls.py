@@ -44,6 +44,7 @@ def inputs_of_graph(model: Any, x: Any, others: tuple[Any, ...], options: dict[s
 def with_more(model: Any, x: Any, others: tuple[Any, ...], training: bool | None, mask: Any, options: dict[str, Any]) -> Any:
     """What the `call` of a class of the user's gives for further arguments: arrays, tensors, or plain values. It is traced once for each
     form of them. Raises TypeError where the model has to be built, for which its `call` gets the first argument alone, and cannot be."""
+    x = x if any(map(_is_array, flat(x))) else np.asarray(x)  # rows in a list
     if not model.built:
         _build(model, x)
     if current() is not None and not symbolic([x, *others]) and not records(x, *others):
@@ -53,7 +54,7 @@ def with_more(model: Any, x: Any, others: tuple[Any, ...], training: bool | None
         return call_layer(model, (x, *others), bool(training), mask, options)
     if symbolic([x, *others]):
         return traced_call(model, (x, *others), training, options if mask is None else {**options, "mask": mask})
-    given = [x if any(map(_is_array, flat(x))) else np.asarray(x), list(others), options]
+    given = [x, list(others), options]
     leaves = flat(given)
     arrays = [np.asarray(v) for v in leaves if _is_array(v)]
     rows = len(arrays[0])
