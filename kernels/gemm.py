@@ -13,9 +13,9 @@ from gpunn.kernels.record import Kernel, columns_of, matrix, parse, register, ro
 
 BLOCK_ROWS = 128  # rows packed at a time
 BLOCK_K = 1024  # terms that packed rows have room for; symmetric and recurrent products cut their sums here
-PANEL_K = 256  # the others cut theirs here, so that a panel of the right matrix stays in the first-level cache
+PANEL_K, PANEL_BYTES = 256, 24 << 10  # the others cut theirs where a panel of the right matrix has so many rows or bytes: then it stays in
+# the first-level cache
 BLOCK_K_TN = 128  # the same where columns of the left matrix are packed
-BLOCK_N_NT = 512
 
 
 def _store(product, add, out):
@@ -45,10 +45,10 @@ def _tn_reference(a, b, add, out):
 
 
 def _scratch(*arguments):
-    """Packed rows, their index lists, one tile, and (nt) a transposed block of the right matrix. Bytes, generous."""
+    """Packed rows, their index lists and one tile. Bytes, generous."""
     size = arguments[0].dtype.itemsize
     rows = BLOCK_ROWS + 16
-    return rows * BLOCK_K * (size + 4) + 64 * 1024 + BLOCK_K * BLOCK_N_NT * size
+    return rows * BLOCK_K * (size + 4) + 64 * 1024
 
 
 def _kernel(name: str, signature: str, reference, native: str, extent, cost, grain: int) -> Kernel:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numba import carray, njit
 
-from gpunn.kernels.gemm import BLOCK_K, BLOCK_K_TN, BLOCK_N_NT, BLOCK_ROWS, PANEL_K
+from gpunn.kernels.gemm import BLOCK_K, BLOCK_K_TN, BLOCK_ROWS, PANEL_BYTES, PANEL_K
 from gpunn.kernels.gemm_moves import copy_row, flip, flip_kept, keep
 from gpunn.kernels.gemm_tiles import ROWS_N, ROWS_T, VECTOR, VECTORS_N, VECTORS_T, by_width, tile
 from gpunn.kernels.linked import PLAIN
@@ -19,7 +19,7 @@ _keep_t, _flip_n, _flip_kept = keep(ROWS_T), flip(ROWS_N), flip_kept(ROWS_N)
 _copy_row = by_width(copy_row(1), [copy_row(v) for v in range(1, max(VECTORS_N, VECTORS_T) + 1)], "source, target")
 LAID_FROM = 1024  # bytes from row to row of the right matrix: a panel of longer rows has every row or so on a page of its own
 LAYS = VECTOR == 32  # bytes, of AVX2: where it was measured to pay
-TERMS = PANEL_K if LAYS else BLOCK_K  # of a sum at a time
+TERMS = min(PANEL_K, PANEL_BYTES // (VECTORS_N * VECTOR))  # of a sum at a time
 LAID_BLOCKS = 4  # blocks of rows that read a panel: fewer do not pay for laying it out
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
@@ -75,7 +75,27 @@ def _lay(out, b, ldb, count, vectors, rest, panel):
         move(source, target, line - VECTOR + rest * size)
 
 
-def _panels_of(tile):
+@njit(**_fast)
+def _turn(out, b, ldb, count, vectors, rest, panel):
+    """A panel of the transposed b, `count` numbers of some of its rows: row behind row, as `_lay` lays them out."""
+    n, size = ROWS_N, out.itemsize
+    line = vectors * (VECTOR // size)
+    columns = line - VECTOR // size + rest
+    wide, deep = columns // n * n, count // n * n
+    for k in range(0, deep, n):
+        for i in range(0, wide, n):
+            _flip_n(out, b + (i * ldb + k) * size, ldb, panel + (k * line + i) * size, line)
+    turned = carray(pointer(panel, out), (count * line,))
+    for i in range(columns):
+        first = deep if i < wide else 0
+        row = carray(pointer(b + i * ldb * size, out), (count,))
+        for k in range(first, count):
+            turned[k * line + i] = row[k]
+
+
+def _panels_of(tile, turned=False):
+    """`turned`: b is transposed, its rows in panels."""
+
     @njit(**_fast)
     def panels(tall, wide, packed, ks, counts, width, b, ldb, columns, out, row, hi, column, accumulate, spare, panel):
         """All tiles of rows row..hi: columns of b (at address b) in panels, so that a panel is read from cache by every block of rows;
@@ -85,15 +105,18 @@ def _panels_of(tile):
         ldc = out.shape[1]
         left = (columns + lanes - 1) // lanes
         panels = (left * lanes + wide - 1) // wide
-        lays = LAYS and panel != 0 and width > 0 and ldb * size >= LAID_FROM and hi - row >= LAID_BLOCKS * tall
+        lays = not turned and LAYS and panel != 0 and width > 0 and ldb * size >= LAID_FROM and hi - row >= LAID_BLOCKS * tall
         j = 0
         while left > 0:  # panels of nearly equal width: a narrow last one would leave most registers idle
             vectors = (left + panels - 1) // panels
             w = min(vectors * lanes, columns - j)
             rest = w - (vectors - 1) * lanes
-            right, line = b + j * size, ldb
-            if lays:
+            right, line = b + j * (ldb if turned else 1) * size, ldb
+            if turned:
+                _turn(out, right, ldb, width, vectors, rest, panel)
+            elif lays:
                 _lay(out, right, ldb, width, vectors, rest, panel)
+            if turned or lays:
                 right, line = panel, vectors * lanes
             for block in range((hi - row + tall - 1) // tall):
                 r = row + block * tall
@@ -117,7 +140,7 @@ def _panels_of(tile):
     return panels
 
 
-_panels_n, _panels_t = _panels_of(_tile_n), _panels_of(_tile_t)
+_panels_n, _panels_nt, _panels_t = _panels_of(_tile_n), _panels_of(_tile_n, turned=True), _panels_of(_tile_t)
 
 
 @njit(**_fast)
@@ -230,19 +253,17 @@ def _mirror(out, row, end):
 
 @njit(**_fast)
 def gemm_nt(a, b, add, out, lo, hi, scratch):
-    packed, ks, counts, spare, at = _carve(out, scratch)
-    flipped = carray(pointer(at, out), (BLOCK_K * BLOCK_N_NT,))
+    packed, ks, counts, spare, _ = _carve(out, scratch)
     lanes = VECTOR // out.itemsize
-    for k0 in range(0, max(b.shape[1], 1), TERMS):
-        k1 = min(k0 + TERMS, b.shape[1])
+    n, terms = b.shape
+    for k0 in range(0, max(terms, 1), TERMS):
+        k1 = min(k0 + TERMS, terms)
         more = 1 if k0 > 0 or add[0] != 0.0 else 0
-        for j in range(0, b.shape[0], BLOCK_N_NT):
-            w = min(BLOCK_N_NT, b.shape[0] - j)
-            _transpose(b, j, w, k0, k1, flipped)
-            for row in range(lo, hi, BLOCK_ROWS):
-                end = min(row + BLOCK_ROWS, hi)
-                _pack_rows(a, row, end, k0, k1, packed, ks, counts)
-                _panels_n(ROWS_N, VECTORS_N * lanes, packed, ks, counts, k1 - k0, at, w, w, out, row, end, j, more, spare, _panel(packed))
+        for row in range(lo, hi, BLOCK_ROWS):
+            end = min(row + BLOCK_ROWS, hi)
+            _pack_rows(a, row, end, k0, k1, packed, ks, counts)
+            right, panel = address(b) + k0 * out.itemsize, _panel(packed)
+            _panels_nt(ROWS_N, VECTORS_N * lanes, packed, ks, counts, k1 - k0, right, terms, n, out, row, end, 0, more, spare, panel)
 
 
 @njit(**_fast)
