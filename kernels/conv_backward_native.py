@@ -7,7 +7,7 @@ from numba import carray, njit
 
 from gpunn.kernels.conv_narrow_native import is_narrow, narrow_dw, narrow_dx
 from gpunn.kernels.conv_places import add_rows, image_at, image_without, lines_under, panel, prepared, products, rows_at_once, take, wide
-from gpunn.kernels.gemm_native import _transpose
+from gpunn.kernels.gemm_native import turn
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N, by_width, tile
 from gpunn.kernels.linked import PLAIN
 from gpunn.kernels.native import address, pointer
@@ -40,7 +40,7 @@ def _turned(w, g, at):
     """-> (weights as (filters, taps), the end)."""
     cout, taps = g[5, 0], w.shape[0]
     turned, at = take(at, cout * taps, w)
-    _transpose(w, 0, taps, 0, cout, turned)
+    turn(w, address(w), w.shape[1], taps, cout, address(turned), taps)
     return turned, at
 
 
@@ -245,5 +245,5 @@ def conv_pool_dw(x, dy, winners, g, group, parts, lo, hi, scratch):
         if (i + 1) % group[0] == 0 or i + 1 == x.shape[0]:
             weights = carray(pointer(address(total), parts), (cout, depth))
             out = carray(pointer(address(parts) + part * parts.shape[1] * size, parts), (depth * cout + cout,))
-            _transpose(weights, 0, cout, 0, depth, out)
+            turn(weights, address(weights), weights.shape[1], cout, depth, address(out), cout)
             out[depth * cout :] = total[depth * cout : depth * cout + cout]

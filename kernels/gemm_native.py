@@ -76,20 +76,17 @@ def _lay(out, b, ldb, count, vectors, rest, panel):
 
 
 @njit(**_fast)
-def _turn(out, b, ldb, count, vectors, rest, panel):
-    """A panel of the transposed b, `count` numbers of some of its rows: row behind row, as `_lay` lays them out."""
-    n, size = ROWS_N, out.itemsize
-    line = vectors * (VECTOR // size)
-    columns = line - VECTOR // size + rest
-    wide, deep = columns // n * n, count // n * n
+def turn(like, source, stride, rows, count, target, line):
+    """target[k, i] = source[i, k] for i < rows and k < count; addresses, and how many numbers their rows are apart."""
+    n, size = ROWS_N, like.itemsize
+    wide, deep = rows // n * n, count // n * n
     for k in range(0, deep, n):
         for i in range(0, wide, n):
-            _flip_n(out, b + (i * ldb + k) * size, ldb, panel + (k * line + i) * size, line)
-    turned = carray(pointer(panel, out), (count * line,))
-    for i in range(columns):
-        first = deep if i < wide else 0
-        row = carray(pointer(b + i * ldb * size, out), (count,))
-        for k in range(first, count):
+            _flip_n(like, source + (i * stride + k) * size, stride, target + (k * line + i) * size, line)
+    turned = carray(pointer(target, like), (count * line,))
+    for i in range(rows):
+        row = carray(pointer(source + i * stride * size, like), (count,))
+        for k in range(deep if i < wide else 0, count):
             turned[k * line + i] = row[k]
 
 
@@ -113,7 +110,7 @@ def _panels_of(tile, turned=False):
             rest = w - (vectors - 1) * lanes
             right, line = b + j * (ldb if turned else 1) * size, ldb
             if turned:
-                _turn(out, right, ldb, width, vectors, rest, panel)
+                turn(out, right, ldb, w, width, panel, vectors * lanes)
             elif lays:
                 _lay(out, right, ldb, width, vectors, rest, panel)
             if turned or lays:
@@ -264,19 +261,6 @@ def gemm_nt(a, b, add, out, lo, hi, scratch):
             _pack_rows(a, row, end, k0, k1, packed, ks, counts)
             right, panel = address(b) + k0 * out.itemsize, _panel(packed)
             _panels_nt(ROWS_N, VECTORS_N * lanes, packed, ks, counts, k1 - k0, right, terms, n, out, row, end, 0, more, spare, panel)
-
-
-@njit(**_fast)
-def _transpose(b, j, w, k0, k1, flipped):
-    """flipped[k, i] = b[j + i, k0 + k]."""
-    n, size, stride = ROWS_N, b.itemsize, b.shape[1]
-    wide, deep = w // n * n, (k1 - k0) // n * n
-    for i in range(0, wide, n):
-        for k in range(0, deep, n):
-            _flip_n(b, address(b) + ((j + i) * stride + k0 + k) * size, stride, address(flipped) + (k * w + i) * size, w)
-    for i in range(w):
-        for k in range(deep if i < wide else 0, k1 - k0):
-            flipped[k * w + i] = b[j + i, k0 + k]
 
 
 @njit(**_fast)

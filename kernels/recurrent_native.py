@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from numba import carray, njit
+from numba import njit
 
 from gpunn.kernels.gemm import BLOCK_K, BLOCK_ROWS
-from gpunn.kernels.gemm_native import _carve, _pack_rows, _panels_n, _transpose
+from gpunn.kernels.gemm_native import _carve, _pack_rows, _panels_n, turn
 from gpunn.kernels.gemm_tiles import ROWS_N, VECTOR, VECTORS_N
 from gpunn.kernels.linked import APART, PLAIN
-from gpunn.kernels.native import FAST, address, pointer, widest
+from gpunn.kernels.native import FAST, address, widest
 
 ROWS = BLOCK_ROWS  # rows that go through all steps together at most
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
@@ -32,7 +32,7 @@ def product(a, at, k, right, line, n, out, row, end, column, more, packed, ks, c
 @njit(**_fast)
 def transposed(u, at):
     """u.T at the address `at`."""
-    _transpose(u, 0, u.shape[0], 0, u.shape[1], carray(pointer(at, u), (u.size,)))
+    turn(u, address(u), u.shape[1], u.shape[0], u.shape[1], at, u.shape[0])
 
 
 @_apart
