@@ -11,12 +11,13 @@ import gpunn
 from gpunn.kernels import cache
 
 os.environ["KERAS_BACKEND"] = "jax"
-FLAGS = "--xla_backend_optimization_level=1"  # it compiles more than it runs; at level 0 Keras rounds otherwise
-OLDER_EMITTERS = "--xla_cpu_use_fusion_emitters=false"  # of XLA, which take half the time
-# XLA ends the process at a flag that its release does not know, and 0.12 knows this one no more
+FLAGS = "--xla_backend_optimization_level=0"  # it compiles more than it runs
+# of XLA in JAX 0.10: the older emitters take half the time, modules in one part another third; XLA ends the process at a flag that its
+# release does not know, and 0.12 does not know the first
+QUICKER = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
 if "XLA_FLAGS" not in os.environ:
     has = importlib.util.find_spec("jaxlib") and metadata.version("jaxlib").startswith("0.10.")
-    os.environ["XLA_FLAGS"] = f"{FLAGS} {OLDER_EMITTERS}" if has else FLAGS
+    os.environ["XLA_FLAGS"] = f"{FLAGS} {QUICKER}" if has else FLAGS
 jax = pytest.importorskip("jax")
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_compilation_cache_dir", str(cache.folder("xla")))  # what one process compiled, the others and the next run find

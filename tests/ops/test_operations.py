@@ -4,6 +4,7 @@ import further_operation_cases as further
 import numpy as np
 import operation_cases as first
 import pytest
+from kernel_targets import needs_numba
 from operation_runs import Unchained, ran
 
 from gpunn import config, ops
@@ -28,9 +29,16 @@ def registered(request):
 
 
 @pytest.mark.parametrize("case", FIRST)
-def test_as_numpy_with_its_gradient(case, float64, either_cpu):
+def test_as_numpy_with_its_gradient(case, float64, numpy_cpu):
     for seed in range(2):
         ran(case, seed)
+
+
+# their kernels are compared one by one in tests/kernels: here some stand for the others
+@needs_numba
+@pytest.mark.parametrize("case", [c if i % 4 == 0 else pytest.param(c, marks=pytest.mark.slow) for i, c in enumerate(FIRST)])
+def test_compiled_as_numpy_with_its_gradient(case, float64, cpu):
+    ran(case, 0)
 
 
 @pytest.mark.parametrize("case", FURTHER)
