@@ -14,6 +14,7 @@ import numpy as np
 from gpunn import random
 from gpunn.backend.traced import trace
 from gpunn.kernels.data import ADVANCE, HOLD
+from gpunn.layers.alone import masks_on
 from gpunn.layers.base import Rng
 from gpunn.layers.dropout import Drawing
 from gpunn.layers.graph import flat, packed
@@ -96,7 +97,9 @@ def call_layer(layer: Any, given: Sequence[Any], training: bool, mask: Any, opti
             keep_losses(layer, losses)
             return packed(out, outputs)
         if mask is not None:
-            tensors[0].mask = ops.asarray(mask, layer.dtype)
+            masks = masks_on(ops, mask, layer.dtype)
+            for tensor, one in zip(tensors, masks if isinstance(masks, list) else [masks], strict=False):
+                tensor.mask = one
         outputs = _stage(Stage(layer, tuple(range(len(tensors))), (), many, options=options), tensors, training, rng)
     if layer.activity_regularizer is not None:
         losses.append(penalty(layer.activity_regularizer, outputs[0], layer.name, tensors[0].shape[0]))

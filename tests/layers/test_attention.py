@@ -52,14 +52,12 @@ def test_values_and_shares_of_keras(option):
     pairs[:, :, 0] = 1
     values[0], keys[0] = 1, 1  # where every place is masked Keras's shares are the raw scores' on this path
     queries[...] = 1
-    other, shares = theirs(
-        query, value, key, query_mask=queries.astype(bool), value_mask=values.astype(bool), key_mask=keys.astype(bool),
-        attention_mask=pairs.astype(bool), return_attention_scores=True, **called,
-    )
+    given = {"query_mask": queries, "value_mask": values, "key_mask": keys, "attention_mask": pairs}
+    more = {**{n: m.astype(bool) for n, m in given.items()}, "return_attention_scores": True, **called}
+    other, shares = theirs(query, value, key, **more)
     ours.ensure_built([(None, *a.shape[1:]) for a in (query, value, key)])
     ours.set_weights([np.asarray(w) for w in theirs.get_weights()])
-    more = {"mask": [queries, values, keys], "attention_mask": pairs, "return_attention_scores": True, **called}
-    (mine, own), _ = ours.forward([query, value, key], False, **more)
+    mine, own = ours(query, value, key, **more)
     left = (values * keys)[:, None, None, :] * pairs[:, None] * (np.tri(STEPS, PLACES) if called else 1)
     some = np.broadcast_to(left.sum(axis=3) > 0, own.shape[:3])
     np.testing.assert_allclose(own[some], np.asarray(shares)[some], rtol=1e-6, atol=1e-9)
