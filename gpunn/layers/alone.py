@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from gpunn import random
 from gpunn.backend.foreign import on_host
 from gpunn.layers.parameter import Rng
@@ -31,6 +33,16 @@ def drawing_alone(layer: Any) -> Iterator[None]:
         if draws:
             layer.rng.advance(layer.backend)
             layer.rng = kept
+
+
+def masks_on(ops: Any, mask: Any, dtype: str) -> Any:
+    """A mask that a call was given by name as an array of the device, of a list of them, one for each input, a list; None stays None."""
+    if mask is None:
+        return None
+    if isinstance(mask, (list, tuple)) and any(m is None or getattr(m, "ndim", 0) for m in mask):
+        return [masks_on(ops, m, dtype) for m in mask]
+    own = ops.adopt(mask, "mask")
+    return ops.asarray(np.asarray(mask) if own is None else own, dtype)
 
 
 def host(value: Any, ops: Any) -> Any:

@@ -9,6 +9,7 @@ from gpunn.kernels.noise import MASKED
 from gpunn.kernels.record import REGISTRY
 from gpunn.kernels.reductions import COLUMN_SUM
 from gpunn.kernels.sequences import merge_mul
+from gpunn.layers.alone import masks_on
 from gpunn.layers.attention_calls import arranged
 from gpunn.layers.base import Pullback, positive
 from gpunn.layers.dropout import Drawing, threshold
@@ -39,11 +40,10 @@ class Attending(Drawing):
         return mask[0] if isinstance(mask, (list, tuple)) else mask
 
     def attend(
-        self, arrays: tuple[Any, Any, Any], heads: int, scale: float, rate: float, masks: Any, attention_mask: Any, causal: bool,
-        pairs: Any = None,
+        self, arrays: tuple[Any, Any, Any], heads: int, scale: float, rate: float, masks: Any, pairs: Any, causal: bool
     ) -> tuple[Any, Any, Any]:
-        """-> (mixed values, shares, a pullback: dy -> gradients of q, v, k); arrays are (rows, steps, heads * width). `attention_mask` is
-        an array of the host, or instead `pairs` one that the step works out, (rows, T, S)."""
+        """-> (mixed values, shares, a pullback: dy -> gradients of q, v, k); arrays are (rows, steps, heads * width). `pairs`: None, or
+        which places each query may look at, (rows, T, S)."""
         ops, (q, v, k) = self.backend, arrays
         rows, steps, places, dtype = q.shape[0], q.shape[1], v.shape[1], q.dtype
         masks = [*masks, None, None][:3] if isinstance(masks, (list, tuple)) else [masks, masks, None]
@@ -52,14 +52,7 @@ class Attending(Drawing):
             both = ops.empty(keys.shape, dtype)
             ops.launch(merge_mul, masks[1], keys, both)
             keys = both
-        if pairs is not None:
-            whole = pairs.reshape(rows, steps * places)
-        elif attention_mask is not None and not hasattr(attention_mask, "ctypes") and hasattr(attention_mask, "device"):
-            whole = attention_mask.reshape(rows, steps * places)
-        elif attention_mask is not None:
-            whole = ops.asarray(np.broadcast_to(np.asarray(attention_mask), (rows, steps, places)).reshape(rows, -1).astype(dtype))
-        else:
-            whole = None
+        whole = None if pairs is None else pairs.reshape(rows, steps * places)
         none = ops.empty((rows, 0), dtype)
         options = kernels.CAUSAL if causal else 0
         for bit, there in ((kernels.QUERIES, queries), (kernels.KEYS, keys), (kernels.WHOLE, whole)):
@@ -187,11 +180,12 @@ class MultiHeadAttention(Attending):
         several = isinstance(x, (list, tuple))
         query, value, key = self._three(x)
         self._shapes([query.shape, value.shape, key.shape])
-        pairs = self._pairs(x[3], (query.shape[0], query.shape[1], value.shape[1])) if several and len(x) == 4 else None
+        allowed = x[3] if several and len(x) == 4 else masks_on(self.backend, attention_mask, query.dtype)
+        pairs = None if allowed is None else self._pairs(allowed, (query.shape[0], query.shape[1], value.shape[1]))
         (q, back_q), (k, back_k), (v, back_v) = (self._project(a, *w, 1) for a, w in zip((query, key, value), self._parts, strict=False))
         rate, scale = self.dropout if training else 0.0, self.key_dim**-0.5
         (k, spread_k), (v, spread_v) = self._spread(k), self._spread(v)
-        mixed, shares, back = self.attend((q, v, k), self.num_heads, scale, rate, mask, attention_mask, use_causal_mask, pairs)
+        mixed, shares, back = self.attend((q, v, k), self.num_heads, scale, rate, mask, pairs, use_causal_mask)
         y, back_y = self._project(mixed, *self._parts[3], 2)
 
         def pullback(dy: Any, need_dx: Any = True) -> Any:

@@ -16,7 +16,7 @@ from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
 from gpunn.backend.foreign import on_host
 from gpunn.layers import own_arguments, pickled, room
-from gpunn.layers.alone import drawing_alone, host
+from gpunn.layers.alone import drawing_alone, host, masks_on
 from gpunn.layers.by_name import named_inputs
 from gpunn.layers.containing import Containing, built_after
 from gpunn.layers.graph import Connected, Node, Shape, symbolic
@@ -250,8 +250,7 @@ class Layer(Weighted, Typed, Containing, Connected):
             inputs = in_graph(parts, self.dtype)
             return self(*inputs if others or not many else (inputs,), training=training, mask=mask, **options)
         if self.takes_mask:
-            own = None if mask is None else self.backend.adopt(mask, "mask")
-            options["mask"] = None if mask is None else self.backend.asarray(np.asarray(mask) if own is None else own, self.dtype)
+            options["mask"] = masks_on(self.backend, mask, self.dtype)
         with drawing_alone(self), self.backend.here():
             if self.traced and others:
                 from gpunn.ops.tracing import run_call

@@ -1,4 +1,4 @@
-"""The state that a stateful layer keeps from batch to batch."""
+"""The state that a layer begins with, and the one that a stateful layer keeps from batch to batch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,12 +10,8 @@ from gpunn.layers.dropout import Drawing
 from gpunn.layers.graph import flat, symbolic
 
 
-class Stateful(Drawing):
-    """A layer with a state of arrays (rows, size), which `stateful` carries on to the next batch."""
-
-    stateful = False
-    in_time = False  # backwards, but each output at its input's place
-    _held: tuple[Any, list[Any]] | None = None  # a backend, the state there
+class Begun(Drawing):
+    """A layer that is called on a sequence and perhaps the states to begin with, which ``initial_state`` names."""
 
     def __call__(self, x: Any = None, *others: Any, initial_state: Any = None, **options: Any) -> Any:
         x = named_input(self, options) if x is None else x
@@ -24,6 +20,14 @@ class Stateful(Drawing):
         if symbolic(initial_state):
             return super().__call__(x, *others, initial_state=initial_state, **options)
         return super().__call__([x, *others, *flat(initial_state)], **options)
+
+
+class Stateful(Begun):
+    """A layer with a state of arrays (rows, size), which `stateful` carries on to the next batch."""
+
+    stateful = False
+    in_time = False  # backwards, but each output at its input's place
+    _held: tuple[Any, list[Any]] | None = None  # a backend, the state there
 
     @property
     def state_sizes(self) -> list[int]:

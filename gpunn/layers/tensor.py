@@ -155,6 +155,11 @@ def watched(value: Any) -> Tensor | None:
     return next((found for tape in _tapes.get() if (found := tape.stands_for(value)) is not None), None)
 
 
+def standing(value: Any) -> Any:
+    """The tensor that stands for an array which a tape watches; anything else as it is."""
+    return value if (found := watched(value)) is None else found
+
+
 def of_parameter(p: Parameter) -> Tensor:
     """A parameter's value as a tensor; its pullback writes the parameter's gradient."""
     tensor = Tensor(p.value.reshape(p.shape), p.backend)

@@ -12,7 +12,7 @@ from gpunn.layers.base import Layer, Parameter, Pullback
 from gpunn.layers.columns import numbered, pick, put
 from gpunn.layers.described import layer_of, serialize
 from gpunn.layers.dropout import Drawing
-from gpunn.layers.held_state import Stateful
+from gpunn.layers.held_state import Begun, Stateful
 from gpunn.layers.normalization import BatchNormalization
 
 APART = 0x00100000  # between the streams of two layers within one
@@ -152,7 +152,7 @@ class TimeDistributed(Wrapper):
         return {"layer": serialize(self.layer)}
 
 
-class Bidirectional(Wrapper):
+class Bidirectional(Wrapper, Begun):
     """A recurrent layer forwards and one backwards through the steps, their outputs merged (Schuster & Paliwal 1997).
 
     `merge_mode`: "concat" (side by side), "sum", "mul", "ave", or None for a list of both; `backward_layer`: by default a layer of the same

@@ -7,7 +7,7 @@ import numpy as np
 
 from gpunn.backend import get_backend
 from gpunn.kernels import weighing
-from gpunn.layers.tensor import Tensor, records
+from gpunn.layers.tensor import Tensor, records, standing
 from gpunn.lookup import snake
 from gpunn.losses import targets
 from gpunn.operators import Operators
@@ -191,6 +191,7 @@ class Loss:
         y_pred: (rows, ..., columns), or one row (columns,). sample_weight: one for each row or each value.
         Raises ValueError for targets or weights that do not fit.
         """
+        y_true, y_pred = standing(y_true), standing(y_pred)
         if isinstance(y_pred, Operators) and records(y_pred):
             from gpunn.ops.loss_at_once import lost  # operations are made of losses
 

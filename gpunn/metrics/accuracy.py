@@ -19,6 +19,11 @@ class _Hits(MeanOfRows):
     def numbers(self) -> tuple[Any, ...]:
         return ()
 
+    def labels(self, y: Any, output_shape: tuple[int | None, ...]) -> np.ndarray:
+        """One label for each position; one that the loss passes over is right where it is the number of the largest output, as in Keras."""
+        passed = self.ignored if self.ignored not in range(int(output_shape[-1] or 0)) else None
+        return targets.labels(y, output_shape, f"Metric {self.name}", ignored=passed)
+
     def record(self, ops: Any, y: Any, p: Any) -> Any:
         rows = as_rows(p)
         hit = ops.empty((rows.shape[0],), p.dtype)
@@ -67,7 +72,7 @@ class SparseCategoricalAccuracy(_Hits):
     kernel = categorical.HIT_SPARSE
 
     def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
-        return targets.labels(y, output_shape, f"Metric {self.name}", ignored=self.ignored)
+        return self.labels(y, output_shape)
 
 
 class TopKCategoricalAccuracy(_Hits):
@@ -102,7 +107,7 @@ class SparseTopKCategoricalAccuracy(TopKCategoricalAccuracy):
             raise ValueError(f"Metric {self.name}: y_pred holds a score for each class. Received: from_sorted_ids=True.")
 
     def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
-        return targets.labels(y, output_shape, f"Metric {self.name}", ignored=self.ignored)
+        return self.labels(y, output_shape)
 
 
 def fitting(output_shape: tuple[int | None, ...], target_shape: tuple[int | None, ...] | None, sparse: bool) -> type:

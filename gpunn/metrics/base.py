@@ -36,7 +36,7 @@ class Metric:
     elementwise = False  # whether a vector of predictions is a column of rows, or one row
     each_weighs = False  # whether each number of a position may have a weight of its own
     weighted = False  # whether the batches that are added have weights
-    ignored: int | None = None  # a label that the loss passes over, and that is never right here
+    ignored: int | None = None  # a label that the loss passes over, whatever number it is
 
     def __init__(self, dtype: Any = None, name: str | None = None):
         self.name = name or self.default_name or fresh_name(snake(type(self).__name__))

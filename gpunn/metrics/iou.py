@@ -96,6 +96,10 @@ class IoU(ConfusionMatrix):
             raise ValueError(f"Metric {self.name}: classes are the last axis. Received: axis={axis}.")
         self.target_class_ids, self.sparse_y_true, self.sparse_y_pred = list(target_class_ids), sparse_y_true, sparse_y_pred
 
+    @property
+    def each_weighs(self) -> bool:  # type: ignore[override]
+        return self.sparse_y_pred  # each output is a label then
+
     def prepare(self, y: Any, output_shape: tuple[int | None, ...], dtype: str) -> np.ndarray:
         y = as_array(y)
         self._classes = int(self.num_classes or 0)

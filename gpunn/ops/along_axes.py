@@ -170,7 +170,7 @@ def dot(x1: Any, x2: Any) -> Any:
 
 def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     """The sum of products over axes of both: so many last ones and first ones, or two lists of axes."""
-    n, m = len(x1.shape), len(x2.shape)
+    n, m = len(np.shape(x1)), len(np.shape(x2))
     left, right = (range(n - axes, n), range(axes)) if isinstance(axes, int) else axes
     left, right = ([v] if isinstance(v, int) else list(v) for v in (left, right))
     letters = "abcdefghijklmnopqrstuvwxyz"
@@ -185,7 +185,8 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
 def einsum(subscripts: str, *operands: Any) -> Any:
     """Sums of products named by letters, ``"bij,bjk->bik"``, each letter at most once in each operand; "..." stands for axes of one number
     in all operands that have it. Without "->" the result has the letters that stand once, in the alphabet's order."""
-    names, out = _letters(subscripts, [len(np.shape(v) if not hasattr(v, "shape") else v.shape) for v in operands])
+    operands = tuple(v if hasattr(v, "shape") else a.convert_to_tensor(v) for v in operands)
+    names, out = _letters(subscripts, [len(v.shape) for v in operands])
     if [n for n in names if len({*n}) != len(n)]:
         raise ValueError(f"einsum: a letter stands twice in one operand. Received: {subscripts!r}.")
     while len(names) > 2:  # two of them at a time

@@ -36,7 +36,7 @@ def _turn(p: list[Any], q: list[Any], i: int, j: int) -> Any:
 
 def cdist(x: Any, y: Any) -> Any:
     """The Euclidean distance of each row of x (..., n, size) from each of y (..., m, size): (..., n, m). Raises ValueError for others."""
-    shapes = [tuple(v.shape) for v in (x, y)]
+    shapes = [tuple(np.shape(v)) for v in (x, y)]
     if min(map(len, shapes)) < 2 or shapes[0][-1] != shapes[1][-1]:
         raise ValueError(f"cdist: expected rows (..., size) of the same size. Received: shapes {shapes[0]} and {shapes[1]}.")
     apart = a.subtract(shaping.expand_dims(x, -2), shaping.expand_dims(y, -3))

@@ -151,10 +151,10 @@ def triu(x: Any, k: int = 0) -> Any:
 
 
 def _matrix(x: Any) -> tuple[int, int]:
-    shape = tuple(x.shape)[-2:]
-    if len(shape) < 2 or None in shape:
-        raise ValueError(f"Expected two last axes of known lengths. Received: shape {tuple(x.shape)}.")
-    return shape
+    shape = tuple(np.shape(x))
+    if len(shape) < 2 or None in shape[-2:]:
+        raise ValueError(f"Expected two last axes of known lengths. Received: shape {shape}.")
+    return shape[-2:]
 
 
 def linspace(

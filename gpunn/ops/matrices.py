@@ -2,6 +2,7 @@
 
 import builtins
 import functools
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -87,7 +88,7 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
         return list(np.meshgrid(*x, indexing=chosen))
     shapes = [tuple(v.shape) for v in x]
     order = [1, 0, *range(2, len(x))] if indexing == "xy" and len(x) > 1 else list(range(len(x)))
-    whole = [shapes[i][0] for i in order]
+    whole = [math.prod(shapes[i]) for i in order]
     lying = [[-1 if k == place else 1 for k in range(len(x))] for place in (order.index(i) for i in range(len(x)))]
     return [shaping.broadcast_to(shaping.reshape(v, shape), whole) for v, shape in zip(x, lying, strict=True)]
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from gpunn import config
 from gpunn.layers.graph import KerasTensor, flat
+from gpunn.layers.parameter import Parameter
 from gpunn.results import dressed
 
 NAMES = {  # that of keras.ops: that of NumPy
@@ -27,7 +28,7 @@ NAMES = {  # that of keras.ops: that of NumPy
 def _array(value: Any, name: str) -> Any:
     if isinstance(value, KerasTensor) and not value.has_values:
         raise TypeError(f"gpunn.ops.{name} takes arrays. Received: {value!r}, a symbolic tensor.")
-    return np.asarray(value) if isinstance(value, KerasTensor) else value
+    return np.asarray(value) if isinstance(value, (KerasTensor, Parameter)) else value
 
 
 def of_arrays(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,7 +89,7 @@ def _lstsq(a: Any, b: Any, rcond: float | None = None) -> np.ndarray:
 
 def _lu_factor(x: Any) -> tuple[np.ndarray, np.ndarray]:
     """(L below the diagonal, whose own is 1, and U on it and above; for each row the one it was exchanged with) of matrices (..., n, m)."""
-    lu = np.array(x, np.result_type(x, np.float32))
+    lu = np.array(x, np.result_type(np.asarray(x), np.float32))
     count = min(lu.shape[-2:])
     pivots = np.zeros((*lu.shape[:-2], count), np.int32)
     for index in np.ndindex(lu.shape[:-2]):

@@ -199,7 +199,7 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
 
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Parts along an axis: so many of one length, or cut at these places."""
-    n, length = ndim(x), int(x.shape[axis])
+    n, length = ndim(x), int(np.shape(x)[axis])
     if isinstance(indices_or_sections, int):
         if length % indices_or_sections:
             raise ValueError(f"split: axis {axis} of length {length} is not {indices_or_sections} equal parts.")

@@ -8,6 +8,8 @@ import numpy as np
 from gpunn.optimizers.base import Common, Optimizer
 from gpunn.optimizers.checks import finite, number, positive
 
+LINES = ("rows", "columns")  # the slots with one number for each
+
 
 class Adafactor(Optimizer):
     """w -= max(epsilon_2, rms(w)) * rho * u / max(1, rms(u) / clip_threshold), where u = g / sqrt(v) and rho = min(rate, 1 / sqrt(t)).
@@ -66,21 +68,21 @@ class Adafactor(Optimizer):
 
     # ------------------------------------------------------------------ in files
     def stored_shape(self, slot: str, name: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
-        if slot == "velocity":
+        if slot not in LINES:
             return shape
         if len(shape) < 2:
             return ()  # Keras keeps a number that nobody reads
         return shape[:-1] if slot == "rows" else (*shape[:-2], shape[-1])
 
     def stored(self, slot: str, array: np.ndarray) -> np.ndarray:
-        if slot == "velocity":
+        if slot not in LINES:
             return array
         if array.ndim < 2:
             return np.zeros((), array.dtype)
         return array[..., 0] if slot == "rows" else array[..., 0, :]
 
     def unstored(self, slot: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-        if slot == "velocity" or len(shape) < 2:
+        if slot not in LINES or len(shape) < 2:
             return np.broadcast_to(array, shape)
         return np.broadcast_to(np.expand_dims(array, -1 if slot == "rows" else -2), shape)
 

@@ -14,6 +14,7 @@ import numpy as np
 from gpunn import random
 from gpunn.backend.traced import trace
 from gpunn.kernels.data import ADVANCE, HOLD
+from gpunn.layers.alone import masks_on
 from gpunn.layers.base import Rng
 from gpunn.layers.dropout import Drawing
 from gpunn.layers.graph import flat, packed
@@ -95,9 +96,8 @@ def call_layer(layer: Any, given: Sequence[Any], training: bool, mask: Any, opti
                 losses.append(penalty(layer.activity_regularizer, outputs[0], layer.name, tensors[0].shape[0]))
             keep_losses(layer, losses)
             return packed(out, outputs)
-        if mask is not None:
-            tensors[0].mask = ops.asarray(mask, layer.dtype)
-        outputs = _stage(Stage(layer, tuple(range(len(tensors))), (), many, options=options), tensors, training, rng)
+        own = None if mask is None else masks_on(ops, mask, layer.dtype)
+        outputs = _stage(Stage(layer, tuple(range(len(tensors))), (), many, options=options), tensors, training, rng, own)
     if layer.activity_regularizer is not None:
         losses.append(penalty(layer.activity_regularizer, outputs[0], layer.name, tensors[0].shape[0]))
     keep_losses(layer, losses)
@@ -158,9 +158,13 @@ def _added(layer: Any, given: Sequence[Tensor]) -> Tensor:
     return penalty(layer.regularizer, given[0], layer.name, given[0].shape[0])
 
 
-def _stage(stage: Stage, given: Sequence[Tensor], training: bool, rng: Any) -> list[Tensor]:
+def _stage(stage: Stage, given: Sequence[Tensor], training: bool, rng: Any, own: Any = None) -> list[Tensor]:
+    """`own`: the mask, or the list of masks, that this call was given by name: the same tensor may have another one in other calls."""
     layer, ops = stage.layer, stage.layer.backend
     x, mask = [t.array for t in given], [t.mask for t in given]
+    if own is not None:
+        named = own if isinstance(own, list) else [own]
+        mask = [*named, *mask[len(named) :]]
 
     def drawing() -> Any:
         return _drawing([getattr(layer, "owner", None) or layer], rng)
@@ -182,7 +186,8 @@ def _stage(stage: Stage, given: Sequence[Tensor], training: bool, rng: Any) -> l
     def again(inputs: Sequence[Tensor], needs: Sequence[bool] = ()) -> list[Tensor]:
         from gpunn.training.opened import Opened, opened  # which know all layers
 
-        return opened(Opened(stage, training if stage.training is None else stage.training, run), inputs)
+        masked = any(m is not None for m in mask)
+        return opened(Opened(stage, training if stage.training is None else stage.training, run, masked), inputs)
 
     if getattr(layer, "replaced", None):  # tensors are in the place of weights
         made = again(given)

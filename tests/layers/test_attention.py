@@ -52,19 +52,34 @@ def test_values_and_shares_of_keras(option):
     pairs[:, :, 0] = 1
     values[0], keys[0] = 1, 1  # where every place is masked Keras's shares are the raw scores' on this path
     queries[...] = 1
-    other, shares = theirs(
-        query, value, key, query_mask=queries.astype(bool), value_mask=values.astype(bool), key_mask=keys.astype(bool),
-        attention_mask=pairs.astype(bool), return_attention_scores=True, **called,
-    )
+    given = {"query_mask": queries, "value_mask": values, "key_mask": keys, "attention_mask": pairs}
+    more = {**{n: m.astype(bool) for n, m in given.items()}, "return_attention_scores": True, **called}
+    other, shares = theirs(query, value, key, **more)
     ours.ensure_built([(None, *a.shape[1:]) for a in (query, value, key)])
     ours.set_weights([np.asarray(w) for w in theirs.get_weights()])
-    more = {"mask": [queries, values, keys], "attention_mask": pairs, "return_attention_scores": True, **called}
-    (mine, own), _ = ours.forward([query, value, key], False, **more)
+    mine, own = ours(query, value, key, **more)
+    with gpunn.GradientTape():
+        np.testing.assert_array_equal(ours(query, value, key, **more)[0].numpy(), mine)
     left = (values * keys)[:, None, None, :] * pairs[:, None] * (np.tri(STEPS, PLACES) if called else 1)
     some = np.broadcast_to(left.sum(axis=3) > 0, own.shape[:3])
     np.testing.assert_allclose(own[some], np.asarray(shares)[some], rtol=1e-6, atol=1e-9)
     kept = some.all(axis=1)
     np.testing.assert_allclose(mine[kept], np.asarray(other)[kept], rtol=1e-6, atol=1e-9)
+
+
+def test_masks_by_name_are_of_one_call(cpu):
+    layer, (query, value) = MultiHeadAttention(2, 3), inputs(2)
+    seen = masks()[1].astype(bool)
+    seen[0] = [True, False, True, False, False]
+    given = gpunn.ops.convert_to_tensor(value)
+    with gpunn.GradientTape() as tape:
+        tape.watch(given)
+        y = layer(query, given, value_mask=seen)
+        other = layer(query, given)
+        loss = gpunn.ops.sum(y * y)
+    slope = tape.gradient(loss, given).numpy()
+    assert (slope[~seen] == 0).all() and (slope[seen] != 0).any()
+    np.testing.assert_allclose(other.numpy(), layer(query, value), rtol=1e-12)
 
 
 @pytest.mark.filterwarnings("ignore:Layer:UserWarning")  # Keras says that the mask ends at Flatten, as it should

@@ -34,6 +34,9 @@ def test_values_and_shares_of_keras(cpu):
     mine, own = ours(query, value, key, attention_mask=pairs, return_attention_scores=True)
     np.testing.assert_allclose(mine, np.asarray(want), rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(own, np.asarray(shares), rtol=1e-6, atol=1e-7)
+    np.testing.assert_array_equal(ours(query, value, key, attention_mask=pairs[:, None]), mine)
+    with pytest.raises(ValueError, match=r"expected an attention_mask of shape \(3, 4, 5\). Received: \(3, 5, 4\)"):
+        ours(query, value, key, attention_mask=pairs.swapaxes(1, 2))
     assert GroupQueryAttention.from_config(ours.get_config()).get_config() == ours.get_config()
 
 

@@ -85,15 +85,18 @@ def test_values_and_shares_of_keras(option, causal):
     theirs.build([a.shape for a in (query, value, key)])
     weights = [np.random.default_rng(2).standard_normal(w.shape) for w in theirs.weights]
     theirs.set_weights(weights)
-    other, shares = theirs([query, value, key], mask=[queries.astype(bool), values.astype(bool)], **given)
+    given["mask"] = [queries.astype(bool), values.astype(bool)]
+    other, shares = theirs([query, value, key], **given)
     ours.ensure_built([(None, *a.shape[1:]) for a in (query, value, key)])
     assert [p.shape for p in ours.parameters] == [w.shape for w in weights]
     assert [p.name.rpartition("/")[2] for p in ours.parameters] == [w.name for w in theirs.weights]
     ours.set_weights(weights)
-    (mine, own), _ = ours.forward([query, value, key], False, mask=[queries, values, None], **given)
+    mine, own = ours([query, value, key], **given)
     np.testing.assert_allclose(own, np.asarray(shares), rtol=1e-5, atol=1e-7)  # a row without places: scores less 1e9, rounded
     np.testing.assert_allclose(mine, np.asarray(other), rtol=1e-5, atol=1e-7)
     assert (mine[queries == 0] == 0).all()
+    with gpunn.GradientTape():
+        np.testing.assert_array_equal(ours([query, value, key], **given)[0].numpy(), mine)
 
 
 def _model(lib, **options):

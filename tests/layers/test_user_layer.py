@@ -242,11 +242,12 @@ def test_an_initial_state_of_a_call_on_arrays(kind):
     assert all(g is not None for g in tape.gradient(loss, layer.trainable_weights))
 
 
+@pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("kind, count", [("LSTM", 2), ("GRU", 1), ("SimpleRNN", 1)])
-def test_a_recurrent_layer_called_on_arrays_with_a_state(kind, count, cpu):
-    rng = np.random.default_rng(0)
+def test_a_recurrent_layer_called_on_arrays_with_a_state(kind, count, both, cpu):
+    rng, count = np.random.default_rng(0), count * (1 + both)
     x, states = rng.standard_normal((3, 4, 2)), [rng.standard_normal((3, 5)) for _ in range(count)]
-    layer = getattr(gpunn.layers, kind)(5)
+    layer = layers.Bidirectional(getattr(layers, kind)(5)) if both else getattr(layers, kind)(5)
     found = np.asarray(layer(x, initial_state=states))
     given, held = Input((4, 2)), [Input((5,)) for _ in states]
     model = gpunn.Model([given, *held], layer(given, initial_state=held))

@@ -119,11 +119,13 @@ def test_sequences():
 
 
 @pytest.mark.usefixtures("cpu")
-def test_labels_that_the_loss_ignores_are_never_right():
+@pytest.mark.parametrize("ignored", [99, -1, 0])
+def test_labels_that_the_loss_ignores_count_as_any_other(ignored):
+    """As in Keras: right where the output of this number is the largest."""
     y = LABELS.copy()
-    y[::3] = 99
+    y[::3] = ignored
     model = Sequential([Input((6,)), Dense(4, activation="softmax")])
-    model.compile("sgd", gpunn.losses.SparseCategoricalCrossentropy(ignore_class=99), ["accuracy"])
+    model.compile("sgd", gpunn.losses.SparseCategoricalCrossentropy(ignore_class=ignored), ["accuracy"])
     assert model.evaluate(X, y, verbose=0)[1] == pytest.approx(np.mean(model.predict(X, verbose=0).argmax(axis=1) == y))
 
 

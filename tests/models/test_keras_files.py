@@ -10,6 +10,7 @@ from gpunn import layers as L
 from gpunn import losses, metrics, optimizers
 from gpunn.models import load_model
 from gpunn.models.files import keras_json
+from gpunn.models.files.optimizer_state import to_list
 from gpunn.optimizers import schedules
 
 keras_twin = pytest.importorskip("keras_twin")
@@ -210,6 +211,21 @@ def test_training_goes_on_over_there_and_back(tmp_path, name, suffix, heart):
     if suffix == ".h5":
         there = keras.models.load_model(tmp_path / "ours.h5")
         assert int(there.optimizer.iterations) == 5 and there.optimizer.get_config() == theirs.optimizer.get_config()
+
+
+def test_sums_and_averages_are_of_the_weights_shapes(tmp_path):
+    """Beside what Adafactor keeps of rows and columns."""
+    ours = gpunn.Sequential([L.Input((12,)), L.Dense(6, "tanh"), L.Dense(3, "softmax")])
+    ours.compile(optimizers.Adafactor(0.05, gradient_accumulation_steps=2, use_ema=True), "sparse_categorical_crossentropy")
+    steps(ours, 0)
+    ours.save(tmp_path / "ours.keras")
+    theirs, again = keras.models.load_model(tmp_path / "ours.keras"), load_model(tmp_path / "ours.keras")
+    for value, (name, kept) in zip(theirs.optimizer.variables, to_list(ours), strict=True):
+        np.testing.assert_allclose(np.asarray(value), kept, rtol=1e-12, err_msg=name)
+    for model in (ours, again):
+        steps(model, 5)
+    for a, b in zip(ours.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 # ---------------------------------------------------------------------- configurations

@@ -8,7 +8,7 @@ import keras_twin
 import numpy as np
 import pytest
 
-from gpunn import Input, ops
+from gpunn import Input, Variable, ops
 
 RNG = np.random.default_rng(0)
 PAIRS = jax.__version_info__ < (0, 12)  # whether Keras has cross products of two numbers
@@ -57,7 +57,9 @@ CASES = [
     ("multi_hot", (WHOLE % 5, 5), {}), ("multi_hot", (LABELS, 4), {"dtype": "int32"}), ("psnr", (X, Y, 2), {}),
     *[(f"segment_{name}", (X, NUMBERS, 3), {}) for name in OF_SEGMENTS], *[(name, (X,), {}) for name in OF_ONE],
     ("erfinv", (np.tanh(3 * X),), {}), ("fmax", (X, HOLES), {}), ("fmin", (HOLES, Y), {}), ("ldexp", (X, WHOLE), {}),
-    ("ldexp", (WHOLE, WHOLE), {}),
+    ("ldexp", (WHOLE, WHOLE), {}), ("tril", (X.tolist(),), {}), ("split", (X.tolist(), 2, 1), {}), ("cdist", (X.tolist(), Y), {}),
+    ("tensordot", (X.tolist(), Y), {"axes": [[1], [1]]}), ("inner", (X.tolist(), Y.tolist()), {}),
+    ("lu_factor", (SQUARES[0].tolist(),), {}),
     ("diff", (X > 0,), {}), ("diff", (X,), {"n": 2, "axis": 0}), ("cumprod", (WHOLE,), {"axis": 0, "dtype": "float32"}),
     ("trapezoid", (X, POSITIVE), {}), ("trapezoid", (WHOLE, np.array([0, 1, 3])), {"axis": 0}), ("trapezoid", (X,), {"dx": 0.5}),
     ("correlate", (X[0], Y[0, :2]), {"mode": "same"}), ("correlate", (WHOLE[0], X[1, :2]), {}),
@@ -132,6 +134,13 @@ def test_as_keras_has_it(name, given, options):
         assert a.shape == b.shape and a.dtype.kind == b.dtype.kind
         assert a.dtype == b.dtype or a.dtype.kind in "iu" or b.dtype == np.float64  # which JAX has since another test
         np.testing.assert_allclose(a, b, rtol=3e-5, atol=3e-5)
+
+
+@pytest.mark.parametrize(("name", "given"), [("fmod", (X, Y)), ("nextafter", (X, Y)), ("lu_factor", (SQUARES,)), ("meshgrid", (X, Y[0]))])
+def test_operations_of_arrays_take_variables(name, given):
+    want, found = (getattr(ops, name)(*each) for each in (given, [Variable(v) for v in given]))
+    for a, b in zip(want, found, strict=True):
+        np.testing.assert_array_equal(b, a)
 
 
 def test_beams_find_the_likeliest_labels():

@@ -164,6 +164,14 @@ def test_losses(name, weighted, float64):
     compare(again, [p.value], [np.asarray(gradient)], 7, name)
 
 
+def test_a_loss_of_an_array_that_is_watched():
+    y, p = rng.uniform(0.1, 0.9, (2, 5, 3))
+    with GradientTape() as tape:
+        tape.watch(p)
+        loss = losses.MeanSquaredError()(y, p)
+    np.testing.assert_allclose(tape.gradient(loss, p), 2 * (p - y) / 15, rtol=1e-5)
+
+
 def test_a_loss_asks_for_targets_without_gradient():
     w = Variable(np.ones((4, 2)))
     with GradientTape() as tape:

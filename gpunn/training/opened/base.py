@@ -16,12 +16,13 @@ Runs = Callable[[list[Any]], tuple[list[Any], Any]]
 
 @dataclass
 class Opened:
-    """A call of a layer: its ``stage``, whether it was one of ``training``, and ``run(arrays) -> (outputs, pullback)``, the call on arrays,
-    with the same random numbers."""
+    """A call of a layer: its ``stage``, whether it was one of ``training``, ``run(arrays) -> (outputs, pullback)``, the call on arrays,
+    with the same random numbers, and whether it had masks by name."""
 
     stage: Stage
     training: bool
     run: Runs
+    masked: bool = False
 
     @property
     def layer(self) -> Any:
@@ -46,7 +47,7 @@ def opened(call: Opened, inputs: Sequence[Tensor]) -> list[Tensor]:
     """The outputs of a call of a layer, made of operations. Raises NotImplementedError, which names the layer, where it cannot be."""
     kind = type(call.layer)
     found = next((OPENERS[k] for k in kind.__mro__ if k in OPENERS and kind.forward is k.forward), None)  # type: ignore[attr-defined]
-    masked = call.layer.takes_mask and found is not linear and any(t.mask is not None for t in inputs)
+    masked = call.layer.takes_mask and found is not linear and (call.masked or any(t.mask is not None for t in inputs))
     if found is None or masked:
         raise without(f"layer {call.layer.name!r} ({kind.__name__}{', of masked steps' if masked else ''})")
     made = found(call, list(inputs))
