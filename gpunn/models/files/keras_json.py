@@ -50,7 +50,8 @@ def policy(dtype: str) -> dict[str, Any]:
 
 
 def to_keras(entry: dict[str, Any], kind: str = "layers", shapes: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A layer, model, loss ... of ours as Keras writes it. `shapes`: what each built layer was built for, by name; of a model within a dict of these."""
+    """A layer, model, loss ... of ours as Keras writes it. `shapes`: what each built layer was built for, by name; of a model within a dict
+    of these."""
     name, config = entry["class_name"], entry["config"]
     if name == "function":
         return {"module": "builtins", "class_name": "function", "config": config, "registered_name": config}
@@ -76,7 +77,7 @@ def to_keras(entry: dict[str, Any], kind: str = "layers", shapes: dict[str, Any]
 
 def _within(config: Any, shapes: dict[str, Any] | None) -> dict[str, Any] | None:
     """The shapes of the layers of a model of this configuration; else all."""
-    found = (shapes or {}).get(config.get("name")) if isinstance(config, dict) else None
+    found = (shapes or {}).get(str(config.get("name"))) if isinstance(config, dict) else None
     return found if isinstance(found, dict) else shapes
 
 
