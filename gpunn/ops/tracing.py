@@ -134,9 +134,7 @@ def traced_call(layer: Any, arguments: tuple[Any, ...], training: bool | None, o
     if "mask" in takes and "mask" not in options and any(m is not None for m in masks):
         options = {**options, "mask": masks if isinstance(arguments[0], (list, tuple)) else masks[0]}
     given = list(dict.fromkeys(t for t in flat([list(arguments), options, masks]) if isinstance(t, KerasTensor)))
-    first = arguments[0]
-    layer.ensure_built([t.shape for t in first] if isinstance(first, (list, tuple)) else mapped(lambda t: t.shape, first)
-                       if isinstance(first, dict) else first.shape)
+    layer.ensure_built(_shapes(arguments[0]))
     inside: dict[bool, Any] = {}
     result: Any = None
     for how in (True, False):
@@ -169,6 +167,13 @@ def traced_call(layer: Any, arguments: tuple[Any, ...], training: bool | None, o
     node = Node(layer, given, tensors, True, True, training, tuple(arguments), options)
     node.inside = inside
     return packed(result, tensors)
+
+
+def _shapes(given: Any) -> Any:
+    """Of tensors in lists and dicts, as `build` gets them: a tuple is a shape."""
+    if isinstance(given, dict):
+        return {name: _shapes(v) for name, v in given.items()}
+    return [_shapes(v) for v in given] if isinstance(given, (list, tuple)) else given.shape
 
 
 def _masks(layer: Any, arguments: Sequence[Any], takes: Any, options: dict[str, Any]) -> list[Any]:

@@ -48,8 +48,8 @@ def test_they_count(built, either_cpu, float64):
         np.testing.assert_allclose(mine, other, rtol=1e-6)
     with gpunn.GradientTape() as tape:
         loss = gpunn.ops.sum(ours(A, other=gpunn.Variable(B), scale=2.0, training=True))
-        with pytest.raises(TypeError, match=r"gets tensors by position, without gaps\. Received: several by name"):
-            ours(A, several=[gpunn.Variable(B)])
+        more = ours(gpunn.Variable(A), several=[gpunn.Variable(B), C], other=gpunn.Variable(C))
+    np.testing.assert_allclose(more, theirs(A, several=[B, C], other=C), rtol=1e-6)
     kernel, bias = (np.asarray(w) for w in ours.get_weights())
     by_kernel, by_bias = tape.gradient(loss, ours.trainable_weights)
     slope = 2 * (B @ kernel + bias)
@@ -86,6 +86,44 @@ def two(library):
             return {"loss": loss}
 
     return Two()
+
+
+def nested(library, base):
+    class Nested(getattr(library, base, library.layers.Layer)):
+        def __init__(self):
+            super().__init__()
+            self.dense = library.layers.Dense(2)
+
+        def call(self, inputs, extra=None):
+            found = self.dense(inputs["a"]) + 2 * self.dense(inputs["b"])
+            return found if extra is None else {"more": found + self.dense(extra["c"][0]), "less": found}
+
+    return Nested()
+
+
+@pytest.mark.parametrize("base", ["Layer", "Model"])
+def test_dicts_of_tensors(base, either_cpu, float64):
+    compute_in("float64")
+    ours, theirs = nested(gpunn, base), nested(keras, base)
+    given, extra = {"b": B, "a": A}, {"c": [C]}
+    ours(given)
+    theirs(given)
+    theirs.set_weights(ours.get_weights())
+    np.testing.assert_allclose(ours(given), theirs(given), rtol=1e-6)
+    expected = theirs(given, extra=extra)
+    recorded = gpunn.function(lambda a, b, c: step(ours, a, b, c))
+    for found in (ours(given, extra=extra), *(how(A, B, C)[0] for how in (lambda *each: step(ours, *each), recorded, recorded, recorded))):
+        for name in ("more", "less"):
+            np.testing.assert_allclose(found[name], expected[name], rtol=1e-6)
+    bias = recorded(A, B, C)[1][1]
+    np.testing.assert_allclose(bias, 4 * np.sum(expected["more"], axis=0) * 2, rtol=1e-6)
+
+
+def step(layer, a, b, c):
+    with gpunn.GradientTape() as tape:
+        found = layer({"a": a, "b": gpunn.ops.multiply(b, 1.0)}, extra={"c": [c]})
+        loss = gpunn.ops.sum(found["more"] ** 2)
+    return found, tape.gradient(loss, layer.trainable_weights)
 
 
 @pytest.mark.parametrize("named", [False, True])
