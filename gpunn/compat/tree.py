@@ -221,7 +221,9 @@ _TENSORFLOW: dict[str, Place] = {
         **{name: f"gpunn.compat.files:{name}" for name in _DECODED},
         **{f"{kind}_{change}": f"gpunn.compat.random_pictures:{kind}_{change}" for change in _CHANGES for kind in _DRAWN},
     }),
-    "io": Place(names={name: f"gpunn.compat.files:{name}" for name in (*_DECODED, "matching_files", "read_file", "write_file")}),
+    "io": Place(names={
+        name: f"gpunn.compat.files:{name}" for name in (*_DECODED, "decode_csv", "matching_files", "read_file", "write_file")
+    }),
     "initializers": KERAS["initializers"],
     "logging": replace(_LOGGING, old=True),
     "losses": KERAS["losses"],

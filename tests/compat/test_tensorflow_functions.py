@@ -342,3 +342,16 @@ def test_modules_find_their_variables(tf):
         for v, g in zip(module.trainable_variables, tape.gradient(loss, module.trainable_variables), strict=True):
             v.assign_sub(0.01 * g)
     assert 0 < float(loss) < before
+
+
+def test_lines_in_columns(tf):
+    defaults = [0.0, 7, "none", tf.constant([], tf.float32)]
+    found = tf.io.decode_csv(["1.5,,a,2", ',3,"b,c",4'], defaults)
+    for mine, expected in zip(found, ([1.5, 0], [7, 3], ["a", "b,c"], [2, 4]), strict=True):
+        np.testing.assert_array_equal(mine, expected)
+    assert [str(column.dtype) for column in (found[0], found[1], found[3])] == ["float32", "int32", "float32"]
+    assert tf.io.decode_csv("1;2", [0, 0], field_delim=";")[1].shape == ()
+    odd = {"1,2,a,": "field 3 has no default", "1,2": "expected 4 fields. Received: 2", "x,2,a,1": "expected a number in field 0"}
+    for line, text in odd.items():
+        with pytest.raises(ValueError, match=text):
+            tf.io.decode_csv(line, defaults)
