@@ -142,6 +142,21 @@ def test_several_without_defaults(named, either_cpu, float64):
     assert losses[0] == pytest.approx(np.mean(np.square(first)), rel=1e-6) and losses[1] < losses[0]
 
 
+def test_a_build_that_says_that_it_is_done(cpu):
+    class Back(gpunn.Model):
+        def build(self, input_shape):
+            self.dense = gpunn.layers.Dense(input_shape[-1])
+            self.built = True
+
+        def call(self, x):
+            return self.dense(x)
+
+    model = Back()
+    model.compile("sgd", "mse")
+    losses = model.fit(A, A, epochs=2, verbose=0).history["loss"]
+    assert losses[1] < losses[0] and Back()(B).shape == (5, 3)
+
+
 def test_few_forms_are_kept(cpu):
     ours = made(gpunn)
     for scale in range(20):
