@@ -8,6 +8,9 @@ import numpy as np
 
 from gpunn import ops
 from gpunn.compat.arithmetic_names import OTHERWISE, SAME
+from gpunn.layers.graph import flat, symbolic
+from gpunn.layers.parameter import Parameter
+from gpunn.layers.tensor import Tensor
 from gpunn.ops import drawing
 from gpunn.results import dressed
 
@@ -37,6 +40,18 @@ def _named(function: Callable[..., Any]) -> Callable[..., Any]:
 globals().update({name: _named(getattr(ops, name)) for name in SAME})
 globals().update({name: _named(getattr(ops, own)) for name, own in OTHERWISE.items() if hasattr(ops, own)})
 int32, int64, bool_ = "int32", "int64", "bool"
+
+
+_mean = globals()["reduce_mean"]
+
+
+def reduce_mean(input_tensor: Any, axis: Any = None, keepdims: bool = False, name: str | None = None) -> Any:
+    """The mean; of whole numbers a whole one, cut towards 0."""
+    known = symbolic(input_tensor) or any(isinstance(v, (Tensor, Parameter)) for v in flat(input_tensor))
+    found = _mean(input_tensor, axis, keepdims)
+    if known or (kind := np.asarray(input_tensor).dtype).kind not in "iu":
+        return found
+    return dressed(np.trunc(found).astype("int32" if isinstance(input_tensor, (int, list, tuple)) else kind))
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> np.ndarray:

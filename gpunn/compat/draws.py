@@ -37,3 +37,31 @@ def uniform(shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = "float
     if np.dtype(dtype).kind in "iu":
         return dressed(distributions.randint(shape, minval, maxval, dtype, seed))
     return dressed(drawing.uniform(shape, minval, 1.0 if maxval is None else maxval, dtype, seed))
+
+
+class Generator:
+    """``tf.random.Generator``: draws of its own, which follow from its seed alone. The numbers are not TensorFlow's."""
+
+    def __init__(self, seed: int | None = None):
+        self.reset_from_seed(seed)
+
+    @classmethod
+    def from_seed(cls, seed: int, alg: Any = None) -> "Generator":
+        return cls(int(seed))
+
+    @classmethod
+    def from_non_deterministic_state(cls, alg: Any = None) -> "Generator":
+        return cls(int(np.random.SeedSequence().generate_state(1)[0] >> 1))
+
+    def reset_from_seed(self, seed: int | None) -> None:
+        """Begin anew."""
+        self._seeds = drawing.SeedGenerator(seed)
+
+    def normal(self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = "float32", name: str | None = None) -> Any:
+        return dressed(drawing.normal(shape, mean, stddev, dtype, self._seeds))
+
+    def truncated_normal(self, shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = "float32", name: str | None = None) -> Any:
+        return truncated_normal(shape, mean, stddev, dtype, self._seeds)
+
+    def uniform(self, shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = "float32", name: str | None = None) -> Any:
+        return uniform(shape, minval, maxval, dtype, self._seeds)

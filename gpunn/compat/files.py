@@ -1,5 +1,6 @@
 """``tf.io``: files as texts of bytes, and what images are in them (Pillow, ``pip install "gpunn[images]"``)."""
 
+import csv
 import glob
 import io
 import os
@@ -66,3 +67,38 @@ def matching_files(pattern: Any, name: str | None = None) -> Any:
     """The paths that a pattern, or several, stand for, in order."""
     found = [path for one in np.atleast_1d(np.asarray(pattern, str)) for path in glob.glob(str(one))]
     return dressed(np.array(sorted(found), str))
+
+
+def decode_csv(
+    records: Any, record_defaults: Any, field_delim: str = ",", use_quote_delim: bool = True, na_value: str = "", select_cols: Any = None,
+    name: str | None = None,
+) -> list[Any]:
+    """A line, or an array of lines, in columns: one for each of `record_defaults`, of its type; one that is an empty array has no default.
+
+    Raises ValueError for a line of another number of fields, and for a field that is missing, or no number where it should be one."""
+    kinds = [np.asarray(one) for one in record_defaults]
+    given = np.asarray(records)
+    lines = [one.decode() if isinstance(one, bytes) else str(one) for one in given.reshape(-1).tolist()]
+    columns: list[list[Any]] = [[] for _ in kinds]
+    reader = csv.reader(lines, delimiter=field_delim, quoting=csv.QUOTE_MINIMAL if use_quote_delim else csv.QUOTE_NONE)
+    for line, fields in zip(lines, reader, strict=True):
+        chosen = fields if select_cols is None else [fields[i] for i in select_cols]
+        if len(chosen) != len(kinds):
+            raise ValueError(f"tf.io.decode_csv: expected {len(kinds)} fields. Received: {len(chosen)} in {line!r}.")
+        for i, (field, kind, column) in enumerate(zip(chosen, kinds, columns, strict=True)):
+            if field in ("", na_value):
+                if not kind.size:
+                    raise ValueError(f"tf.io.decode_csv: field {i} has no default. Received: {line!r}.")
+                column.append(kind.reshape(-1)[0])
+            else:
+                try:
+                    column.append(field if kind.dtype.kind in "USO" else kind.dtype.type(field))
+                except ValueError as error:
+                    raise ValueError(f"tf.io.decode_csv: expected a number in field {i}. Received: {field!r} in {line!r}.") from error
+    types = [str if kind.dtype.kind in "USO" else _type(kind, one) for kind, one in zip(kinds, record_defaults, strict=True)]
+    return [dressed(np.array(column, kind).reshape(given.shape)) for column, kind in zip(columns, types, strict=True)]
+
+
+def _type(array: np.ndarray, given: Any) -> Any:
+    """Of Python's own numbers TensorFlow's short types."""
+    return array.dtype if hasattr(given, "dtype") else {"f": np.float32, "i": np.int32}.get(array.dtype.kind, array.dtype)

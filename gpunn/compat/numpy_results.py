@@ -21,6 +21,12 @@ class Array(np.ndarray):
     def __int__(self) -> int:
         return int(self.view(np.ndarray).reshape(()) if self.size == 1 else self.view(np.ndarray))
 
+    def __hash__(self) -> int:  # type: ignore[override]
+        """Of a number; NumPy's functions of such arrays give elements that sets and dicts take, as those of plain ones do."""
+        if self.ndim:
+            raise TypeError("unhashable type: an array with axes")
+        return hash(self.numpy())
+
     def __getitem__(self, key: Any) -> Any:
         found = super().__getitem__(key)
         return found if isinstance(found, Array) else dress(np.asarray(found) if isinstance(found, np.integer) else found)

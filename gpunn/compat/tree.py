@@ -189,6 +189,7 @@ _TENSORFLOW: dict[str, Place] = {
         "name_scope": "gpunn.compat.tensorflow:name_scope", "range": "gpunn.compat.tensors:range_", **_TENSORS,
         **{f"{name}_initializer": f"gpunn.initializers:{where}" for name, where in _STARTS.items()},
         **{name: f"gpunn.compat.arithmetic:{name}" for name in ("clip_by_global_norm", "clip_by_norm")},
+        **{f"assert_{word}": f"gpunn.compat.debugging:assert_{word}" for word in ("equal", "greater", "less", "rank")},
         "squared_difference": "gpunn.compat.arithmetic:squared_difference",
         "UnconnectedGradients": "gpunn.compat.tensorflow:UnconnectedGradients",
         **_tensorflow("device", "executing_eagerly", "get_logger", *_TYPES, set_random_seed="set_seed", print="print_").names,
@@ -212,14 +213,17 @@ _TENSORFLOW: dict[str, Place] = {
     ),
     "config.optimizer": _tensorflow(set_jit="nothing"),
     "config.threading": _tensorflow(set_inter_op_parallelism_threads="nothing", set_intra_op_parallelism_threads="nothing"),
-    "debugging": _tensorflow(set_log_device_placement="nothing"),
+    "debugging": Place("gpunn.compat.debugging", {"set_log_device_placement": "gpunn.compat.tensorflow:nothing"}),
+    "errors": Place(names={"InvalidArgumentError": "gpunn.compat.debugging:InvalidArgumentError"}),
     "data": Place("gpunn.utils.dataset", {"TextLineDataset": "gpunn.datasets.text_folder:TextLineDataset"}),
     "data.experimental": Place("gpunn.utils.dataset", {"cardinality": "gpunn.utils.element_spec:cardinality"}, only=_DATA),
     "image": Place("gpunn.compat.pictures", {
         **{name: f"gpunn.compat.files:{name}" for name in _DECODED},
         **{f"{kind}_{change}": f"gpunn.compat.random_pictures:{kind}_{change}" for change in _CHANGES for kind in _DRAWN},
     }),
-    "io": Place(names={name: f"gpunn.compat.files:{name}" for name in (*_DECODED, "matching_files", "read_file", "write_file")}),
+    "io": Place(names={
+        name: f"gpunn.compat.files:{name}" for name in (*_DECODED, "decode_csv", "matching_files", "read_file", "write_file")
+    }),
     "initializers": KERAS["initializers"],
     "logging": replace(_LOGGING, old=True),
     "losses": KERAS["losses"],
@@ -255,7 +259,7 @@ _TENSORFLOW: dict[str, Place] = {
     "strings": Place("gpunn.compat.strings"),
     "random": Place(names={
         **_tensorflow("set_seed").names, "normal": "gpunn.compat.arithmetic:normal",
-        **{name: f"gpunn.compat.draws:{name}" for name in ("categorical", "gamma", "shuffle", "truncated_normal", "uniform")},
+        **{name: f"gpunn.compat.draws:{name}" for name in ("Generator", "categorical", "gamma", "shuffle", "truncated_normal", "uniform")},
     }),
     "test": _tensorflow("gpu_device_name", "is_built_with_cuda", "is_gpu_available", is_built_with_gpu_support="is_built_with_cuda"),
     "version": Place(names={"VERSION": "gpunn.compat.versions:TENSORFLOW"}),

@@ -53,7 +53,8 @@ class TextLineDataset(Dataset):
     """The lines of one or several text files, one after another; TensorFlow's class."""
 
     def __init__(self, filenames: Any, *unused: Any, **options: Any):
-        paths = [os.fspath(p) for p in ([filenames] if isinstance(filenames, (str, os.PathLike)) else filenames)]
+        one = isinstance(filenames, (str, os.PathLike)) or np.ndim(filenames) == 0  # as `list_files` gives them, one by one
+        paths = [os.fspath(p if isinstance(p, os.PathLike) else str(p)) for p in ([filenames] if one else filenames)]
 
         def lines() -> Iterator[Any]:
             for path in paths:

@@ -15,7 +15,8 @@ class Distiller(Model):
     is on the labels, and the distillation is the sum of ``distillation_losses``, each times its weight.
 
     Called, it gives what the student gives. The teacher rests, and is called as in inference. ``fit`` logs "student_loss",
-    "distillation_loss" and "total_loss" beside the metrics. Afterwards ``distiller.student`` is the trained model.
+    "distillation_loss" and "total_loss" beside the metrics. Afterwards ``distiller.student`` is the trained model. Its weights, in files
+    too, are the teacher's and the student's.
 
     Arguments: ``teacher`` and ``student``, models with inputs and outputs of the same shapes; ``distillation_losses``, one or a list of
     `DistillationLoss`; ``distillation_loss_weights``, a list as long, by default of ones; ``student_loss_weight``, from 0 to 1. Raises
@@ -52,12 +53,22 @@ class Distiller(Model):
         self.distillation_loss_tracker = Mean("distillation_loss")
         self.total_loss_tracker = Mean("total_loss")
 
-    def compile(self, optimizer: Any = "adam", loss: Any = None, metrics: Any = None, **kwargs: Any) -> None:  # type: ignore[override]
+    needs_loss = True
+
+    def compile(  # type: ignore[override]
+        self, optimizer: Any = "adam", loss: Any = None, metrics: Any = None, *arguments: Any, **kwargs: Any
+    ) -> None:
         """As `Model.compile`; ``loss`` is the student's, on the labels. Raises ValueError without one."""
         if loss is None:
             raise ValueError("Distiller.compile: expected the student's loss. Received: loss=None.")
         self._student_loss = tree.map_structure(losses.get, loss)
-        super().compile(optimizer, None, metrics, **kwargs)
+        super().compile(optimizer, None, metrics, *arguments, **kwargs)
+
+    def compile_written_down(self) -> dict[str, Any]:
+        return super().compile_written_down() | {"loss": tree.map_structure(losses.serialize, self._student_loss)}
+
+    def _set_graph(self, inputs: Any, outputs: Any, traced: Any, layers: list[Any]) -> None:
+        super()._set_graph(inputs, outputs, traced, [self.teacher, *(layer for layer in layers if layer is not self.teacher)])
 
     def call(self, inputs: Any, training: bool | None = None, **options: Any) -> Any:
         return self.student(inputs, training=training, **options)
@@ -100,10 +111,6 @@ class Distiller(Model):
             parts.append(weight * distance)
         return ops.add_n(parts)
 
-    def save(self, filepath: Any, *arguments: Any, **options: Any) -> None:
-        """Refused: the teacher's weights are not the distiller's. ``distiller.student.save(filepath)`` keeps what was learned."""
-        raise NotImplementedError(f"Distiller {self.name!r} cannot be saved whole. Save its student: distiller.student.save({filepath!r}).")
-
     def get_config(self) -> dict[str, Any]:
         described = saving.serialize_keras_object
         return {
@@ -122,7 +129,8 @@ class Distiller(Model):
             names = {name: getattr(distillation, name) for name in distillation.__all__}
             kinds = [lookup.find("distillation loss", one["class_name"], names) for one in config["distillation_losses"]]
             given = [kind.from_config(one["config"]) for kind, one in zip(kinds, config["distillation_losses"], strict=True)]
-        return cls(**{**config, **models, "distillation_losses": given})
+        plain = {name: value for name, value in config.items() if name != "dtype"}  # Keras writes it; the models have their own
+        return cls(**{**plain, **models, "distillation_losses": given})
 
 
 def _check_models(teacher: Any, student: Any) -> None:

@@ -221,10 +221,12 @@ class Layer(Weighted, Typed, Containing, Connected):
             training, others = others[0], others[1:]
         if training is None and self.trains_alone and not symbolic([x, *others]):
             training = True
-        if records(x, *others):
+        if records(x, *others, *options.values()):
             from gpunn.training.tape_calls import call_layer  # which knows the operations
 
             return call_layer(self, (x, *others), bool(training), mask, options)
+        from gpunn.ops.operation import current  # operations are layers
+
         if symbolic([x, *others]):
             if self.traced:
                 from gpunn.ops.tracing import traced_call
@@ -235,6 +237,11 @@ class Layer(Weighted, Typed, Containing, Connected):
 
                 x, *others = with_masks((x, *others), mask)  # type: ignore[assignment]
             return self.connect((x, *others), training, options)
+        if self.traced and current() is None:
+            from gpunn.ops.forms import call_formed, formed
+
+            if others or formed(self, (x,), options):
+                return call_formed(self, (x, *others), bool(training), options if mask is None else {**options, "mask": mask})
         given = [x, *others] if others else x
         many = isinstance(given, (list, tuple)) and bool(given) and all(hasattr(v, "shape") for v in given)
         parts = list(given) if many else [given]
@@ -242,9 +249,7 @@ class Layer(Weighted, Typed, Containing, Connected):
         arrays = [self.backend.asarray(np.asarray(v) if a is None else a, self.dtype) for v, a in zip(parts, there, strict=True)]
         shapes: list[Shape] = [(None, *a.shape[1:]) for a in arrays]
         self.ensure_built(shapes if many else shapes[0])
-        from gpunn.ops import operation  # operations are layers
-
-        if operation.current() is not None and (self.traced or self.weights or any(isinstance(v, Parameter) for v in parts)):
+        if current() is not None and (self.traced or self.weights or any(isinstance(v, Parameter) for v in parts)):
             from gpunn.ops.tracing import in_graph
 
             inputs = in_graph(parts, self.dtype)
@@ -252,12 +257,7 @@ class Layer(Weighted, Typed, Containing, Connected):
         if self.takes_mask:
             options["mask"] = masks_on(self.backend, mask, self.dtype)
         with drawing_alone(self), self.backend.here():
-            if self.traced and others:
-                from gpunn.ops.tracing import run_call
-
-                out = run_call(self, arrays, bool(training), options, apart=True)[0]
-            else:
-                out = self.forward(arrays if many else arrays[0], bool(training), **options)[0]
+            out = self.forward(arrays if many else arrays[0], bool(training), **options)[0]
         return dressed(host(out, self.backend) if all(here is None for here in there) else self.backend.hand_out(out))
 
     def get_config(self) -> dict[str, Any]:

@@ -12,14 +12,17 @@ SIZES = 55440, 110880
 
 
 def is_open(shapes: Any) -> bool:
-    """Whether a shape (batch axis first), or one of a list of them, has an open axis."""
+    """Whether a shape (batch axis first), or one of those in lists and dicts, has an open axis."""
     return any(None in shape[1:] for shape in _each(shapes))
 
 
 def closed(shapes: Any, size: int = SIZES[0]) -> Any:
     """The same shapes with a size in place of each open axis."""
-    out = [(*shape[:1], *(size if n is None else n for n in shape[1:])) for shape in _each(shapes)]
-    return out if isinstance(shapes, list) else out[0]
+    if isinstance(shapes, dict):
+        return {name: closed(shape, size) for name, shape in shapes.items()}
+    if isinstance(shapes, list):
+        return [closed(shape, size) for shape in shapes]
+    return (*shapes[:1], *(size if n is None else n for n in shapes[1:]))
 
 
 def shapes_out(function: Callable[[Any], Any], shapes: Any) -> Any:
@@ -56,7 +59,9 @@ def depends(parameter_shape: Any) -> bool:
 
 
 def _each(shapes: Any) -> list[Any]:
-    return shapes if isinstance(shapes, list) else [shapes]
+    if isinstance(shapes, dict):
+        return _each(list(shapes.values()))
+    return [one for shape in shapes for one in _each(shape)] if isinstance(shapes, list) else [shapes]
 
 
 def _common(one: Any, other: Any) -> tuple[int | None, ...]:

@@ -7,8 +7,9 @@ import numpy as np
 
 from gpunn.layers.graph import flat, packed, symbolic
 from gpunn.layers.tensor import records
+from gpunn.ops.forms import is_array, plan_of_form
 from gpunn.ops.operation import current
-from gpunn.ops.tracing import Source, in_graph, plan_of, traced_call
+from gpunn.ops.tracing import in_graph, needs, traced_call
 from gpunn.results import dressed
 from gpunn.training.data import Rows
 from gpunn.training.tape_calls import call_layer
@@ -43,10 +44,11 @@ def inputs_of_graph(model: Any, x: Any, others: tuple[Any, ...], options: dict[s
 
 def with_more(model: Any, x: Any, others: tuple[Any, ...], training: bool | None, mask: Any, options: dict[str, Any]) -> Any:
     """What the `call` of a class of the user's gives for further arguments: arrays, tensors, or plain values. It is traced once for each
-    form of them. Raises TypeError where the model has to be built, for which its `call` gets the first argument alone, and cannot be."""
-    x = x if any(map(_is_array, flat(x))) else np.asarray(x)  # rows in a list
+    form of them, the last of which are kept. Raises TypeError where the model has to be built, and what its `call` needs are not arrays
+    alone."""
+    x = x if any(map(is_array, flat(x))) else np.asarray(x)  # rows in a list
     if not model.built:
-        _build(model, x)
+        _build(model, x, others, options)
     if current() is not None and not symbolic([x, *others]) and not records(x, *others):
         x, *rest = in_graph([x, *others], model.dtype)
         others = tuple(rest)
@@ -54,33 +56,24 @@ def with_more(model: Any, x: Any, others: tuple[Any, ...], training: bool | None
         return call_layer(model, (x, *others), bool(training), mask, options)
     if symbolic([x, *others]):
         return traced_call(model, (x, *others), training, options if mask is None else {**options, "mask": mask})
-    given = [x, list(others), options]
-    leaves = flat(given)
-    arrays = [np.asarray(v) for v in leaves if _is_array(v)]
+    arrays = [np.asarray(v) for v in flat([[x, *others], options]) if is_array(v)]
     rows = len(arrays[0])
     shapes = [(None, *a.shape[1:]) if a.ndim and len(a) == rows else a.shape for a in arrays]
-    form = str(packed(given, ["array" if _is_array(v) else repr(v) for v in leaves]))
-    key = "more", form, tuple(shapes), bool(training)
-    if key not in model._plans:
-        sources = [Source(shape, model.dtype).output for shape in shapes]
-        rest = iter(sources)
-        first, more, named = packed(given, [next(rest) if _is_array(v) else v for v in leaves])
-        out = traced_call(model, (first, *more), training, named)
-        model._plans[key] = out, plan_of(sources, flat(out), bool(training))
-    out, plan = model._plans[key]
+    out, plan = plan_of_form(model, model._plans.setdefault("more", {}), (x, *others), options, training, shapes)
     return _on_arrays(model, plan, arrays, bool(training), lambda outputs: packed(out, outputs))
 
 
-def _build(model: Any, x: Any) -> None:
-    takes = [p for p in inspect.signature(model.call).parameters.values() if p.name not in ("training", "mask")]
-    if needed := [p.name for p in takes[1:] if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]:
-        raise TypeError(
-            f"Model {model.name!r}: its call needs more than one argument. Expected one, a list or a dict of all inputs, and defaults for "
-            f"the others. Received: no default for {', '.join(needed)}."
-        )
+def _build(model: Any, x: Any, others: tuple[Any, ...], options: dict[str, Any]) -> None:
+    """For what its `call` needs: the first argument, and those that have no defaults."""
+    if len(needed := needs(model)) > 1:
+        bound = inspect.signature(model.call).bind_partial(x, *others, **options).arguments
+        given = [bound.get(name, "nothing") for name in needed]
+        if odd := [f"{value} for {name}" for name, value in zip(needed, given, strict=True) if not is_array(value)]:
+            raise TypeError(
+                f"Model {model.name!r}: its call needs {', '.join(needed)}. Expected arrays for these, and defaults for what is none. "
+                f"Received: {', '.join(odd)}."
+            )
+        model.ensure_built([(None, *np.shape(value)[1:]) for value in given])
+        return
     several = isinstance(x, (list, tuple))
     model.ensure_built([(None, *np.shape(v)[1:]) for v in x] if several else (None, *np.shape(x)[1:]))
-
-
-def _is_array(value: Any) -> bool:
-    return hasattr(value, "shape") and hasattr(value, "dtype")

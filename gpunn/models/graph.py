@@ -13,7 +13,7 @@ from gpunn.layers.open_shapes import fits
 from gpunn.models.ends import Ends
 from gpunn.models.topology import cut, topology
 from gpunn.ops.operation import Owned, current, tracing
-from gpunn.ops.tracing import add_loss, with_losses
+from gpunn.ops.tracing import add_loss, arguments_of, with_losses
 from gpunn.training.fuse import fuse
 from gpunn.training.plan import Plan, plan
 
@@ -113,7 +113,7 @@ class Graph(Ends):
         results: dict[bool, Any] = {}
         for t in (True, False) if how else (True,):
             with tracing(self) as trace:
-                results[t] = self.call(x, training=t) if how else self.call(x), trace  # type: ignore[attr-defined]
+                results[t] = self.call(*arguments_of(self, x), **({"training": t} if how else {})), trace  # type: ignore[attr-defined]
         traced: dict[bool, Any] = {}
         found: dict[Any, None] = {}
         packs: dict[bool, Any] = {}

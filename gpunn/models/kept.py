@@ -10,6 +10,8 @@ class Kept:
     name: str
     built: bool
     build: Callable[..., Any]
+    _setup: Any
+    needs_loss = False  # whether it cannot be compiled without one
 
     def __reduce__(self) -> Any:
         from gpunn.models.pickled import reduced
@@ -61,6 +63,10 @@ class Kept:
         """Make all weights for the inputs that `get_build_config` gave."""
         if config and not self.built:
             self.build(config["input_shape"])
+
+    def compile_written_down(self) -> dict[str, Any]:
+        """Losses and metrics that compile was given, as a file keeps them."""
+        return self._setup.written_down()
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """What compile was given, as Keras writes it, for `compile_from_config`; None where the model is not compiled."""

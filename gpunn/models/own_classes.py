@@ -57,7 +57,8 @@ def with_the_graph(cls: Any, build: Any) -> Any:
     def built(self: Any, input_shape: Any = None) -> None:
         if not self.built:
             build(self, input_shape)
-        if not self.built:
+        if not self.built or self._traced is None:  # Keras's habit is to say self.built = True at its end
+            self.built = False
             super(cls, self).build(input_shape)
 
     return built

@@ -1,6 +1,7 @@
 """A model in one file: `save` and `load_model`. The formats stand in `gpunn.models.files`; loading never runs code from a file."""
 
 import pathlib
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -65,7 +66,7 @@ def describe(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
         config["no_weight_decay"] = optimizer.exclusion.written_down()
         config["compile"] = {
             "optimizer": optimizers.serialize(optimizer),
-        } | setup.written_down()
+        } | model.compile_written_down()
     return config
 
 
@@ -95,7 +96,9 @@ def restored(source: Any, custom_objects: dict[str, Any] | None, compile: bool =
         rng = config["rng"]
         model.rng.seed, model.epochs_seen = int(rng["seed"]), int(rng["epochs"])
         model.backend.write(model.rng.step, int(rng["step"]))
-    if compile and "compile" in config:
+    if compile and "compile" in config and model.needs_loss and config["compile"]["loss"] is None:  # as Keras writes a distiller
+        warnings.warn(f"{type(model).__name__} {model.name!r} is not compiled: its file does not hold the loss.", stacklevel=4)
+    elif compile and "compile" in config:
         compile_as(model, config, custom_objects)
         if (state := source.optimizer_state(model)) is not None:
             state()
@@ -104,10 +107,10 @@ def restored(source: Any, custom_objects: dict[str, Any] | None, compile: bool =
 
 def rebuild(config: dict[str, Any], own: dict[str, Any] | None) -> Any:
     """A fresh model from its class name and configuration."""
-    from gpunn import models
+    from gpunn import distillation, models
 
     kinds_of_model: dict[str, Any] = {"Sequential": models.Sequential, "Functional": models.Functional}
-    mine = lookup.table({}, own)
+    mine = lookup.table({"Distiller": distillation.Distiller}, own)
     name = config["class_name"]
     name = name if name in mine else name.rpartition(">")[2]
     kind: Any = mine.get(name, kinds_of_model.get(name))

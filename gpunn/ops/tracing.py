@@ -15,6 +15,7 @@ from gpunn.ops import operation
 from gpunn.ops.moves import filled, spread
 from gpunn.ops.operation import Owned, Weight, tracing
 from gpunn.ops.reductions import total
+from gpunn.recent import recent
 
 
 class Source(Owned):
@@ -133,9 +134,7 @@ def traced_call(layer: Any, arguments: tuple[Any, ...], training: bool | None, o
     if "mask" in takes and "mask" not in options and any(m is not None for m in masks):
         options = {**options, "mask": masks if isinstance(arguments[0], (list, tuple)) else masks[0]}
     given = list(dict.fromkeys(t for t in flat([list(arguments), options, masks]) if isinstance(t, KerasTensor)))
-    first = arguments[0]
-    layer.ensure_built([t.shape for t in first] if isinstance(first, (list, tuple)) else mapped(lambda t: t.shape, first)
-                       if isinstance(first, dict) else first.shape)
+    layer.ensure_built(_shapes(arguments[0]))
     inside: dict[bool, Any] = {}
     result: Any = None
     for how in (True, False):
@@ -170,6 +169,13 @@ def traced_call(layer: Any, arguments: tuple[Any, ...], training: bool | None, o
     return packed(result, tensors)
 
 
+def _shapes(given: Any) -> Any:
+    """Of tensors in lists and dicts, as `build` gets them: a tuple is a shape."""
+    if isinstance(given, dict):
+        return {name: _shapes(v) for name, v in given.items()}
+    return [_shapes(v) for v in given] if isinstance(given, (list, tuple)) else given.shape
+
+
 def _masks(layer: Any, arguments: Sequence[Any], takes: Any, options: dict[str, Any]) -> list[Any]:
     """The symbolic masks of the inputs, where the layer looks at them; None for each that has none."""
     tensors = flat(list(arguments))
@@ -180,20 +186,24 @@ def _masks(layer: Any, arguments: Sequence[Any], takes: Any, options: dict[str, 
     return [mask_of(t) if isinstance(t, KerasTensor) else None for t in tensors]
 
 
-def _arguments(layer: Any, x: Any) -> tuple[Any, ...]:
+def arguments_of(layer: Any, x: Any) -> tuple[Any, ...]:
     """Inputs as the layer's `call` takes them: one by one where it asks for several, else as they are."""
     if not isinstance(x, (list, tuple)):
         return (x,)
-    known = inspect.signature(layer.call).parameters.values()
-    asked = [p for p in known if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty]
-    return tuple(x) if len(asked) > 1 else (x,)
+    return tuple(x) if len(needs(layer)) > 1 else (x,)
+
+
+def needs(layer: Any) -> list[str]:
+    """The arguments of its `call` without defaults, but for those that tell it how it is called."""
+    known = [p for p in inspect.signature(layer.call).parameters.values() if p.name not in ("training", "mask")]
+    return [p.name for p in known if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty]
 
 
 def shape_of_call(layer: Any, input_shape: Any) -> Any:
     """What comes out for inputs of these shapes."""
     shapes = input_shape if isinstance(input_shape, list) else [tuple(input_shape)]
     sources = [Source(shape, layer.dtype).output for shape in shapes]
-    out = traced_call(layer, _arguments(layer, sources if isinstance(input_shape, list) else sources[0]), None, {})
+    out = traced_call(layer, arguments_of(layer, sources if isinstance(input_shape, list) else sources[0]), None, {})
     return out.shape if isinstance(out, KerasTensor) else [t.shape for t in flat(out)]
 
 
@@ -203,12 +213,14 @@ def plan_of_call(layer: Any, x: Any, training: bool, options: dict[str, Any], ap
     arrays = flat(x)
     shapes = tuple(tuple(a.shape) if apart else tuple(a.shape[1:]) for a in arrays)
     key = (shapes, apart, bool(training), tuple(sorted((n, repr(v)) for n, v in options.items())))
-    if key not in layer.kept_plans:
+
+    def make() -> tuple[Any, Any]:
         sources = [Source(shape if apart else (None, *shape), layer.dtype).output for shape in shapes]
         given = packed(x, sources)
-        out = traced_call(layer, tuple(given) if apart else _arguments(layer, given), training, options)
-        layer.kept_plans[key] = (out, plan_of(sources, flat(out), training))
-    return layer.kept_plans[key]
+        out = traced_call(layer, tuple(given) if apart else arguments_of(layer, given), training, options)
+        return out, plan_of(sources, flat(out), training)
+
+    return recent(layer.kept_plans, key, make)
 
 
 def run_call(layer: Any, x: Any, training: bool, options: dict[str, Any], apart: bool = False) -> tuple[Any, Any]:

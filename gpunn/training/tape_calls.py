@@ -4,12 +4,9 @@ A call draws its random numbers from a state of its own, which its way back draw
 is called in between.
 """
 
-import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
-
-import numpy as np
 
 from gpunn import random
 from gpunn.backend.traced import trace
@@ -66,8 +63,11 @@ def _be_built(model: Any, row_shape: Any) -> None:
 
 def call_layer(layer: Any, given: Sequence[Any], training: bool, mask: Any, options: dict[str, Any]) -> Any:
     """A layer's output for tensors or arrays: one, or a list of them."""
-    if options and layer.traced and type(layer).__module__.partition(".")[0] != "gpunn":
-        given, options = _in_order(layer, given, options)
+    if layer.traced:
+        from gpunn.ops.forms import formed
+
+        if formed(layer, given, options):
+            return _of_form(layer, given, training, options if mask is None else {**options, "mask": mask})
     x, ops = given[0] if len(given) == 1 else list(given), layer.backend
     many = isinstance(x, (list, tuple)) and bool(x) and all(hasattr(v, "shape") for v in x)
     first = next((v for v in flat(x) if isinstance(v, (Tensor, Parameter))), None)
@@ -81,21 +81,14 @@ def call_layer(layer: Any, given: Sequence[Any], training: bool, mask: Any, opti
     more = {name: v for name, v in options.items() if any(_is_tensor(part) for part in flat(v))}
     tensors += [_tensor(part, ops, layer.dtype) for v in more.values() for part in flat(v)]
     options, many = {n: v for n, v in options.items() if n not in more}, many or bool(more)
-    losses: list[Tensor] = []
     if layer.traced:
         from gpunn.ops.tracing import plan_of_call
 
         apart = len(given) > 1 and not more
         out, stages = plan_of_call(layer, [t.array for t in tensors] if many else tensors[0].array, training, options, apart)
-    else:
-        out, stages = None, None
-    with _drawing(layer.leaves, _random(layer, ops, training, stages)) as rng:
-        if stages is not None:
-            outputs = _run(stages, tensors, training, rng, losses)
-            if layer.activity_regularizer is not None:
-                losses.append(penalty(layer.activity_regularizer, outputs[0], layer.name, tensors[0].shape[0]))
-            keep_losses(layer, losses)
-            return packed(out, outputs)
+        return _planned(layer, out, stages, tensors, training)
+    losses: list[Tensor] = []
+    with _drawing(layer.leaves, _random(layer, ops, training, None)) as rng:
         own = None if mask is None else masks_on(ops, mask, layer.dtype)
         outputs = _stage(Stage(layer, tuple(range(len(tensors))), (), many, options=options), tensors, training, rng, own)
     if layer.activity_regularizer is not None:
@@ -104,20 +97,28 @@ def call_layer(layer: Any, given: Sequence[Any], training: bool, mask: Any, opti
     return outputs if len(outputs) > 1 else outputs[0]
 
 
-def _in_order(layer: Any, given: Sequence[Any], options: dict[str, Any]) -> tuple[Sequence[Any], dict[str, Any]]:
-    """Tensors that the `call` of a class of the user's gets by name, where they stand next in it, as if they were given one by one. Raises
-    TypeError for others: what it gets by name otherwise is a plain value."""
-    rest = dict(options)
-    for name in list(inspect.signature(layer.call).parameters)[len(given) :]:
-        if not (_is_tensor(rest.get(name)) or isinstance(rest.get(name), np.ndarray)):
-            break
-        given = (*given, rest.pop(name))
-    if odd := [name for name, v in rest.items() if any(_is_tensor(p) or isinstance(p, np.ndarray) for p in flat(v))]:
-        raise TypeError(
-            f"Layer {layer.name!r}: in a tape's block, or a function that is recorded, its call gets tensors by position, without gaps. "
-            f"Received: {', '.join(odd)} by name."
-        )
-    return given, rest
+def _of_form(layer: Any, given: Sequence[Any], training: bool, options: dict[str, Any]) -> Any:
+    """The same for tensors and arrays in any lists and dicts, also by name, of a class of the user's."""
+    from gpunn.ops.forms import is_array, plan_of_form
+
+    values = [v for v in flat([list(given), options]) if is_array(v)]
+    first = next((v for v in values if isinstance(v, (Tensor, Parameter))), None)
+    ops = layer.backend = first.backend if first is not None and not layer.parameters else layer.backend
+    tensors = [_tensor(v, ops, layer.dtype) for v in values]
+    out, stages = plan_of_form(layer, layer.kept_plans, given, options, training, [t.shape for t in tensors])
+    for leaf in layer.leaves:
+        leaf.backend, leaf.rng = ops, layer.rng or Rng(ops, random.current_seed())
+    return _planned(layer, out, stages, tensors, training)
+
+
+def _planned(layer: Any, out: Any, stages: Plan, tensors: Sequence[Tensor], training: bool) -> Any:
+    losses: list[Tensor] = []
+    with _drawing(layer.leaves, _random(layer, layer.backend, training, stages)) as rng:
+        outputs = _run(stages, tensors, training, rng, losses)
+    if layer.activity_regularizer is not None:
+        losses.append(penalty(layer.activity_regularizer, outputs[0], layer.name, tensors[0].shape[0]))
+    keep_losses(layer, losses)
+    return packed(out, outputs)
 
 
 def _is_tensor(value: Any) -> bool:

@@ -13,6 +13,7 @@ from gpunn import random
 from gpunn.backend.traced import refuse
 from gpunn.results import dressed
 from gpunn.utils.element_spec import INFINITE_CARDINALITY, UNKNOWN_CARDINALITY, Described, Elements
+from gpunn.utils.interleaved import interleaved
 from gpunn.utils.padded import padded
 from gpunn.utils.structures import arrays, called, first_leaf, mapped
 
@@ -268,6 +269,14 @@ class Dataset(Described):
     def flat_map(self, map_func: Callable[..., "Dataset"], name: str | None = None) -> "Dataset":
         """The elements of the datasets that a function makes of each element."""
         return Dataset(lambda: (inner for e in self for inner in called(map_func, e)._elements()), None)
+
+    def interleave(
+        self, map_func: Callable[..., "Dataset"], cycle_length: int | None = None, block_length: int = 1, *unused: Any, **options: Any
+    ) -> "Dataset":
+        """As `flat_map`, but `block_length` elements of each of `cycle_length` datasets (1 if not given) in turn; one that ends gives its
+        turns to the next."""
+        cycle = max(cycle_length or 1, 1)
+        return Dataset(lambda: interleaved((called(map_func, e)._elements() for e in self), cycle, block_length), None)
 
     def filter(self, predicate: Callable[..., Any], name: str | None = None) -> "Dataset":
         """Those of which a function is true."""

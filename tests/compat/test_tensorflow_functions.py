@@ -51,6 +51,8 @@ CASES = {
     "more of them": (
         lambda tf: tf.reduce_sum(input_tensor=tf.add(x=X, y=tf.tile(input=Y[:1], multiples=[3, 1])), axis=1), (X + Y[0]).sum(1)
     ),
+    "means of whole numbers": (lambda tf: tf.reduce_mean(tf.constant([[3, 4], [-1, -2]]), axis=1), np.array([3, -1], "int32")),
+    "in a list": (lambda tf: tf.reduce_mean([1, 2]).dtype == "int32", True),
     "cumprod": (lambda tf: tf.math.cumprod(X, axis=1), X.cumprod(1)),
     "map_fn": (lambda tf: tf.map_fn(lambda row: row * 2, X), X * 2),
     "band_part": (lambda tf: tf.linalg.band_part(X, -1, 0), np.tril(X)),
@@ -244,6 +246,40 @@ def test_whole_numbers_of_a_layer(tf):
         Counting()(X)
 
 
+ASSERTIONS = {
+    "equal": (X, X, Y), "none_equal": (X, Y, X), "less": (X, X + 1, X), "less_equal": (X, X, X - 1), "greater": (X, X - 1, X),
+    "greater_equal": (X, X, X + 1), "near": (X, X + 1e-7, X + 1e-3), "rank": (X, 2, 1),
+}
+
+
+def test_assertions(tf):
+    for name, (x, right, wrong) in ASSERTIONS.items():
+        check = getattr(tf.debugging, f"assert_{name}")
+        check(x, right)
+        with pytest.raises(ValueError, match=rf"odd\. tf\.debugging\.assert_{name}: expected .* Received: "):
+            check(x, wrong, message="odd.")
+    tf.debugging.assert_positive(np.abs(X) + 1)
+    tf.debugging.assert_all_finite(X, "numbers")
+    for check in (tf.debugging.assert_non_negative, tf.debugging.assert_positive):
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"expected numbers .* Received: "):
+            check(X)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"these tf\.debugging\.assert_all_finite: expected finite numbers"):
+        tf.debugging.assert_all_finite(X + np.inf, "these")
+
+
+def test_a_generator(tf):
+    one, other = (tf.random.Generator.from_seed(3) for _ in range(2))
+    drawn = [g.normal((2, 500), mean=1.0, stddev=2.0) for g in (one, other, one)]
+    assert np.array_equal(drawn[0], drawn[1]) and not np.array_equal(drawn[0], drawn[2])
+    assert abs(drawn[0].numpy().mean() - 1) < 0.2 and abs(drawn[0].numpy().std() - 2) < 0.2
+    whole = one.uniform((100,), 2, 5, dtype=tf.int32)
+    assert set(np.unique(whole)) == {2, 3, 4}  # whose elements can be hashed
+    with pytest.raises(TypeError, match="unhashable"):
+        hash(whole)
+    one.reset_from_seed(3)
+    assert np.array_equal(one.normal((2, 500), 1.0, 2.0), drawn[0])
+
+
 def test_print(tf, capsys):
     tf.print("loss:", np.float32(0.5), sep="")
     assert capsys.readouterr().err == "loss:0.5\n"
@@ -306,3 +342,16 @@ def test_modules_find_their_variables(tf):
         for v, g in zip(module.trainable_variables, tape.gradient(loss, module.trainable_variables), strict=True):
             v.assign_sub(0.01 * g)
     assert 0 < float(loss) < before
+
+
+def test_lines_in_columns(tf):
+    defaults = [0.0, 7, "none", tf.constant([], tf.float32)]
+    found = tf.io.decode_csv(["1.5,,a,2", ',3,"b,c",4'], defaults)
+    for mine, expected in zip(found, ([1.5, 0], [7, 3], ["a", "b,c"], [2, 4]), strict=True):
+        np.testing.assert_array_equal(mine, expected)
+    assert [str(column.dtype) for column in (found[0], found[1], found[3])] == ["float32", "int32", "float32"]
+    assert tf.io.decode_csv("1;2", [0, 0], field_delim=";")[1].shape == ()
+    odd = {"1,2,a,": "field 3 has no default", "1,2": "expected 4 fields. Received: 2", "x,2,a,1": "expected a number in field 0"}
+    for line, text in odd.items():
+        with pytest.raises(ValueError, match=text):
+            tf.io.decode_csv(line, defaults)

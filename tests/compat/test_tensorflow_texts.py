@@ -60,6 +60,8 @@ def test_lines_and_padded_batches(tf, tmp_path):
     (tmp_path / "a.txt").write_text("1 2 3\n4\n")
     (tmp_path / "b.txt").write_text("5 6\n")
     lines = tf.data.TextLineDataset([str(tmp_path / "a.txt"), str(tmp_path / "b.txt")])
+    each = tf.data.Dataset.list_files(str(tmp_path / "?.txt"), shuffle=False).interleave(tf.data.TextLineDataset)
+    assert list(map(str, each)) == list(map(str, lines))
     numbers = lines.map(lambda line: tf.strings.to_number(tf.strings.split(line), tf.int64))
     batches = list(numbers.padded_batch(2))
     assert [b.tolist() for b in batches] == [[[1, 2, 3], [4, 0, 0]], [[5, 6]]]

@@ -1,5 +1,7 @@
 """A student and its teacher: the losses by hand, training beside Keras, and a student that learns what labels do not say."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -169,8 +171,31 @@ def test_configuration_and_files(tmp_path):
     distiller = Distiller(mlp(16, "teacher"), mlp(4, "student"), [LogitsDistillation(2.0), FeatureDistillation()], [1.0, 2.0], 0.25)
     again = Distiller.from_config(distiller.get_config())
     assert again.get_config() == distiller.get_config() and again.student.count_params() == distiller.student.count_params()
-    with pytest.raises(NotImplementedError, match=r"Distiller 'distiller' cannot be saved whole\. Save its student"):
-        distiller.save(tmp_path / "d.npz")
+    distiller.compile(gpunn.optimizers.Adam(0.01), crossentropy(), ["accuracy"])
+    distiller.fit(X, Y, epochs=1, verbose=0)
+    for path in (tmp_path / "d.npz", tmp_path / "d.keras"):
+        distiller.save(path)
+        again = gpunn.models.load_model(path)
+        for role in ("teacher", "student"):
+            one, other = (getattr(d, role).get_weights() for d in (distiller, again))
+            assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+        assert not again.teacher.trainable and len(again.trainable_weights) == 4
+        assert again.evaluate(X, Y, verbose=0) == distiller.evaluate(X, Y, verbose=0)
+    assert copy.deepcopy(distiller).fit(X, Y, verbose=0).history == again.fit(X, Y, verbose=0).history
+
+
+@pytest.mark.filterwarnings("ignore:`compile\\(\\)` was not called")
+def test_files_of_keras_and_for_it(tmp_path):
+    keras = pytest.importorskip("keras_twin").keras
+    kits = gpunn, keras
+    mine, real = (run(kit, kit.distillation, kit.distillation.FeatureDistillation("mse", "logits", "logits"), None)[0] for kit in kits)
+    mine.save(tmp_path / "mine.keras")
+    real.save(tmp_path / "real.keras")
+    with pytest.warns(UserWarning, match="Distiller 'distiller' is not compiled: its file does not hold the loss"):
+        read = gpunn.models.load_model(tmp_path / "real.keras")
+    for one, other in ((keras.models.load_model(tmp_path / "mine.keras"), mine), (read, real)):
+        for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize(("change", "text"), [

@@ -34,6 +34,7 @@ MODULES: dict[str, tuple[str, Any]] = {
 _BY_KEY = {"initializer": "initializers", "regularizer": "regularizers", "constraint": "constraints", "schedule": "schedules",
            "rate": "schedules", "optimizer": "optimizers", "loss": "losses"}
 _AS_LAYERS = {"leaky_relu": "LeakyReLU", "elu": "ELU", "relu": "ReLU", "softmax": "Softmax"}  # activations with parameters
+DISTILLATION = ("Distiller", "FeatureDistillation", "LogitsDistillation")
 MODELS = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
 # common arguments that some of Keras's layers do not take
 _UNTAKEN = {**{f"SpatialDropout{n}D": ("trainable",) for n in (1, 2, 3)}, "Pipeline": ("trainable", "dtype")}
@@ -49,7 +50,8 @@ def policy(dtype: str) -> dict[str, Any]:
 
 
 def to_keras(entry: dict[str, Any], kind: str = "layers", shapes: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A layer, model, loss ... of ours as Keras writes it. `shapes`: what each built layer was built for, by name."""
+    """A layer, model, loss ... of ours as Keras writes it. `shapes`: what each built layer was built for, by name; of a model within a dict
+    of these."""
     name, config = entry["class_name"], entry["config"]
     if name == "function":
         return {"module": "builtins", "class_name": "function", "config": config, "registered_name": config}
@@ -57,9 +59,11 @@ def to_keras(entry: dict[str, Any], kind: str = "layers", shapes: dict[str, Any]
         return _model(entry, shapes)
     if name == "Operation" and (written := keras_operations.to_keras(entry)) is not None:
         return {k: _value(k, v, shapes) for k, v in written.items()}
+    within = _within(config, shapes)
     module, known = MODULES[kind]
-    ours = name not in known or name in OURS_ALONE
-    values = {k: _value(k, v, shapes) for k, v in config.items()}
+    ours = (name not in known or name in OURS_ALONE) and name not in DISTILLATION
+    module = "keras.distillation" if name in DISTILLATION else module
+    values = {k: _value(k, v, within) for k, v in config.items()}
     if kind == "layers":
         values = _layer(name, values)
     title = name.rpartition(">")[2]  # of a class that is registered, "package>Name"
@@ -68,7 +72,13 @@ def to_keras(entry: dict[str, Any], kind: str = "layers", shapes: dict[str, Any]
         entry = entry | {"inbound_nodes": [_spread(call) for call in entry.get("inbound_nodes", [])]} if "inbound_nodes" in entry else entry
     shape = (shapes or {}).get(config.get("name")) if kind == "layers" and name not in ATTENTIONS else None
     rest = {k: _value(k, v, shapes) for k, v in entry.items() if k not in ("class_name", "config", "module", "registered_name")}
-    return out | ({} if shape is None else {"build_config": {"input_shape": shape}}) | rest
+    return out | ({} if shape is None or shape is within else {"build_config": {"input_shape": shape}}) | rest
+
+
+def _within(config: Any, shapes: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The shapes of the layers of a model of this configuration; else all."""
+    found = (shapes or {}).get(str(config.get("name"))) if isinstance(config, dict) else None
+    return found if isinstance(found, dict) else shapes
 
 
 def _spread(call: dict[str, Any]) -> dict[str, Any]:
@@ -87,6 +97,7 @@ def _layer(name: str, config: dict[str, Any]) -> dict[str, Any]:
 
 def _model(entry: dict[str, Any], shapes: dict[str, Any] | None) -> dict[str, Any]:
     config = dict(entry["config"])
+    shapes = _within(config, shapes)
     inner = [to_keras(layer, shapes=shapes) for layer in config.pop("layers")]
     rest = {k: _value(k, v, shapes) for k, v in config.items()}
     name, shape = entry["class_name"], config.get("build_input_shape")

@@ -19,7 +19,7 @@ BEYOND = ("rng", "no_weight_decay", "dtype")  # what Keras's configuration has n
 
 def written(model: Any, config: dict[str, Any]) -> dict[str, Any]:
     """A model as config.json has it, from what `saving.describe` says of it."""
-    text = keras_json.to_keras({k: config[k] for k in ("class_name", "config")}, shapes=built_shapes(model))
+    text = keras_json.to_keras({k: config[k] for k in ("class_name", "config")}, shapes={model.name: built_shapes(model)})
     if "build" in config:
         text["build_config"] = {"input_shape": config["build"]}
     if text["class_name"] == "Sequential":
@@ -53,12 +53,13 @@ def save_model(model: Any, path: pathlib.Path, config: dict[str, Any]) -> None:
 
 
 def built_shapes(model: Any) -> dict[str, Any]:
-    """The shape that each layer with weights was built for, by its name; of nested ones too."""
-    shapes = {}
+    """The shape that each layer with weights was built for, by its name; of a model within the same of its layers."""
+    shapes: dict[str, Any] = {}
     for layer in model.layers:
         if isinstance(getattr(layer, "built_for", None), tuple) and layer.parameters:
             shapes[layer.name] = layer.built_for[0] if isinstance(layer.built_for, list) else layer.built_for
-        shapes |= built_shapes(layer) if hasattr(layer, "layers") else {}
+        if hasattr(layer, "layers"):
+            shapes[layer.name] = built_shapes(layer)
     return shapes
 
 

@@ -1,0 +1,57 @@
+"""Calls of a class of the user's whose `call` takes arrays and plain values in any lists and dicts, by position or by name."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from gpunn.layers.alone import drawing_alone, host
+from gpunn.layers.graph import flat, packed
+from gpunn.layers.parameter import Parameter
+from gpunn.ops.tracing import Source, plan_of, traced_call
+from gpunn.recent import recent
+from gpunn.results import dressed
+
+
+def is_array(value: Any) -> bool:
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def formed(layer: Any, given: Sequence[Any], options: dict[str, Any]) -> bool:
+    """Whether there is more than arrays by position and plain values by name: dicts, lists within lists, arrays by name."""
+    if not layer.traced or type(layer).__module__.partition(".")[0] == "gpunn":
+        return False
+    if any(is_array(v) for v in flat(options)):
+        return True
+    first = given[0] if len(given) == 1 else given
+    return isinstance(first, dict) or (isinstance(first, (list, tuple)) and any(isinstance(v, (list, tuple, dict)) and
+                                                                                any(map(is_array, flat(v))) for v in first))
+
+
+def plan_of_form(
+    layer: Any, kept: dict[Any, Any], given: Sequence[Any], options: dict[str, Any], training: bool | None, shapes: Sequence[Any]
+) -> tuple[Any, Any]:
+    """(what comes out, symbolic; the plan of a call with arrays of these shapes), kept for the next call of this form."""
+    whole = [list(given), options]
+    leaves = flat(whole)
+    form = str(packed(whole, ["array" if is_array(v) else repr(v) for v in leaves]))
+
+    def make() -> tuple[Any, Any]:
+        sources = [Source(shape, layer.dtype).output for shape in shapes]
+        rest = iter(sources)
+        arguments, named = packed(whole, [next(rest) if is_array(v) else v for v in leaves])
+        out = traced_call(layer, tuple(arguments), training, named)
+        return out, plan_of(sources, flat(out), bool(training))
+
+    return recent(kept, (form, tuple(shapes), training), make)
+
+
+def call_formed(layer: Any, given: Sequence[Any], training: bool, options: dict[str, Any]) -> Any:
+    """What the layer gives for arrays, alone, in lists and in dicts."""
+    values = [v.value if isinstance(v, Parameter) else v for v in flat([list(given), options]) if is_array(v)]
+    there = [layer.backend.adopt(v, "x") for v in values]
+    arrays = [layer.backend.asarray(np.asarray(v) if a is None else a, layer.dtype) for v, a in zip(values, there, strict=True)]
+    out, plan = plan_of_form(layer, layer.kept_plans, given, options, training, [tuple(a.shape) for a in arrays])
+    with drawing_alone(layer), layer.backend.here():
+        found = packed(out, plan.run(arrays, training).outputs)
+    return dressed(host(found, layer.backend) if all(a is None for a in there) else layer.backend.hand_out(found))
