@@ -45,10 +45,14 @@ class Sequential(OldPredictions, Model):
         return super().__call__(x, *others, **options)
 
     @property
+    def _of_any_shape(self) -> bool:
+        """Whether nobody gave a shape, and the first rows have said one."""
+        return bool(self._stack) and not isinstance(self._stack[0], InputLayer) and _rows_of(self._stack[0]) is None
+
+    @property
     def _of_images(self) -> bool:
-        """Whether all it does is change images, of whatever size: nobody gave a shape."""
-        free = bool(self._stack) and not isinstance(self._stack[0], InputLayer) and _rows_of(self._stack[0]) is None
-        return free and all(leaf.images_alone for leaf in self.leaves)
+        """Whether all it does is change images, of whatever size."""
+        return self._of_any_shape and all(leaf.images_alone for leaf in self.leaves)
 
     @property
     def layers(self) -> list[Any]:
@@ -132,6 +136,26 @@ class Sequential(OldPredictions, Model):
             raise
         self.built = True
         self._follow()
+
+    def reopen(self, shapes: Sequence[Any]) -> bool:
+        """Where rows have other sizes than the first ones, and nobody gave a shape: leave such axes open. -> whether that was done; where
+        weights depend on a size the stack stays as it is."""
+        known, shape = self.row_shape, tuple(shapes[0])
+        if not self._of_any_shape or len(shape) != len(known) or fits(shape, known):
+            return False
+        rows = tuple(m if n == m else None for n, m in zip(shape, known, strict=True))
+        for given in (rows, known):
+            for layer, tensor in zip(self._stack, self._tensors, strict=False):
+                _forget(layer, tensor)
+            self._tensors.clear()
+            self.built = False
+            try:
+                self.build((None, *given))
+                return given is rows
+            except Exception:  # whatever a layer raises that cannot take them
+                if given is known:
+                    raise
+        return False
 
     def _call(self, layer: Layer) -> None:
         """Put a layer's call behind those before it."""

@@ -66,6 +66,32 @@ def test_images_through_flatten_f_lay_05():
     np.testing.assert_array_equal(Sequential([Reshape((4, 3), input_shape=(12,))]).predict(X), X.reshape(20, 4, 3))
 
 
+@pytest.mark.parametrize("ends", ["of any length", "of one length"])
+def test_other_lengths_than_the_first(ends):
+    """As in Keras, where nobody gave a shape and no weight depends on it; else one error, and training goes on as if nothing were asked."""
+    x = np.random.default_rng(0).random((16, 12, 1)).astype("float32")
+    results = []
+    for other in (False, True):
+        gpunn.utils.set_random_seed(1)
+        end = gpunn.layers.GlobalMaxPooling1D() if ends == "of any length" else Flatten()
+        model = Sequential([gpunn.layers.Conv1D(4, 3), end, Dense(2)])
+        model.compile("adam", "mse")
+        model.fit(x, x[:, :2, 0], verbose=0)
+        if other and ends == "of one length":
+            with pytest.raises(ValueError, match=r"expected shape \(None, 12, 1\)\. Received: \(16, 7, 1\)"):
+                model.predict(x[:, :7], verbose=0)
+        elif other:
+            expected = x[:, :7]
+            for layer in model.layers:
+                expected = layer(expected)
+            np.testing.assert_allclose(model.predict(x[:, :7], verbose=0), expected, rtol=1e-5, atol=1e-6)
+            assert model.input_shape == (None, None, 1)
+        model.fit(x, x[:, :2, 0], epochs=2, verbose=0)
+        results.append(model.get_weights())
+    for one, another in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, another)
+
+
 def test_input_dim_on_a_later_layer_f_api_05():
     model = Sequential([Dense(4, input_dim=12), Dense(3, input_dim=4)])
     assert model.output_shape == (None, 3)
