@@ -3,8 +3,8 @@
 A block of rows of the left matrix is packed k by k beside the list of those k at which the block is not all zeros: the borders of an
 image and many pixels of a batch are zero, and are skipped. (Adding an exact zero changes nothing, so the result does not depend on it;
 only 0 times infinity or NaN counts as 0.) The right matrix is read in place, but where its rows are long: there a panel of its columns
-is laid out, row behind row, for all blocks of rows that read it. The sum over k runs in one order whatever the threads and the blocks, so
-results are the same to the bit.
+is laid out, row behind row, for all blocks of rows that read it. One that is to be transposed is transposed so, panel by panel. The sum
+over k runs in one order whatever the threads and the blocks, so results are the same to the bit.
 """
 
 import numpy as np

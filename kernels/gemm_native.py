@@ -142,7 +142,7 @@ _panels_n, _panels_nt, _panels_t = _panels_of(_tile_n), _panels_of(_tile_n, turn
 
 @njit(**_fast)
 def _carve(like, scratch):
-    """Packed rows, their k, the counts, a spare tile and the transposed block, in private memory."""
+    """Packed rows, their k, the counts and a spare tile, in private memory; and the address where the rest of it begins."""
     size = like.itemsize
     area = (BLOCK_ROWS + 16) * BLOCK_K
     at = scratch
