@@ -1,5 +1,6 @@
 """Shared by all tests: compiled kernels that outlive a test, the CPU as the device, float64 models."""
 
+import collections
 import gc
 import os
 import shutil
@@ -17,7 +18,25 @@ gc.set_threshold(50_000, 20, 20)  # what Keras and JAX keep is half a million ob
 os.environ.setdefault("GPUNN_COMPILERS", "1")  # tests run on all cores already
 
 
+@pytest.hookimpl(tryfirst=True)  # before slow ones are left out
 def pytest_collection_modifyitems(items):
+    _stand_for_one_another(items)
+    _need_a_compiler(items)
+
+
+def _stand_for_one_another(items):
+    """Of the cases of a test marked ``one_in(n)`` each n-th runs, the others are slow ones."""
+    seen = collections.Counter()
+    for item in items:
+        mark = item.get_closest_marker("one_in")
+        if mark is not None:
+            test = item.path, item.originalname
+            if seen[test] % mark.args[0]:
+                item.add_marker(pytest.mark.slow)
+            seen[test] += 1
+
+
+def _need_a_compiler(items):
     """What is to run on the stand-in for a device, by a parameter of the test, skips where nothing compiles it."""
     if shutil.which("g++") is None:
         for item in items:

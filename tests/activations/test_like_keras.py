@@ -74,6 +74,7 @@ def values_and_gradients(theirs, xs, dys):
     return jax.jit(both)(xs, dys)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.filterwarnings("ignore:The gradient of 'step'")
 @pytest.mark.parametrize("case", [*CASES, *OURS])
 def test_values_and_gradients(case):
@@ -147,6 +148,7 @@ STACKS = {
 }
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("stack", STACKS)
 def test_twenty_steps(stack):
     names = STACKS[stack]

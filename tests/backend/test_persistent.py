@@ -51,6 +51,7 @@ def test_another_loss(sim_with):
     agree(fitted(ops, "never", **options), fitted(ops, "always", **options))
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("blocks", [1, 3, 7])
 def test_any_number_of_blocks_and_threads(sim_with, blocks):
     """Blocks that are not one for each multiprocessor's share: the rest is done in turns."""
@@ -107,6 +108,7 @@ def without_barrier(module, number):
     return ModuleText("".join(a + b for a, b in zip(parts, [*kept, ""], strict=True)), module.names)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.filterwarnings("ignore:The loss became NaN")
 @pytest.mark.parametrize("number", range(7))
 def test_each_barrier_is_needed(sim_with, number, monkeypatch):

@@ -43,6 +43,7 @@ def test_stopped_within_an_epoch_and_broken_off_there(cpu, tmp_path):
     assert end_of(model, model.fit(X, Y, callbacks=chain(folder, 1, StopAt()), **options), folder) == expected
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize(
     "options",
@@ -69,6 +70,7 @@ KINDS = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_the_optimizer_keeps(cpu, tmp_path, kind):
     ends = []

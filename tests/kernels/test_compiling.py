@@ -51,6 +51,7 @@ def compiled(folder, *how, processes=2):
     return json.loads(done.stdout)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("how", ["slow", "stuck", *(pytest.param(how, marks=pytest.mark.slow) for how in ("lost", "none"))])
 def test_all_is_compiled_once(tmp_path, how):
     """slow: the other process has time for some; lost: it dies at once; stuck: over the first; none: it cannot be started."""

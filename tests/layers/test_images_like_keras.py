@@ -22,6 +22,7 @@ def backends(sim_with):
         yield sim_with()
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("case", CASES)
 def test_as_keras(case, sim_with, cpu):
     name, arguments, options, shape = CASES[case]

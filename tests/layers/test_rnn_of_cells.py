@@ -60,6 +60,7 @@ def steps_left():
     return mask
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("option", OPTIONS)

@@ -54,6 +54,7 @@ def both(kind, weighted=False):
     return ours, theirs
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.usefixtures("float64", "cpu")
 @pytest.mark.parametrize("weighted", [pytest.param(False, marks=pytest.mark.slow), True])
 @pytest.mark.parametrize("kind", [pytest.param(k, marks=pytest.mark.slow) if k == "dense" else k for k in MODELS])

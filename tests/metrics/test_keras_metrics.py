@@ -30,6 +30,7 @@ def pair(name, options):
     return tuple(getattr(module, name)(**options) for module in (metrics, keras.metrics))
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(("name", "i"), RUNS)
 def test_updates(name, i, weighted):

@@ -89,6 +89,7 @@ def rows_for(model, count=5):
     return x
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("stack", STACKS)
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])
 def test_whole_models_both_ways(tmp_path, stack, suffix):

@@ -92,6 +92,7 @@ CASES = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("case", CASES)
 def test_as_one_by_one(device, case):
     build, optimizer, loss, metrics, y = CASES[case]

@@ -122,6 +122,7 @@ PARAMETERS = [
 ]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("name", "given", "options"), PARAMETERS)
 @pytest.mark.usefixtures("numpy_cpu")
 def test_as_keras_has_it(name, given, options):

@@ -87,6 +87,7 @@ FUNCTIONS = {
 }
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("case", FUNCTIONS)
 @pytest.mark.parametrize(("device", "rows"), [("cpu", 6), ("cpu", 1), ("sim", 6)])  # the one chains, the other does not
 def test_as_one_by_one(case, device, rows, float64, monkeypatch):

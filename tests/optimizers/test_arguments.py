@@ -152,6 +152,7 @@ def test_explain_says_how_many_launches(cpu):
     assert "3 launches" in said(SGD(clipnorm=1.0)) and "5 launches" in said("lamb") and "x gemm_symmetric" in said("muon")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_is_read_during_an_epoch(name, cpu):
     rows = np.random.default_rng(0).standard_normal((64, 3))

@@ -20,6 +20,7 @@ FITS = [(n, OWN[n][-1]) for n in NAMES] + [("SGD", common("SGD", c)) for c in CO
 FITS += [("Adam", common("Adam", "use_ema"))]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.usefixtures("float64", "cpu")
 @pytest.mark.parametrize(("name", "options"), FITS, ids=str)
 def test_twenty_steps_of_a_fit_are_keras(name, options):
@@ -64,6 +65,7 @@ def same_bits(one, other):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.usefixtures("cpu")
 @pytest.mark.parametrize("way", ["save", "save_weights"])
 @pytest.mark.parametrize(("name", "options"), EVERYTHING, ids=str)

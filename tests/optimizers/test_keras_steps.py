@@ -33,6 +33,7 @@ def near(name):
     return 1e-6 if name == "Muon" else 1e-9
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("backend", "name", "options"), CASES, ids=str)
 def test_twenty_steps(backend, name, options):
     mine, optimizer = ours(BACKENDS[backend](), name, options)

@@ -46,6 +46,7 @@ def rendered(folder, width, dark):
     return said.group(1).split(";")
 
 
+@pytest.mark.one_in(3)
 @pytest.mark.skipif(BROWSER is None, reason="no Chromium here (apt-get install chromium)")
 @pytest.mark.parametrize(("width", "dark", "paper"), [(390, False, "rgb(255, 255, 255)"), (1280, True, "rgb(22, 24, 28)")])
 def test_in_a_browser(results, tmp_path, width, dark, paper):

@@ -118,6 +118,7 @@ STORIES = [
 ]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize("device", ["cpu", "sim"])
 @pytest.mark.parametrize("between", STORIES, ids=lambda f: f.__name__)
 def test_all_is_as_if_nothing_were_kept(between, device, monkeypatch):

@@ -66,6 +66,7 @@ NAMES = [n for n in OURS if CASES[n].name != "Circle"]  # embeddings have a test
 KINDS = [(n, True) for n in NAMES] + [pytest.param(n, False, marks=[] if n in SHORT else pytest.mark.slow) for n in NAMES]
 
 
+@pytest.mark.one_in(2)
 @pytest.mark.parametrize(("name", "sequences"), KINDS)
 def test_twenty_steps(name, sequences):
     case, rows = CASES[name], ROWS if name in SHORT else WHOLE
