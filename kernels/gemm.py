@@ -13,8 +13,7 @@ from gpunn.kernels.record import Kernel, columns_of, matrix, parse, register, ro
 
 BLOCK_ROWS = 128  # rows packed at a time
 BLOCK_K = 1024  # terms that packed rows have room for; symmetric and recurrent products cut their sums here
-PANEL_K, PANEL_BYTES = 256, 24 << 10  # the others cut theirs where a panel of the right matrix has so many rows or bytes: then it stays in
-# the first-level cache
+PANEL_K = 256  # the others cut theirs here, so that a panel of the right matrix stays in the first-level cache, or nearly so
 BLOCK_K_TN = 128  # the same where columns of the left matrix are packed
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numba import carray, njit
 
-from gpunn.kernels.gemm import BLOCK_K, BLOCK_K_TN, BLOCK_ROWS, PANEL_BYTES, PANEL_K
+from gpunn.kernels.gemm import BLOCK_K, BLOCK_K_TN, BLOCK_ROWS, PANEL_K
 from gpunn.kernels.gemm_moves import copy_row, flip, flip_kept, keep
 from gpunn.kernels.gemm_tiles import ROWS_N, ROWS_T, VECTOR, VECTORS_N, VECTORS_T, by_width, tile
 from gpunn.kernels.linked import PLAIN
@@ -19,7 +19,6 @@ _keep_t, _flip_n, _flip_kept = keep(ROWS_T), flip(ROWS_N), flip_kept(ROWS_N)
 _copy_row = by_width(copy_row(1), [copy_row(v) for v in range(1, max(VECTORS_N, VECTORS_T) + 1)], "source, target")
 LAID_FROM = 1024  # bytes from row to row of the right matrix: a panel of longer rows has every row or so on a page of its own
 LAYS = VECTOR == 32  # bytes, of AVX2: where it was measured to pay
-TERMS = min(PANEL_K, PANEL_BYTES // (VECTORS_N * VECTOR))  # of a sum at a time
 LAID_BLOCKS = 4  # blocks of rows that read a panel: fewer do not pay for laying it out
 _fast: dict[str, Any] = {"nogil": True, "error_model": "numpy", **PLAIN}
 
@@ -167,9 +166,9 @@ def _one_row(a, b, add, out, row, packed, ks):
     """The product's row: in a tile for several, the others would be worked out for nothing. The same sums, but for what is zero."""
     n, size, lanes = b.shape[1], out.itemsize, VECTOR // out.itemsize
     wide = VECTORS_N * lanes
-    for k0 in range(0, max(b.shape[0], 1), TERMS):
+    for k0 in range(0, max(b.shape[0], 1), PANEL_K):
         count = 0
-        for k in range(k0, min(k0 + TERMS, b.shape[0])):
+        for k in range(k0, min(k0 + PANEL_K, b.shape[0])):
             packed[count], ks[count] = a[row, k], k - k0
             count += a[row, k] != 0
         more = 1 if k0 > 0 or add[0] != 0.0 else 0
@@ -188,8 +187,8 @@ def gemm_nn(a, b, add, out, lo, hi, scratch):
     if hi - lo == 1:
         _one_row(a, b, add, out, lo, packed, ks)
         return
-    for k0 in range(0, max(b.shape[0], 1), TERMS):  # a sum of no terms is zero, and is written
-        k1 = min(k0 + TERMS, b.shape[0])
+    for k0 in range(0, max(b.shape[0], 1), PANEL_K):  # a sum of no terms is zero, and is written
+        k1 = min(k0 + PANEL_K, b.shape[0])
         more = 1 if k0 > 0 or add[0] != 0.0 else 0
         for row in range(lo, hi, BLOCK_ROWS):
             end = min(row + BLOCK_ROWS, hi)
@@ -206,8 +205,8 @@ def gemm_parts(a, b, part, parts, lo, hi, scratch):
     for p in range(lo // size, (hi + size - 1) // size):
         first, last = p * size, min((p + 1) * size, b.shape[0])
         out = carray(pointer(address(parts) + p * m * n * parts.itemsize, parts), (m, n))
-        for k0 in range(first, last, TERMS):
-            k1 = min(k0 + TERMS, last)
+        for k0 in range(first, last, PANEL_K):
+            k1 = min(k0 + PANEL_K, last)
             more, right = 1 if k0 > first else 0, address(b) + k0 * n * parts.itemsize
             for row in range(0, m, BLOCK_ROWS):
                 end = min(row + BLOCK_ROWS, m)
@@ -253,8 +252,8 @@ def gemm_nt(a, b, add, out, lo, hi, scratch):
     packed, ks, counts, spare, _ = _carve(out, scratch)
     lanes = VECTOR // out.itemsize
     n, terms = b.shape
-    for k0 in range(0, max(terms, 1), TERMS):
-        k1 = min(k0 + TERMS, terms)
+    for k0 in range(0, max(terms, 1), PANEL_K):
+        k1 = min(k0 + PANEL_K, terms)
         more = 1 if k0 > 0 or add[0] != 0.0 else 0
         for row in range(lo, hi, BLOCK_ROWS):
             end = min(row + BLOCK_ROWS, hi)
