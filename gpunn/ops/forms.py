@@ -21,11 +21,9 @@ def formed(layer: Any, given: Sequence[Any], options: dict[str, Any]) -> bool:
     """Whether there is more than arrays by position and plain values by name: dicts, lists within lists, arrays by name."""
     if not layer.traced or type(layer).__module__.partition(".")[0] == "gpunn":
         return False
-    if any(is_array(v) for v in flat(options)):
-        return True
     first = given[0] if len(given) == 1 else given
-    return isinstance(first, dict) or (isinstance(first, (list, tuple)) and any(isinstance(v, (list, tuple, dict)) and
-                                                                                any(map(is_array, flat(v))) for v in first))
+    nested = isinstance(first, (list, tuple)) and any(isinstance(v, (list, tuple, dict)) and any(map(is_array, flat(v))) for v in first)
+    return nested or isinstance(first, dict) or any(map(is_array, flat(options)))
 
 
 def plan_of_form(
