@@ -86,7 +86,7 @@ def bounded(kernel: Kernel, dtype: str) -> str:
 
 def filled(kernel: Kernel, dtype: str, threads: int) -> str:
     """A kernel's text, for blocks of so many threads where it is compiled for a number of them."""
-    return re.sub(r"\bTHREADS\b", str(threads), kernel.cuda(dtype))  # type: ignore[misc]
+    return re.sub(r"\bTHREADS\b", str(threads), kernel.cuda(dtype))
 
 
 def launch_arguments(kernel: Kernel, arguments: Sequence[Any]) -> tuple[Any, ...]:

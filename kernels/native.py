@@ -199,7 +199,7 @@ def _source(kernel: Kernel, dtype: np.dtype) -> str:
 def _imports(kernel: Kernel) -> list[str]:
     """Helpers that a hand-written body calls must be compiled functions before the body is."""
     module = inspect.getmodule(kernel.native)
-    helpers = [n for n in kernel.native.__code__.co_names if inspect.isfunction(getattr(module, n, None))]  # type: ignore[union-attr]
+    helpers = [n for n in kernel.native.__code__.co_names if inspect.isfunction(getattr(module, n, None))]
     out = []
     for n in helpers:
         out += [f"import {module.__name__} as _m", f"if not hasattr(_m.{n}, 'py_func'): _m.{n} = inlined(_m.{n})"]  # type: ignore[union-attr]

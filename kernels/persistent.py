@@ -117,7 +117,7 @@ def _rows(launch: Launch, rows: int, columns: int, threads: int, resident: int) 
     if not rows or not columns:
         return None
     x = threads
-    if not re.search("__shared__|__syncthreads", launch.kernel.cuda(launch.dtype)):  # type: ignore[misc]
+    if not re.search("__shared__|__syncthreads", launch.kernel.cuda(launch.dtype)):
         while x > WARP and (rows * x > resident * threads or x // 2 >= columns):
             x //= 2
     return Shape(rows, x, 1, threads // x)
@@ -127,7 +127,7 @@ def rows_of_block(launch: Launch, device: Properties) -> int:
     """How many whole rows a block makes, one block after another; 0 where blocks make other parts."""
     kernel = launch.kernel
     if kernel.geometry == "warps":
-        return 0 if re.search("__shared__|__syncthreads", kernel.cuda(launch.dtype)) else device.persistent_threads // WARP  # type: ignore[misc]
+        return 0 if re.search("__shared__|__syncthreads", kernel.cuda(launch.dtype)) else device.persistent_threads // WARP
     columns = shape_of(kernel, launch.arguments)[1]
     return kernel.tile[0] if kernel.geometry == "tiles" and columns <= kernel.tile[1] else 0
 
@@ -193,10 +193,10 @@ class _Values:
 
     def of(self, launch: Launch, step: str) -> list[str]:
         """What a launch's function is called with: names of parameters, then rows and columns. `step`: the number of its step in words."""
-        head = HEAD.search(launch.kernel.cuda(launch.dtype))  # type: ignore[misc,union-attr]
+        head = HEAD.search(launch.kernel.cuda(launch.dtype))
         given = launch_arguments(launch.kernel, launch.arguments)
         out = []
-        for o, value, parameter in zip(launch.kernel.operands, given, head.group(3).split(","), strict=False):  # type: ignore[union-attr]
+        for o, value, parameter in zip(launch.kernel.operands, given, head.group(3).split(","), strict=False):
             kind = " ".join(parameter.split()).rpartition(" ")[0].replace("__restrict__", "").replace("const ", "").strip()
             if o.kind != "const":
                 out.append(self._one_of_two(kind, value, step))

@@ -47,7 +47,7 @@ class Later:
     __bool__ = __float__ = __int__ = __index__ = __len__ = __iter__ = __array__ = __str__ = __format__ = __getitem__ = _look
     __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = __neg__ = __abs__ = _look
     __lt__ = __le__ = __gt__ = __ge__ = __round__ = numpy = _look
-    __eq__ = __ne__ = _look  # type: ignore[assignment]
+    __eq__ = __ne__ = _look
     __hash__ = object.__hash__
 
 

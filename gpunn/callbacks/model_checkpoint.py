@@ -62,7 +62,7 @@ class ModelCheckpoint(Monitor, Saving):
     def _path(self, epoch: int, batch: int | None, logs: Any) -> str:
         fields = _Fields(logs, {"epoch": epoch + 1} | ({} if batch is None else {"batch": batch + 1}))
         try:
-            return self.filepath.format_map(fields)  # type: ignore[arg-type]
+            return self.filepath.format_map(fields)
         except KeyError as error:
             names = ", ".join([*fields.own, *logs])
             words = f"Failed to format this callback filepath: {self.filepath!r}. There is no {error}. Names are: {names}."

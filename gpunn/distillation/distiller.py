@@ -55,7 +55,7 @@ class Distiller(Model):
 
     needs_loss = True
 
-    def compile(  # type: ignore[override]
+    def compile(
         self, optimizer: Any = "adam", loss: Any = None, metrics: Any = None, *arguments: Any, **kwargs: Any
     ) -> None:
         """As `Model.compile`; ``loss`` is the student's, on the labels. Raises ValueError without one."""

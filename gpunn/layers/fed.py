@@ -43,7 +43,7 @@ class Fed(Tensor):
         return self.dtype if self.dtype in ("float32", "float64") else config.floatx()
 
     @property
-    def array(self) -> Any:  # type: ignore[override]
+    def array(self) -> Any:
         return self.typed(self.computed_in)
 
     def typed(self, dtype: str) -> Any:

@@ -38,7 +38,7 @@ class Lambda(Layer):
         self.function, self.backward, self.arguments = function, backward, dict(arguments or {})
         self._output_shape, self._mask = output_shape, mask
         self._reason: Exception | None = None  # why it could not be traced
-        self.supports_masking = mask is not None  # type: ignore[misc]
+        self.supports_masking = mask is not None
         self.activation = self._formula()
         if self.activation is None and not callable(function):
             raise ValueError(f"Layer {self.name!r}: expected a function or a formula. Received: {function!r}.")

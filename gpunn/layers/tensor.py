@@ -49,7 +49,7 @@ class Tensor(KerasTensor):
     steps, or None. In a tape's block arithmetic with it is recorded; elsewhere, and in NumPy's hands, it is its values."""
 
     has_values = True
-    shape: tuple[int, ...]  # type: ignore[assignment]  # all of it is known
+    shape: tuple[int, ...]  # all of it is known
 
     def __init__(self, array: Any, backend: Any, dtype: str | None = None):
         super().__init__(tuple(array.shape), dtype or name_of(array.dtype), "tensor")

@@ -44,7 +44,7 @@ class BinaryCrossentropy(_Entropy):
     function_name = "binary_crossentropy"
 
     @property
-    def kernel(self) -> Any:  # type: ignore[override]
+    def kernel(self) -> Any:
         return row_losses.BINARY_CROSSENTROPY_LOGITS if self.from_logits else row_losses.BINARY_CROSSENTROPY
 
     def _of_logits(self) -> Any:
@@ -76,7 +76,7 @@ class BinaryFocalCrossentropy(BinaryCrossentropy):
         self.apply_class_balancing, self.alpha, self.gamma = bool(apply_class_balancing), float(alpha), float(gamma)
 
     @property
-    def kernel(self) -> Any:  # type: ignore[override]
+    def kernel(self) -> Any:
         return loss_formulas.BINARY_FOCAL_LOGITS if self.from_logits else loss_formulas.BINARY_FOCAL
 
     def _of_logits(self) -> Any:

@@ -68,7 +68,7 @@ class MeanAbsolutePercentageError(BuiltIn):
         self.denominator = denominator
 
     @property
-    def kernel(self) -> Any:  # type: ignore[override]
+    def kernel(self) -> Any:
         return loss_formulas.MEAN_ABSOLUTE_PERCENTAGE_ERROR if self.denominator == "true" else loss_formulas.PERCENTAGE_OF_PREDICTION
 
     def get_config(self) -> dict[str, Any]:

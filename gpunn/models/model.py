@@ -93,7 +93,7 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
     losses, weight_losses = Layer.losses, Layer.weight_losses  # which `Trainer` asks for
 
     @property
-    def trainable(self) -> bool:  # type: ignore[override]
+    def trainable(self) -> bool:
         """Whether the model's weights learn; setting it sets every layer's."""
         return self._trainable
 

@@ -30,7 +30,7 @@ def _along(x: Complex, axis: int, sign: float) -> Complex:
         a.subtract(along.matmul(real, cosines), along.matmul(imaginary, sines)),
         a.add(along.matmul(real, sines), along.matmul(imaginary, cosines)),
     )
-    return tuple(shaping.moveaxis(part, -1, axis) for part in parts)  # type: ignore[return-value]
+    return tuple(shaping.moveaxis(part, -1, axis) for part in parts)
 
 
 def _transform(x: Any, axes: Sequence[int], numpy: Any, sign: float) -> Complex:

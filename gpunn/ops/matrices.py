@@ -180,7 +180,7 @@ def _whole(places: Any) -> list[int]:
 def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
     """At each place the element that `indices`, of as many axes, names along an axis; without one of all elements."""
     if not has_part(x, indices):
-        return np.take_along_axis(np.asarray(x), np.asarray(indices).astype(np.int64), axis)  # type: ignore[arg-type]
+        return np.take_along_axis(np.asarray(x), np.asarray(indices).astype(np.int64), axis)
     if axis is None:
         x, axis = shaping.ravel(x), 0
     places, values = shaping.moveaxis(indices, axis, -1), shaping.moveaxis(x, axis, -1)

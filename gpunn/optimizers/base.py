@@ -106,7 +106,7 @@ class Optimizer(own_step.ByVariable, State):
         A float that has Keras's ``numpy()`` and ``assign(value)`` too.
         """
         if self._own is not None and self._own.rate is not None:
-            return self._own.rate  # type: ignore[no-any-return]  # a tensor, in an `update_step`
+            return self._own.rate  # a tensor, in an `update_step`
         return value_of(self, self._rate.now(self))
 
     @learning_rate.setter
@@ -145,7 +145,7 @@ class Optimizer(own_step.ByVariable, State):
     def iterations(self) -> Count:
         """Updates so far (a read from the device): steps, or fewer where gradients are accumulated."""
         if self._own is not None and self._own.updates is not None:
-            return self._own.updates  # type: ignore[no-any-return]  # as above
+            return self._own.updates  # as above
         return Count(self.steps // (self.gradient_accumulation_steps or 1))
 
     def scale_loss(self, loss: Any) -> Any:

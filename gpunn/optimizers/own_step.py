@@ -33,7 +33,7 @@ class View(Parameter):
         return name
 
     @property
-    def value(self) -> Any:  # type: ignore[override]
+    def value(self) -> Any:
         own = self.optimizer._own
         vector = own.parameters if self.slot is None else self.optimizer.state[self.slot]
         return own.views(vector)[self.variable]

@@ -20,7 +20,7 @@ class Mask(Constraint):
         self._there: Any = None  # the mask on a device, and which
 
     @property
-    def recordable(self) -> bool:  # type: ignore[override]
+    def recordable(self) -> bool:
         """As `inner` is: the mask itself is a kernel."""
         return self.inner is None or self.inner.recordable
 

@@ -25,4 +25,4 @@ def at_once(model: Any, x: Any, batch: int) -> list[np.ndarray] | None:
     if hasattr(first, "check_rows"):
         first.check_rows(rows, where)
     with kept(model, key, data.Rows(rows, [], None)) as prediction:
-        return prediction.run()  # type: ignore[no-any-return]
+        return prediction.run()

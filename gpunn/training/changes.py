@@ -52,7 +52,7 @@ def _change(layer: Any, inputs: list[Any]) -> Callable[[Any], Any] | None:
     texts = any(tensor.dtype == TEXT for tensor in inputs)
     if getattr(layer, "converts", False):
         integers = getattr(layer, "takes_integers", False) and inputs and not texts
-        return None if integers else layer.convert  # type: ignore[no-any-return]
+        return None if integers else layer.convert
     if getattr(layer, "takes_words", False) or texts:
         return lambda x: words.numbered(x) if words.are_texts(x) else x
     return None

@@ -274,7 +274,9 @@ class Dataset(Described):
         self, map_func: Callable[..., "Dataset"], cycle_length: int | None = None, block_length: int = 1, *unused: Any, **options: Any
     ) -> "Dataset":
         """As `flat_map`, but `block_length` elements of each of `cycle_length` datasets (1 if not given) in turn; one that ends gives its
-        turns to the next."""
+        turns to the next. Raises ValueError for a `block_length` below 1."""
+        if block_length < 1:
+            raise ValueError(f"Dataset.interleave: expected block_length of 1 or more. Received: {block_length!r}.")
         cycle = max(cycle_length or 1, 1)
         return Dataset(lambda: interleaved((called(map_func, e)._elements() for e in self), cycle, block_length), None)
 

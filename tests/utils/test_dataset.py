@@ -41,6 +41,8 @@ def test_steps(make):
     assert listed(make().window(3, shift=1, drop_remainder=True).flat_map(lambda w: w.batch(3))) == [[0, 1, 2], [1, 2, 3], [2, 3, 4]]
     turns = make().interleave(lambda n: Dataset.from_tensor_slices(np.full(3, n)), cycle_length=2, block_length=2)
     assert listed(turns) == [0, 0, 1, 1, 0, 1, 2, 2, 3, 3, 2, 3, 4, 4, 4]
+    with pytest.raises(ValueError, match="expected block_length of 1 or more"):  # else it would go round for ever
+        make().interleave(lambda n: Dataset.from_tensor_slices(np.full(3, n)), block_length=0)
     assert [listed(w) for w in make().window(2, stride=2)] == [[0, 2], [2, 4], [4]]
     assert int(make().reduce(np.int64(0), lambda a, b: a + b)) == 10 and listed(make().apply(lambda d: d.take(1))) == [0]
 

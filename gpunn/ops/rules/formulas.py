@@ -35,7 +35,7 @@ class _Value:
     __add__, __radd__, __sub__, __rsub__ = _two(a.add), _two(a.add, True), _two(a.subtract), _two(a.subtract, True)
     __mul__, __rmul__, __truediv__, __rtruediv__ = _two(a.multiply), _two(a.multiply, True), _two(a.divide), _two(a.divide, True)
     __gt__, __ge__, __lt__, __le__ = _two(a.greater), _two(a.greater_equal), _two(a.less), _two(a.less_equal)
-    __eq__, __ne__ = _two(a.equal), _two(a.not_equal)  # type: ignore[assignment]
+    __eq__, __ne__ = _two(a.equal), _two(a.not_equal)
     __and__, __rand__, __or__, __ror__ = _two(a.logical_and), _two(a.logical_and, True), _two(a.logical_or), _two(a.logical_or, True)
 
     def __neg__(self) -> "_Value":
