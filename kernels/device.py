@@ -79,8 +79,10 @@ def module_of(functions: Iterable[str], kernels: Iterable[str], names: Iterable[
 def bounded(kernel: Kernel, dtype: str) -> str:
     """A kernel's text with the largest block it is launched with: what the compiler shares out the registers by."""
     text = filled(kernel, dtype, MAX_THREADS[kernel.geometry])
-    # kernels that do much for a row, and numbers that take two registers: no spills for the sake of a second block beside them
-    one = ", 1" if kernel.geometry in ("rows", "tiles") or np.dtype(dtype) == np.float64 else ""
+    # kernels that do much for a row or keep much of an image's geometry, and numbers that take two registers: no spills for the sake of one
+    # more block beside them
+    much = kernel.geometry in ("rows", "tiles") or kernel.family == "images"
+    one = ", 1" if much or np.dtype(dtype) == np.float64 else ""
     return text.replace("__global__ void ", f"__global__ void __launch_bounds__({MAX_THREADS[kernel.geometry]}{one}) ", 1)
 
 

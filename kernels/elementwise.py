@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.kernels.cuda_text import CTYPES, SUFFIX, typed
+from gpunn.kernels.elementwise_cuda import cuda_text
 from gpunn.kernels.formula import Formula
 from gpunn.kernels.record import REGISTRY, Kernel, Operand, columns_of, parse, register, rows_of
 
@@ -171,36 +171,7 @@ class _Texts:
         return "\n".join(lines)
 
     def cuda(self, dtype: str) -> str:
-        parameters, loads, at = [], [], {}
-        for o in self.operands:
-            t = "T" if o.dtype == "T" else CTYPES[o.dtype]
-            if o.kind == "const":
-                parameters.append(f"{t} {o.name}")
-                at[o.name] = o.name
-                continue
-            t = "double" if o.kind == "scalar" and o.dtype == "T" else t
-            parameters.append(f"{'' if o.written else 'const '}{t}* __restrict__ {o.name}")
-            index = {"row": "column_", "col": "row_", "scalar": "0"}.get(o.kind, "i_")
-            at[o.name] = f"(T){o.name}[{index}]" if t not in ("T",) else f"{o.name}[{index}]"
-            if o.kind == "scalar" and not o.written:
-                loads.append(f"const T {_value(o)} = (T){o.name}[0];")
-                at[o.name] = _value(o)
-        split = "const long long row_ = quotient(i_, columns_), column_ = i_ - row_ * columns_; " if self.two_d else ""
-        call = ", ".join(at[o.name] for o in self.inputs)
-        if len(self.outputs) == 1:
-            work = f"{self.outputs[0]}[{'0' if self.full is None else 'i_'}] = {self.formula.name}({call});"
-        else:
-            temps = ", ".join(f"o{k}_" for k in range(len(self.outputs)))
-            work = f"T {temps}; {self.formula.name}({call}, {temps}); " + " ".join(f"{o}[i_] = o{k}_;" for k, o in enumerate(self.outputs))
-        parameters += ["long long n_", "long long columns_"]
-        kernel = (
-            f'extern "C" __global__ void {self.formula.name}_{SUFFIX[dtype]}({", ".join(parameters)}) {{\n'
-            f"  {' '.join(loads)}\n"
-            f"  const long long first_ = blockIdx.x * (long long)blockDim.x + threadIdx.x, stride_ = (long long)gridDim.x * blockDim.x;\n"
-            f"  for (long long i_ = first_; i_ < n_; i_ += stride_) {{\n"
-            f"    {split}{work}\n  }}\n}}\n"
-        )
-        return typed(kernel, dtype)
+        return cuda_text(self.formula, self.operands, self.outputs, dtype)
 
 
 def numba_head(formula: Formula, names: Sequence[str]) -> list[str]:

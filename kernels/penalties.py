@@ -124,7 +124,8 @@ class _Texts:
         )
 
     def cuda(self, dtype: str) -> str:
-        call = ", ".join(["w", *(f"c{k}" for k in range(self.count))])
+        kind, w, loaded = ("two<T>", "v.a", "two<T>{p[start + j], g[start + j]}") if self.g else ("T", "v", "p[start + j]")
+        call = ", ".join([w, *(f"c{k}" for k in range(self.count))])
         parameters = ["const long long* __restrict__ bounds", "const T* __restrict__ coefficients", "const T* __restrict__ p"]
         parameters += ["T scale", "T* __restrict__ g"] if self.g else []
         parameters += ["T* __restrict__ value", "long long rows", "long long columns"]
@@ -137,11 +138,10 @@ class _Texts:
             "  const long long start = bounds[2 * row], count = bounds[2 * row + 1] - start;\n"
             f"{taken}"
             "  T total = T(0);\n"
-            "  for (long long j = lane; j < count; j += 32) {\n"
-            "    const T w = p[start + j];\n"
+            f"  at_once<4>(lane, count, 32, [&](long long j) {{ return {loaded}; }}, [&](long long j, {kind} v) {{\n"
             f"    total += {self.f.name}({call});\n"
-            + (f"    g[start + j] += scale * {self.g.name}({call});\n" if self.g else "")
-            + "  }\n"
+            + (f"    g[start + j] = v.b + scale * {self.g.name}({call});\n" if self.g else "")
+            + "  });\n"
             "  total = warp_sum(total);\n"
             "  if (lane == 0) value[row] = total;\n"
             "}\n",

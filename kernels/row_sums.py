@@ -8,6 +8,7 @@ import numpy as np
 from gpunn.kernels.activations import linear
 from gpunn.kernels.cuda_text import SUFFIX, typed
 from gpunn.kernels.elementwise import numba_head
+from gpunn.kernels.elementwise_cuda import elements_at_once
 from gpunn.kernels.formula import Formula
 from gpunn.kernels.record import REGISTRY, Kernel, columns_of, parse, register, rows_of
 
@@ -73,18 +74,22 @@ class _Texts:
 
     def cuda(self, dtype: str) -> str:
         parameters = [f"T {o.name}" if o.kind == "const" else f"const T* __restrict__ {o.name}" for o in self.operands[:-1]]
-        index = {"full": "[at_]", "row": "[j_]", "col": "[row_]", "const": ""}
-        call = ", ".join(f"{o.name}{index[o.kind]}" for o in self.given)
+        index = {"full": "[row_ * columns_ + j_]", "row": "[j_]"}
+        loaded = [o for o in self.given if o.kind in index]
+        elements = ", ".join(f"{o.name}{index[o.kind]}" for o in loaded)
+        values = {"full": "v_.{}", "row": "v_.{}", "col": "{}[row_]", "const": "{}"}
+        call = ", ".join(values[o.kind].format(o.name) for o in self.given)
         return typed(
             f'extern "C" __global__ void {self.name}_{SUFFIX[dtype]}({", ".join(parameters)}, T* __restrict__ total, '
             "long long rows_, long long columns_) {\n"
             "  const long long row_ = warp_row();\n"
             "  if (row_ >= rows_) return;\n"
+            f"  struct values_ {{ {' '.join(f'T {o.name};' for o in loaded)} }};\n"
             "  T sum_ = T(0);\n"
-            "  for (long long j_ = threadIdx.x & 31; j_ < columns_; j_ += 32) {\n"
-            "    const long long at_ = row_ * columns_ + j_;\n"
-            f"    sum_ += {self.formula.name}({call});\n"
-            "  }\n"
+            f"  at_once<{elements_at_once(self.given)}>(threadIdx.x & 31, columns_, 32, [&](long long j_) {{\n"
+            f"    const values_ v_ = {{{elements}}};\n"
+            "    return v_;\n"
+            f"  }}, [&](long long, const values_& v_) {{ sum_ += {self.formula.name}({call}); }});\n"
             "  sum_ = warp_sum(sum_);\n"
             "  if ((threadIdx.x & 31) == 0) total[row_] = sum_ * factor;\n"
             "}\n",

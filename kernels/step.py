@@ -75,7 +75,7 @@ def gradient_sum(gradient: Kernel) -> Kernel:
         return REGISTRY[name]
     others = [o for o in gradient.operands if o.read][1:]
     whole = [f"{o.name}:{'whole' if o.kind == 'full' else o.kind}" for o in others]
-    at = {"full": "{}[r * columns + c]", "row": "{}[c]", "const": "{}"}
+    at = {"full": "v.b", "row": "{}[c]", "const": "{}"}
     return register(
         Kernel(
             name=name, operands=parse(f"d:whole, {', '.join(whole)}, add:const, out:row -> d:whole, out:row"),
@@ -83,6 +83,7 @@ def gradient_sum(gradient: Kernel) -> Kernel:
             formulas=gradient.formulas, family=gradient.family,
             cuda=cuda_kernel(
                 "step.cu", "gradient_sum", name, GRADIENT=gradient.name, VALUES=", ".join(at[o.kind].format(o.name) for o in others),
+                SAVED=next(o.name for o in others if o.kind == "full"),
                 OPERANDS=", ".join(f"T {o.name}" if o.kind == "const" else f"const T* __restrict__ {o.name}" for o in others),
             ),
         )

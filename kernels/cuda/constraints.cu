@@ -6,13 +6,11 @@ KERNEL(norm_columns)(T* __restrict__ w, T low, T high, T rate, T* __restrict__ f
   const long long c = blockIdx.x * (long long)blockDim.x + threadIdx.x;
   T total = T(0);
   if (c < columns) {
-    #pragma unroll 4
-    for (long long r = threadIdx.y; r < rows; r += blockDim.y) total += w[r * columns + c] * w[r * columns + c];
+    at_once<4>(threadIdx.y, rows, blockDim.y, [&](long long r) { return w[r * columns + c]; }, [&](long long, T v) { total += v * v; });
   }
   const T scale = norm_factor(sqrt(strip_sum(total, part)), low, high, rate);
   if (c < columns) {
-    #pragma unroll 4
-    for (long long r = threadIdx.y; r < rows; r += blockDim.y) w[r * columns + c] *= scale;
+    at_once<4>(threadIdx.y, rows, blockDim.y, [&](long long r) { return w[r * columns + c]; }, [&](long long r, T v) { w[r * columns + c] = v * scale; });
   }
   if (threadIdx.y == 0 && c < columns) factor[c] = scale;
 }

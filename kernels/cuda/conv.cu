@@ -3,98 +3,96 @@
 
 KERNEL(im2col)(const T* __restrict__ x, const long long* __restrict__ g, T* __restrict__ patches, long long elements, long long columns) {
   const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], places = (int)g[3] * wide, kc = (int)g[7];
+  const int sr = (int)g[8], sc = (int)g[9], dr = (int)g[10], dc = (int)g[11], above = (int)g[12], before = (int)g[13];
   const int deep = (int)columns, size = places * deep;
-  EACH_ELEMENT(i, e, size, elements, size) {
-    const int place = e / deep, k = e - place * deep, t = k / channels, r = place / wide, a = t / kc;
-    const int h = r * (int)g[8] + a * (int)g[10] - (int)g[12];
-    const int w = (place - r * wide) * (int)g[9] + (t - a * kc) * (int)g[11] - (int)g[13];
+  const divisor in_place(deep), in_tap(channels), in_row(wide), in_kernel(kc);
+  each_element<4>(size, elements, size, [&](long long i, unsigned int e) {
+    const int place = in_place.of(e), k = e - place * deep, t = in_tap.of(k), r = in_row.of(place), a = in_kernel.of(t);
+    const int h = r * sr + a * dr - above, w = (place - r * wide) * sc + (t - a * kc) * dc - before;
     const bool inside = h >= 0 && h < height && w >= 0 && w < width;
-    patches[i * (long long)size + e] = inside ? x[i * (long long)(height * width * channels) + (h * width + w) * channels + k - t * channels] : T(0);
-  }
+    return inside ? x[i * (height * width * channels) + (h * width + w) * channels + k - t * channels] : T(0);
+  }, [&](long long i, unsigned int e, T v) { patches[i * size + e] = v; });
 }
 
 KERNEL(col2im)(const T* __restrict__ patches, const long long* __restrict__ g, T* __restrict__ dx, long long elements, long long columns) {
-  const int width = (int)g[1], channels = (int)g[2], tall = (int)g[3], wide = (int)g[4], kr = (int)g[6], kc = (int)g[7];
-  const int sr = (int)g[8], sc = (int)g[9], size = (int)g[0] * width * channels, deep = kr * kc * channels;
-  EACH_ELEMENT(i, e, size, elements, size) {
-    const int place = e / channels, row = place / width, h = row + (int)g[12], w = place - row * width + (int)g[13];
-    const T* __restrict__ from = patches + i * (long long)(tall * wide * deep) + (e - place * channels);
+  const int width = (int)g[1], channels = (int)g[2], tall = (int)g[3], wide = (int)g[4], kc = (int)g[7], taps = (int)g[6] * kc;
+  const int sr = (int)g[8], sc = (int)g[9], dr = (int)g[10], dc = (int)g[11], above = (int)g[12], before = (int)g[13];
+  const int size = (int)g[0] * width * channels, deep = taps * channels;
+  const divisor in_place(channels), in_row(width), in_kernel(kc), in_stride(sr), in_step(sc);
+  each_element<1>(size, elements, size, [&](long long i, unsigned int e) {
+    const int place = in_place.of(e), row = in_row.of(place), h = row + above, w = place - row * width + before;
+    const T* __restrict__ from = patches + i * (tall * wide * deep) + (e - place * channels);
     T sum = T(0);
-    for (int a = 0; a < kr; ++a) {
-      const int down = h - a * (int)g[10], r = (int)((unsigned int)down / (unsigned int)sr);
-      if (down < 0 || r >= tall || r * sr != down) continue;
-      for (int b = 0; b < kc; ++b) {
-        const int along = w - b * (int)g[11], s = (int)((unsigned int)along / (unsigned int)sc);
-        if (along < 0 || s >= wide || s * sc != along) continue;
-        sum += from[(r * wide + s) * deep + (a * kc + b) * channels];
-      }
-    }
-    dx[i * (long long)size + e] = sum;
-  }
+    at_once<4>(0, taps, 1, [&](int t) {
+      const int a = in_kernel.of(t), down = h - a * dr, along = w - (t - a * kc) * dc, r = in_stride.of(down), s = in_step.of(along);
+      const bool inside = down >= 0 && along >= 0 && r < tall && s < wide && r * sr == down && s * sc == along;
+      return inside ? from[(r * wide + s) * deep + t * channels] : T(0);
+    }, [&](int, T v) { sum += v; });
+    return sum;
+  }, [&](long long i, unsigned int e, T v) { dx[i * size + e] = v; });
 }
 
 KERNEL(conv_direct)(const T* __restrict__ x, const T* __restrict__ w, const long long* __restrict__ g, T* __restrict__ y,
                     long long elements, long long columns) {
   const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], filters = (int)g[5];
-  const int kc = (int)g[7], taps = (int)g[6] * kc, each = (int)g[17], own = (int)g[18], size = (int)g[3] * wide * filters;
-  EACH_ELEMENT(i, e, size, elements, size) {
-    const unsigned int at = e / filters;
-    const int place = (int)at, f = (int)e - place * filters, r = (int)(at / wide);
-    const int top = r * (int)g[8] - (int)g[12], left = (place - r * wide) * (int)g[9] - (int)g[13];
-    const T* __restrict__ image = x + i * (long long)(height * width * channels) + f / own * each;
+  const int kc = (int)g[7], each = (int)g[17], own = (int)g[18], terms = (int)g[6] * kc * each, size = (int)g[3] * wide * filters;
+  const int sr = (int)g[8], sc = (int)g[9], dr = (int)g[10], dc = (int)g[11], above = (int)g[12], before = (int)g[13];
+  const divisor in_place(filters), in_row(wide), in_group(own), in_tap(each), in_kernel(kc);
+  each_element<1>(size, elements, size, [&](long long i, unsigned int e) {
+    const int place = in_place.of(e), f = e - place * filters, r = in_row.of(place);
+    const int top = r * sr - above, left = (place - r * wide) * sc - before;
+    const T* __restrict__ image = x + i * (height * width * channels) + in_group.of(f) * each;
     T sum = T(0);
-    for (int t = 0; t < taps; ++t) {
-      const int a = t / kc, h = top + a * (int)g[10], v = left + (t - a * kc) * (int)g[11];
-      if (h < 0 || h >= height || v < 0 || v >= width) continue;
-      const T* __restrict__ from = image + (h * width + v) * channels;
-      const T* __restrict__ by = w + t * each * filters + f;
-      #pragma unroll 1
-      for (int c = 0; c < each; ++c) sum += from[c] * by[c * filters];
-    }
-    y[i * (long long)size + e] = sum;
-  }
+    at_once<4>(0, terms, 1, [&](int k) {
+      const int t = in_tap.of(k), a = in_kernel.of(t), h = top + a * dr, v = left + (t - a * kc) * dc;
+      const bool inside = h >= 0 && h < height && v >= 0 && v < width;
+      return two<T>{inside ? image[(h * width + v) * channels + k - t * each] : T(0), inside ? w[k * filters + f] : T(0)};
+    }, [&](int, two<T> v) { sum += v.a * v.b; });
+    return sum;
+  }, [&](long long i, unsigned int e, T v) { y[i * size + e] = v; });
 }
 
 KERNEL(conv_direct_dx)(const T* __restrict__ dz, const T* __restrict__ w, const long long* __restrict__ g, T* __restrict__ dx,
                        long long elements, long long columns) {
   const int width = (int)g[1], channels = (int)g[2], tall = (int)g[3], wide = (int)g[4], filters = (int)g[5];
-  const int kc = (int)g[7], taps = (int)g[6] * kc, each = (int)g[17], own = (int)g[18], size = (int)g[0] * width * channels;
-  const int sr = (int)g[8], sc = (int)g[9];
-  EACH_ELEMENT(i, e, size, elements, size) {
-    const unsigned int at = e / channels, line = at / width, c = e - at * channels, group = c / each;
-    const int h = (int)line + (int)g[12], v = (int)(at - line * width) + (int)g[13];
-    const T* __restrict__ upstream = dz + i * (long long)(tall * wide * filters) + group * own;
+  const int kc = (int)g[7], each = (int)g[17], own = (int)g[18], terms = (int)g[6] * kc * own, size = (int)g[0] * width * channels;
+  const int sr = (int)g[8], sc = (int)g[9], dr = (int)g[10], dc = (int)g[11], above = (int)g[12], before = (int)g[13];
+  const divisor in_place(channels), in_row(width), in_group(each), in_tap(own), in_kernel(kc), in_stride(sr), in_step(sc);
+  each_element<1>(size, elements, size, [&](long long i, unsigned int e) {
+    const int at = in_place.of(e), line = in_row.of(at), c = e - at * channels, group = in_group.of(c);
+    const int down = line + above, along = at - line * width + before;
+    const T* __restrict__ upstream = dz + i * (tall * wide * filters) + group * own;
     const T* __restrict__ by = w + (c - group * each) * filters + group * own;
     T sum = T(0);
-    for (int t = 0; t < taps; ++t, by += each * filters) {
-      const int a = t / kc, down = h - a * (int)g[10], along = v - (t - a * kc) * (int)g[11];
-      const unsigned int r = (unsigned int)down / (unsigned int)sr, s = (unsigned int)along / (unsigned int)sc;
-      if (down < 0 || along < 0 || r >= tall || s >= wide || r * sr != down || s * sc != along) continue;
-      const T* __restrict__ from = upstream + (r * wide + s) * filters;
-      #pragma unroll 1
-      for (int f = 0; f < own; ++f) sum += from[f] * by[f];
-    }
-    dx[i * (long long)size + e] = sum;
-  }
+    at_once<4>(0, terms, 1, [&](int k) {
+      const int t = in_tap.of(k), f = k - t * own, a = in_kernel.of(t), h = down - a * dr, v = along - (t - a * kc) * dc;
+      const int r = in_stride.of(h), s = in_step.of(v);
+      const bool inside = h >= 0 && v >= 0 && r < tall && s < wide && r * sr == h && s * sc == v;
+      return two<T>{inside ? upstream[(r * wide + s) * filters + f] : T(0), inside ? by[t * each * filters + f] : T(0)};
+    }, [&](int, two<T> v) { sum += v.a * v.b; });
+    return sum;
+  }, [&](long long i, unsigned int e, T v) { dx[i * size + e] = v; });
 }
 
 KERNEL(conv_direct_dw)(const T* __restrict__ x, const T* __restrict__ dz, const long long* __restrict__ g, long long images, T add,
                        T* __restrict__ dw, long long rows, long long columns) {
   const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], filters = (int)g[5], kc = (int)g[7];
   const int each = (int)g[17], own = (int)g[18], places = (int)g[3] * wide;
+  const divisor in_row(wide);
   const long long weight = warp_row();
   if (weight >= rows) return;
   const int k = (int)weight / filters, f = (int)weight - k * filters, t = k / each, a = t / kc;
   const int down = a * (int)g[10] - (int)g[12], along = (t - a * kc) * (int)g[11] - (int)g[13], c = f / own * each + k - t * each;
+  const int sr = (int)g[8], sc = (int)g[9];
   T sum = T(0);
   for (long long i = 0; i < images; ++i) {
     const T* __restrict__ image = x + i * height * width * channels + c;
     const T* __restrict__ upstream = dz + i * places * filters + f;
-    #pragma unroll 1
-    for (int p = threadIdx.x & 31; p < places; p += 32) {
-      const int r = p / wide, h = r * (int)g[8] + down, v = (p - r * wide) * (int)g[9] + along;
-      if (h >= 0 && h < height && v >= 0 && v < width) sum += image[(h * width + v) * channels] * upstream[p * filters];
-    }
+    at_once<4>(threadIdx.x & 31, places, 32, [&](int p) {
+      const int r = in_row.of(p), h = r * sr + down, v = (p - r * wide) * sc + along;
+      const bool inside = h >= 0 && h < height && v >= 0 && v < width;
+      return two<T>{inside ? image[(h * width + v) * channels] : T(0), inside ? upstream[p * filters] : T(0)};
+    }, [&](int, two<T> v) { sum += v.a * v.b; });
   }
   sum = warp_sum(sum);
   if ((threadIdx.x & 31) == 0) dw[weight] = add != T(0) ? dw[weight] + sum : sum;

@@ -6,7 +6,7 @@ KERNEL(gather)(const S* __restrict__ data, const int* __restrict__ order, const 
   const long long row = blockIdx.x;
   if (row >= rows) return;
   const long long source = order[position[0] + row];
-  for (long long j = threadIdx.x; j < columns; j += blockDim.x) out[row * columns + j] = (T)data[source * columns + j] * scale;
+  scaled_row(data + source * columns, scale, out + row * columns, columns);
 }
 
 // one block a row: out[position + row] = values[row]
@@ -14,7 +14,7 @@ KERNEL(store)(const T* __restrict__ values, const long long* __restrict__ positi
   const long long row = blockIdx.x;
   if (row >= rows) return;
   T* __restrict__ to = out + (position[0] + row) * columns;
-  for (long long j = threadIdx.x; j < columns; j += blockDim.x) to[j] = values[row * columns + j];
+  at_once<4>(threadIdx.x, columns, blockDim.x, [&](long long j) { return values[row * columns + j]; }, [&](long long j, T v) { to[j] = v; });
 }
 
 KERNEL(pick)(const S* __restrict__ data, const int* __restrict__ order, const long long* __restrict__ position, S* __restrict__ out,
@@ -31,7 +31,9 @@ KERNEL(pick_rows)(const int* __restrict__ data, const int* __restrict__ order, c
   const long long row = blockIdx.x;
   if (row >= rows) return;
   const long long source = order[position[0] + row];
-  for (long long j = threadIdx.x; j < columns; j += blockDim.x) out[row * columns + j] = data[source * columns + j];
+  at_once<4>(threadIdx.x, columns, blockDim.x, [&](long long j) { return data[source * columns + j]; }, [&](long long j, int v) {
+    out[row * columns + j] = v;
+  });
 }
 
 KERNEL(advance)(long long* __restrict__ position, long long* __restrict__ step, long long by, long long steps, long long rows,

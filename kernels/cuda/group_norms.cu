@@ -9,16 +9,15 @@ KERNEL(group_normalize)(const T* __restrict__ x, const T* __restrict__ gamma, co
   const T share = T(1) / (T)count;
   for (long long g = 0; g < groups; ++g) {
     T total = T(0), squares = T(0);
-    for (long long k = threadIdx.x; k < count; k += blockDim.x) {
+    const auto place = [&](long long k) {  // of element k of the group
       const long long p = quotient(k, size);
-      total += x[at + p * channels + g * size + k - p * size];
-    }
+      return at + p * channels + g * size + k - p * size;
+    };
+    at_once<4>(threadIdx.x, count, blockDim.x, [&](long long k) { return x[place(k)]; }, [&](long long, T v) { total += v; });
     const T middle = block_sum(total, part) * share * centered;
-    for (long long k = threadIdx.x; k < count; k += blockDim.x) {
-      const long long p = quotient(k, size);
-      const T d = x[at + p * channels + g * size + k - p * size] - middle;
-      squares += d * d;
-    }
+    at_once<4>(threadIdx.x, count, blockDim.x, [&](long long k) { return x[place(k)]; }, [&](long long, T v) {
+      squares += (v - middle) * (v - middle);
+    });
     const T factor = T(1) / sqrt(block_sum(squares, part) * share + epsilon);
     for (long long k = threadIdx.x; k < count; k += blockDim.x) {
       const long long p = quotient(k, size), c = g * size + k - p * size, j = at + p * channels + c;
@@ -63,13 +62,14 @@ KERNEL(group_sums)(const T* __restrict__ dy, const T* __restrict__ x, const T* _
   const long long c = blockIdx.x * (long long)blockDim.x + threadIdx.x, g = c / (columns / groups);
   T first = T(0), second = T(0);
   if (c < columns) {
-    #pragma unroll 4
-    for (long long r = threadIdx.y; r < rows; r += blockDim.y) {
+    struct element { T d, x, mean, inverse; };
+    at_once<2>(threadIdx.y, rows, blockDim.y, [&](long long r) {
       const long long i = quotient(r, places) * groups + g;
-      const T d = dy[r * columns + c];
-      first += d;
-      second += d * (x[r * columns + c] - mean[i]) * inverse[i];
-    }
+      return element{dy[r * columns + c], x[r * columns + c], mean[i], inverse[i]};
+    }, [&](long long, const element& v) {
+      first += v.d;
+      second += v.d * (v.x - v.mean) * v.inverse;
+    });
   }
   first = strip_sum(first, part);
   second = strip_sum(second, part);

@@ -112,13 +112,15 @@ KERNEL(hits_by_column)(const T* __restrict__ choice, const T* __restrict__ targe
   const long long column = blockIdx.x * (long long)blockDim.x + threadIdx.x;
   double both = 0, wrong = 0, missed = 0, all = 0;
   if (column < columns) {
-    for (long long r = threadIdx.y; r < rows; r += blockDim.y) {
-      const double c = (double)choice[r * columns + column], t = (double)target[r * columns + column], w = (double)weight[r];
+    at_once<2>(threadIdx.y, rows, blockDim.y, [&](long long r) {
+      return three<T>{choice[r * columns + column], target[r * columns + column], weight[r]};
+    }, [&](long long, three<T> v) {
+      const double c = (double)v.a, t = (double)v.b, w = (double)v.c;
       both += w * c * t;
       wrong += w * c * (1 - t);
       missed += w * (1 - c) * t;
       all += w * t;
-    }
+    });
   }
   add_four(both, wrong, missed, all, part, sums + column, columns, column < columns);
 }
@@ -129,13 +131,15 @@ KERNEL(squares_by_column)(const T* __restrict__ p, const T* __restrict__ target,
   const long long column = blockIdx.x * (long long)blockDim.x + threadIdx.x;
   double first = 0, second = 0, off = 0, all = 0;
   if (column < columns) {
-    for (long long r = threadIdx.y; r < rows; r += blockDim.y) {
-      const double t = (double)target[r * columns + column], e = t - (double)p[r * columns + column], w = (double)weight[r];
+    at_once<2>(threadIdx.y, rows, blockDim.y, [&](long long r) {
+      return three<T>{p[r * columns + column], target[r * columns + column], weight[r]};
+    }, [&](long long, three<T> v) {
+      const double t = (double)v.b, e = t - (double)v.a, w = (double)v.c;
       first += w * t;
       second += w * t * t;
       off += w * e * e;
       all += w;
-    }
+    });
   }
   add_four(first, second, off, all, part, sums + column, columns, column < columns);
 }

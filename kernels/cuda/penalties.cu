@@ -5,7 +5,7 @@ KERNEL(add_penalty)(const T* __restrict__ values, double weight, const long long
                     long long rows, long long columns) {
   __shared__ double part[32];
   double total = 0;
-  for (long long i = threadIdx.x; i < rows; i += blockDim.x) total += (double)values[i];
+  at_once<4>(threadIdx.x, rows, blockDim.x, [&](long long i) { return values[i]; }, [&](long long, T v) { total += (double)v; });
   total = block_sum(total, part) * weight;
   if (threadIdx.x == 0) {
     sums[0] += total;

@@ -44,15 +44,66 @@ __device__ __forceinline__ long long quotient(long long a, long long b) {
   return ((a | b) >> 32) == 0 ? (long long)((unsigned int)a / (unsigned int)b) : a / b;
 }
 
-// The elements of things (images) of `size` elements each, shared out so that a block works on one thing at a time: all divisions are of 32
-// bits. There are as many things as `elements` hold, `pitch` each. In the loop: which thing, and which of its elements.
-#define EACH_ELEMENT(thing, element, size, elements, pitch)                                                              \
-  const unsigned int chunks_ = ((unsigned int)(size) + blockDim.x - 1) / blockDim.x;                                     \
-  for (unsigned int unit_ = blockIdx.x; (unit_ / chunks_) * (long long)(pitch) < (elements); unit_ += gridDim.x)         \
-    if (const unsigned int thing = unit_ / chunks_, element = (unit_ - thing * chunks_) * blockDim.x + threadIdx.x; element < (size))
+// The same for a divisor that a thread needs often, in 32 bits: by its reciprocal, rounded down, so that the quotient is at most one too small.
+struct divisor {
+  unsigned int by, reciprocal;
+  __device__ __forceinline__ explicit divisor(unsigned int d) : by(d), reciprocal(0xffffffffu / d) {}
+  __device__ __forceinline__ unsigned int of(unsigned int n) const {
+    const unsigned int q = __umulhi(n, reciprocal);
+    return n - q * by >= by ? q + 1u : q;
+  }
+};
+
+// ---------------------------------------------------------------- loops
+template <class V> struct two { V a, b; };
+template <class V> struct three { V a, b, c; };
+template <class V> struct same { typedef V type; };
+
+// Every `step`-th i from `i` to `end`: use(i, load(i)), in their order, but N loads under way together: memory answers late (0.7 us on an
+// H200), and is fast when much is asked of it at once (there some 25 KB a multiprocessor). What is loaded must not be what another i stores.
+// The compiler would put a load behind the branches that stand between it and its use, hence the barrier, which is no instruction.
+template <int N, class I, class Load, class Use>
+__device__ __forceinline__ void at_once(typename same<I>::type i, I end, typename same<I>::type step, Load load, Use use) {
+  #pragma unroll 1
+  for (; i < end; i += N * step) {
+    decltype(load(i)) some[N];
+    #pragma unroll
+    for (int k = 0; k < N; ++k) if (k == 0 || i + k * step < end) some[k] = load(i + k * step);
+    asm volatile("" ::: "memory");
+    #pragma unroll
+    for (int k = 0; k < N; ++k) if (k == 0 || i + k * step < end) use(i + k * step, some[k]);
+  }
+}
+
+// The elements of things (images) of `size` elements each: use(thing, element, load(thing, element)), N of a thread as above. A block works
+// on one thing at a time, so that places within one are counted in 32 bits. There are as many things as `elements` hold, `pitch` each.
+template <int N, class Load, class Use>
+__device__ __forceinline__ void each_element(unsigned int size, long long elements, long long pitch, Load load, Use use) {
+  const unsigned int unit = N * blockDim.x, units = (size + unit - 1) / unit;
+  const divisor per_thing(units);
+  for (unsigned int u = blockIdx.x; per_thing.of(u) * pitch < elements; u += gridDim.x) {
+    const unsigned int thing = per_thing.of(u), first = (u - thing * units) * unit;
+    at_once<N>(first + threadIdx.x, min(first + unit, size), blockDim.x, [&](unsigned int e) {
+      return load(thing, e);
+    }, [&](unsigned int e, const auto& v) { use(thing, e, v); });
+  }
+}
 
 // four neighbours, moved at once
-template <class V> struct __align__(16) quad { V at[4]; };
+template <class V> struct __align__(sizeof(V) < 4 ? 4 * sizeof(V) : 16) quad { V at[4]; };
+// to[j] = from[j] * scale for a row of so many, by a whole block: four neighbours at a time where rows lie so
+template <class S, class V>
+__device__ __forceinline__ void scaled_row(const S* __restrict__ from, V scale, V* __restrict__ to, long long columns) {
+  const bool together = ((columns | (long long)((size_t)from / sizeof(S) | (size_t)to / sizeof(V))) & 3) == 0;
+  if (together) {
+    for (unsigned int j = threadIdx.x; 4 * j < columns; j += blockDim.x) {
+      const quad<S> v = ((const quad<S>*)from)[j];
+      ((quad<V>*)to)[j] = {(V)v.at[0] * scale, (V)v.at[1] * scale, (V)v.at[2] * scale, (V)v.at[3] * scale};
+    }
+  } else {
+    for (long long j = threadIdx.x; j < columns; j += blockDim.x) to[j] = (V)from[j] * scale;
+  }
+}
 
 // ---------------------------------------------------------------- images
 // Where pixel k of an axis of n is found; -1 for nowhere. The modes are those of gpunn.kernels.augment_geometry.
@@ -191,11 +242,10 @@ __device__ __forceinline__ void add_four(double a, double b, double c, double d,
 template <class V> __device__ __forceinline__ void add_up(const V* __restrict__ values, const V* __restrict__ weights, long long step,
                                                           double* __restrict__ sums, long long rows, double* __restrict__ part) {
   double total = 0, weight = 0;
-  for (long long i = threadIdx.x; i < rows; i += blockDim.x) {
-    const double w = (double)weights[i];
-    total += (double)values[i] * w;
-    weight += w;
-  }
+  at_once<4>(threadIdx.x, rows, blockDim.x, [&](long long i) { return two<V>{values[i], weights[i]}; }, [&](long long, two<V> v) {
+    total += (double)v.a * (double)v.b;
+    weight += (double)v.b;
+  });
   total = block_sum(total, part);
   weight = block_sum(weight, part);
   if (threadIdx.x == 0) {

@@ -5,8 +5,7 @@ KERNEL(column_sum)(const T* __restrict__ x, T add, T* __restrict__ out, long lon
   const long long c = blockIdx.x * (long long)blockDim.x + threadIdx.x;
   T total = T(0);
   if (c < columns) {
-    #pragma unroll 4
-    for (long long r = threadIdx.y; r < rows; r += blockDim.y) total += x[r * columns + c];
+    at_once<4>(threadIdx.y, rows, blockDim.y, [&](long long r) { return x[r * columns + c]; }, [&](long long, T v) { total += v; });
   }
   total = strip_sum(total, part);
   if (threadIdx.y == 0 && c < columns) out[c] = add != T(0) ? out[c] + total : total;
@@ -19,8 +18,7 @@ KERNEL(column_sum_then)(const T* __restrict__ x, PARAMETERS long long rows, long
   const long long c = blockIdx.x * (long long)blockDim.x + threadIdx.x, at = c;
   T total = T(0);
   if (c < columns) {
-    #pragma unroll 4
-    for (long long r = threadIdx.y; r < rows; r += blockDim.y) total += x[r * columns + c];
+    at_once<4>(threadIdx.y, rows, blockDim.y, [&](long long r) { return x[r * columns + c]; }, [&](long long, T v) { total += v; });
   }
   const T z = strip_sum(total, part);
   if (threadIdx.y != 0 || c >= columns) return;
@@ -37,16 +35,13 @@ KERNEL(moments)(const T* __restrict__ x, T* __restrict__ mean, T* __restrict__ v
   const T inverse = T(1) / (T)rows;
   T total = T(0), squares = T(0);
   if (c < columns) {
-    #pragma unroll 4
-    for (long long r = threadIdx.y; r < rows; r += blockDim.y) total += x[r * columns + c];
+    at_once<4>(threadIdx.y, rows, blockDim.y, [&](long long r) { return x[r * columns + c]; }, [&](long long, T v) { total += v; });
   }
   const T middle = strip_sum(total, part) * inverse;
   if (c < columns) {
-    #pragma unroll 4
-    for (long long r = threadIdx.y; r < rows; r += blockDim.y) {
-      const T d = x[r * columns + c] - middle;
-      squares += d * d;
-    }
+    at_once<4>(threadIdx.y, rows, blockDim.y, [&](long long r) { return x[r * columns + c]; }, [&](long long, T v) {
+      squares += (v - middle) * (v - middle);
+    });
   }
   squares = strip_sum(squares, part);
   if (threadIdx.y == 0 && c < columns) {
@@ -63,17 +58,18 @@ KERNEL(join_moments)(const T* __restrict__ means, const T* __restrict__ variance
   const T inverse = T(1) / (T)rows_in_all;
   T total = T(0), squares = T(0);
   if (c < columns) {
-    for (long long r = threadIdx.y; r < rows; r += blockDim.y) {
-      const T count = (T)(r + 1 < rows ? size : rows_in_all - r * size);
-      total += count * means[r * columns + c];
-    }
+    at_once<4>(threadIdx.y, rows, blockDim.y, [&](long long r) { return means[r * columns + c]; }, [&](long long r, T v) {
+      total += (T)(r + 1 < rows ? size : rows_in_all - r * size) * v;
+    });
   }
   const T middle = strip_sum(total, part) * inverse;
   if (c < columns) {
-    for (long long r = threadIdx.y; r < rows; r += blockDim.y) {
-      const T count = (T)(r + 1 < rows ? size : rows_in_all - r * size), d = means[r * columns + c] - middle;
-      squares += count * (variances[r * columns + c] + d * d);
-    }
+    at_once<4>(threadIdx.y, rows, blockDim.y, [&](long long r) {
+      return two<T>{means[r * columns + c], variances[r * columns + c]};
+    }, [&](long long r, two<T> v) {
+      const T count = (T)(r + 1 < rows ? size : rows_in_all - r * size), d = v.a - middle;
+      squares += count * (v.b + d * d);
+    });
   }
   squares = strip_sum(squares, part);
   if (threadIdx.y == 0 && c < columns) {
@@ -89,12 +85,12 @@ KERNEL(normalize_sums)(const T* __restrict__ dy, const T* __restrict__ x, const 
   T first = T(0), second = T(0);
   if (c < columns) {
     const T middle = mean[c], factor = inverse[c];
-    #pragma unroll 4
-    for (long long r = threadIdx.y; r < rows; r += blockDim.y) {
-      const T d = dy[r * columns + c];
-      first += d;
-      second += d * (x[r * columns + c] - middle) * factor;
-    }
+    at_once<4>(threadIdx.y, rows, blockDim.y, [&](long long r) {
+      return two<T>{dy[r * columns + c], x[r * columns + c]};
+    }, [&](long long, two<T> v) {
+      first += v.a;
+      second += v.a * (v.b - middle) * factor;
+    });
   }
   first = strip_sum(first, part);
   second = strip_sum(second, part);
@@ -109,8 +105,9 @@ KERNEL(prelu_sum)(const T* __restrict__ dy, const T* __restrict__ x, T add, T* _
   const long long c = blockIdx.x * (long long)blockDim.x + threadIdx.x;
   T total = T(0);
   if (c < columns) {
-    #pragma unroll 4
-    for (long long r = threadIdx.y; r < rows; r += blockDim.y) total += prelu_alpha(dy[r * columns + c], x[r * columns + c]);
+    at_once<4>(threadIdx.y, rows, blockDim.y, [&](long long r) {
+      return two<T>{dy[r * columns + c], x[r * columns + c]};
+    }, [&](long long, two<T> v) { total += prelu_alpha(v.a, v.b); });
   }
   total = strip_sum(total, part);
   if (threadIdx.y == 0 && c < columns) out[c] = add != T(0) ? out[c] + total : total;
@@ -118,9 +115,9 @@ KERNEL(prelu_sum)(const T* __restrict__ dy, const T* __restrict__ x, T add, T* _
 
 // a parameter shared by columns: (outer, inner) -> (outer, shared, inner), and back as a sum; see shared_axes.py
 KERNEL(spread)(const T* __restrict__ a, long long shared, long long inner, T* __restrict__ out, long long elements, long long columns) {
-  for (long long j = blockIdx.x * (long long)blockDim.x + threadIdx.x; j < elements; j += (long long)gridDim.x * blockDim.x) {
-    out[j] = a[quotient(j, shared * inner) * inner + j - quotient(j, inner) * inner];
-  }
+  at_once<4>(blockIdx.x * (long long)blockDim.x + threadIdx.x, elements, (long long)gridDim.x * blockDim.x, [&](long long j) {
+    return a[quotient(j, shared * inner) * inner + j - quotient(j, inner) * inner];
+  }, [&](long long j, T v) { out[j] = v; });
 }
 
 KERNEL(group_sum)(const T* __restrict__ x, long long shared, long long inner, T add, T* __restrict__ out, long long elements,

@@ -63,19 +63,23 @@ KERNEL(sparsemax_bwd)(const T* __restrict__ dy, const T* __restrict__ y, T* __re
 KERNEL(glu)(const T* __restrict__ x, T* __restrict__ y, long long rows, long long columns) {
   const long long row = blockIdx.x, half = columns / 2;
   if (row >= rows) return;
-  for (long long j = threadIdx.x; j < half; j += blockDim.x) y[row * half + j] = gated(x[row * columns + j], x[row * columns + j + half]);
+  at_once<4>(threadIdx.x, half, blockDim.x, [&](long long j) {
+    return two<T>{x[row * columns + j], x[row * columns + j + half]};
+  }, [&](long long j, two<T> v) { y[row * half + j] = gated(v.a, v.b); });
 }
 
 // a block a row; `columns` are those of dy, half of dx's
 KERNEL(glu_bwd)(const T* __restrict__ dy, const T* __restrict__ x, T* __restrict__ dx, long long rows, long long columns) {
   const long long row = blockIdx.x, at = 2 * row * columns;
   if (row >= rows) return;
-  for (long long j = threadIdx.x; j < columns; j += blockDim.x) {
+  at_once<2>(threadIdx.x, columns, blockDim.x, [&](long long j) {
+    return three<T>{dy[row * columns + j], x[at + j], x[at + j + columns]};
+  }, [&](long long j, three<T> v) {
     T a, b;
-    gated_bwd(dy[row * columns + j], x[at + j], x[at + j + columns], a, b);
+    gated_bwd(v.a, v.b, v.c, a, b);
     dx[at + j] = a;
     dx[at + j + columns] = b;
-  }
+  });
 }
 
 // (n, inner) of each row becomes (inner, n)

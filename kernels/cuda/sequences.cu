@@ -5,10 +5,10 @@ KERNEL(embed)(const T* __restrict__ tokens, const T* __restrict__ table, long lo
               T* __restrict__ y, long long rows, long long columns) {
   const long long row = blockIdx.x, all = columns * width;
   if (row >= rows) return;
-  for (long long e = threadIdx.x; e < all; e += blockDim.x) {
+  at_once<4>(threadIdx.x, all, blockDim.x, [&](long long e) {
     const long long t = quotient(e, width);
-    y[row * all + e] = table[word_of(tokens[row * columns + t], count) * width + e - t * width];
-  }
+    return table[word_of(tokens[row * columns + t], count) * width + e - t * width];
+  }, [&](long long e, T v) { y[row * all + e] = v; });
 }
 
 // a block a row of the table looks through all tokens, as many at a time as it has threads
@@ -54,18 +54,22 @@ KERNEL(step_mask)(const T* __restrict__ x, T value, T* __restrict__ mask, long l
 KERNEL(join)(const T* __restrict__ a, const T* __restrict__ b, T* __restrict__ y, long long rows, long long columns) {
   const long long row = blockIdx.x;
   if (row >= rows) return;
-  for (long long j = threadIdx.x; j < columns; j += blockDim.x) {
-    y[2 * row * columns + j] = a[row * columns + j];
-    y[(2 * row + 1) * columns + j] = b[row * columns + j];
-  }
+  at_once<4>(threadIdx.x, columns, blockDim.x, [&](long long j) {
+    return two<T>{a[row * columns + j], b[row * columns + j]};
+  }, [&](long long j, two<T> v) {
+    y[2 * row * columns + j] = v.a;
+    y[(2 * row + 1) * columns + j] = v.b;
+  });
 }
 
 // a block a row; `columns` are those of both
 KERNEL(part)(const T* __restrict__ y, T* __restrict__ a, T* __restrict__ b, long long rows, long long columns) {
   const long long row = blockIdx.x, n = columns / 2;
   if (row >= rows) return;
-  for (long long j = threadIdx.x; j < n; j += blockDim.x) {
-    a[row * n + j] = y[row * columns + j];
-    b[row * n + j] = y[row * columns + n + j];
-  }
+  at_once<4>(threadIdx.x, n, blockDim.x, [&](long long j) {
+    return two<T>{y[row * columns + j], y[row * columns + n + j]};
+  }, [&](long long j, two<T> v) {
+    a[row * n + j] = v.a;
+    b[row * n + j] = v.b;
+  });
 }

@@ -8,7 +8,7 @@ KERNEL(gather_batch)(const S* __restrict__ data, const int* __restrict__ labels,
   if (row >= rows) return;
   const long long source = order[position[0] + row];
   if (threadIdx.x == 0) label[row] = labels[source];
-  for (long long j = threadIdx.x; j < columns; j += blockDim.x) out[row * columns + j] = (T)data[source * columns + j] * scale;
+  scaled_row(data + source * columns, scale, out + row * columns, columns);
 }
 
 // a warp a row: add the bias, softmax, loss, its gradient, and whether the largest probability is the label's
@@ -45,12 +45,13 @@ KERNEL(gradient_sum)(T* __restrict__ d, OPERANDS, T add, T* __restrict__ out, lo
   const long long c = blockIdx.x * (long long)blockDim.x + threadIdx.x;
   T total = T(0);
   if (c < columns) {
-    #pragma unroll 4
-    for (long long r = threadIdx.y; r < rows; r += blockDim.y) {
-      const T v = GRADIENT(d[r * columns + c], VALUES);
-      d[r * columns + c] = v;
-      total += v;
-    }
+    at_once<4>(threadIdx.y, rows, blockDim.y, [&](long long r) {
+      return two<T>{d[r * columns + c], SAVED[r * columns + c]};
+    }, [&](long long r, two<T> v) {
+      const T g = GRADIENT(v.a, VALUES);
+      d[r * columns + c] = g;
+      total += g;
+    });
   }
   total = strip_sum(total, part);
   if (threadIdx.y == 0 && c < columns) out[c] = add != T(0) ? out[c] + total : total;

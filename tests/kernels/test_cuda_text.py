@@ -114,9 +114,9 @@ def test_no_section_of_a_file_is_left_over():
         sections = re.findall(r"^KERNEL\((\w+)\)[^{]*\{(.*?)^\}", file.read_text(), re.MULTILINE | re.DOTALL)
         assert len(sections) == file.read_text().count("KERNEL(") == len({name for name, _ in sections})
         for name, body in sections:
-            filled = typed(body, "float64").replace("EPSILON", repr(EPSILON)).replace("GRADIENT", "relu_bwd")
+            filled = typed(body, "float64").replace("EPSILON", repr(EPSILON)).replace("GRADIENT", "relu_bwd").replace("SAVED", "y")
             filled = filled.replace("FAR", repr(FAR)).replace("LEFT_OUT", repr(LEFT_OUT)).replace("SMALLEST", repr(SMALLEST))
             for word, value in WORDS.get(file.name, {}).items():
                 filled = re.sub(rf"\b{word}\b", typed(value, "float64"), filled)
-            pattern = re.sub(FILLED, ".*?", re.escape(filled.replace("VALUES", "y[r * columns + c]")))
+            pattern = re.sub(FILLED, ".*?", re.escape(filled.replace("VALUES", "v.b")))
             assert re.search(pattern, used, re.DOTALL), f"{name} of {file.name} is in no record"
