@@ -59,9 +59,9 @@ template <class V> struct two { V a, b; };
 template <class V> struct three { V a, b, c; };
 template <class V> struct same { typedef V type; };
 
-// Every `step`-th i from `i` to `end`: use(i, load(i)), in their order, but N loads under way together: memory answers late (0.7 us on an
-// H200), and is fast when much is asked of it at once (there some 25 KB a multiprocessor). What is loaded must not be what another i stores.
-// The compiler would put a load behind the branches that stand between it and its use, hence the barrier, which is no instruction.
+// Every `step`-th i from `i` to `end`: use(i, load(i)), in their order, but N loads under way together: memory answers after hundreds of
+// cycles, and is fast only when much is asked of it at once. What is loaded must not be what another i stores. The compiler would put a load
+// behind the branches that stand between it and its use, hence the barrier, which is no instruction.
 template <int N, class I, class Load, class Use>
 __device__ __forceinline__ void at_once(typename same<I>::type i, I end, typename same<I>::type step, Load load, Use use) {
   #pragma unroll 1
