@@ -12,6 +12,7 @@ from gpunn.kernels.record import FLOATS, REGISTRY, Kernel, shape_of
 
 WARP = 32
 MAX_THREADS = {"elements": 256, "rows": 256, "warps": 256, "columns": 1024, "one": 512, "tiles": 256}  # in a block, by geometry
+AHEAD, WAVES = 4, 4  # see `_elements`
 _FUNCTION = re.compile(r"(?:__global__ void (?:__launch_bounds__\([\d, ]+\) )?|__device__ __forceinline__ [\w<>]+ )(\w+)\(")
 Launch = tuple[tuple[int, ...], tuple[int, ...]]
 
@@ -135,11 +136,14 @@ def tiles_of(kernel: Kernel, rows: int, columns: int) -> int:
 
 
 def _elements(threads: int, device: Properties) -> Launch | None:
+    """Blocks up to what is resident at once; of larger arrays a thread takes `AHEAD` elements before there are more blocks, and with
+    `WAVES` times as many it takes more still. Those that wait begin as others end: how many are resident depends on a kernel's registers."""
     block = MAX_THREADS["elements"]
     while block > 64 and -(-threads // block) < device.multiprocessors:
         block //= 2
-    most = device.multiprocessors * (device.threads_per_multiprocessor // block)
-    return ((min(-(-threads // block), most),), (block,)) if threads else None
+    resident = device.multiprocessors * (device.threads_per_multiprocessor // block)
+    more = min(-(-threads // (block * AHEAD)), resident * WAVES)
+    return ((min(-(-threads // block), max(resident, more)),), (block,)) if threads else None
 
 
 def _warps(rows: int, device: Properties) -> Launch | None:

@@ -85,8 +85,10 @@ def test_the_grid_follows_the_size():
     small = matrix(128, 10)
     assert grid("relu", small, small) == ((20,), (64,))  # many small blocks: few of the 132 multiprocessors stay idle
     x = imagined(60_000, 784)
-    assert grid("relu", x, x) == ((132 * 8,), (256,))  # one wave, then a stride
-    assert grid("relu", x, x, device=Properties(4, 1024)) == ((16,), (256,))
+    assert grid("relu", x, x) == ((4 * 132 * 8,), (256,))  # four waves, then a stride
+    assert grid("relu", x[:600], x[:600]) == ((132 * 8,), (256,))  # one wave: up to four elements a thread
+    assert grid("relu", x[:2000], x[:2000]) == ((1532,), (256,))  # four elements a thread
+    assert grid("relu", x, x, device=Properties(4, 1024)) == ((64,), (256,))
     assert grid("dropout", small, None, 0, 0, 0, 0.0, small) == ((5,), (64,))  # four elements a thread
     assert grid("softmax", small, small) == ((128,), (32,))
     assert grid("softmax", x, x) == ((7500,), (256,))
