@@ -29,7 +29,7 @@ def _gather(name: str, dtype: str, source: str) -> Kernel:
             name=name, operands=parse(f"data:whole:{dtype}, order:row:i4, position:row:i8, scale:const -> out"),
             extent=lambda *a: rows_of(a[-1]), reference=gather_reference,
             native_text="from gpunn.kernels.gather_native import gather_rows as body",
-            cuda=cuda_kernel("data.cu", "gather", name, S=source), geometry="rows", cost=lambda *a: 0.4 * columns_of(a[-1]),
+            cuda=cuda_kernel("data.cu", "gather", name, S=source), geometry="rows", per_thread=4, cost=lambda *a: 0.4 * columns_of(a[-1]),
         )
     )
 
@@ -68,7 +68,7 @@ def _store_native(values, position, out, lo, hi, scratch):
 STORE = register(
     Kernel(
         name="store", operands=parse("values, position:row:i8 -> out:whole"), extent=lambda *a: rows_of(a[0]),
-        reference=_store_reference, native=_store_native, cuda=cuda_kernel("data.cu", "store"), geometry="rows",
+        reference=_store_reference, native=_store_native, cuda=cuda_kernel("data.cu", "store"), geometry="rows", per_thread=4,
         cost=lambda *a: 0.2 * columns_of(a[0]),
     )
 )
@@ -76,7 +76,7 @@ PICK_ROWS = register(  # labels of sequences
     Kernel(
         name="pick_rows", operands=parse("data:whole:i4, order:row:i4, position:row:i8 -> out:full:i4"),
         extent=lambda *a: rows_of(a[-1]), reference=_pick_reference, native=_pick_native,
-        cuda=cuda_kernel("data.cu", "pick_rows"), geometry="rows", cost=lambda *a: 0.4 * columns_of(a[-1]),
+        cuda=cuda_kernel("data.cu", "pick_rows"), geometry="rows", per_thread=4, cost=lambda *a: 0.4 * columns_of(a[-1]),
     )
 )
 

@@ -117,7 +117,7 @@ def launch_geometry(kernel: Kernel, arguments: Sequence[Any], device: Properties
     if kernel.geometry == "elements":
         return _elements(-(-rows * columns // kernel.per_thread), device)
     if kernel.geometry == "rows":
-        return ((rows,), (min(MAX_THREADS["rows"], -(-columns // WARP) * WARP),)) if rows and columns else None
+        return ((rows,), (min(MAX_THREADS["rows"], -(-columns // (kernel.per_thread * WARP)) * WARP),)) if rows and columns else None
     if kernel.geometry == "warps":
         return _warps(rows, device) if columns else None
     if kernel.geometry == "columns":
@@ -136,8 +136,8 @@ def tiles_of(kernel: Kernel, rows: int, columns: int) -> int:
 
 
 def _elements(threads: int, device: Properties) -> Launch | None:
-    """Blocks up to what is resident at once; of larger arrays a thread takes `AHEAD` elements before there are more blocks, and with
-    `WAVES` times as many it takes more still. Those that wait begin as others end: how many are resident depends on a kernel's registers."""
+    """Blocks up to what is resident at once; of larger arrays a thread takes `AHEAD` elements before there are more blocks, and from
+    `WAVES` times as many on more still. Those that wait begin as others end: how many are resident depends on a kernel's registers."""
     block = MAX_THREADS["elements"]
     while block > 64 and -(-threads // block) < device.multiprocessors:
         block //= 2

@@ -63,7 +63,7 @@ GROUP_NORMALIZE = register(
             "x, gamma:row, beta:row, channels:const:i8, groups:const:i8, epsilon:const, centered:const -> y, mean, inverse"
         ),
         extent=first_rows, reference=_normalize_reference, native=_normalize_native, cuda=cuda_kernel("group_norms.cu", "group_normalize"),
-        geometry="rows", cost=lambda x, *a: 1.0 * columns_of(x), family="group_norms",
+        geometry="rows", per_thread=4, cost=lambda x, *a: 1.0 * columns_of(x), family="group_norms",
     )
 )
 
@@ -111,7 +111,7 @@ GROUP_NORMALIZE_BWD = register(  # Ba, Kiros & Hinton 2016, with the means over 
             "dy, x, gamma:row, mean, inverse, channels:const:i8, groups:const:i8, centered:const -> dx"
         ), extent=first_rows,
         reference=_backward_reference, native=_backward_native, cuda=cuda_kernel("group_norms.cu", "group_normalize_bwd"),
-        geometry="rows", cost=lambda x, *a: 1.0 * columns_of(x), family="group_norms",
+        geometry="rows", per_thread=4, cost=lambda x, *a: 1.0 * columns_of(x), family="group_norms",
     )
 )
 

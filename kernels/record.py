@@ -65,7 +65,7 @@ class Kernel:
         flat: the native body takes each full operand as one vector of its elements, and the range in elements.
         cuda: ``cuda(dtype) -> str``, CUDA C; None when a library does it on the device.
         geometry: how a device maps the work to a grid; see `GEOMETRIES`.
-        per_thread: elements that a device thread takes at a time (geometry "elements").
+        per_thread: elements that a device thread takes at a time (geometries "elements" and "rows").
         tile: rows and columns of the output that a block makes (geometry "tiles").
         cost: ``cost(*operands) -> float``, about how many nanoseconds one unit of the axis takes a CPU core.
         scratch: ``scratch(*operands) -> int``, bytes of private memory a CPU task needs.

@@ -145,7 +145,7 @@ GLU = register(
             # slices, so that LLVM sees that the halves are apart and makes vectors
             "        a, b, t = x[i, :half], x[i, half:], y[i]", "        for j in range(half):", "            t[j] = gated(a[j], b[j])",
         ),
-        cuda=cuda_kernel("row_activations.cu", "glu"), geometry="rows", cost=lambda x, y: 0.5 * columns_of(y),
+        cuda=cuda_kernel("row_activations.cu", "glu"), geometry="rows", per_thread=4, cost=lambda x, y: 0.5 * columns_of(y),
     )
 )
 GLU_BWD = register(
@@ -158,7 +158,7 @@ GLU_BWD = register(
             "        d, a, b, da, db = dy[i], x[i, :half], x[i, half:], dx[i, :half], dx[i, half:]",
             "        for j in range(half):", "            da[j], db[j] = gated_bwd(d[j], a[j], b[j])",
         ),
-        cuda=cuda_kernel("row_activations.cu", "glu_bwd"), geometry="rows", cost=lambda dy, x, dx: 0.8 * columns_of(dy),
+        cuda=cuda_kernel("row_activations.cu", "glu_bwd"), geometry="rows", per_thread=2, cost=lambda dy, x, dx: 0.8 * columns_of(dy),
     )
 )
 

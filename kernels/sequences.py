@@ -186,7 +186,7 @@ def _of_halves(name: str, signature: str, reference, native) -> Kernel:
     return register(
         Kernel(
             name=name, operands=parse(signature), extent=first_rows, reference=reference, native=native, geometry="rows",
-            cuda=cuda_kernel("sequences.cu", name), family="sequences", cost=lambda x, *a: 0.4 * columns_of(x),
+            cuda=cuda_kernel("sequences.cu", name), per_thread=4, family="sequences", cost=lambda x, *a: 0.4 * columns_of(x),
         )
     )
 

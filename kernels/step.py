@@ -23,7 +23,7 @@ def _gather_batch(name: str, dtype: str, source: str) -> Kernel:
         Kernel(
             name=name, operands=parse(signature),
             extent=lambda *a: rows_of(a[-1]), reference=_gather_batch_reference,
-            cuda=cuda_kernel("step.cu", "gather_batch", name, S=source), geometry="rows",
+            cuda=cuda_kernel("step.cu", "gather_batch", name, S=source), geometry="rows", per_thread=4,
         )
     )
 

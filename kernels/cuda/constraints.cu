@@ -10,7 +10,9 @@ KERNEL(norm_columns)(T* __restrict__ w, T low, T high, T rate, T* __restrict__ f
   }
   const T scale = norm_factor(sqrt(strip_sum(total, part)), low, high, rate);
   if (c < columns) {
-    at_once<4>(threadIdx.y, rows, blockDim.y, [&](long long r) { return w[r * columns + c]; }, [&](long long r, T v) { w[r * columns + c] = v * scale; });
+    at_once<4>(threadIdx.y, rows, blockDim.y, [&](long long r) { return w[r * columns + c]; }, [&](long long r, T v) {
+      w[r * columns + c] = v * scale;
+    });
   }
   if (threadIdx.y == 0 && c < columns) factor[c] = scale;
 }

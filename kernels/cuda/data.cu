@@ -14,7 +14,9 @@ KERNEL(store)(const T* __restrict__ values, const long long* __restrict__ positi
   const long long row = blockIdx.x;
   if (row >= rows) return;
   T* __restrict__ to = out + (position[0] + row) * columns;
-  at_once<4>(threadIdx.x, columns, blockDim.x, [&](long long j) { return values[row * columns + j]; }, [&](long long j, T v) { to[j] = v; });
+  at_once<4>(threadIdx.x, columns, blockDim.x, [&](long long j) { return values[row * columns + j]; }, [&](long long j, T v) {
+    to[j] = v;
+  });
 }
 
 KERNEL(pick)(const S* __restrict__ data, const int* __restrict__ order, const long long* __restrict__ position, S* __restrict__ out,

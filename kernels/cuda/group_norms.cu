@@ -1,28 +1,30 @@
-// Normalization within rows; see group_norms.py. A block a row; its threads share the elements of one group after another.
+// Normalization within rows; see group_norms.py. A block a row; its threads share the elements of one group after another. Element k of
+// group g is in place p = k / size of the row, in channel g * size + k - p * size. Places within a row are counted in 32 bits.
 
 KERNEL(group_normalize)(const T* __restrict__ x, const T* __restrict__ gamma, const T* __restrict__ beta, long long channels,
                         long long groups, T epsilon, T centered, T* __restrict__ y, T* __restrict__ mean, T* __restrict__ inverse,
                         long long rows, long long columns) {
   __shared__ T part[32];
-  const long long row = blockIdx.x, at = row * columns, size = channels / groups, count = columns / channels * size;
+  const long long row = blockIdx.x;
+  const unsigned int wide = (unsigned int)channels, size = wide / (unsigned int)groups, count = (unsigned int)columns / wide * size;
   if (row >= rows) return;
+  const T* __restrict__ own = x + row * columns;
+  T* __restrict__ to = y + row * columns;
   const T share = T(1) / (T)count;
-  for (long long g = 0; g < groups; ++g) {
+  const divisor in_place(size);
+  for (unsigned int g = 0; g < groups; ++g) {
+    const auto channel = [&](unsigned int k) { return g * size + k - in_place.of(k) * size; };
+    const auto at = [&](unsigned int k) { return in_place.of(k) * wide + channel(k); };
     T total = T(0), squares = T(0);
-    const auto place = [&](long long k) {  // of element k of the group
-      const long long p = quotient(k, size);
-      return at + p * channels + g * size + k - p * size;
-    };
-    at_once<4>(threadIdx.x, count, blockDim.x, [&](long long k) { return x[place(k)]; }, [&](long long, T v) { total += v; });
+    at_once<4>(threadIdx.x, count, blockDim.x, [&](unsigned int k) { return own[at(k)]; }, [&](unsigned int, T v) { total += v; });
     const T middle = block_sum(total, part) * share * centered;
-    at_once<4>(threadIdx.x, count, blockDim.x, [&](long long k) { return x[place(k)]; }, [&](long long, T v) {
+    at_once<4>(threadIdx.x, count, blockDim.x, [&](unsigned int k) { return own[at(k)]; }, [&](unsigned int, T v) {
       squares += (v - middle) * (v - middle);
     });
     const T factor = T(1) / sqrt(block_sum(squares, part) * share + epsilon);
-    for (long long k = threadIdx.x; k < count; k += blockDim.x) {
-      const long long p = quotient(k, size), c = g * size + k - p * size, j = at + p * channels + c;
-      y[j] = (x[j] - middle) * factor * gamma[c] + beta[c];
-    }
+    at_once<4>(threadIdx.x, count, blockDim.x, [&](unsigned int k) {
+      return three<T>{own[at(k)], gamma[channel(k)], beta[channel(k)]};
+    }, [&](unsigned int k, three<T> v) { to[at(k)] = (v.a - middle) * factor * v.b + v.c; });
     if (threadIdx.x == 0) {
       mean[row * groups + g] = middle;
       inverse[row * groups + g] = factor;
@@ -34,24 +36,29 @@ KERNEL(group_normalize_bwd)(const T* __restrict__ dy, const T* __restrict__ x, c
                             const T* __restrict__ inverse, long long channels, long long groups, T centered, T* __restrict__ dx,
                             long long rows, long long columns) {
   __shared__ T part[32];
-  const long long row = blockIdx.x, at = row * columns, size = channels / groups, count = columns / channels * size;
+  const long long row = blockIdx.x;
+  const unsigned int wide = (unsigned int)channels, size = wide / (unsigned int)groups, count = (unsigned int)columns / wide * size;
   if (row >= rows) return;
+  const T* __restrict__ own = x + row * columns;
+  const T* __restrict__ upstream = dy + row * columns;
+  T* __restrict__ to = dx + row * columns;
   const T share = T(1) / (T)count;
-  for (long long g = 0; g < groups; ++g) {
+  const divisor in_place(size);
+  for (unsigned int g = 0; g < groups; ++g) {
+    const auto channel = [&](unsigned int k) { return g * size + k - in_place.of(k) * size; };
+    const auto at = [&](unsigned int k) { return in_place.of(k) * wide + channel(k); };
+    const auto load = [&](unsigned int k) { return three<T>{upstream[at(k)], gamma[channel(k)], own[at(k)]}; };
     const T middle = mean[row * groups + g], factor = inverse[row * groups + g];
     T outer = T(0), inner = T(0);
-    for (long long k = threadIdx.x; k < count; k += blockDim.x) {
-      const long long p = quotient(k, size), c = g * size + k - p * size, j = at + p * channels + c;
-      const T d = dy[j] * gamma[c];
-      outer += d;
-      inner += d * (x[j] - middle) * factor;
-    }
+    at_once<2>(threadIdx.x, count, blockDim.x, load, [&](unsigned int, three<T> v) {
+      outer += v.a * v.b;
+      inner += v.a * v.b * (v.c - middle) * factor;
+    });
     outer = block_sum(outer, part) * share * centered;
     inner = block_sum(inner, part) * share;
-    for (long long k = threadIdx.x; k < count; k += blockDim.x) {
-      const long long p = quotient(k, size), c = g * size + k - p * size, j = at + p * channels + c;
-      dx[j] = factor * (dy[j] * gamma[c] - outer - (x[j] - middle) * factor * inner);
-    }
+    at_once<2>(threadIdx.x, count, blockDim.x, load, [&](unsigned int k, three<T> v) {
+      to[at(k)] = factor * (v.a * v.b - outer - (v.c - middle) * factor * inner);
+    });
   }
 }
 
