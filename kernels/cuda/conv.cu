@@ -2,34 +2,15 @@
 // within an image are counted in 32 bits.
 
 KERNEL(im2col)(const T* __restrict__ x, const long long* __restrict__ g, T* __restrict__ patches, long long elements, long long columns) {
-  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], places = (int)g[3] * wide, kc = (int)g[7];
-  const int sr = (int)g[8], sc = (int)g[9], dr = (int)g[10], dc = (int)g[11], above = (int)g[12], before = (int)g[13];
-  const int deep = (int)columns, size = places * deep;
-  const divisor in_place(deep), in_tap(channels), in_row(wide), in_kernel(kc);
-  each_element<4>(size, elements, size, [&](long long i, unsigned int e) {
-    const int place = in_place.of(e), k = e - place * deep, t = in_tap.of(k), r = in_row.of(place), a = in_kernel.of(t);
-    const int h = r * sr + a * dr - above, w = (place - r * wide) * sc + (t - a * kc) * dc - before;
-    const bool inside = h >= 0 && h < height && w >= 0 && w < width;
-    return inside ? x[i * (height * width * channels) + (h * width + w) * channels + k - t * channels] : T(0);
-  }, [&](long long i, unsigned int e, T v) { patches[i * size + e] = v; });
+  const int channels = (int)g[2];
+  if (by_quads(channels, x, patches)) lay_out((const quad<T>*)x, g, (quad<T>*)patches, channels / 4, elements / 4);
+  else lay_out(x, g, patches, channels, elements);
 }
 
 KERNEL(col2im)(const T* __restrict__ patches, const long long* __restrict__ g, T* __restrict__ dx, long long elements, long long columns) {
-  const int width = (int)g[1], channels = (int)g[2], tall = (int)g[3], wide = (int)g[4], kc = (int)g[7], taps = (int)g[6] * kc;
-  const int sr = (int)g[8], sc = (int)g[9], dr = (int)g[10], dc = (int)g[11], above = (int)g[12], before = (int)g[13];
-  const int size = (int)g[0] * width * channels, deep = taps * channels;
-  const divisor in_place(channels), in_row(width), in_kernel(kc), in_stride(sr), in_step(sc);
-  each_element<1>(size, elements, size, [&](long long i, unsigned int e) {
-    const int place = in_place.of(e), row = in_row.of(place), h = row + above, w = place - row * width + before;
-    const T* __restrict__ from = patches + i * (tall * wide * deep) + (e - place * channels);
-    T sum = T(0);
-    at_once<4>(0, taps, 1, [&](int t) {
-      const int a = in_kernel.of(t), down = h - a * dr, along = w - (t - a * kc) * dc, r = in_stride.of(down), s = in_step.of(along);
-      const bool inside = down >= 0 && along >= 0 && r < tall && s < wide && r * sr == down && s * sc == along;
-      return inside ? from[(r * wide + s) * deep + t * channels] : T(0);
-    }, [&](int, T v) { sum += v; });
-    return sum;
-  }, [&](long long i, unsigned int e, T v) { dx[i * size + e] = v; });
+  const int channels = (int)g[2];
+  if (by_quads(channels, patches, dx)) add_back((const quad<T>*)patches, g, (quad<T>*)dx, channels / 4, elements / 4);
+  else add_back(patches, g, dx, channels, elements);
 }
 
 KERNEL(conv_direct)(const T* __restrict__ x, const T* __restrict__ w, const long long* __restrict__ g, T* __restrict__ y,

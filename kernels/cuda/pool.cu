@@ -94,14 +94,9 @@ KERNEL(average_pool)(const T* __restrict__ x, const T* __restrict__ shares, cons
 }
 
 KERNEL(pad)(const T* __restrict__ x, const long long* __restrict__ g, T* __restrict__ y, long long elements, long long columns) {
-  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], size = (int)g[3] * wide * channels;
-  const int above = (int)g[12], before = (int)g[13];
-  const divisor in_place(channels), in_row(wide);
-  each_element<4>(size, elements, columns, [&](long long i, unsigned int e) {
-    const int place = in_place.of(e), r = in_row.of(place), h = r - above, w = place - r * wide - before;
-    const bool inside = h >= 0 && h < height && w >= 0 && w < width;
-    return inside ? x[i * columns + (h * width + w) * channels + e - place * channels] : T(0);
-  }, [&](long long i, unsigned int e, T v) { y[i * size + e] = v; });
+  const int channels = (int)g[2];
+  if (by_quads(channels, x, y)) put_inside((const quad<T>*)x, g, (quad<T>*)y, channels / 4, elements / 4, columns / 4);
+  else put_inside(x, g, y, channels, elements, columns);
 }
 
 KERNEL(axis_mix)(const T* __restrict__ x, const T* __restrict__ m, long long made, long long taken, long long inner, T* __restrict__ y,

@@ -105,7 +105,62 @@ __device__ __forceinline__ void scaled_row(const S* __restrict__ from, V scale, 
   }
 }
 
+// whether all of these may be moved so: rows of so many numbers, and arrays by their addresses
+template <class V> __device__ __forceinline__ bool by_quads(long long columns, const V* __restrict__ a, const V* __restrict__ b) {
+  return ((columns & 3) | (long long)(((size_t)a | (size_t)b) & (sizeof(quad<V>) - 1))) == 0;
+}
+template <class V> __device__ __forceinline__ void add_to(V& a, V b) { a += b; }
+template <class V> __device__ __forceinline__ void add_to(quad<V>& a, quad<V> b) {
+  #pragma unroll
+  for (int k = 0; k < 4; ++k) a.at[k] += b.at[k];
+}
+
 // ---------------------------------------------------------------- images
+// Patches of images and back, zeros around images, as conv.cu and pool.cu say; V is one channel, or a quad of them. `elements` and `columns`
+// are counted in V, too.
+template <class V> __device__ __forceinline__ void lay_out(const V* __restrict__ x, const long long* __restrict__ g, V* __restrict__ patches,
+                                                           int channels, long long elements) {
+  const int height = (int)g[0], width = (int)g[1], wide = (int)g[4], places = (int)g[3] * wide, kc = (int)g[7];
+  const int sr = (int)g[8], sc = (int)g[9], dr = (int)g[10], dc = (int)g[11], above = (int)g[12], before = (int)g[13];
+  const int deep = (int)g[6] * kc * channels, size = places * deep;
+  const divisor in_place(deep), in_tap(channels), in_row(wide), in_kernel(kc);
+  each_element<4>(size, elements, size, [&](long long i, unsigned int e) {
+    const int place = in_place.of(e), k = e - place * deep, t = in_tap.of(k), r = in_row.of(place), a = in_kernel.of(t);
+    const int h = r * sr + a * dr - above, w = (place - r * wide) * sc + (t - a * kc) * dc - before;
+    const bool inside = h >= 0 && h < height && w >= 0 && w < width;
+    return inside ? x[i * (height * width * channels) + (h * width + w) * channels + k - t * channels] : V{};
+  }, [&](long long i, unsigned int e, V v) { patches[i * size + e] = v; });
+}
+template <class V> __device__ __forceinline__ void add_back(const V* __restrict__ patches, const long long* __restrict__ g, V* __restrict__ dx,
+                                                            int channels, long long elements) {
+  const int width = (int)g[1], tall = (int)g[3], wide = (int)g[4], kc = (int)g[7], taps = (int)g[6] * kc;
+  const int sr = (int)g[8], sc = (int)g[9], dr = (int)g[10], dc = (int)g[11], above = (int)g[12], before = (int)g[13];
+  const int size = (int)g[0] * width * channels, deep = taps * channels;
+  const divisor in_place(channels), in_row(width), in_kernel(kc), in_stride(sr), in_step(sc);
+  each_element<1>(size, elements, size, [&](long long i, unsigned int e) {
+    const int place = in_place.of(e), row = in_row.of(place), h = row + above, w = place - row * width + before;
+    const V* __restrict__ from = patches + i * (tall * wide * deep) + (e - place * channels);
+    V sum = V{};
+    at_once<4>(0, taps, 1, [&](int t) {
+      const int a = in_kernel.of(t), down = h - a * dr, along = w - (t - a * kc) * dc, r = in_stride.of(down), s = in_step.of(along);
+      const bool inside = down >= 0 && along >= 0 && r < tall && s < wide && r * sr == down && s * sc == along;
+      return inside ? from[(r * wide + s) * deep + t * channels] : V{};
+    }, [&](int, V v) { add_to(sum, v); });
+    return sum;
+  }, [&](long long i, unsigned int e, V v) { dx[i * size + e] = v; });
+}
+template <class V> __device__ __forceinline__ void put_inside(const V* __restrict__ x, const long long* __restrict__ g, V* __restrict__ y,
+                                                              int channels, long long elements, long long columns) {
+  const int height = (int)g[0], width = (int)g[1], wide = (int)g[4], size = (int)g[3] * wide * channels;
+  const int above = (int)g[12], before = (int)g[13];
+  const divisor in_place(channels), in_row(wide);
+  each_element<4>(size, elements, columns, [&](long long i, unsigned int e) {
+    const int place = in_place.of(e), r = in_row.of(place), h = r - above, w = place - r * wide - before;
+    const bool inside = h >= 0 && h < height && w >= 0 && w < width;
+    return inside ? x[i * columns + (h * width + w) * channels + e - place * channels] : V{};
+  }, [&](long long i, unsigned int e, V v) { y[i * size + e] = v; });
+}
+
 // Where pixel k of an axis of n is found; -1 for nowhere. The modes are those of gpunn.kernels.augment_geometry.
 __device__ __forceinline__ long long pixel_at(long long k, long long n, long long mode) {
   if (k >= 0 && k < n) return k;

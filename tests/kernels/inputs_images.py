@@ -110,8 +110,9 @@ def _winners(m, rows, g):
 def _pad(m, rows, columns):
     sides = [(1, 2, 9, 8), (-1, -2, 4, 3), (2, -1, 9, 5), (0, 0, 6, 7)][columns % 4]
     top, left, tall, wide = sides
-    g = Windows(6, 7, 3, tall, wide, 3, 1, 1, top=top, left=left)
-    return [m.real(rows, 6 * 7 * 3), g.array(), m.blank(rows, tall * wide * 3)]
+    channels = 4 if rows % 2 else 3  # four neighbours are moved at once
+    g = Windows(6, 7, channels, tall, wide, channels, 1, 1, top=top, left=left)
+    return [m.real(rows, 6 * 7 * channels), g.array(), m.blank(rows, tall * wide * channels)]
 
 
 def _global(m, rows, columns):
