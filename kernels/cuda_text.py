@@ -41,7 +41,7 @@ def cuda_kernel(file: str, section: str, name: str | None = None, **words: str) 
 
 def prelude() -> str:
     """Device functions that any kernel may use."""
-    return (FOLDER / "prelude.cuh").read_text()
+    return (FOLDER / "prelude.cuh").read_text() + (FOLDER / "images.cuh").read_text()
 
 
 @functools.cache

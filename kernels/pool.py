@@ -112,7 +112,7 @@ def _max_bwd_native(dy, at, g, dx, lo, hi, scratch):
 
 MAX_POOL_BWD = _kernel(
     "max_pool_bwd", "dy, at:full:i4, geometry:whole:i8 -> dx", _max_bwd_reference, _max_bwd_native, lambda dy, at, g, dx: 0.2 * _values(g),
-    "pool_bwd", OPERAND="int* __restrict__ at", PART="at[k] == (h - r * sr) * kc + w - s * sc ? dy[k] : T(0)",
+    "pool_bwd", OPERAND="int* __restrict__ at", PART="at[k] == q ? dy[k] : T(0)",
 )
 
 
@@ -181,7 +181,7 @@ AVERAGE_POOL_BWD = register(
         name="average_pool_bwd", operands=parse("dy, shares:whole, geometry:whole:i8 -> dx"), extent=first_rows,
         reference=_mean_bwd_reference, native_text="from gpunn.kernels.pool_native import average_pool_bwd as body",
         cuda=cuda_kernel(
-            "pool.cu", "pool_bwd", "average_pool_bwd", OPERAND="T* __restrict__ shares", PART="dy[k] * shares[r * wide + s]"
+            "pool.cu", "pool_bwd", "average_pool_bwd", OPERAND="T* __restrict__ shares", PART="dy[k] * shares[place]"
         ),
         scratch=_line, cost=lambda dy, s, g, dx: 0.15 * _values(g), family="images",
     )

@@ -27,27 +27,12 @@ KERNEL(max_pool)(const T* __restrict__ x, const long long* __restrict__ g, T* __
   });
 }
 
-// PART is what output k, in window (r, s), gives the pixel: of dy and of OPERAND
+// PART is what output k, in a place, gives the pixel that is number q of its window: of dy and of OPERAND
 KERNEL(pool_bwd)(const T* __restrict__ dy, const OPERAND, const long long* __restrict__ g, T* __restrict__ dx, long long elements,
                  long long columns) {
-  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], tall = (int)g[3], wide = (int)g[4], kr = (int)g[6];
-  const int kc = (int)g[7], sr = (int)g[8], sc = (int)g[9], above = (int)g[12], before = (int)g[13], size = height * width * channels;
-  const divisor in_place(channels), in_row(width), in_stride(sr), in_step(sc);
-  each_element<1>(size, elements, columns, [&](long long i, unsigned int e) {
-    const int place = in_place.of(e), row = in_row.of(place), h = row + above, w = place - row * width + before;
-    const int r_end = min(tall, (int)in_stride.of(max(h, 0)) + 1), s_end = min(wide, (int)in_step.of(max(w, 0)) + 1);
-    const long long first = i * columns + (e - place * channels);
-    T sum = T(0);
-    #pragma unroll 1
-    for (int r = h < kr ? 0 : (int)in_stride.of(h - kr) + 1; r < r_end; ++r) {
-      #pragma unroll 1
-      for (int s = w < kc ? 0 : (int)in_step.of(w - kc) + 1; s < s_end; ++s) {
-        const long long k = first + (r * wide + s) * channels;
-        sum += PART;
-      }
-    }
-    return sum;
-  }, [&](long long i, unsigned int e, T v) { dx[i * size + e] = v; });
+  const auto part = [&](long long k, int place, int q) { return PART; };
+  if (by_quads(g[2], dx, dx)) pooled_back<4>(g, dx, elements, columns, part);
+  else pooled_back<1>(g, dx, elements, columns, part);
 }
 
 // a thread a channel of an image

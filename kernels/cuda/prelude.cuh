@@ -44,7 +44,7 @@ __device__ __forceinline__ long long quotient(long long a, long long b) {
   return ((a | b) >> 32) == 0 ? (long long)((unsigned int)a / (unsigned int)b) : a / b;
 }
 
-// The same for a divisor that a thread needs often, in 32 bits: by its reciprocal, rounded down, so that the quotient is at most one too small.
+// The same for a divisor that a thread needs often, in 32 bits: by its reciprocal, rounded down: a quotient is at most one too small.
 struct divisor {
   unsigned int by, reciprocal;
   __device__ __forceinline__ explicit divisor(unsigned int d) : by(d), reciprocal(0xffffffffu / d) {}
@@ -60,8 +60,8 @@ template <class V> struct three { V a, b, c; };
 template <class V> struct same { typedef V type; };
 
 // Every `step`-th i from `i` to `end`: use(i, load(i)), in their order, but N loads under way together: memory answers after hundreds of
-// cycles, and is fast only when much is asked of it at once. What is loaded must not be what another i stores. The compiler would put a load
-// behind the branches that stand between it and its use, hence the barrier, which is no instruction.
+// cycles, and is fast only when much is asked of it at once. What is loaded must not be what another i stores. The compiler would put a
+// load behind the branches that stand between it and its use, hence the barrier, which is no instruction.
 template <int N, class I, class Load, class Use>
 __device__ __forceinline__ void at_once(typename same<I>::type i, I end, typename same<I>::type step, Load load, Use use) {
   #pragma unroll 1
@@ -89,8 +89,9 @@ __device__ __forceinline__ void each_element(unsigned int size, long long elemen
   }
 }
 
-// four neighbours, moved at once
-template <class V> struct __align__(sizeof(V) < 4 ? 4 * sizeof(V) : 16) quad { V at[4]; };
+// neighbours, moved at once
+template <class V, int E> struct __align__(E * sizeof(V) < 16 ? E * sizeof(V) : 16) few { V at[E]; };
+template <class V> using quad = few<V, 4>;
 // to[j] = from[j] * scale for a row of so many, by a whole block: four neighbours at a time where rows lie so
 template <class S, class V>
 __device__ __forceinline__ void scaled_row(const S* __restrict__ from, V scale, V* __restrict__ to, long long columns) {
@@ -113,71 +114,6 @@ template <class V> __device__ __forceinline__ void add_to(V& a, V b) { a += b; }
 template <class V> __device__ __forceinline__ void add_to(quad<V>& a, quad<V> b) {
   #pragma unroll
   for (int k = 0; k < 4; ++k) a.at[k] += b.at[k];
-}
-
-// ---------------------------------------------------------------- images
-// Patches of images and back, zeros around images, as conv.cu and pool.cu say; V is one channel, or a quad of them. `elements` and `columns`
-// are counted in V, too.
-template <class V> __device__ __forceinline__ void lay_out(const V* __restrict__ x, const long long* __restrict__ g, V* __restrict__ patches,
-                                                           int channels, long long elements) {
-  const int height = (int)g[0], width = (int)g[1], wide = (int)g[4], places = (int)g[3] * wide, kc = (int)g[7];
-  const int sr = (int)g[8], sc = (int)g[9], dr = (int)g[10], dc = (int)g[11], above = (int)g[12], before = (int)g[13];
-  const int deep = (int)g[6] * kc * channels, size = places * deep;
-  const divisor in_place(deep), in_tap(channels), in_row(wide), in_kernel(kc);
-  each_element<4>(size, elements, size, [&](long long i, unsigned int e) {
-    const int place = in_place.of(e), k = e - place * deep, t = in_tap.of(k), r = in_row.of(place), a = in_kernel.of(t);
-    const int h = r * sr + a * dr - above, w = (place - r * wide) * sc + (t - a * kc) * dc - before;
-    const bool inside = h >= 0 && h < height && w >= 0 && w < width;
-    return inside ? x[i * (height * width * channels) + (h * width + w) * channels + k - t * channels] : V{};
-  }, [&](long long i, unsigned int e, V v) { patches[i * size + e] = v; });
-}
-template <class V> __device__ __forceinline__ void add_back(const V* __restrict__ patches, const long long* __restrict__ g, V* __restrict__ dx,
-                                                            int channels, long long elements) {
-  const int width = (int)g[1], tall = (int)g[3], wide = (int)g[4], kc = (int)g[7], taps = (int)g[6] * kc;
-  const int sr = (int)g[8], sc = (int)g[9], dr = (int)g[10], dc = (int)g[11], above = (int)g[12], before = (int)g[13];
-  const int size = (int)g[0] * width * channels, deep = taps * channels;
-  const divisor in_place(channels), in_row(width), in_kernel(kc), in_stride(sr), in_step(sc);
-  each_element<1>(size, elements, size, [&](long long i, unsigned int e) {
-    const int place = in_place.of(e), row = in_row.of(place), h = row + above, w = place - row * width + before;
-    const V* __restrict__ from = patches + i * (tall * wide * deep) + (e - place * channels);
-    V sum = V{};
-    at_once<4>(0, taps, 1, [&](int t) {
-      const int a = in_kernel.of(t), down = h - a * dr, along = w - (t - a * kc) * dc, r = in_stride.of(down), s = in_step.of(along);
-      const bool inside = down >= 0 && along >= 0 && r < tall && s < wide && r * sr == down && s * sc == along;
-      return inside ? from[(r * wide + s) * deep + t * channels] : V{};
-    }, [&](int, V v) { add_to(sum, v); });
-    return sum;
-  }, [&](long long i, unsigned int e, V v) { dx[i * size + e] = v; });
-}
-template <class V> __device__ __forceinline__ void put_inside(const V* __restrict__ x, const long long* __restrict__ g, V* __restrict__ y,
-                                                              int channels, long long elements, long long columns) {
-  const int height = (int)g[0], width = (int)g[1], wide = (int)g[4], size = (int)g[3] * wide * channels;
-  const int above = (int)g[12], before = (int)g[13];
-  const divisor in_place(channels), in_row(wide);
-  each_element<4>(size, elements, columns, [&](long long i, unsigned int e) {
-    const int place = in_place.of(e), r = in_row.of(place), h = r - above, w = place - r * wide - before;
-    const bool inside = h >= 0 && h < height && w >= 0 && w < width;
-    return inside ? x[i * columns + (h * width + w) * channels + e - place * channels] : V{};
-  }, [&](long long i, unsigned int e, V v) { y[i * size + e] = v; });
-}
-
-// Where pixel k of an axis of n is found; -1 for nowhere. The modes are those of gpunn.kernels.augment_geometry.
-__device__ __forceinline__ long long pixel_at(long long k, long long n, long long mode) {
-  if (k >= 0 && k < n) return k;
-  if (mode == 4) return -1;
-  if (mode == 2 || mode == 5) {
-    const long long period = mode == 2 ? 2 * n : n;
-    k %= period;
-    if (k < 0) k += period;
-    return k >= n ? period - 1 - k : k;
-  }
-  return k < 0 ? 0 : n - 1;
-}
-// SciPy's "wrap": a coordinate brought into a period of n - 1
-template <class V> __device__ __forceinline__ V one_period(V s, long long n) {
-  const V last = (V)(n - 1);
-  if (s >= V(0) && s <= last) return s;
-  return n > 1 ? s - last * floor(s / last) : V(0);
 }
 
 // ---------------------------------------------------------------- a warp
