@@ -16,6 +16,7 @@ from gpunn.random import set_random_seed
 
 gc.set_threshold(50_000, 20, 20)  # what Keras and JAX keep is half a million objects: looking through them took a tenth of all tests' time
 os.environ.setdefault("GPUNN_COMPILERS", "1")  # tests run on all cores already
+os.environ.setdefault("CXXFLAGS", "-O0")  # sim's modules are compiled more than they run
 
 
 @pytest.hookimpl(tryfirst=True)  # before slow ones are left out

@@ -32,7 +32,7 @@ def results(out):
 
 
 def run(out, *sections, **variables):
-    environment = os.environ | {"OUT": str(out), "PYTHON": sys.executable, "GPUNN_BENCH_BACKEND": "sim"} | variables
+    environment = os.environ | {"OUT": str(out), "PYTHON": sys.executable, "GPUNN_BENCH_BACKEND": "sim", "CXXFLAGS": ""} | variables
     return subprocess.run([ROOT / "bench/gpu/run.sh", *sections], env=environment, capture_output=True, text=True, timeout=3000)
 
 

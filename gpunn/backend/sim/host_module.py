@@ -203,7 +203,7 @@ def _with_barriers(code: str) -> set[str]:
 
 def _compiled(code: str, names: Sequence[str], options: tuple[str, ...]) -> pathlib.Path:
     """The shared library of a text, compiled unless it is in the cache."""
-    command = [os.environ.get("CXX", "g++"), *FLAGS]
+    command = [os.environ.get("CXX", "g++"), *FLAGS, *os.environ.get("CXXFLAGS", "").split()]
     key = _key(*command, *options, code)
     library = cache.folder("sim") / f"{key}.so"
     if library.exists():
