@@ -4,14 +4,18 @@ KERNEL(pick_columns)(const T* __restrict__ x, const int* __restrict__ index, lon
                      long long columns) {
   const long long row = blockIdx.x;
   if (row >= rows) return;
-  for (long long j = threadIdx.x; j < width; j += blockDim.x) y[row * width + j] = x[row * columns + index[j]];
+  at_once<4>(threadIdx.x, width, blockDim.x, [&](long long j) { return x[row * columns + index[j]]; }, [&](long long j, T v) {
+    y[row * width + j] = v;
+  });
 }
 
 KERNEL(put_columns)(const T* __restrict__ x, const int* __restrict__ index, long long width, T* __restrict__ y, long long rows,
                     long long columns) {
   const long long row = blockIdx.x;
   if (row >= rows) return;
-  for (long long j = threadIdx.x; j < columns; j += blockDim.x) y[row * width + index[j]] = x[row * columns + j];
+  at_once<4>(threadIdx.x, columns, blockDim.x, [&](long long j) { return x[row * columns + j]; }, [&](long long j, T v) {
+    y[row * width + index[j]] = v;
+  });
 }
 
 KERNEL(sum_columns)(const T* __restrict__ x, const int* __restrict__ starts, const int* __restrict__ order, long long width,

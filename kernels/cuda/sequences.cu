@@ -3,12 +3,14 @@
 // a block a row of the batch
 KERNEL(embed)(const T* __restrict__ tokens, const T* __restrict__ table, long long width, long long count,
               T* __restrict__ y, long long rows, long long columns) {
-  const long long row = blockIdx.x, all = columns * width;
+  const long long row = blockIdx.x;
   if (row >= rows) return;
-  at_once<4>(threadIdx.x, all, blockDim.x, [&](long long e) {
-    const long long t = quotient(e, width);
-    return table[word_of(tokens[row * columns + t], count) * width + e - t * width];
-  }, [&](long long e, T v) { y[row * all + e] = v; });
+  const unsigned int wide = (unsigned int)width, all = (unsigned int)columns * wide;
+  const divisor in_word(wide);
+  at_once<4>(threadIdx.x, all, blockDim.x, [&](unsigned int e) {
+    const unsigned int t = in_word.of(e);
+    return table[word_of(tokens[row * columns + t], count) * width + e - t * wide];
+  }, [&](unsigned int e, T v) { y[row * all + e] = v; });
 }
 
 // a block a row of the table looks through all tokens, as many at a time as it has threads

@@ -23,8 +23,12 @@ KERNEL(weigh)(const T* __restrict__ weight, const T* __restrict__ kept, long lon
               long long rows, long long columns) {
   __shared__ double part[32];
   double total = 0;
-  for (long long i = threadIdx.x; i < rows; i += blockDim.x) total += (double)kept[i] * (by_weight != 0 ? (double)weight[i] : double(1));
+  at_once<4>(threadIdx.x, rows, blockDim.x, [&](long long i) {
+    return two<T>{kept[i], by_weight != 0 ? weight[i] : T(1)};
+  }, [&](long long, two<T> v) { total += (double)v.a * (double)v.b; });
   total = block_sum(total, part);
   const T factor = share == 0 ? T(1) : total == 0 ? T(0) : (T)((double)rows / total);
-  for (long long i = threadIdx.x; i < rows; i += blockDim.x) out[i] = weight[i] * kept[i] * factor;
+  at_once<4>(threadIdx.x, rows, blockDim.x, [&](long long i) { return two<T>{weight[i], kept[i]}; }, [&](long long i, two<T> v) {
+    out[i] = v.a * v.b * factor;
+  });
 }
