@@ -66,7 +66,74 @@ template <class V> __device__ __forceinline__ V one_period(V s, long long n) {
   if (s >= V(0) && s <= last) return s;
   return n > 1 ? s - last * floor(s / last) : V(0);
 }
-// The gradient of a pooling, E channels at a time: part(k, place, q) is what output k, in this place, gives the pixel that is number
+// Poolings, E channels at a time: the largest of each window and its number in the window, -1 where a window is beside the image.
+template <int E, class V>
+__device__ __forceinline__ void largest_of_windows(const V* __restrict__ x, const long long* __restrict__ g, V* __restrict__ y,
+                                                   int* __restrict__ at, long long elements, long long columns) {
+  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], size = (int)g[3] * wide * channels;
+  const int kc = (int)g[7], taps = (int)g[6] * kc, sr = (int)g[8], sc = (int)g[9], above = (int)g[12], before = (int)g[13];
+  const divisor in_place(channels / E), in_row(wide), in_kernel(kc);
+  struct seen { few<V, E> v; bool inside; };
+  struct largest { few<V, E> v; few<int, E> tap; };
+  each_element<1>(size / E, elements, columns, [&](long long i, unsigned int e) {
+    const int place = in_place.of(e), r = in_row.of(place), top = r * sr - above, left = (place - r * wide) * sc - before;
+    const V* __restrict__ image = x + i * columns + (e * E - place * channels);
+    largest best = {};
+    #pragma unroll
+    for (int u = 0; u < E; ++u) best.tap.at[u] = -1;
+    at_once<4>(0, taps, 1, [&](int t) {
+      const int a = in_kernel.of(t), h = top + a, w = left + t - a * kc;
+      const bool inside = h >= 0 && h < height && w >= 0 && w < width;
+      return seen{inside ? *(const few<V, E>*)(image + (h * width + w) * channels) : few<V, E>{}, inside};
+    }, [&](int t, const seen& s) {
+      #pragma unroll
+      for (int u = 0; u < E; ++u) {
+        const V v = s.v.at[u], own = best.v.at[u];
+        if (!s.inside || (best.tap.at[u] >= 0 && !(v > own) && !(v != v && own == own))) continue;
+        best.v.at[u] = v;
+        best.tap.at[u] = t;
+      }
+    });
+    return best;
+  }, [&](long long i, unsigned int e, const largest& best) {
+    ((few<V, E>*)(y + i * size))[e] = best.v;
+    ((few<int, E>*)(at + i * size))[e] = best.tap;
+  });
+}
+// Their sums times each place's share; of sums of 64 and of 64 x 64: a window may be a whole image.
+template <int E, class V>
+__device__ __forceinline__ void sums_of_windows(const V* __restrict__ x, const V* __restrict__ shares, const long long* __restrict__ g,
+                                                V* __restrict__ y, long long elements, long long columns) {
+  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], size = (int)g[3] * wide * channels;
+  const int kc = (int)g[7], taps = (int)g[6] * kc, sr = (int)g[8], sc = (int)g[9], above = (int)g[12], before = (int)g[13];
+  const divisor in_place(channels / E), in_row(wide), in_kernel(kc);
+  each_element<1>(size / E, elements, columns, [&](long long i, unsigned int e) {
+    const int place = in_place.of(e), r = in_row.of(place), top = r * sr - above, left = (place - r * wide) * sc - before;
+    const V* __restrict__ image = x + i * columns + (e * E - place * channels);
+    few<V, E> sum = {}, block = {}, blocks = {};
+    at_once<4>(0, taps, 1, [&](int t) {
+      const int a = in_kernel.of(t), h = top + a, w = left + t - a * kc;
+      const bool inside = h >= 0 && h < height && w >= 0 && w < width;
+      return inside ? *(const few<V, E>*)(image + (h * width + w) * channels) : few<V, E>{};
+    }, [&](int t, const few<V, E>& v) {
+      add_to(block, v);
+      if ((t & 63) == 63) {
+        add_to(blocks, block);
+        block = {};
+        if ((t & 4095) == 4095) {
+          add_to(sum, blocks);
+          blocks = {};
+        }
+      }
+    });
+    add_to(blocks, block);
+    add_to(sum, blocks);
+    #pragma unroll
+    for (int u = 0; u < E; ++u) sum.at[u] *= shares[place];
+    return sum;
+  }, [&](long long i, unsigned int e, const few<V, E>& sum) { ((few<V, E>*)(y + i * size))[e] = sum; });
+}
+// Their gradient: part(k, place, q) is what output k, in this place, gives the pixel that is number
 // q of its window.
 template <int E, class V, class Part>
 __device__ __forceinline__ void pooled_back(const long long* __restrict__ g, V* __restrict__ dx, long long elements, long long columns,

@@ -4,27 +4,8 @@
 
 KERNEL(max_pool)(const T* __restrict__ x, const long long* __restrict__ g, T* __restrict__ y, int* __restrict__ at, long long elements,
                  long long columns) {
-  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], size = (int)g[3] * wide * channels;
-  const int kc = (int)g[7], taps = (int)g[6] * kc, sr = (int)g[8], sc = (int)g[9], above = (int)g[12], before = (int)g[13];
-  const divisor in_place(channels), in_row(wide), in_kernel(kc);
-  struct seen { T v; bool inside; };
-  struct largest { T v; int tap; };
-  each_element<1>(size, elements, columns, [&](long long i, unsigned int e) {
-    const int place = in_place.of(e), r = in_row.of(place), top = r * sr - above, left = (place - r * wide) * sc - before;
-    const T* __restrict__ image = x + i * columns + (e - place * channels);
-    largest best = {T(0), -1};
-    at_once<4>(0, taps, 1, [&](int t) {
-      const int a = in_kernel.of(t), h = top + a, w = left + t - a * kc;
-      const bool inside = h >= 0 && h < height && w >= 0 && w < width;
-      return seen{inside ? image[(h * width + w) * channels] : T(0), inside};
-    }, [&](int t, seen s) {
-      if (s.inside && (best.tap < 0 || s.v > best.v || (s.v != s.v && best.v == best.v))) best = {s.v, t};
-    });
-    return best;
-  }, [&](long long i, unsigned int e, largest best) {
-    y[i * size + e] = best.v;
-    at[i * size + e] = best.tap;
-  });
+  if (by_quads(g[2], x, y) && by_quads(0, at, at)) largest_of_windows<4>(x, g, y, at, elements, columns);
+  else largest_of_windows<1>(x, g, y, at, elements, columns);
 }
 
 // PART is what output k, in a place, gives the pixel that is number q of its window: of dy and of OPERAND
@@ -53,29 +34,8 @@ KERNEL(global_max_bwd)(const T* __restrict__ dy, const T* __restrict__ x, const 
 
 KERNEL(average_pool)(const T* __restrict__ x, const T* __restrict__ shares, const long long* __restrict__ g, T* __restrict__ y,
                      long long elements, long long columns) {
-  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], size = (int)g[3] * wide * channels;
-  const int kc = (int)g[7], taps = (int)g[6] * kc, sr = (int)g[8], sc = (int)g[9], above = (int)g[12], before = (int)g[13];
-  const divisor in_place(channels), in_row(wide), in_kernel(kc);
-  each_element<1>(size, elements, columns, [&](long long i, unsigned int e) {
-    const int place = in_place.of(e), r = in_row.of(place), top = r * sr - above, left = (place - r * wide) * sc - before;
-    const T* __restrict__ image = x + i * columns + (e - place * channels);
-    T sum = T(0), block = T(0), blocks = T(0);  // sums of 64 and of 64 x 64: a window may be a whole image
-    at_once<4>(0, taps, 1, [&](int t) {
-      const int a = in_kernel.of(t), h = top + a, w = left + t - a * kc;
-      return h >= 0 && h < height && w >= 0 && w < width ? image[(h * width + w) * channels] : T(0);
-    }, [&](int t, T v) {
-      block += v;
-      if ((t & 63) == 63) {
-        blocks += block;
-        block = T(0);
-        if ((t & 4095) == 4095) {
-          sum += blocks;
-          blocks = T(0);
-        }
-      }
-    });
-    return (sum + (blocks + block)) * shares[place];
-  }, [&](long long i, unsigned int e, T v) { y[i * size + e] = v; });
+  if (by_quads(g[2], x, y)) sums_of_windows<4>(x, shares, g, y, elements, columns);
+  else sums_of_windows<1>(x, shares, g, y, elements, columns);
 }
 
 KERNEL(pad)(const T* __restrict__ x, const long long* __restrict__ g, T* __restrict__ y, long long elements, long long columns) {

@@ -111,9 +111,9 @@ template <class V> __device__ __forceinline__ bool by_quads(long long columns, c
   return ((columns & 3) | (long long)(((size_t)a | (size_t)b) & (sizeof(quad<V>) - 1))) == 0;
 }
 template <class V> __device__ __forceinline__ void add_to(V& a, V b) { a += b; }
-template <class V> __device__ __forceinline__ void add_to(quad<V>& a, quad<V> b) {
+template <class V, int E> __device__ __forceinline__ void add_to(few<V, E>& a, const few<V, E>& b) {
   #pragma unroll
-  for (int k = 0; k < 4; ++k) a.at[k] += b.at[k];
+  for (int k = 0; k < E; ++k) a.at[k] += b.at[k];
 }
 
 // ---------------------------------------------------------------- a warp
