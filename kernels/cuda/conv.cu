@@ -15,22 +15,8 @@ KERNEL(col2im)(const T* __restrict__ patches, const long long* __restrict__ g, T
 
 KERNEL(conv_direct)(const T* __restrict__ x, const T* __restrict__ w, const long long* __restrict__ g, T* __restrict__ y,
                     long long elements, long long columns) {
-  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], filters = (int)g[5];
-  const int kc = (int)g[7], each = (int)g[17], own = (int)g[18], terms = (int)g[6] * kc * each, size = (int)g[3] * wide * filters;
-  const int sr = (int)g[8], sc = (int)g[9], dr = (int)g[10], dc = (int)g[11], above = (int)g[12], before = (int)g[13];
-  const divisor in_place(filters), in_row(wide), in_group(own), in_tap(each), in_kernel(kc);
-  each_element<1>(size, elements, size, [&](long long i, unsigned int e) {
-    const int place = in_place.of(e), f = e - place * filters, r = in_row.of(place);
-    const int top = r * sr - above, left = (place - r * wide) * sc - before;
-    const T* __restrict__ image = x + i * (height * width * channels) + in_group.of(f) * each;
-    T sum = T(0);
-    at_once<4>(0, terms, 1, [&](int k) {
-      const int t = in_tap.of(k), a = in_kernel.of(t), h = top + a * dr, v = left + (t - a * kc) * dc;
-      const bool inside = h >= 0 && h < height && v >= 0 && v < width;
-      return two<T>{inside ? image[(h * width + v) * channels + k - t * each] : T(0), inside ? w[k * filters + f] : T(0)};
-    }, [&](int, two<T> v) { sum += v.a * v.b; });
-    return sum;
-  }, [&](long long i, unsigned int e, T v) { y[i * size + e] = v; });
+  if (by_quads(g[18], w, y)) convolved<4>(x, w, g, y, elements);
+  else convolved<1>(x, w, g, y, elements);
 }
 
 KERNEL(conv_direct_dx)(const T* __restrict__ dz, const T* __restrict__ w, const long long* __restrict__ g, T* __restrict__ dx,

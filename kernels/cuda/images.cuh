@@ -66,6 +66,33 @@ template <class V> __device__ __forceinline__ V one_period(V s, long long n) {
   if (s >= V(0) && s <= last) return s;
   return n > 1 ? s - last * floor(s / last) : V(0);
 }
+// A convolution's sums, E filters of one group at a time
+template <int E, class V>
+__device__ __forceinline__ void convolved(const V* __restrict__ x, const V* __restrict__ w, const long long* __restrict__ g,
+                                          V* __restrict__ y, long long elements) {
+  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], filters = (int)g[5];
+  const int kc = (int)g[7], each = (int)g[17], own = (int)g[18], terms = (int)g[6] * kc * each, size = (int)g[3] * wide * filters;
+  const int sr = (int)g[8], sc = (int)g[9], dr = (int)g[10], dc = (int)g[11], above = (int)g[12], before = (int)g[13];
+  const divisor in_place(filters / E), in_row(wide), in_group(own), in_tap(each), in_kernel(kc);
+  struct term { V x; few<V, E> w; };
+  each_element<1>(size / E, elements / E, size / E, [&](long long i, unsigned int e) {
+    const int place = in_place.of(e), f = e * E - place * filters, r = in_row.of(place);
+    const int top = r * sr - above, left = (place - r * wide) * sc - before;
+    const V* __restrict__ image = x + i * (height * width * channels) + in_group.of(f) * each;
+    few<V, E> sum = {};
+    at_once<4>(0, terms, 1, [&](int k) {
+      const int t = in_tap.of(k), a = in_kernel.of(t), h = top + a * dr, v = left + (t - a * kc) * dc;
+      const bool inside = h >= 0 && h < height && v >= 0 && v < width;
+      if (!inside) return term{};
+      return term{image[(h * width + v) * channels + k - t * each], *(const few<V, E>*)(w + k * filters + f)};
+    }, [&](int, const term& t) {
+      #pragma unroll
+      for (int u = 0; u < E; ++u) sum.at[u] += t.x * t.w.at[u];
+    });
+    return sum;
+  }, [&](long long i, unsigned int e, const few<V, E>& sum) { ((few<V, E>*)(y + i * size))[e] = sum; });
+}
+
 // Poolings, E channels at a time: the largest of each window and its number in the window, -1 where a window is beside the image.
 template <int E, class V>
 __device__ __forceinline__ void largest_of_windows(const V* __restrict__ x, const long long* __restrict__ g, V* __restrict__ y,

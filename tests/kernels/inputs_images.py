@@ -55,6 +55,7 @@ def _convolution(name):
         g = chosen(CONVOLUTIONS, rows, columns)
         g = chosen(DEPTHWISE, rows, columns) if "lanes" in name else g
         g = halved(g) if "pool" in name else g._replace(groups=1) if "2" in name else g
+        g = g._replace(filters=4 * g.filters) if name == "conv_direct" and rows % 2 else g  # a device takes four at a time
         images, places = g.height * g.width * g.channels, g.places * g.filters
         pooled, group = g.pooled[0] * g.pooled[1] * g.filters, group_of(rows)
         winners = m.rng.integers(0, g.pool_rows * g.pool_columns, (rows, pooled)).astype(np.int32)
