@@ -1,5 +1,5 @@
 // Device functions of images, behind those of prelude.cuh.
-// ---------------------------------------------------------------- images
+
 // Patches of images and back, zeros around images, as conv.cu and pool.cu say; V is one channel, or a quad of them, in which `elements` and
 // `columns` are counted, too.
 template <class V>
