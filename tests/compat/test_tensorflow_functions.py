@@ -308,6 +308,27 @@ def test_places_in_a_sequence_of_open_length(tf):
         np.testing.assert_allclose(model(np.ones((2, n), "float32")), np.ones((2, n)) + np.arange(n))
 
 
+def test_a_table_of_places_and_a_mask_of_open_length(tf):
+    class Encoding(tf.keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.table = tf.constant(np.arange(32.0).reshape(1, 8, 4), tf.float32)
+
+        def call(self, x):
+            return x + self.table[:, : tf.shape(x)[1]]
+
+    start = tf.keras.Input((None, 4))
+    n = tf.shape(start)[1]
+    seen = tf.linalg.band_part(tf.ones((n, n), tf.bool), -1, 0)
+    scores = tf.keras.layers.MultiHeadAttention(2, 3)(start, start, attention_mask=seen, return_attention_scores=True)[1]
+    model = tf.keras.Model(start, [Encoding()(start), scores])
+    for length in (3, 5):
+        x = RNG.normal(size=(2, length, 4)).astype("float32")
+        encoded, scores = model.predict(x, verbose=0)
+        np.testing.assert_allclose(encoded, x + np.arange(4.0 * length).reshape(1, length, 4), rtol=1e-6)
+        assert (scores[:, :, np.triu(np.ones((length, length)), 1) > 0] == 0).all() and (scores > 0).sum() == 4 * length * (length + 1) / 2
+
+
 def test_modules_find_their_variables(tf):
     class Dense(tf.Module):
         def __init__(self, wide, name=None):
