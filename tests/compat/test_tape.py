@@ -237,3 +237,20 @@ def test_second_derivatives():
     with tf.GradientTape() as t:
         output = clip_gradients(v * v)
     assert t.gradient(output, v).numpy() == 2.0
+
+
+def test_numbers_and_numpys_functions_of_tensors():
+    """As in loops of reinforcement learning: a tensor of one element is a number, and what NumPy squeezes is NumPy's."""
+    model = gpunn.Sequential([gpunn.layers.Dense(2, "softmax", input_shape=(4,))])
+    with gpunn.GradientTape():
+        p = model(np.ones((1, 4), "float32"))
+        greater = p[:, :1] > 0
+        assert int(greater) == 1 and float(p[:, :1]) == float(p[0, 0])
+        with pytest.raises(TypeError):
+            float(p)
+        chances = np.squeeze(p)
+        assert type(chances) is np.ndarray and type(np.reshape(p, (2, 1))) is np.ndarray
+        assert np.random.default_rng(0).choice(2, p=chances) in (0, 1)
+        np.testing.assert_array_equal(np.concatenate([p, p]), np.concatenate([p.numpy()] * 2))
+        assert isinstance(p.squeeze(), type(p)) and np.shape(p) == (1, 2) and np.size(p) == 2
+    assert repr(model(np.zeros((1, 4)))) == "Array([[0.5, 0.5]], dtype=float32)" and str(2.782 + 0 * model(X[:1, :4])) == "[[2.782 2.782]]"
