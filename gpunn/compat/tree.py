@@ -245,14 +245,11 @@ _TENSORFLOW: dict[str, Place] = {
         **{k: v for k, v in _ARITHMETIC.items() if k in ("softmax", "relu", "sigmoid", "tanh")},
     }),
     "optimizers": KERAS["optimizers"],
-    "python": Place(old=True),
-    "python.eager": Place(old=True),
+    **{path: Place(old=True) for path in ("python", "python.eager", "python.framework", "python.framework.ops")},
     "python.eager.context": _inside("executing_eagerly", "global_seed"),
-    "python.framework": Place(old=True),
     "python.framework.config": _inside(
         "is_op_determinism_enabled", enable_op_determinism="nothing", disable_op_determinism="nothing",
     ),
-    "python.framework.ops": Place(old=True),
     "dtypes": Place(names={
         **_tensorflow(*_TYPES).names, "bool": "gpunn.compat.arithmetic:bool_",
     }),
@@ -261,6 +258,8 @@ _TENSORFLOW: dict[str, Place] = {
         **_tensorflow("set_seed").names, "normal": "gpunn.compat.arithmetic:normal",
         **{name: f"gpunn.compat.draws:{name}" for name in ("Generator", "categorical", "gamma", "shuffle", "truncated_normal", "uniform")},
     }),
+    "summary": Place("gpunn.compat.summary"),
+    "summary.experimental": Place("gpunn.compat.summary", only=("get_step", "set_step")),
     "test": _tensorflow("gpu_device_name", "is_built_with_cuda", "is_gpu_available", is_built_with_gpu_support="is_built_with_cuda"),
     "version": Place(names={"VERSION": "gpunn.compat.versions:TENSORFLOW"}),
 }
