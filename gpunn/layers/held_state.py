@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from gpunn.layers.by_name import named_input
 from gpunn.layers.dropout import Drawing
 from gpunn.layers.graph import flat, symbolic
@@ -33,9 +31,12 @@ class Stateful(Begun):
     def state_sizes(self) -> list[int]:
         raise NotImplementedError
 
-    def get_initial_state(self, batch_size: int | None) -> Any:
-        """States of zeros, as many rows as asked for, in a list; None, which a call takes for zeros, where nobody knows how many."""
-        return None if batch_size is None else [np.zeros((batch_size, n), self.dtype) for n in self.state_sizes]
+    def get_initial_state(self, batch_size: Any) -> Any:
+        """States of zeros, as many rows as asked for, in a list; in a graph as many as `gpunn.ops.shape` says. None, which a call takes for
+        zeros, where nobody knows how many."""
+        from gpunn import ops  # which is made of layers
+
+        return None if batch_size is None else [ops.zeros((batch_size, n), self.dtype) for n in self.state_sizes]
 
     def again(self, **changed: Any) -> Any:
         """A fresh layer of the same configuration but for what is changed."""

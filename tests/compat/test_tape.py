@@ -254,3 +254,32 @@ def test_numbers_and_numpys_functions_of_tensors():
         np.testing.assert_array_equal(np.concatenate([p, p]), np.concatenate([p.numpy()] * 2))
         assert isinstance(p.squeeze(), type(p)) and np.shape(p) == (1, 2) and np.size(p) == 2
     assert repr(model(np.zeros((1, 4)))) == "Array([[0.5, 0.5]], dtype=float32)" and str(2.782 + 0 * model(X[:1, :4])) == "[[2.782 2.782]]"
+
+
+def test_the_text_generator_of_tensorflows_tutorial():
+    """Its call begins with the state that its layer makes for as many rows as there are, and gives the last one where it is asked to."""
+    import tensorflow as tf
+
+    class Generator(tf.keras.Model):
+        def __init__(self, words, units):
+            super().__init__()
+            self.embedding = tf.keras.layers.Embedding(words, 4)
+            self.gru = tf.keras.layers.GRU(units, return_sequences=True, return_state=True)
+            self.dense = tf.keras.layers.Dense(words)
+
+        def call(self, inputs, states=None, return_state=False, training=False):
+            x = self.embedding(inputs, training=training)
+            if states is None:
+                states = self.gru.get_initial_state(tf.shape(x)[0])
+            x, states = self.gru(x, initial_state=states, training=training)
+            x = self.dense(x, training=training)
+            return (x, states) if return_state else x
+
+    model = Generator(7, 5)
+    ids = rng.integers(0, 7, (6, 9))
+    model.compile("adam", tf.losses.SparseCategoricalCrossentropy(from_logits=True))
+    assert len(model.fit(ids[:, :-1], ids[:, 1:], epochs=2, verbose=0).history["loss"]) == 2
+    whole = model(ids)
+    first, states = model(inputs=ids[:, :4], return_state=True)
+    rest = model(ids[:, 4:], states=states)
+    np.testing.assert_allclose(np.concatenate([first, rest], axis=1), whole, rtol=1e-5, atol=1e-6)
