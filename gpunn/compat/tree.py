@@ -90,7 +90,8 @@ KERAS: dict[str, Place] = {
     "layers.experimental": Place(old=True),
     "layers.experimental.preprocessing": Place("gpunn.layers", old=True),
     "losses": Place("gpunn.losses", {
-        "Reduction": "gpunn.compat.keras2:Reduction", "kullback_leibler_divergence": "gpunn.losses:kl_divergence",
+        "Reduction": "gpunn.compat.keras2:Reduction", "get": "gpunn.compat.loss_names:get",
+        "kullback_leibler_divergence": "gpunn.losses:kl_divergence",
     }),
     "metrics": Place("gpunn.metrics"),
     "mixed_precision": Place(names={

@@ -288,6 +288,19 @@ def test_a_number_of_an_array_of_one(tf):
         float(tf.constant([1.0, 2.0]))
 
 
+# ---------------------------------------------------------------------- functions by name
+def test_losses_and_activations_by_name_are_functions(tf):
+    y, p = np.array([[0.0, 1.0], [1.0, 1.0]], "float32"), np.array([[1.0, 1.0], [1.0, 4.0]], "float32")
+    for name in ("mse", "MSE", "mean_squared_error"):
+        loss = tf.keras.losses.get(name)
+        assert loss.__name__ == "mean_squared_error" and loss(y, p).tolist() == [0.5, 4.5]
+    assert isinstance(tf.keras.losses.get("MeanSquaredError"), losses.MeanSquaredError) and tf.keras.losses.get(None) is None
+    model = linear("sgd")
+    model.compile("sgd", tf.keras.losses.get("mse"))
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(linear("sgd").evaluate(X, Y, verbose=0))
+    assert [f.__name__ for f in (tf.keras.activations.relu, tf.nn.tanh, tf.keras.activations.get("softmax"))] == ["relu", "tanh", "softmax"]
+
+
 # ---------------------------------------------------------------------- events for TensorBoard
 def test_a_loop_writes_a_summary(tf, tmp_path):
     """What a loop of one's own writes is what TensorBoard's own reader finds."""
