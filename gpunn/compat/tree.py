@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from gpunn.compat import absent, networks
-from gpunn.compat.arithmetic_names import NN, OTHERWISE, OWN, SAME, SELECTING
+from gpunn.compat.arithmetic_names import BACKEND, NN, OTHERWISE, OWN, SAME, SELECTING
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ _TENSORS = {
 }
 _BACKEND = Place("gpunn.compat.keras_backend", {
     **_ARITHMETIC, **{name: f"gpunn.compat.arithmetic:{name}" for name in ("random_normal", "random_uniform")},
+    **{name: f"gpunn.compat.old_backend:{name}" for name in BACKEND},
     **{name: f"gpunn.config:{name}" for name in _SETTINGS}, "size": "gpunn.compat.tensors:size",
     **{name: f"gpunn.compat.keras2:{name}" for name in ("image_dim_ordering", "set_image_dim_ordering")},
 })
