@@ -87,4 +87,6 @@ def dress(value: Any) -> Any:
         return np.asarray(value).view(Array)
     if type(value) in (list, tuple):
         return type(value)([dress(v) for v in value])
+    if isinstance(value, tuple) and hasattr(value, "_fields"):  # NumPy's results of several parts
+        return type(value)(*(dress(v) for v in value))
     return {name: dress(v) for name, v in value.items()} if type(value) is dict else value

@@ -16,7 +16,7 @@ class Place:
         source: the module of gpunn whose public names it has; all of them, or those in `only`.
         names: further names, each as "module:attribute".
         old: a path of Keras 1 or 2 only; it works, but no list of what there is names it.
-        answers: whether what functions of the source give has ``.numpy()``.
+        answers: whether what its functions give has ``.numpy()``.
     """
 
     source: str | None = None
@@ -123,7 +123,7 @@ KERAS: dict[str, Place] = {
     "preprocessing.text": Place("gpunn.preprocessing.text"),
     "random": Place("gpunn.ops.distributions", {
         name: f"gpunn.ops.drawing:{name}" for name in ("SeedGenerator", "dropout", "normal", "uniform")
-    }),
+    }, answers=True),
     "regularizers": Place("gpunn.regularizers"),
     "saving": Place("gpunn.saving", {"KerasFileEditor": "gpunn.compat.absent:KerasFileEditor"}),
     "tree": Place("gpunn.tree"),
@@ -190,11 +190,11 @@ _TENSORFLOW: dict[str, Place] = {
         "TensorSpec": "gpunn.utils.element_spec:TensorSpec", "Module": "gpunn.compat.modules:Module",
         "name_scope": "gpunn.compat.tensorflow:name_scope", "range": "gpunn.compat.tensors:range_", **_TENSORS,
         **{f"{name}_initializer": f"gpunn.initializers:{where}" for name, where in _STARTS.items()},
-        **{name: f"gpunn.compat.arithmetic:{name}" for name in ("clip_by_global_norm", "clip_by_norm")},
+        **{name: f"gpunn.compat.arithmetic:{name}" for name in ("clip_by_global_norm", "clip_by_norm", "squared_difference")},
         **{f"assert_{word}": f"gpunn.compat.debugging:assert_{word}" for word in ("equal", "greater", "less", "rank")},
-        "squared_difference": "gpunn.compat.arithmetic:squared_difference",
         "UnconnectedGradients": "gpunn.compat.tensorflow:UnconnectedGradients",
         **_tensorflow("device", "executing_eagerly", "get_logger", *_TYPES, set_random_seed="set_seed", print="print_").names,
+        **_tensorflow("numpy_function", "py_function").names,
     }),
     "autograph": _tensorflow(set_verbosity="nothing"),
     "compat": Place(),
@@ -237,10 +237,10 @@ _TENSORFLOW: dict[str, Place] = {
     }),
     "linalg": Place(names={
         **{name: f"gpunn.compat.arithmetic:{name}" for name in ("global_norm", "norm")},
-        **{name: f"gpunn.compat.tensors:{name}" for name in ("band_part", "matmul")}, "l2_normalize": "gpunn.compat.neural:l2_normalize",
-        **{name: f"gpunn.ops:{name}" for name in ("cholesky", "det", "diag", "eigh", "inv", "qr", "solve", "svd", "trace")},
-        "diag_part": "gpunn.ops:diagonal",
-    }),
+        **{name: f"gpunn.compat.tensors:{name}" for name in ("band_part", "matmul", "svd")},
+        **{name: f"gpunn.ops:{name}" for name in ("cholesky", "det", "diag", "eigh", "inv", "qr", "solve", "trace")},
+        "diag_part": "gpunn.ops:diagonal", "l2_normalize": "gpunn.compat.neural:l2_normalize",
+    }, answers=True),
     "nn": replace(KERAS["activations"], names={
         **{name: f"gpunn.compat.neural:{name}" for name in NN}, "avg_pool2d": "gpunn.compat.neural:avg_pool",
         "max_pool2d": "gpunn.compat.neural:max_pool",

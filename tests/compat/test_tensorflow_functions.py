@@ -252,6 +252,33 @@ ASSERTIONS = {
 }
 
 
+def test_what_functions_of_keras_and_tensorflow_give_has_numpy(tf):
+    keras, square, matrix = tf.keras, X.T @ X + np.eye(4, dtype="float32"), np.array([[3.0, 0.0], [4.0, 5.0], [0.0, 1.0]], "float32")
+    found = {
+        "inv": tf.linalg.inv(square), "det": tf.linalg.det(square), "qr": tf.linalg.qr(square)[0], "eigh": tf.linalg.eigh(square)[0],
+        "drawn": keras.random.normal((2,)), "whole": keras.random.randint((2,), 0, 3), "initial": keras.initializers.HeNormal()((2, 2)),
+        "rate": keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)(10), "penalty": keras.regularizers.l2(0.1)(np.ones(3)),
+        "short": keras.constraints.MaxNorm(1.0)(X), "right": keras.metrics.categorical_accuracy(np.eye(3), np.eye(3)),
+    }
+    values = {name: value.numpy() for name, value in found.items()}
+    assert values["rate"] == np.float32(0.05) and values["penalty"] == np.float32(0.3) and values["right"].tolist() == [1, 1, 1]
+    np.testing.assert_allclose(values["inv"] @ square, np.eye(4), atol=1e-4)
+    s, u, v = tf.linalg.svd(matrix)
+    np.testing.assert_allclose(u.numpy() @ np.diag(s.numpy()) @ v.numpy().T, matrix, atol=1e-5)
+    np.testing.assert_allclose(tf.linalg.svd(matrix, compute_uv=False), s, rtol=1e-6)
+    best = tf.math.top_k([3.0, 9.0, 5.0], k=2)
+    assert best.values.numpy().tolist() == [9, 5] and best.indices.numpy().tolist() == [1, 2]
+    assert tf.fill([2], tf.constant(3)).dtype == "int32"
+
+
+def test_functions_of_python_in_a_data_set(tf):
+    data = tf.data.Dataset.range(3)
+    doubled = data.map(lambda v: tf.py_function(lambda x: x.numpy() * 2.5, [v], tf.float32))
+    both = data.map(lambda v: tf.numpy_function(lambda x: (x + 1, f"{x}"), [v], (tf.int64, tf.string)))
+    assert [(float(v), v.dtype.name) for v in doubled] == [(0.0, "float32"), (2.5, "float32"), (5.0, "float32")]
+    assert [(int(n), str(text)) for n, text in both] == [(1, "0"), (2, "1"), (3, "2")]
+
+
 def test_assertions(tf):
     for name, (x, right, wrong) in ASSERTIONS.items():
         check = getattr(tf.debugging, f"assert_{name}")
