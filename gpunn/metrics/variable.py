@@ -34,6 +34,9 @@ class Variable:
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return self.value.astype(dtype or self.value.dtype)
 
+    def __repr__(self) -> str:
+        return f"<Variable {self.name} shape={self.value.shape}, values={self.value!r}>"
+
     def __float__(self) -> float:
         return float(self.value)
 
