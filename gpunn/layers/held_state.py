@@ -6,6 +6,7 @@ from typing import Any
 from gpunn.layers.by_name import named_input
 from gpunn.layers.dropout import Drawing
 from gpunn.layers.graph import flat, symbolic
+from gpunn.results import dressed
 
 
 class Begun(Drawing):
@@ -37,6 +38,11 @@ class Stateful(Begun):
         from gpunn import ops  # which is made of layers
 
         return None if batch_size is None else [ops.zeros((batch_size, n), self.dtype) for n in self.state_sizes]
+
+    @property
+    def states(self) -> Any:
+        """The state that a stateful layer has kept, as arrays that a call takes as ``initial_state``; None where there is none."""
+        return None if self._held is None else [dressed(self._held[0].to_numpy(s).copy()) for s in self._held[1]]
 
     def again(self, **changed: Any) -> Any:
         """A fresh layer of the same configuration but for what is changed."""
