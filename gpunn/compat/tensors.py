@@ -43,6 +43,8 @@ def gather(params: Any, indices: Any, validate_indices: Any = None, axis: int | 
         return dressed(ops.take(params, indices, axis=axis or 0))
     if batch_dims != 1 or ops.ndim(params) != 2 or axis not in (None, 1, -1):
         raise ValueError("tf.gather: expected batch_dims=0, or batch_dims=1 for a matrix.")
+    if ops.ndim(indices) == 1:  # one place a row
+        return dressed(ops.squeeze(ops.take_along_axis(params, ops.expand_dims(indices, -1), axis=1), -1))
     return dressed(ops.take_along_axis(params, indices, axis=1))
 
 

@@ -279,6 +279,16 @@ def test_functions_of_python_in_a_data_set(tf):
     assert [(int(n), str(text)) for n, text in both] == [(1, "0"), (2, "1"), (3, "2")]
 
 
+def test_one_place_of_each_row(tf):
+    places = np.array([2, 0, 3])
+    assert tf.gather(X, places, axis=1, batch_dims=1).numpy().tolist() == X[np.arange(3), places].tolist()
+    assert tf.gather(X, places[:, None], batch_dims=1).numpy().tolist() == X[np.arange(3), places][:, None].tolist()
+    with tf.GradientTape() as tape:
+        v = tf.Variable(X)
+        chosen = tf.gather(v, places, axis=1, batch_dims=1)
+    assert chosen.shape == (3,) and tape.gradient(chosen, v).numpy().tolist() == np.eye(4)[places].tolist()
+
+
 def test_assertions(tf):
     for name, (x, right, wrong) in ASSERTIONS.items():
         check = getattr(tf.debugging, f"assert_{name}")
