@@ -6,8 +6,6 @@ NumPy arrays and numbers, as they come; `gpunn.compat` makes them answer TensorF
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 _dress: Callable[[Any], Any] | None = None
 
 
@@ -18,7 +16,7 @@ def dressed(value: Any) -> Any:
 
 def plain(value: Any) -> Any:
     """A number as Python's float, as logs and a history hold it, also of a variable or an array of no axes; anything else as it is."""
-    return float(value) if isinstance(value, float) or (hasattr(value, "__array__") and np.ndim(value) == 0) else value
+    return float(value) if isinstance(value, float) or getattr(value, "shape", None) == () else value
 
 
 def dress_with(function: Callable[[Any], Any] | None) -> None:

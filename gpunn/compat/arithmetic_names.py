@@ -29,7 +29,7 @@ BACKEND = (  # functions of `old_backend`
     "softsign", "sparse_categorical_crossentropy", "switch", "truncated_normal", "update", "update_add", "update_sub", "variable",
 )
 SELECTING = (  # functions of `selecting`, under TensorFlow's own arguments
-    "argmax", "argmin", "boolean_mask", "ensure_shape", "gather_nd", "slice", "unique", "where",
+    "argmax", "argmin", "boolean_mask", "ensure_shape", "gather_nd", "sequence_mask", "slice", "unique", "where",
 )
 NN = (  # those of tf.nn
     "avg_pool", "bias_add", "conv2d", "depth_to_space", "dropout", "embedding_lookup", "gelu", "l2_loss", "l2_normalize", "leaky_relu",

@@ -203,7 +203,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     """The same of labels, which are places along the axis; an axis of length one may stand behind them."""
     if (n := shaping.ndim(target)) == shaping.ndim(output) and np.shape(target)[n - 1] == 1:
         target = shaping.squeeze(target, n - 1)
-    hot = shaping.one_hot(target, output.shape[axis], axis)
+    hot = shaping.one_hot(target, np.shape(output)[axis], axis)
     return categorical_crossentropy(hot, output, from_logits, axis)
 
 

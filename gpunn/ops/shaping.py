@@ -194,7 +194,7 @@ def stack(x: Any, axis: int = 0) -> Any:
 
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     """The parts along an axis, without it."""
-    n, count = ndim(x), x.shape[axis]
+    n, count = ndim(x), np.shape(x)[axis]
     return [getitem(x, tuple(i if k == axis % n else slice(None) for k in range(n))) for i in range(int(count))]
 
 

@@ -44,6 +44,10 @@ CASES = {
     "places in unique": (lambda tf: tf.unique([4, 1, 4, 9, 1])[1], np.array([0, 1, 0, 2, 1])),
     "bincount": (lambda tf: tf.math.bincount([3, 1, 3], minlength=5), np.array([0, 1, 0, 2, 0])),
     "confusion_matrix": (lambda tf: tf.math.confusion_matrix([0, 1, 2, 1], [0, 2, 2, 1]), np.array([[1, 0, 0], [0, 1, 1], [0, 0, 1]])),
+    "sequence_mask": (lambda tf: tf.sequence_mask([1, 3]), np.tri(3, 3, dtype=bool)[[0, 2]]),
+    "sequence_mask of a length": (lambda tf: tf.sequence_mask(tf.constant([1, 3]), 4, dtype=tf.float32), np.tri(3, 4)[[0, 2]]),
+    "labels in lists": (lambda tf: tf.nn.sparse_softmax_cross_entropy_with_logits([1, 0], [[1.0, 1.0], [3.0, 3.0]]), np.full(2, np.log(2))),
+    "parts of a list": (lambda tf: tf.stack(tf.unstack([[1, 2], [3, 4]], axis=1)), np.array([[1, 3], [2, 4]])),
     "words of arguments": (
         lambda tf: tf.reshape(tensor=tf.clip_by_value(X, clip_value_min=-0.1, clip_value_max=0.5), shape=[4, 3]),
         X.clip(-0.1, 0.5).reshape(4, 3),
