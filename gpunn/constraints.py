@@ -16,6 +16,7 @@ from gpunn.backend import get_backend
 from gpunn.backend.foreign import on_host
 from gpunn.kernels import constraints as kernels
 from gpunn.kernels.record import REGISTRY, Kernel
+from gpunn.results import dressed
 
 
 class Constraint:
@@ -75,7 +76,7 @@ class _Recorded(Constraint):
         out = ops.asarray(np.array(w, "float64" if w.dtype == np.float64 else "float32"))  # a copy: `record` works in place
         self.check("an array", out)
         self.record(ops, out, "an array")
-        return ops.to_numpy(out)
+        return dressed(ops.to_numpy(out))
 
 
 class NonNeg(_Recorded):

@@ -31,9 +31,14 @@ def printed(text: str, print_fn: Callable[[str], Any] | None = None) -> str:
     return text if print_fn else Printed(text)
 
 
-def warn(text: str) -> None:
-    """A UserWarning at the line of the user's that led here, however deep in gpunn this is."""
+def warn(text: str, category: type[Warning] = UserWarning, module: str | None = None) -> None:
+    """A warning at the line of the user's that led here, however deep in gpunn this is; to filters of modules it comes from `module`, by
+    default the user's."""
     level, frame = 1, sys._getframe(0)
     while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("gpunn."):
         level, frame = level + 1, frame.f_back
-    warnings.warn(text, stacklevel=level)
+    if module is None:
+        warnings.warn(text, category, stacklevel=level)
+    else:
+        seen = frame.f_globals.setdefault("__warningregistry__", {})
+        warnings.warn_explicit(text, category, frame.f_code.co_filename, frame.f_lineno, module, seen)

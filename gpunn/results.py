@@ -15,8 +15,8 @@ def dressed(value: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A number as Python's float, as logs and a history hold it; anything else as it is."""
-    return float(value) if isinstance(value, float) else value
+    """A number as Python's float, as logs and a history hold it, also of a variable or an array of no axes; anything else as it is."""
+    return float(value) if isinstance(value, float) or getattr(value, "shape", None) == () else value
 
 
 def dress_with(function: Callable[[Any], Any] | None) -> None:

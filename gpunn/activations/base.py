@@ -52,6 +52,7 @@ class Activation:
 
     def __init__(self, name: str, make: Callable[..., Any], given: dict[str, Any] | None = None, old: dict[str, str] | None = None):
         self.name, self._make, self._old, self.__doc__ = name, make, old or {}, make.__doc__
+        self.__name__ = name
         self._signature = inspect.signature(make)
         x = inspect.Parameter("x", inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self.__signature__ = inspect.Signature([x, *self._signature.parameters.values()])  # what `help` shows

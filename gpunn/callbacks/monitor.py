@@ -1,11 +1,11 @@
 """Monitor: what callbacks have in common that watch one entry of the logs."""
 
 import math
-import warnings
 from typing import Any
 
 from gpunn.callbacks.base import Callback
 from gpunn.logs import Logs
+from gpunn.printed import warn
 
 MODES = ("auto", "min", "max")
 
@@ -56,9 +56,7 @@ class Monitor(Callback):
         found = logs.get(self.monitor)
         if found is None and not self._warned:
             self._warned = True
-            warnings.warn(
-                f"{consequence} `{self.monitor}` which is not available. Available metrics are: {','.join(logs)}", stacklevel=3
-            )
+            warn(f"{consequence} `{self.monitor}` which is not available. Available metrics are: {','.join(logs)}")
         if (shape := getattr(found, "shape", ())) != ():
             raise ValueError(f"{type(self).__name__}: monitor must be a number. Received: {self.monitor!r}, of shape {shape}.")
         return found

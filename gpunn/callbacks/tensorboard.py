@@ -1,4 +1,4 @@
-"""TensorBoard: event files that the `tensorboard` program shows, written by its own library (no TensorFlow)."""
+"""TensorBoard: losses, metrics and weights in event files, which the `tensorboard` program shows."""
 
 import os
 import time
@@ -9,6 +9,7 @@ import numpy as np
 
 from gpunn.callbacks.base import Callback
 from gpunn.callbacks.batches import Every, frequency
+from gpunn.callbacks.events import Events, parts
 from gpunn.callbacks.monitor import whole
 
 
@@ -46,12 +47,12 @@ class TensorBoard(Callback):
         self._every = every if isinstance(every, Every) else None
         if self._every is not None:
             self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
-        self._writers: dict[str, Any] = {}
+        self._writers: dict[str, Events] = {}
         self._batches = self._tests = self._first = 0
         self._began = 0.0
 
     def check(self, model: Any) -> None:
-        _parts()  # fails before the training where the library is missing
+        parts("TensorBoard")  # fails before the training where the library is missing
 
     # ------------------------------------------------------------------ hooks
     def on_train_begin(self, logs: Any = None) -> None:
@@ -99,53 +100,26 @@ class TensorBoard(Callback):
         self._writers = {}
 
     # ------------------------------------------------------------------ writing
-    def _write(self, folder: str, summary: Any, step: int) -> None:
-        parts = _parts()
+    def _events(self, folder: str) -> Events:
         if folder not in self._writers:
-            self._writers[folder] = parts.EventFileWriter(os.path.join(self.log_dir, folder))
-        self._writers[folder].add_event(parts.Event(step=step, wall_time=time.time(), summary=summary))
+            self._writers[folder] = Events(os.path.join(self.log_dir, folder))
+        return self._writers[folder]
 
     def _scalars(self, folder: str, values: dict[str, Any], step: int) -> None:
         for tag, value in values.items():
             if np.ndim(value) == 0 and not isinstance(value, str):
-                self._write(folder, _parts().scalar_pb(tag, float(value)), step)
+                self._events(folder).scalar(tag, float(value), step)
         if folder in self._writers:
             self._writers[folder].flush()
 
     def _weights(self, epoch: int) -> None:
+        events = self._events("train")
         for p in self.model.parameters:
             values = p.numpy()
-            self._write("train", _parts().histogram_pb(f"{p.name}/histogram", values), epoch)
+            events.histogram(f"{p.name}/histogram", values, epoch)
             if self.write_images and (picture := _picture(values)) is not None:
-                self._write("train", _image(f"{p.name}/image", picture), epoch)
-        self._writers["train"].flush()
-
-
-class _Parts:
-    """What is used of the library `tensorboard`, imported together."""
-
-    def __init__(self) -> None:
-        try:
-            from tensorboard.compat.proto.event_pb2 import Event
-            from tensorboard.compat.proto.summary_pb2 import Summary
-            from tensorboard.plugins.histogram.summary_v2 import histogram_pb
-            from tensorboard.plugins.scalar.summary_v2 import scalar_pb
-            from tensorboard.summary.writer.event_file_writer import EventFileWriter
-        except ImportError as error:
-            mend = 'pip install "gpunn[tensorboard]"'
-            raise ImportError(f"TensorBoard needs the library tensorboard ({error}). Install it with: {mend}") from error
-        self.Event, self.Summary, self.EventFileWriter = Event, Summary, EventFileWriter
-        self.histogram_pb, self.scalar_pb = histogram_pb, scalar_pb
-
-
-_known: _Parts | None = None
-
-
-def _parts() -> _Parts:
-    global _known
-    if _known is None:
-        _known = _Parts()
-    return _known
+                events.image(f"{p.name}/image", picture, epoch)
+        events.flush()
 
 
 def _picture(values: np.ndarray) -> np.ndarray | None:
@@ -158,14 +132,3 @@ def _picture(values: np.ndarray) -> np.ndarray | None:
     values = values.T if values.shape[0] > values.shape[1] else values
     low, high = float(values.min()), float(values.max())
     return np.round(255 * (values - low) / (high - low if high > low else 1.0)).astype(np.uint8)
-
-
-def _image(tag: str, picture: np.ndarray) -> Any:
-    import io
-
-    from PIL import Image  # comes with tensorboard
-
-    file = io.BytesIO()
-    Image.fromarray(picture).save(file, format="PNG")
-    image = _parts().Summary.Image(height=picture.shape[0], width=picture.shape[1], colorspace=1, encoded_image_string=file.getvalue())
-    return _parts().Summary(value=[_parts().Summary.Value(tag=tag, image=image)])

@@ -23,8 +23,13 @@ OWN = (  # functions of `tensors`, under TensorFlow's own arguments
     "argsort", "cumsum", "fill", "gather", "identity", "is_tensor", "matmul", "newaxis", "one_hot", "pad", "rank", "reverse", "roll",
     "size", "sort", "split", "transpose",
 )
+BACKEND = (  # functions of `old_backend`
+    "all", "any", "arange", "batch_dot", "batch_flatten", "binary_crossentropy", "categorical_crossentropy", "cumsum", "dropout", "dtype",
+    "eval", "flatten", "gather", "hard_sigmoid", "in_top_k", "l2_normalize", "moving_average_update", "ndim", "repeat_elements", "reverse",
+    "softsign", "sparse_categorical_crossentropy", "switch", "truncated_normal", "update", "update_add", "update_sub", "variable",
+)
 SELECTING = (  # functions of `selecting`, under TensorFlow's own arguments
-    "argmax", "argmin", "boolean_mask", "ensure_shape", "gather_nd", "slice", "unique", "where",
+    "argmax", "argmin", "boolean_mask", "ensure_shape", "gather_nd", "sequence_mask", "slice", "unique", "where",
 )
 NN = (  # those of tf.nn
     "avg_pool", "bias_add", "conv2d", "depth_to_space", "dropout", "embedding_lookup", "gelu", "l2_loss", "l2_normalize", "leaky_relu",

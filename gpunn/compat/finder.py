@@ -28,7 +28,8 @@ class Served(ModuleType):
         if f"{path}.{name}" in TREE and there(f"{path}.{name}"):
             return importlib.import_module(f"{path}.{name}")
         if name in place.names:
-            return _load(place.names[name])
+            found = _load(place.names[name])
+            return _answering(found) if place.answers else found
         if not name.startswith("_") and place.source is not None:
             source = importlib.import_module(place.source)
             if _is_public(source, name, place):

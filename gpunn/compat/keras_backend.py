@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 
 from gpunn import ops
+from gpunn.compat.functions import Function
 from gpunn.config import floatx
-from gpunn.layers.graph import KerasTensor
+from gpunn.layers.graph import KerasTensor, mapped
 from gpunn.layers.names import reset_names
 from gpunn.results import dressed
 from gpunn.utils import is_keras_tensor, standardize_dtype
 
 __all__ = [
-    "argmax", "argmin", "batch_get_value", "batch_set_value", "cast_to_floatx", "clear_session", "count_params", "get_uid", "get_value",
-    "int_shape",
-    "is_float_dtype", "is_int_dtype", "is_keras_tensor", "result_type", "set_value", "standardize_dtype",
+    "argmax", "argmin", "batch_get_value", "batch_set_value", "cast_to_floatx", "clear_session", "count_params", "function", "get_uid",
+    "get_value", "int_shape", "is_float_dtype", "is_int_dtype", "is_keras_tensor", "result_type", "set_value", "standardize_dtype",
 ]
 _uids: Counter[str] = Counter()
 
@@ -70,6 +70,12 @@ def argmax(x: Any, axis: int = -1) -> Any:
 def argmin(x: Any, axis: int = -1) -> Any:
     """The place of the smallest along an axis."""
     return dressed(ops.argmin(x, axis))
+
+
+def function(inputs: Any, outputs: Any, updates: Any = None, name: str | None = None, **unused: Any) -> Any:
+    """Keras 2's: what gives arrays of symbolic outputs for arrays in the place of symbolic inputs, in lists where these were lists."""
+    model = Function(inputs, outputs, name)
+    return lambda values: mapped(np.asarray, model(values))
 
 
 # ---------------------------------------------------------------------- questions

@@ -1,6 +1,6 @@
 """``tf.nn``: functions whose arguments are others than those of `gpunn.ops`."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -94,6 +94,13 @@ def space_to_depth(input: Any, block_size: int, data_format: str = "NHWC", name:
     return dressed(blocks.space_to_depth(input, block_size))
 
 
+class TopK(NamedTuple):
+    """What `top_k` gives."""
+
+    values: Any
+    indices: Any
+
+
 def top_k(input: Any, k: int = 1, sorted: bool = True, name: str | None = None) -> Any:
     """(the largest along the last axis, their places), of arrays."""
-    return of_arrays.TABLE["top_k"](input, k, sorted)
+    return TopK(*(dressed(part) for part in of_arrays.TABLE["top_k"](input, k, sorted)))

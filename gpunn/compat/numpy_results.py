@@ -7,6 +7,7 @@ import numpy as np
 from gpunn import ops
 from gpunn.layers.tensor import watched
 from gpunn.operators import in_place
+from gpunn.ops.open_lengths import has_open_end
 
 
 class Array(np.ndarray):
@@ -21,6 +22,12 @@ class Array(np.ndarray):
     def __int__(self) -> int:
         return int(self.view(np.ndarray).reshape(()) if self.size == 1 else self.view(np.ndarray))
 
+    def __repr__(self) -> str:
+        return "A" + repr(self.view(np.ndarray))[1:]  # numbers look as in any other array of their type
+
+    def __str__(self) -> str:
+        return str(self.view(np.ndarray))
+
     def __hash__(self) -> int:  # type: ignore[override]
         """Of a number; NumPy's functions of such arrays give elements that sets and dicts take, as those of plain ones do."""
         if self.ndim:
@@ -28,6 +35,8 @@ class Array(np.ndarray):
         return hash(self.numpy())
 
     def __getitem__(self, key: Any) -> Any:
+        if has_open_end(key):
+            return ops.getitem(self, key)
         found = super().__getitem__(key)
         return found if isinstance(found, Array) else dress(np.asarray(found) if isinstance(found, np.integer) else found)
 
@@ -78,4 +87,6 @@ def dress(value: Any) -> Any:
         return np.asarray(value).view(Array)
     if type(value) in (list, tuple):
         return type(value)([dress(v) for v in value])
+    if isinstance(value, tuple) and hasattr(value, "_fields"):  # NumPy's results of several parts
+        return type(value)(*(dress(v) for v in value))
     return {name: dress(v) for name, v in value.items()} if type(value) is dict else value

@@ -75,6 +75,12 @@ def bincount(arr: Any, weights: Any = None, minlength: int | None = None, maxlen
     return dressed(counts.astype(np.int32) if weights is None else counts.astype(np.asarray(weights).dtype))
 
 
+def sequence_mask(lengths: Any, maxlen: Any = None, dtype: Any = "bool", name: str | None = None) -> Any:
+    """For each length as many truths, in a row of `maxlen`, by default the longest."""
+    longest = int(np.max(np.asarray(lengths), initial=0)) if maxlen is None else maxlen
+    return dressed(ops.cast(ops.less(ops.arange(longest), ops.expand_dims(lengths, -1)), dtype))
+
+
 def confusion_matrix(
     labels: Any, predictions: Any, num_classes: int | None = None, weights: Any = None, dtype: Any = "int32", name: str | None = None
 ) -> Any:

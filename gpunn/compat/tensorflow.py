@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 import gpunn.backend
 import gpunn.random
+from gpunn.results import dressed
 
 float16, float32, float64, string = "float16", "float32", "float64", "string"
 int8, int16, int32, int64, uint8, uint16, uint32, uint64 = "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"
@@ -89,6 +92,23 @@ def nothing(*arguments: Any, **named: Any) -> None:
 def print_(*values: Any, output_stream: Any = None, end: str = "\n", sep: str = " ", **unused: Any) -> None:
     """``tf.print``: to the standard error stream, where nobody says otherwise."""
     print(*values, end=end, sep=sep, file=output_stream if hasattr(output_stream, "write") else sys.stderr)
+
+
+def py_function(func: Any, inp: Any, Tout: Any, name: str | None = None) -> Any:
+    """The function's result for these arrays, at once, in the type `Tout`, or several in a list of these."""
+    return _in_types(func(*(dressed(np.asarray(v)) for v in inp)), Tout)
+
+
+def numpy_function(func: Any, inp: Any, Tout: Any, stateful: bool = True, name: str | None = None) -> Any:
+    """`py_function` of a function of NumPy's arrays."""
+    return _in_types(func(*(np.array(v)[()] for v in inp)), Tout)
+
+
+def _in_types(found: Any, kinds: Any) -> Any:
+    if isinstance(kinds, (list, tuple)):
+        return [_in_types(v, kind) for v, kind in zip(found, kinds, strict=True)]
+    kind = getattr(kinds, "dtype", kinds)
+    return dressed(np.asarray(found, None if kind == string else kind))
 
 
 def get_logger() -> logging.Logger:

@@ -8,6 +8,7 @@ from gpunn import ops
 from gpunn.compat.numpy_results import Array
 from gpunn.layers.graph import KerasTensor, symbolic
 from gpunn.layers.parameter import Parameter
+from gpunn.ops.of_arrays import TABLE as OF_ARRAYS
 from gpunn.results import dressed
 
 newaxis = None
@@ -42,6 +43,8 @@ def gather(params: Any, indices: Any, validate_indices: Any = None, axis: int | 
         return dressed(ops.take(params, indices, axis=axis or 0))
     if batch_dims != 1 or ops.ndim(params) != 2 or axis not in (None, 1, -1):
         raise ValueError("tf.gather: expected batch_dims=0, or batch_dims=1 for a matrix.")
+    if ops.ndim(indices) == 1:  # one place a row
+        return dressed(ops.squeeze(ops.take_along_axis(params, ops.expand_dims(indices, -1), axis=1), -1))
     return dressed(ops.take_along_axis(params, indices, axis=1))
 
 
@@ -62,7 +65,7 @@ def range_(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, nam
 
 def fill(dims: Any, value: Any, name: str | None = None) -> Any:
     """An array of one number."""
-    return dressed(ops.full(dims, value, np.asarray(value).dtype if isinstance(value, np.generic) else
+    return dressed(ops.full(dims, value, np.asarray(value).dtype if isinstance(value, (np.generic, np.ndarray)) else
                             "int32" if isinstance(value, int) else None))
 
 
@@ -130,6 +133,14 @@ def band_part(input: Any, num_lower: int, num_upper: int, name: str | None = Non
     """``tf.linalg.band_part``: 0 further than so far below and above the diagonal; -1 keeps all."""
     out = input if num_upper < 0 else ops.tril(input, num_upper)
     return dressed(out if num_lower < 0 else ops.triu(out, -num_lower))
+
+
+def svd(tensor: Any, full_matrices: bool = False, compute_uv: bool = True, name: str | None = None) -> Any:
+    """(s, u, v) of u diag(s) v^T, or s alone: `gpunn.ops.svd` gives u, s and v^T."""
+    if not compute_uv:
+        return dressed(OF_ARRAYS["svd"](tensor, full_matrices, False))
+    u, s, transposed = OF_ARRAYS["svd"](tensor, full_matrices)
+    return dressed((s, u, np.swapaxes(transposed, -1, -2)))
 
 
 def roll(input: Any, shift: Any, axis: Any, name: str | None = None) -> Any:

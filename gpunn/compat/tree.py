@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from gpunn.compat import absent, networks
-from gpunn.compat.arithmetic_names import NN, OTHERWISE, OWN, SAME, SELECTING
+from gpunn.compat.arithmetic_names import BACKEND, NN, OTHERWISE, OWN, SAME, SELECTING
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Place:
         source: the module of gpunn whose public names it has; all of them, or those in `only`.
         names: further names, each as "module:attribute".
         old: a path of Keras 1 or 2 only; it works, but no list of what there is names it.
-        answers: whether what functions of the source give has ``.numpy()``.
+        answers: whether what its functions give has ``.numpy()``.
     """
 
     source: str | None = None
@@ -47,6 +47,7 @@ _TENSORS = {
 }
 _BACKEND = Place("gpunn.compat.keras_backend", {
     **_ARITHMETIC, **{name: f"gpunn.compat.arithmetic:{name}" for name in ("random_normal", "random_uniform")},
+    **{name: f"gpunn.compat.old_backend:{name}" for name in BACKEND},
     **{name: f"gpunn.config:{name}" for name in _SETTINGS}, "size": "gpunn.compat.tensors:size",
     **{name: f"gpunn.compat.keras2:{name}" for name in ("image_dim_ordering", "set_image_dim_ordering")},
 })
@@ -90,7 +91,8 @@ KERAS: dict[str, Place] = {
     "layers.experimental": Place(old=True),
     "layers.experimental.preprocessing": Place("gpunn.layers", old=True),
     "losses": Place("gpunn.losses", {
-        "Reduction": "gpunn.compat.keras2:Reduction", "kullback_leibler_divergence": "gpunn.losses:kl_divergence",
+        "Reduction": "gpunn.compat.keras2:Reduction", "get": "gpunn.compat.loss_names:get",
+        "kullback_leibler_divergence": "gpunn.losses:kl_divergence",
     }),
     "metrics": Place("gpunn.metrics"),
     "mixed_precision": Place(names={
@@ -121,7 +123,7 @@ KERAS: dict[str, Place] = {
     "preprocessing.text": Place("gpunn.preprocessing.text"),
     "random": Place("gpunn.ops.distributions", {
         name: f"gpunn.ops.drawing:{name}" for name in ("SeedGenerator", "dropout", "normal", "uniform")
-    }),
+    }, answers=True),
     "regularizers": Place("gpunn.regularizers"),
     "saving": Place("gpunn.saving", {"KerasFileEditor": "gpunn.compat.absent:KerasFileEditor"}),
     "tree": Place("gpunn.tree"),
@@ -188,11 +190,11 @@ _TENSORFLOW: dict[str, Place] = {
         "TensorSpec": "gpunn.utils.element_spec:TensorSpec", "Module": "gpunn.compat.modules:Module",
         "name_scope": "gpunn.compat.tensorflow:name_scope", "range": "gpunn.compat.tensors:range_", **_TENSORS,
         **{f"{name}_initializer": f"gpunn.initializers:{where}" for name, where in _STARTS.items()},
-        **{name: f"gpunn.compat.arithmetic:{name}" for name in ("clip_by_global_norm", "clip_by_norm")},
+        **{name: f"gpunn.compat.arithmetic:{name}" for name in ("clip_by_global_norm", "clip_by_norm", "squared_difference")},
         **{f"assert_{word}": f"gpunn.compat.debugging:assert_{word}" for word in ("equal", "greater", "less", "rank")},
-        "squared_difference": "gpunn.compat.arithmetic:squared_difference",
         "UnconnectedGradients": "gpunn.compat.tensorflow:UnconnectedGradients",
         **_tensorflow("device", "executing_eagerly", "get_logger", *_TYPES, set_random_seed="set_seed", print="print_").names,
+        **_tensorflow("numpy_function", "py_function").names,
     }),
     "autograph": _tensorflow(set_verbosity="nothing"),
     "compat": Place(),
@@ -235,24 +237,21 @@ _TENSORFLOW: dict[str, Place] = {
     }),
     "linalg": Place(names={
         **{name: f"gpunn.compat.arithmetic:{name}" for name in ("global_norm", "norm")},
-        **{name: f"gpunn.compat.tensors:{name}" for name in ("band_part", "matmul")}, "l2_normalize": "gpunn.compat.neural:l2_normalize",
-        **{name: f"gpunn.ops:{name}" for name in ("cholesky", "det", "diag", "eigh", "inv", "qr", "solve", "svd", "trace")},
-        "diag_part": "gpunn.ops:diagonal",
-    }),
+        **{name: f"gpunn.compat.tensors:{name}" for name in ("band_part", "matmul", "svd")},
+        **{name: f"gpunn.ops:{name}" for name in ("cholesky", "det", "diag", "eigh", "inv", "qr", "solve", "trace")},
+        "diag_part": "gpunn.ops:diagonal", "l2_normalize": "gpunn.compat.neural:l2_normalize",
+    }, answers=True),
     "nn": replace(KERAS["activations"], names={
         **{name: f"gpunn.compat.neural:{name}" for name in NN}, "avg_pool2d": "gpunn.compat.neural:avg_pool",
         "max_pool2d": "gpunn.compat.neural:max_pool",
         **{k: v for k, v in _ARITHMETIC.items() if k in ("softmax", "relu", "sigmoid", "tanh")},
     }),
     "optimizers": KERAS["optimizers"],
-    "python": Place(old=True),
-    "python.eager": Place(old=True),
+    **{path: Place(old=True) for path in ("python", "python.eager", "python.framework", "python.framework.ops")},
     "python.eager.context": _inside("executing_eagerly", "global_seed"),
-    "python.framework": Place(old=True),
     "python.framework.config": _inside(
         "is_op_determinism_enabled", enable_op_determinism="nothing", disable_op_determinism="nothing",
     ),
-    "python.framework.ops": Place(old=True),
     "dtypes": Place(names={
         **_tensorflow(*_TYPES).names, "bool": "gpunn.compat.arithmetic:bool_",
     }),
@@ -261,6 +260,8 @@ _TENSORFLOW: dict[str, Place] = {
         **_tensorflow("set_seed").names, "normal": "gpunn.compat.arithmetic:normal",
         **{name: f"gpunn.compat.draws:{name}" for name in ("Generator", "categorical", "gamma", "shuffle", "truncated_normal", "uniform")},
     }),
+    "summary": Place("gpunn.compat.summary"),
+    "summary.experimental": Place("gpunn.compat.summary", only=("get_step", "set_step")),
     "test": _tensorflow("gpu_device_name", "is_built_with_cuda", "is_gpu_available", is_built_with_gpu_support="is_built_with_cuda"),
     "version": Place(names={"VERSION": "gpunn.compat.versions:TENSORFLOW"}),
 }

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.results import dressed
+
 
 class Initializer:
     """``initializer(shape, dtype)`` -> array. A subclass gives `draw`, or ``__call__`` itself."""
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> np.ndarray:
-        return self.draw(tuple(int(n) for n in shape)).astype(dtype or "float32")
+        return dressed(self.draw(tuple(int(n) for n in shape)).astype(dtype or "float32"))
 
     def draw(self, shape: tuple[int, ...]) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} gives neither draw(shape) nor __call__(shape, dtype).")

@@ -7,6 +7,7 @@ import numpy as np
 from gpunn.kernels.augment_scale import scale_columns, standardize, unstandardize
 from gpunn.kernels.weighing import TAKE
 from gpunn.layers.base import Layer, Pullback
+from gpunn.printed import warn
 
 SMALLEST = 1e-7  # of a deviation that is divided by, as Keras's
 
@@ -142,7 +143,7 @@ class Normalization(Layer):
             mean, variance = (ops.asarray(np.broadcast_to(a, row).reshape(-1), x.dtype) for a in shaped)
             return mean, variance
         if self.parameters[2].numpy() == 0 and not self.mean.numpy().any() and (self.variance.numpy() == 1).all():  # Keras saves no count
-            raise ValueError(f"Layer {self.name!r} has neither mean nor variance: give both, or call adapt(data) first.")
+            warn(f"Layer {self.name!r} has neither mean nor variance, and changes nothing: give both, or call adapt(data) first.")
         places = np.broadcast_to(np.arange(np.prod(wide), dtype=np.int32).reshape(wide), row).reshape(-1)
         out = []
         for weight in (self.mean, self.variance):

@@ -173,10 +173,10 @@ class Layer(Weighted, Typed, Containing, Connected):
         """A new parameter; name and shape in either order. Raises ValueError when a regularizer or a constraint cannot be applied to it."""
         if isinstance(name, (tuple, list)):
             name, shape, initializer = None, name, shape if initializer is None else initializer
-        name, shape = name or fresh_name("weight"), tuple(shape or ())
+        name, shape = name or fresh_name("weight"), (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape or ())
         known = self._options.get(name, {})
         room.take(f"{self.name}/{name}", shape)
-        values = initializers.get(initializer or known.get("initializer", "glorot_uniform"))(tuple(shape), self.dtype)
+        values = initializers.get(initializer or known.get("initializer", "glorot_uniform"))(shape, self.dtype)
         parameter = Parameter(f"{self.name}/{name}", values, trainable, self.backend)
         parameter.regularizer = known.get("regularizer") if regularizer is None else regularizers.get(regularizer)
         parameter.constraint = known.get("constraint") if constraint is None else constraints.get(constraint)

@@ -61,11 +61,11 @@ class _Cell(_Stepping):
 
     takes_mask = supports_masking = False
     units: int
-    states: int
+    state_count: int
 
     @property
     def state_size(self) -> Any:
-        return [self.units] * self.states if self.states > 1 else self.units
+        return [self.units] * self.state_count if self.state_count > 1 else self.units
 
     @property
     def output_size(self) -> int:
@@ -75,8 +75,8 @@ class _Cell(_Stepping):
         """Zeros, as many rows as asked for; None as of a layer."""
         if batch_size is None:
             return None
-        found = [self.backend.zeros((batch_size, self.units), self.dtype) for _ in range(self.states)]
-        return found if self.states > 1 else found[0]
+        found = [self.backend.zeros((batch_size, self.units), self.dtype) for _ in range(self.state_count)]
+        return found if self.state_count > 1 else found[0]
 
     def _as_sequence(self, shape: Any) -> Any:
         first = tuple(shape[0] if isinstance(shape, list) else shape)
@@ -90,7 +90,7 @@ class _Cell(_Stepping):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         rows = super()._sequence_shape(self._as_sequence(input_shape))[0]  # type: ignore[misc]
-        return [(rows, self.units)] * (1 + self.states)
+        return [(rows, self.units)] * (1 + self.state_count)
 
     def forward(self, x: Any, training: bool = False, mask: Any = None) -> tuple[Any, Pullback]:
         step, *states = x

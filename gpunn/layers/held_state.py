@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from gpunn.layers.by_name import named_input
 from gpunn.layers.dropout import Drawing
 from gpunn.layers.graph import flat, symbolic
+from gpunn.results import dressed
 
 
 class Begun(Drawing):
@@ -33,9 +32,17 @@ class Stateful(Begun):
     def state_sizes(self) -> list[int]:
         raise NotImplementedError
 
-    def get_initial_state(self, batch_size: int | None) -> Any:
-        """States of zeros, as many rows as asked for, in a list; None, which a call takes for zeros, where nobody knows how many."""
-        return None if batch_size is None else [np.zeros((batch_size, n), self.dtype) for n in self.state_sizes]
+    def get_initial_state(self, batch_size: Any) -> Any:
+        """States of zeros, as many rows as asked for, in a list; in a graph as many as `gpunn.ops.shape` says. None, which a call takes for
+        zeros, where nobody knows how many."""
+        from gpunn import ops  # which is made of layers
+
+        return None if batch_size is None else [ops.zeros((batch_size, n), self.dtype) for n in self.state_sizes]
+
+    @property
+    def states(self) -> Any:
+        """The state that a stateful layer has kept, as arrays that a call takes as ``initial_state``; None where there is none."""
+        return None if self._held is None else [dressed(self._held[0].to_numpy(s).copy()) for s in self._held[1]]
 
     def again(self, **changed: Any) -> Any:
         """A fresh layer of the same configuration but for what is changed."""

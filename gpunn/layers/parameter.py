@@ -67,6 +67,11 @@ class Parameter(Operators):
         return getattr(ufunc, method)(*(v.numpy() if isinstance(v, Parameter) else v for v in inputs), **options)
 
     @property
+    def path(self) -> str:
+        """The name, which begins with the layer's."""
+        return self.name
+
+    @property
     def learns(self) -> bool:
         return self.trainable and not self.frozen
 

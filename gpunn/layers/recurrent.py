@@ -22,7 +22,7 @@ class Recurrent(Stateful):
     """
 
     takes_mask = supports_masking = True
-    gates = states = 1
+    gates = state_count = 1
 
     def __init__(
         self, units: int, activation: Any, use_bias: bool, weights: dict[str, tuple[Any, ...]], activity_regularizer: Any, dropout: float,
@@ -81,9 +81,9 @@ class Recurrent(Stateful):
                 f"Input of layer {self.name!r} is incompatible with the layer: expected axis -1 of input shape to have value "
                 f"{self.kernel.shape[0]}. Received: input of shape {shape}."
             )
-        if several and (len(input_shape) != 1 + self.states or any(tuple(s)[1:] != (self.units,) for s in input_shape[1:])):
+        if several and (len(input_shape) != 1 + self.state_count or any(tuple(s)[1:] != (self.units,) for s in input_shape[1:])):
             raise ValueError(
-                f"Layer {self.name!r}: expected an initial state of {self.states} arrays of shape {(None, self.units)}. "
+                f"Layer {self.name!r}: expected an initial state of {self.state_count} arrays of shape {(None, self.units)}. "
                 f"Received: shapes {[tuple(s) for s in input_shape[1:]]}."
             )
         return shape
@@ -91,16 +91,16 @@ class Recurrent(Stateful):
     def compute_output_shape(self, input_shape: Any) -> Any:
         rows, steps, _ = self._sequence_shape(input_shape)
         shape = (rows, steps, self.units) if self.return_sequences else (rows, self.units)
-        return [shape, *[(rows, self.units)] * self.states] if self.return_state else shape
+        return [shape, *[(rows, self.units)] * self.state_count] if self.return_state else shape
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         mask = mask[0] if isinstance(mask, list) else mask
         out = mask if self.return_sequences else None
-        return [out, *[None] * self.states] if self.return_state else out
+        return [out, *[None] * self.state_count] if self.return_state else out
 
     @property
     def state_sizes(self) -> list[int]:
-        return [self.units] * self.states
+        return [self.units] * self.state_count
 
     # ------------------------------------------------------------------ forward
     def forward(self, x: Any, training: bool = False, mask: Any = None) -> tuple[Any, Pullback]:
@@ -180,7 +180,7 @@ class _Call:
         size = int(np.prod(layer.bias_shape()))
         bias = ops.zeros((size,), self.dtype) if layer.bias is None else layer.bias.value.reshape(size)
         options = self.options | (bits.KEEP if keep else 0)
-        first = ["h0", "c0"][: layer.states]
+        first = ["h0", "c0"][: layer.state_count]
         known = {
             "z": z, "u": layer.recurrent_kernel.value, "b": bias, "mask": self.none if self.mask is None else self.mask, "drop": self.drop,
             "steps": self.steps, "units": n, "options": options, **dict(zip(first, self.start, strict=True)),
@@ -193,7 +193,7 @@ class _Call:
             if o.name not in known:
                 known[o.name] = ops.empty((self.rows, sizes[o.name]), self.dtype)
         ops.launch(self.forward_kernel, *(known[o.name] for o in self.forward_kernel.operands))
-        self.kept, self.final = keep, [known[s] for s in ("h", "c")[: layer.states]]
+        self.kept, self.final = keep, [known[s] for s in ("h", "c")[: layer.state_count]]
         self.last = known["y"] if options & bits.ZERO else known["h"]
         if layer.stateful:
             for held, state in zip(layer._state(self.rows, self.dtype), self.final, strict=True):
@@ -203,7 +203,7 @@ class _Call:
     def backward(self, gradients: list[Any], need_dx: bool) -> tuple[Any, list[Any]]:
         """-> the gradients of the sequence and of the initial state."""
         layer, ops, n = self.layer, self.ops, self.units
-        dy, *states = gradients + [None] * (1 + layer.states - len(gradients))
+        dy, *states = gradients + [None] * (1 + layer.state_count - len(gradients))
         options = self.options
         apart = bool(options & (bits.SEQUENCES | bits.ZERO))
         if apart and dy is None:
@@ -231,7 +231,7 @@ class _Call:
             dx = ops.matmul(self.sums, layer.kernel.value, tb=True).reshape(self.shape)
             if self.in_rate:
                 self._drop(dx, self.in_rate, 0, dx, self.shape[-1])
-        return dx, [arrays[d] for d in ("dh", "dc")[: layer.states]]
+        return dx, [arrays[d] for d in ("dh", "dc")[: layer.state_count]]
 
     def lines(self, name: str) -> Any:
         """An array with a line for every step of every row."""

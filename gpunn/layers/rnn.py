@@ -71,7 +71,7 @@ class LSTM(_Gated):
     """
 
     recordable = True
-    gates, states = 4, 2
+    gates, state_count = 4, 2
 
     def __init__(
         self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid", use_bias: bool = True,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend.traced import trace
-from gpunn.layers.graph import KerasTensor, flat
+from gpunn.layers.graph import KerasTensor, flat, mapped
 from gpunn.layers.parameter import Parameter, name_of
 from gpunn.operators import Operators, in_place
 
@@ -66,6 +66,10 @@ class Tensor(KerasTensor):
         """The values on the host; a NumPy number where there are no axes."""
         return self.backend.to_numpy(self.array).reshape(self.shape).astype(self.dtype, copy=False)[()]
 
+    def _plain(self, of_its_shape: bool) -> Any:
+        """An array of its shape, which reads nothing, or its values."""
+        return np.broadcast_to(np.float32(0), self.shape) if of_its_shape else self.numpy()
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return np.asarray(self.numpy(), dtype)
 
@@ -77,13 +81,25 @@ class Tensor(KerasTensor):
             return own(*inputs)
         return getattr(ufunc, method)(*(v.numpy() if isinstance(v, Tensor) else v for v in inputs), **options)
 
+    def __array_function__(self, function: Any, types: Any, arguments: Any, named: Any) -> Any:
+        """NumPy's functions take the values, also ``squeeze`` and ``reshape``, which would ask for the method; shapes are known without."""
+        def values(part: Any) -> Any:
+            return mapped(lambda v: v._plain(function in (np.shape, np.ndim, np.size)) if isinstance(v, Tensor) else v, part)
+
+        return function(*values(list(arguments)), **values(named))
+
     __add__, __sub__, __mul__ = Operators.__add__, Operators.__sub__, Operators.__mul__
 
+    def _number(self) -> Any:
+        """The one value, whatever axes it has; of several all, which are no number."""
+        values = self.numpy()
+        return values.reshape(()) if values.size == 1 else values
+
     def __float__(self) -> float:
-        return float(self.numpy())
+        return float(self._number())
 
     def __int__(self) -> int:
-        return int(self.numpy())
+        return int(self._number())
 
     __index__ = __int__
 

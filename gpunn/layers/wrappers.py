@@ -221,7 +221,7 @@ class Bidirectional(Wrapper, Begun):
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
         mask = mask[0] if isinstance(mask, list) else mask
         out = [mask if self.return_sequences else None] * (2 if self.merge_mode is None else 1)
-        out += [None] * (2 * self.forward_layer.states if self.forward_layer.return_state else 0)
+        out += [None] * (2 * self.forward_layer.state_count if self.forward_layer.return_state else 0)
         return out if len(out) > 1 else out[0]
 
     def check_batches(self, sizes: Sequence[int]) -> None:

@@ -1,12 +1,11 @@
 """Linear regression: a layer without activation on half the squared error, trained to the least squares."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from gpunn.neural_network import lbfgs, objective, parameters, rows
-from gpunn.neural_network._sklearn import BaseEstimator, ConvergenceWarning, RegressorMixin, check_is_fitted
+from gpunn.neural_network._sklearn import BaseEstimator, ConvergenceWarning, RegressorMixin, check_is_fitted, warn
 from gpunn.neural_network.network import Network
 from gpunn.neural_network.parameters import FLAG, number
 
@@ -115,5 +114,5 @@ def conjugate_gradients(function: lbfgs.Objective, tol: float) -> tuple[np.ndarr
         if size < best[0]:
             best = (size, w.copy())
     if best[0] > 1e-12 * goal / (tol * tol):
-        warnings.warn(f"LinearRegression: stopped after {step + 1} steps, short of tol={tol:g}.", ConvergenceWarning, stacklevel=5)
+        warn(f"LinearRegression: stopped after {step + 1} steps, short of tol={tol:g}.", ConvergenceWarning)
     return best[1], step + 1

@@ -1,6 +1,5 @@
 """The perceptron: a threshold unit, set by hand or taught by Rosenblatt's rule."""
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from gpunn.neural_network._sklearn import (
     check_random_state,
     column_or_1d,
     train_test_split,
+    warn,
 )
 from gpunn.neural_network.labels import Labels, class_weights
 from gpunn.neural_network.network import Network
@@ -195,9 +195,9 @@ class Perceptron(ClassifierMixin, BaseEstimator):
                 if idle >= self.n_iter_no_change:
                     return
         if not incremental:
-            warnings.warn(
+            warn(
                 f"Perceptron: no epoch without a mistake in max_iter={epochs}. Perhaps no hyperplane separates the classes.",
-                ConvergenceWarning, stacklevel=4,
+                ConvergenceWarning,
             )
 
     def _network(self, optimizer: Any = None) -> Network:

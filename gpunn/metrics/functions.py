@@ -9,6 +9,7 @@ from gpunn.backend import get_backend
 from gpunn.metrics import accuracy as kinds
 from gpunn.metrics import correlation
 from gpunn.metrics.base import MeanOfRows, floating
+from gpunn.results import dressed
 
 
 def _values(metric: MeanOfRows, y_true: Any, y_pred: Any) -> np.ndarray:
@@ -22,7 +23,7 @@ def _values(metric: MeanOfRows, y_true: Any, y_pred: Any) -> np.ndarray:
     elif p.ndim == 1:
         p, y_true = p[None], np.asarray(y_true)[None]
     y = metric.prepare(y_true, (None, *p.shape[1:]), p.dtype.name)
-    return ops.to_numpy(metric.record(ops, ops.asarray(y), ops.asarray(p))).reshape(shape)
+    return dressed(ops.to_numpy(metric.record(ops, ops.asarray(y), ops.asarray(p))).reshape(shape))
 
 
 def accuracy(y_true: Any, y_pred: Any) -> np.ndarray:
@@ -68,7 +69,7 @@ def concordance_correlation(y_true: Any, y_pred: Any, axis: Any = -1) -> np.ndar
 def _correlations(metric: correlation.PearsonCorrelation, y_true: Any, y_pred: Any) -> np.ndarray:
     p, ops = floating(y_pred), get_backend()
     y = np.asarray(y_true).reshape(p.shape).astype(p.dtype)
-    return ops.to_numpy(metric.record(ops, ops.asarray(y), ops.asarray(p))).reshape(metric.value_shape(p.shape))
+    return dressed(ops.to_numpy(metric.record(ops, ops.asarray(y), ops.asarray(p))).reshape(metric.value_shape(p.shape)))
 
 
 CLASSES: dict[Callable[..., Any], type] = {

@@ -16,6 +16,10 @@ class Variable:
         self._start = self._start.reshape(()) if shape == () else self._start
         self.value = self._start.copy()
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
     def reset(self) -> None:
         self.value = self._start.copy()
 
@@ -33,6 +37,9 @@ class Variable:
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return self.value.astype(dtype or self.value.dtype)
+
+    def __repr__(self) -> str:
+        return f"<Variable {self.name} shape={self.shape}, values={self.value!r}>"
 
     def __float__(self) -> float:
         return float(self.value)

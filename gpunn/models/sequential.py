@@ -9,7 +9,7 @@ from gpunn.layers.base import Layer
 from gpunn.layers.graph import symbolic
 from gpunn.layers.input import TEXT
 from gpunn.layers.names import fresh_name
-from gpunn.layers.open_shapes import fits, is_open, shapes_out
+from gpunn.layers.open_shapes import fits, shapes_out
 from gpunn.layers.words import are_texts
 from gpunn.models.configuration import described, made, sharing
 from gpunn.models.graph import done_at_door
@@ -115,7 +115,8 @@ class Sequential(OldPredictions, Model):
         if isinstance(input_shape, list) and isinstance(input_shape[0], (tuple, list)):
             raise ValueError(f"Model {self.name!r} takes one input. Received: the shapes {input_shape}.")
         row = tuple(None if n is None else int(n) for n in input_shape[1:])
-        self.compute_output_shape((None, *row))
+        if not self._traced_within:
+            self.compute_output_shape((None, *row))
         before = self._stack[:]
         if self._texts:  # which its configuration tells, too
             self._stack.insert(0, InputLayer(row, dtype=TEXT))
@@ -186,10 +187,18 @@ class Sequential(OldPredictions, Model):
         if self._setup is None:
             self.pack()
 
+    @property
+    def _traced_within(self) -> bool:
+        """Whether it has layers of the user's own: when one is built it may look at weights of the layers before it, so that shapes are
+        known once all are built in their order."""
+        return any(leaf.traced for leaf in self.leaves)
+
     def output_shapes(self, row_shape: Any) -> list[tuple[int | None, ...]]:
         if self.row_shape is not None and any(getattr(layer, "converts", False) for layer in self.first_layers()):
             row_shape = self.row_shape  # of what is given; the rows have been converted
-        if self.built and row_shape == self.row_shape and not is_open(self.output_shape):
+        if not self.built and self._traced_within:
+            self.build((None, *row_shape))
+        if self.built and row_shape == self.row_shape:
             return [self.output_shape]
         return [self.compute_output_shape((None, *row_shape))]
 

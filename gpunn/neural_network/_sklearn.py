@@ -1,5 +1,7 @@
 """What these estimators take from scikit-learn: the base classes that make them clone, tune and pipe. One import, one clear error."""
 
+from gpunn import printed
+
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
     from sklearn.exceptions import ConvergenceWarning
@@ -16,9 +18,16 @@ except ImportError as error:
         f'Install it with: pip install "gpunn[sklearn]". ({error})'
     ) from error
 
+
+
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
+    """A warning at the user's line, from scikit-learn's module for those who filter warnings by module."""
+    printed.warn(text, category, "sklearn.neural_network")
+
+
 __all__ = [
     "BaseEstimator", "ClassifierMixin", "ConvergenceWarning", "RegressorMixin", "assert_all_finite", "available_if",
     "check_classification_targets",
     "check_is_fitted", "check_random_state", "clone", "column_or_1d", "compute_class_weight", "r2_score", "train_test_split",
-    "type_of_target", "unique_labels", "validate_data",
+    "type_of_target", "unique_labels", "validate_data", "warn",
 ]

@@ -1,12 +1,11 @@
 """What classifier and regressor share: scikit-learn's parameters and attributes, and the way through a fit."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from gpunn.neural_network import lbfgs, parameters, rows, stochastic
-from gpunn.neural_network._sklearn import BaseEstimator, available_if, check_is_fitted, check_random_state, train_test_split
+from gpunn.neural_network._sklearn import BaseEstimator, available_if, check_is_fitted, check_random_state, train_test_split, warn
 from gpunn.neural_network.network import Network, draw
 
 STOCHASTIC = ("sgd", "adam")
@@ -132,7 +131,7 @@ class BaseNetwork(BaseEstimator):
         if self.batch_size == "auto":
             return min(200, rows)
         if self.batch_size > rows:
-            warnings.warn(f"batch_size={self.batch_size} is larger than the {rows} rows: they make one batch.", stacklevel=5)
+            warn(f"batch_size={self.batch_size} is larger than the {rows} rows: they make one batch.")
         return min(int(self.batch_size), rows)
 
     def _fit_stochastic(self, network: Network, x: Any, target: Any, weights: Any, rng: Any, incremental: bool) -> None:

@@ -1,11 +1,10 @@
 """Solver "lbfgs": SciPy's L-BFGS-B over all weights, loss and gradient by one replay of gpunn's recorded step."""
 
-import warnings
 from typing import Any, cast
 
 import numpy as np
 
-from gpunn.neural_network._sklearn import ConvergenceWarning
+from gpunn.neural_network._sklearn import ConvergenceWarning, warn
 from gpunn.neural_network.network import Network
 from gpunn.optimizers import Optimizer
 
@@ -64,9 +63,9 @@ def fit(objective: Objective, name: str, options: dict[str, Any], verbose: Any =
     result = minimize(objective, objective.start(), method="L-BFGS-B", jac=True, options=options, callback=callback, bounds=bounds)
     if result.status != 0:
         more = f"increase max_iter (now {max_iter}), or " if result.nit >= max_iter else ""
-        warnings.warn(
+        warn(
             f"{name}: lbfgs stopped after {result.nit} iterations without converging ({result.message}). Perhaps {more}scale the data.",
-            ConvergenceWarning, stacklevel=5,
+            ConvergenceWarning,
         )
     objective.put(result.x)
     return result

@@ -1,12 +1,11 @@
 """The epochs of solver "sgd" and "adam": scikit-learn's shuffles, rates, stopping rules and attributes around gpunn's recorded steps."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from gpunn import optimizers
-from gpunn.neural_network._sklearn import ConvergenceWarning
+from gpunn.neural_network._sklearn import ConvergenceWarning, warn
 from gpunn.neural_network.network import Network
 
 SMALLEST_RATE = 1e-6  # an adaptive rate that has come below stops the training
@@ -115,10 +114,10 @@ def fit(estimator: Any, network: Network, x: Any, target: Any, weights: Any, rng
                 break
         else:
             if not incremental:
-                warnings.warn(
+                warn(
                     f"Stochastic Optimizer: Maximum iterations ({e.max_iter}) reached and the optimization hasn't converged yet.",
-                    ConvergenceWarning, stacklevel=4,
+                    ConvergenceWarning,
                 )
     except KeyboardInterrupt:
-        warnings.warn("Training interrupted by user.", stacklevel=4)
+        warn("Training interrupted by user.")
     save_optimizer(estimator, network)

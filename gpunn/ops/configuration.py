@@ -41,7 +41,7 @@ def unplain(value: Any) -> Any:
     if kind == "__numpy__":
         return np.array(config["value"], config["dtype"])
     if kind == "__slice__":
-        return slice(*(config[name] for name in ("start", "stop", "step")))
+        return slice(*(unplain(config[name]) for name in ("start", "stop", "step")))
     if kind == "__ellipsis__":
         return Ellipsis
     return (activations.deserialize if kind == "__activation__" else losses.deserialize)(config)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from gpunn import activations, config
-from gpunn.layers.graph import KerasTensor
+from gpunn.layers.graph import KerasTensor, symbolic
 from gpunn.ops import along_axes as along
 from gpunn.ops import arithmetic as a
 from gpunn.ops import shaping
@@ -142,19 +142,23 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = N
 
 def tril(x: Any, k: int = 0) -> Any:
     """0 above the k-th diagonal of the last two axes."""
-    return a.where(np.tri(*_matrix(x), k), x, 0)
+    return a.where(_up_to_diagonal(x, k, "tril"), x, 0)
 
 
 def triu(x: Any, k: int = 0) -> Any:
     """0 below the k-th diagonal of the last two axes."""
-    return a.where(1.0 - np.tri(*_matrix(x), k - 1), x, 0)
+    return a.where(_up_to_diagonal(x, k - 1, "triu"), 0, x)
 
 
-def _matrix(x: Any) -> tuple[int, int]:
-    shape = tuple(np.shape(x))
-    if len(shape) < 2 or None in shape[-2:]:
-        raise ValueError(f"Expected two last axes of known lengths. Received: shape {shape}.")
-    return shape[-2:]
+def _up_to_diagonal(x: Any, k: int, where: str) -> Any:
+    """1 or true on the k-th diagonal of the last two axes and below it."""
+    lengths = shaping.shape(x)[-2:]
+    if len(lengths) < 2:
+        raise ValueError(f"{where}: expected two axes or more. Received: shape {tuple(x.shape)}.")
+    if not symbolic(list(lengths)):
+        return np.tri(lengths[0], lengths[1], k)
+    rows, columns = (shaping.arange(n) for n in lengths)
+    return a.greater_equal(shaping.expand_dims(rows, -1), a.subtract(columns, k))
 
 
 def linspace(
@@ -199,7 +203,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
     """The same of labels, which are places along the axis; an axis of length one may stand behind them."""
     if (n := shaping.ndim(target)) == shaping.ndim(output) and np.shape(target)[n - 1] == 1:
         target = shaping.squeeze(target, n - 1)
-    hot = shaping.one_hot(target, output.shape[axis], axis)
+    hot = shaping.one_hot(target, np.shape(output)[axis], axis)
     return categorical_crossentropy(hot, output, from_logits, axis)
 
 

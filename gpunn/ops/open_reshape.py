@@ -49,17 +49,18 @@ def _worked_out(wanted: Any, others: Sequence[Any]) -> float:
 def reshape_to(x: Any, newshape: Sequence[Any]) -> Any:
     """x in this shape, several of whose lengths are symbolic. Raises TypeError for one that is not worked out of what `shape` says."""
     others: list[KerasTensor] = []
-    return apply(RESHAPE_TO, x, *others_of(newshape, others), lengths=tuple(_told(n, others) for n in newshape))
+    return apply(RESHAPE_TO, x, *others_of(newshape, others), lengths=tuple(told(n, others) for n in newshape))
 
 
 def others_of(newshape: Sequence[Any], others: list[KerasTensor]) -> list[KerasTensor]:
     """The tensors whose axes are asked for, each once."""
     for n in newshape:
-        _told(n, others)
+        told(n, others)
     return others
 
 
-def _told(n: Any, others: list[KerasTensor]) -> Any:
+def told(n: Any, others: list[KerasTensor]) -> Any:
+    """What `length` takes for a number that may be symbolic; tensors whose axes it asks for are put into `others`."""
     from gpunn.ops.shaping import ROWS  # which reshapes by this
 
     if not isinstance(n, KerasTensor):
@@ -72,7 +73,7 @@ def _told(n: Any, others: list[KerasTensor]) -> Any:
             others.append(tensor)
         return "axis", others.index(tensor), layer.options["axis"]
     if definition not in ARITHMETIC:
-        raise TypeError(f"reshape: expected whole numbers, and what is worked out of gpunn.ops.shape. Received: {n!r}.")
+        raise TypeError(f"Expected whole numbers, and what is worked out of gpunn.ops.shape. Received: {n!r}.")
     given = iter(n.node.inputs)
     operands = [layer.constants[i] if i in layer.constants else next(given) for i in range(layer.count)]
-    return (ARITHMETIC[definition], *(_told(part, others) for part in operands))
+    return (ARITHMETIC[definition], *(told(part, others) for part in operands))

@@ -14,6 +14,7 @@ from gpunn.layers.tensor import watched
 from gpunn.ops import arithmetic as a
 from gpunn.ops.gather import GATHER
 from gpunn.ops.moves import Join, Move
+from gpunn.ops.open_lengths import full_to, has_open_end, slice_to
 from gpunn.ops.open_reshape import reshape_to
 from gpunn.ops.operation import Back, Definition, Place, apply
 
@@ -146,7 +147,7 @@ def getitem(x: Any, key: Any) -> Any:
     for part in key if isinstance(key, tuple) else (key,):
         if not (part is None or part is Ellipsis or isinstance(part, (int, np.integer, slice, list, np.ndarray))):
             raise TypeError(f"Expected numbers, slices, None or ... between the brackets. Received: {part!r}.")
-    return apply(SLICE, x, key=key)
+    return slice_to(x, key) if has_open_end(key) else apply(SLICE, x, key=key)
 
 
 def expand_dims(x: Any, axis: Any) -> Any:
@@ -193,7 +194,7 @@ def stack(x: Any, axis: int = 0) -> Any:
 
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     """The parts along an axis, without it."""
-    n, count = ndim(x), x.shape[axis]
+    n, count = ndim(x), np.shape(x)[axis]
     return [getitem(x, tuple(i if k == axis % n else slice(None) for k in range(n))) for i in range(int(count))]
 
 
@@ -252,23 +253,23 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None, **unuse
 
 
 def zeros(shape: Any, dtype: Any = None) -> Any:
-    """An array of zeros; symbolic, where the first length is a symbolic number of rows."""
+    """An array of zeros; symbolic, where lengths are what `shape` says of axes."""
     return full(shape, 0, dtype)
 
 
 def ones(shape: Any, dtype: Any = None) -> Any:
-    """An array of ones; symbolic, where the first length is a symbolic number of rows."""
+    """An array of ones; symbolic, where lengths are what `shape` says of axes."""
     return full(shape, 1, dtype)
 
 
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
-    """An array of one number; symbolic, where the first length is a symbolic number of rows. Raises TypeError for others that are."""
+    """An array of one number; symbolic, where lengths are what `shape` says of axes. Raises TypeError for others that are symbolic."""
     lengths = list(shape) if isinstance(shape, (list, tuple)) else [shape]
     if not any(isinstance(n, KerasTensor) and not n.has_values for n in lengths):
         return np.full(shape, fill_value, dtype or config.floatx())
     rows: Any = lengths[0].node.layer if isinstance(lengths[0], KerasTensor) else None
     if getattr(rows, "definition", None) is not ROWS or rows.options["axis"] != 0 or any(isinstance(n, KerasTensor) for n in lengths[1:]):
-        raise TypeError(f"Expected whole numbers, and first what gpunn.ops.shape says of the batch axis. Received: {lengths}.")
+        return full_to(lengths, fill_value, dtype or config.floatx())
     (tensor,) = lengths[0].node.inputs
     one = a.zeros_like(getitem(tensor, (slice(None), *(slice(0, 1),) * (len(tensor.shape) - 1))))
     wide = broadcast_to(reshape(one, (-1, *(1,) * (len(lengths) - 1))), (None, *lengths[1:]))

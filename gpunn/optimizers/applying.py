@@ -1,7 +1,6 @@
 """Updates by gradients that somebody else worked out: of a model's weights, of several models', or of variables of no layer."""
 
 import math
-import warnings
 import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from gpunn.backend.traced import trace
 from gpunn.kernels.penalties import shrink
 from gpunn.kernels.record import REGISTRY
 from gpunn.kernels.segments import ROW, views
+from gpunn.printed import warn
 
 
 class Variables:
@@ -80,7 +80,7 @@ def apply(optimizer: Any, gradients: Sequence[Any], variables: Sequence[Any]) ->
         raise ValueError(f"{who}: expected a gradient for some variable. Received: None for all, {', '.join(missing)}.")
     known, storage, ops = _known(optimizer, variables, who)
     if missing:
-        warnings.warn(f"{who}: there are no gradients for {', '.join(missing)}, which stay as they are.", stacklevel=4)
+        warn(f"{who}: there are no gradients for {', '.join(missing)}, which stay as they are.")
     pairs = {id(p): g for p, g in zip(variables, given, strict=True) if g is not None}
     _update(optimizer, ops, storage, known, pairs)
 

@@ -8,6 +8,7 @@ from gpunn.backend import get_backend
 from gpunn.kernels import unit
 from gpunn.kernels.record import REGISTRY
 from gpunn.regularizers.base import Regularizer, factor_of
+from gpunn.results import dressed
 
 STEEPEST = 1e7  # rows shorter than its inverse are not made any longer
 
@@ -62,4 +63,4 @@ class OrthogonalRegularizer(Regularizer):
         ops = get_backend()
         value = ops.empty((self.slots(w.shape),), w.dtype)
         self.record(ops, ops.asarray(w), None, value)
-        return float(ops.to_numpy(value).sum())
+        return dressed(float(ops.to_numpy(value).sum()))

@@ -8,6 +8,7 @@ from gpunn.backend import get_backend
 from gpunn.kernels import penalties
 from gpunn.kernels.record import Kernel
 from gpunn.regularizers.base import Regularizer, factor_of
+from gpunn.results import dressed
 
 
 class _Elements(Regularizer):
@@ -23,7 +24,7 @@ class _Elements(Regularizer):
         ops = get_backend()
         value = ops.empty((1,), w.dtype)
         ops.launch(self.penalty.rows, ops.asarray(w), *self.coefficients(w.size), 1.0, value)
-        return float(ops.to_numpy(value)[0])
+        return dressed(float(ops.to_numpy(value)[0]))
 
 
 class L1L2(_Elements):

@@ -1,6 +1,5 @@
 """Epochs over recorded steps. The host looks at the device only between chunks of steps, and reads sums at an epoch's end."""
 
-import warnings
 import weakref
 from collections.abc import Callable
 from contextlib import closing
@@ -11,6 +10,7 @@ import numpy as np
 
 from gpunn.backend.errors import DeviceMemoryError
 from gpunn.logs import LazyLogs, Logs
+from gpunn.printed import warn
 from gpunn.results import plain
 from gpunn.training.data import Rows
 from gpunn.training.door import check_batches
@@ -233,9 +233,9 @@ class Training(_Pass):
                 if model.stop_training:
                     break
         if self.steps is not None and self.done < self.steps and not model.stop_training:
-            warnings.warn(
+            warn(
                 f"Your input ran out of data: this epoch has {self.done} batches. Expected steps_per_epoch * epochs batches in all. "
-                f"Received: steps_per_epoch={self.steps} and {self.count} batches of {self.batch} rows.", stacklevel=4,
+                f"Received: steps_per_epoch={self.steps} and {self.count} batches of {self.batch} rows."
             )
         logs = self.logs()
         if self.bad_step is not None:

@@ -139,10 +139,17 @@ class GradientTape:
         begin: list[tuple[Tensor, Any]] = []
         with self._recording(others if recorded else ()):
             for one, dy in zip(targets, upstream, strict=True):
-                tensor = one if isinstance(one, Tensor) else self.stands_for(one)
+                tensor = self._target(one, others)
                 if tensor is not None:
                     begin.append((tensor, (_given_tensor if recorded else _given)(tensor, dy)))
             return (WayInOperations if recorded else WayBack)(self.mark, begin).back(sources)
+
+    def _target(self, one: Any, others: Sequence[Any]) -> Tensor | None:
+        """The tensor to begin at; None for what this tape did not watch."""
+        if not isinstance(one, Parameter):
+            return one if isinstance(one, Tensor) else self.stands_for(one)
+        with self._recording((*others, self)):  # a variable itself
+            return of_parameter(one)
 
     def _source(self, one: Any) -> Any:
         """A parameter, a tensor, or None for what this tape did not watch."""

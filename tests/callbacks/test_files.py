@@ -155,9 +155,9 @@ def test_tensorboard_of_batches(tmp_path, freq, steps):
 
 
 def test_without_tensorboard_the_error_says_how_to_get_it(monkeypatch):
-    from gpunn.callbacks import tensorboard
+    from gpunn.callbacks import events
 
-    monkeypatch.setattr(tensorboard, "_known", None)
+    monkeypatch.setattr(events, "_known", None)
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto.event_pb2", None)
     model = model_of()
     with pytest.raises(ImportError, match=r'TensorBoard needs the library tensorboard .* pip install "gpunn\[tensorboard\]"'):

@@ -286,3 +286,59 @@ def test_a_number_of_an_array_of_one(tf):
     assert float(one) == 0.5 and int(one * 4) == 2 and f"{float(one[0] * 100):.1f}" == "50.0"
     with pytest.raises(TypeError):
         float(tf.constant([1.0, 2.0]))
+
+
+# ---------------------------------------------------------------------- functions by name
+def test_losses_and_activations_by_name_are_functions(tf):
+    y, p = np.array([[0.0, 1.0], [1.0, 1.0]], "float32"), np.array([[1.0, 1.0], [1.0, 4.0]], "float32")
+    for name in ("mse", "MSE", "mean_squared_error"):
+        loss = tf.keras.losses.get(name)
+        assert loss.__name__ == "mean_squared_error" and loss(y, p).tolist() == [0.5, 4.5]
+    assert isinstance(tf.keras.losses.get("MeanSquaredError"), losses.MeanSquaredError) and tf.keras.losses.get(None) is None
+    model = linear("sgd")
+    model.compile("sgd", tf.keras.losses.get("mse"))
+    assert model.evaluate(X, Y, verbose=0) == pytest.approx(linear("sgd").evaluate(X, Y, verbose=0))
+    assert [f.__name__ for f in (tf.keras.activations.relu, tf.nn.tanh, tf.keras.activations.get("softmax"))] == ["relu", "tanh", "softmax"]
+
+
+# ---------------------------------------------------------------------- events for TensorBoard
+def test_a_loop_writes_a_summary(tf, tmp_path):
+    """What a loop of one's own writes is what TensorBoard's own reader finds."""
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    from tensorboard.util.tensor_util import make_ndarray
+
+    writer = tf.summary.create_file_writer(str(tmp_path / "run"))
+    assert not tf.summary.scalar("nowhere", 1.0, step=1)
+    values = tf.constant(np.arange(10.0), tf.float32)
+    with writer.as_default():
+        for step in range(1, 4):
+            tf.summary.scalar("loss", tf.reduce_mean(values) / step, step=step)
+        tf.summary.histogram("values", values, step=2, buckets=5)
+        tf.summary.image("pictures", np.ones((5, 4, 6, 1)) / 2, step=1, max_outputs=2)
+        tf.summary.text("words", "some **bold** ones", step=0)
+        tf.summary.experimental.set_step(7)
+        tf.summary.scalar("later", 2)
+        with pytest.raises(ValueError, match=r"tf.summary.image: expected shape \(number, height, width, channels\).* Received: \(4, 6\)"):
+            tf.summary.image("picture", np.ones((4, 6)), step=1)
+    with writer.as_default(step=9):
+        tf.summary.scalar("later", 3)
+
+        @tf.function
+        def step(number, x):
+            tf.summary.scalar("in a function", tf.reduce_sum(x), step=number)
+            return x * 2
+
+        for number in range(3):
+            step(tf.Variable(number), tf.constant([1.0, number]))
+    tf.summary.experimental.set_step(None)
+    with writer.as_default(), pytest.raises(ValueError, match=r"tf\.summary\.scalar: expected a step"):
+        tf.summary.scalar("later", 3)
+    writer.close()
+    read = accumulator.EventAccumulator(str(tmp_path / "run"), size_guidance={"tensors": 0})
+    read.Reload()
+    found = {tag: [(e.step, make_ndarray(e.tensor_proto)) for e in read.Tensors(tag)] for tag in read.Tags()["tensors"]}
+    assert [(s, float(v)) for s, v in found["loss"]] == [(s, np.float32(4.5) / s) for s in (1, 2, 3)]
+    assert found["values"][0][1].shape == (5, 3) and found["words"][0][1] == b"some **bold** ones"
+    assert [(s, float(v)) for s, v in found["later"]] == [(7, 2.0), (9, 3.0)]
+    assert [(s, float(v)) for s, v in found["in a function"]] == [(0, 1.0), (1, 2.0), (2, 3.0)]
+    assert sorted(read.Tags()["images"]) == ["pictures/0", "pictures/1"] and read.Images("pictures/0")[0].width == 6

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gpunn
-from gpunn import layers
+from gpunn import compat, layers
 from gpunn.layers.spelling import old_names
 from gpunn.models import Sequential
 from gpunn.preprocessing.sequence import TimeseriesGenerator
@@ -206,3 +206,89 @@ def test_windows_drawn_and_refused():
         TimeseriesGenerator(np.arange(30), np.arange(29), 3)
     with pytest.raises(ValueError, match="no window of 30 rows fits"):
         TimeseriesGenerator(np.arange(30), np.arange(30), 30)
+
+
+def test_a_function_of_the_backend():
+    """As drawn activations, and Monte Carlo dropout, take it from Keras 2."""
+    with compat.install():
+        from tensorflow.keras import backend as K
+        from tensorflow.keras.layers import Dense
+        from tensorflow.keras.models import Sequential
+
+        model = Sequential([Dense(3, activation="relu", input_shape=(2,)), Dense(1)])
+        hidden = K.function([model.layers[0].input], [model.layers[0].output, model.output])
+        one = K.function(model.input, model.output)
+        x = np.ones((4, 2), "float32")
+        first, last = hidden([x])
+        assert type(first) is np.ndarray and first.shape == (4, 3)
+        np.testing.assert_array_equal(last, model.predict(x, verbose=0))
+        np.testing.assert_array_equal(one(x), last)
+        assert K.eval(K.sum(K.constant([1.0, 2.0]))) == 3 and K.eval(model.weights[0]).shape == (2, 3)
+
+
+A, B = np.random.default_rng(1).normal(size=(2, 4, 3)).astype("float32")
+P = np.exp(A) / np.exp(A).sum(axis=1, keepdims=True)
+SMALL = P.clip(1e-7, 1 - 1e-7)
+LABELS = np.array([2, 0, 1, 1])
+BACKEND = {
+    "all": (lambda K: K.all(A > -9, axis=1), np.ones(4, bool)),
+    "any": (lambda K: K.any(A > 9), False),
+    "arange": (lambda K: K.arange(1, 7, 2), np.array([1, 3, 5])),
+    "batch_dot": (lambda K: K.batch_dot(A, B, axes=1), (A * B).sum(axis=1, keepdims=True)),
+    "batch_dot of matrices": (lambda K: K.batch_dot(A[None], B.T[None]), (A @ B.T)[None]),
+    "batch_flatten": (lambda K: K.batch_flatten(A.reshape(2, 2, 3)), A.reshape(2, 6)),
+    "binary_crossentropy": (lambda K: K.binary_crossentropy(A > 0, P), -np.where(A > 0, np.log(SMALL), np.log(1 - SMALL))),
+    "categorical_crossentropy": (lambda K: K.categorical_crossentropy(np.eye(3)[LABELS], P), -np.log(SMALL[np.arange(4), LABELS])),
+    "sparse_categorical_crossentropy": (lambda K: K.sparse_categorical_crossentropy(LABELS, P), -np.log(SMALL[np.arange(4), LABELS])),
+    "cumsum": (lambda K: K.cumsum(A), A.cumsum(axis=0)),
+    "dtype": (lambda K: [K.dtype(A), K.dtype(K.variable(1.0))], ["float32", "float32"]),
+    "flatten": (lambda K: K.flatten(A), A.ravel()),
+    "gather": (lambda K: K.gather(A, np.array([2, 0])), A[[2, 0]]),
+    "hard_sigmoid": (lambda K: K.hard_sigmoid(np.array([-9.0, 1.0, 9.0])), np.array([0, 0.7, 1])),
+    "in_top_k": (lambda K: K.in_top_k(P, LABELS, 3), np.ones(4, bool)),
+    "l2_normalize": (lambda K: K.l2_normalize(A, axis=1), A / np.linalg.norm(A, axis=1, keepdims=True)),
+    "moving_average_update": (lambda K: K.moving_average_update(K.variable(A), B, 0.9).numpy(), 0.9 * A + 0.1 * B),
+    "ndim": (lambda K: K.ndim(A), 2),
+    "repeat_elements": (lambda K: K.repeat_elements(A, 2, axis=1), A.repeat(2, axis=1)),
+    "reverse": (lambda K: K.reverse(A, axes=[0, 1]), A[::-1, ::-1]),
+    "softsign": (lambda K: K.softsign(A), A / (1 + abs(A))),
+    "switch": (lambda K: K.switch(LABELS > 0, lambda: A, B), np.where(LABELS[:, None] > 0, A, B)),
+    "truncated_normal": (lambda K: abs(K.truncated_normal((500,), stddev=0.1)).max() <= 0.2, True),
+    "update": (lambda K: K.update_sub(K.update_add(K.update(K.variable(A), B), A), B).numpy(), A),
+}
+
+
+@pytest.mark.parametrize("name", BACKEND)
+def test_functions_of_keras_2s_backend(name):
+    make, expected = BACKEND[name]
+    with compat.install():
+        from tensorflow.keras import backend as K
+
+        found = make(K)
+    assert found == expected if isinstance(expected, list) else np.allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_an_old_variational_loss():
+    """`keras.backend` in a layer of a model: flat losses, numbers drawn, of as many rows as there are."""
+    with compat.install():
+        from tensorflow.keras import Model, layers
+        from tensorflow.keras import backend as K
+
+        class Penalty(layers.Layer):
+            def call(self, both):
+                x, y = both
+                self.add_loss(6 * K.mean(K.binary_crossentropy(K.flatten(x), K.flatten(y))))
+                return y
+
+        def drawn(z):
+            return z + 0 * K.random_normal(shape=(K.shape(z)[0], K.int_shape(z)[1]))
+
+        start = layers.Input((6,))
+        y = layers.Dense(6, "sigmoid")(layers.Lambda(drawn)(start))
+        model = Model(start, Penalty()([start, y]))
+        model.compile("sgd")
+        x = (np.arange(30).reshape(5, 6) % 2).astype("float32")
+        value = model.evaluate(x, verbose=0)
+        p = model.predict(x, verbose=0)
+        assert value == pytest.approx(-6 * np.where(x > 0, np.log(p), np.log(1 - p)).mean(), rel=1e-5)
+        assert model.fit(x, verbose=0).history["loss"] == pytest.approx([value], rel=1e-5)

@@ -237,3 +237,49 @@ def test_second_derivatives():
     with tf.GradientTape() as t:
         output = clip_gradients(v * v)
     assert t.gradient(output, v).numpy() == 2.0
+
+
+def test_numbers_and_numpys_functions_of_tensors():
+    """As in loops of reinforcement learning: a tensor of one element is a number, and what NumPy squeezes is NumPy's."""
+    model = gpunn.Sequential([gpunn.layers.Dense(2, "softmax", input_shape=(4,))])
+    with gpunn.GradientTape():
+        p = model(np.ones((1, 4), "float32"))
+        greater = p[:, :1] > 0
+        assert int(greater) == 1 and float(p[:, :1]) == float(p[0, 0])
+        with pytest.raises(TypeError):
+            float(p)
+        chances = np.squeeze(p)
+        assert type(chances) is np.ndarray and type(np.reshape(p, (2, 1))) is np.ndarray
+        assert np.random.default_rng(0).choice(2, p=chances) in (0, 1)
+        np.testing.assert_array_equal(np.concatenate([p, p]), np.concatenate([p.numpy()] * 2))
+        assert isinstance(p.squeeze(), type(p)) and np.shape(p) == (1, 2) and np.size(p) == 2
+    assert repr(model(np.zeros((1, 4)))) == "Array([[0.5, 0.5]], dtype=float32)" and str(2.782 + 0 * model(X[:1, :4])) == "[[2.782 2.782]]"
+
+
+def test_the_text_generator_of_tensorflows_tutorial():
+    """Its call begins with the state that its layer makes for as many rows as there are, and gives the last one where it is asked to."""
+    import tensorflow as tf
+
+    class Generator(tf.keras.Model):
+        def __init__(self, words, units):
+            super().__init__()
+            self.embedding = tf.keras.layers.Embedding(words, 4)
+            self.gru = tf.keras.layers.GRU(units, return_sequences=True, return_state=True)
+            self.dense = tf.keras.layers.Dense(words)
+
+        def call(self, inputs, states=None, return_state=False, training=False):
+            x = self.embedding(inputs, training=training)
+            if states is None:
+                states = self.gru.get_initial_state(tf.shape(x)[0])
+            x, states = self.gru(x, initial_state=states, training=training)
+            x = self.dense(x, training=training)
+            return (x, states) if return_state else x
+
+    model = Generator(7, 5)
+    ids = rng.integers(0, 7, (6, 9))
+    model.compile("adam", tf.losses.SparseCategoricalCrossentropy(from_logits=True))
+    assert len(model.fit(ids[:, :-1], ids[:, 1:], epochs=2, verbose=0).history["loss"]) == 2
+    whole = model(ids)
+    first, states = model(inputs=ids[:, :4], return_state=True)
+    rest = model(ids[:, 4:], states=states)
+    np.testing.assert_allclose(np.concatenate([first, rest], axis=1), whole, rtol=1e-5, atol=1e-6)

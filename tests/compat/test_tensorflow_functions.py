@@ -44,6 +44,10 @@ CASES = {
     "places in unique": (lambda tf: tf.unique([4, 1, 4, 9, 1])[1], np.array([0, 1, 0, 2, 1])),
     "bincount": (lambda tf: tf.math.bincount([3, 1, 3], minlength=5), np.array([0, 1, 0, 2, 0])),
     "confusion_matrix": (lambda tf: tf.math.confusion_matrix([0, 1, 2, 1], [0, 2, 2, 1]), np.array([[1, 0, 0], [0, 1, 1], [0, 0, 1]])),
+    "sequence_mask": (lambda tf: tf.sequence_mask([1, 3]), np.tri(3, 3, dtype=bool)[[0, 2]]),
+    "sequence_mask of a length": (lambda tf: tf.sequence_mask(tf.constant([1, 3]), 4, dtype=tf.float32), np.tri(3, 4)[[0, 2]]),
+    "labels in lists": (lambda tf: tf.nn.sparse_softmax_cross_entropy_with_logits([1, 0], [[1.0, 1.0], [3.0, 3.0]]), np.full(2, np.log(2))),
+    "parts of a list": (lambda tf: tf.stack(tf.unstack([[1, 2], [3, 4]], axis=1)), np.array([[1, 3], [2, 4]])),
     "words of arguments": (
         lambda tf: tf.reshape(tensor=tf.clip_by_value(X, clip_value_min=-0.1, clip_value_max=0.5), shape=[4, 3]),
         X.clip(-0.1, 0.5).reshape(4, 3),
@@ -252,6 +256,43 @@ ASSERTIONS = {
 }
 
 
+def test_what_functions_of_keras_and_tensorflow_give_has_numpy(tf):
+    keras, square, matrix = tf.keras, X.T @ X + np.eye(4, dtype="float32"), np.array([[3.0, 0.0], [4.0, 5.0], [0.0, 1.0]], "float32")
+    found = {
+        "inv": tf.linalg.inv(square), "det": tf.linalg.det(square), "qr": tf.linalg.qr(square)[0], "eigh": tf.linalg.eigh(square)[0],
+        "drawn": keras.random.normal((2,)), "whole": keras.random.randint((2,), 0, 3), "initial": keras.initializers.HeNormal()((2, 2)),
+        "rate": keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.5)(10), "penalty": keras.regularizers.l2(0.1)(np.ones(3)),
+        "short": keras.constraints.MaxNorm(1.0)(X), "right": keras.metrics.categorical_accuracy(np.eye(3), np.eye(3)),
+    }
+    values = {name: value.numpy() for name, value in found.items()}
+    assert values["rate"] == np.float32(0.05) and values["penalty"] == np.float32(0.3) and values["right"].tolist() == [1, 1, 1]
+    np.testing.assert_allclose(values["inv"] @ square, np.eye(4), atol=1e-4)
+    s, u, v = tf.linalg.svd(matrix)
+    np.testing.assert_allclose(u.numpy() @ np.diag(s.numpy()) @ v.numpy().T, matrix, atol=1e-5)
+    np.testing.assert_allclose(tf.linalg.svd(matrix, compute_uv=False), s, rtol=1e-6)
+    best = tf.math.top_k([3.0, 9.0, 5.0], k=2)
+    assert best.values.numpy().tolist() == [9, 5] and best.indices.numpy().tolist() == [1, 2]
+    assert tf.fill([2], tf.constant(3)).dtype == "int32"
+
+
+def test_functions_of_python_in_a_data_set(tf):
+    data = tf.data.Dataset.range(3)
+    doubled = data.map(lambda v: tf.py_function(lambda x: x.numpy() * 2.5, [v], tf.float32))
+    both = data.map(lambda v: tf.numpy_function(lambda x: (x + 1, f"{x}"), [v], (tf.int64, tf.string)))
+    assert [(float(v), v.dtype.name) for v in doubled] == [(0.0, "float32"), (2.5, "float32"), (5.0, "float32")]
+    assert [(int(n), str(text)) for n, text in both] == [(1, "0"), (2, "1"), (3, "2")]
+
+
+def test_one_place_of_each_row(tf):
+    places = np.array([2, 0, 3])
+    assert tf.gather(X, places, axis=1, batch_dims=1).numpy().tolist() == X[np.arange(3), places].tolist()
+    assert tf.gather(X, places[:, None], batch_dims=1).numpy().tolist() == X[np.arange(3), places][:, None].tolist()
+    with tf.GradientTape() as tape:
+        v = tf.Variable(X)
+        chosen = tf.gather(v, places, axis=1, batch_dims=1)
+    assert chosen.shape == (3,) and tape.gradient(chosen, v).numpy().tolist() == np.eye(4)[places].tolist()
+
+
 def test_assertions(tf):
     for name, (x, right, wrong) in ASSERTIONS.items():
         check = getattr(tf.debugging, f"assert_{name}")
@@ -306,6 +347,27 @@ def test_places_in_a_sequence_of_open_length(tf):
     model = tf.keras.Model(start, Places()(start))
     for n in (3, 5):
         np.testing.assert_allclose(model(np.ones((2, n), "float32")), np.ones((2, n)) + np.arange(n))
+
+
+def test_a_table_of_places_and_a_mask_of_open_length(tf):
+    class Encoding(tf.keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.table = tf.constant(np.arange(32.0).reshape(1, 8, 4), tf.float32)
+
+        def call(self, x):
+            return x + self.table[:, : tf.shape(x)[1]]
+
+    start = tf.keras.Input((None, 4))
+    n = tf.shape(start)[1]
+    seen = tf.linalg.band_part(tf.ones((n, n), tf.bool), -1, 0)
+    scores = tf.keras.layers.MultiHeadAttention(2, 3)(start, start, attention_mask=seen, return_attention_scores=True)[1]
+    model = tf.keras.Model(start, [Encoding()(start), scores])
+    for length in (3, 5):
+        x = RNG.normal(size=(2, length, 4)).astype("float32")
+        encoded, scores = model.predict(x, verbose=0)
+        np.testing.assert_allclose(encoded, x + np.arange(4.0 * length).reshape(1, length, 4), rtol=1e-6)
+        assert (scores[:, :, np.triu(np.ones((length, length)), 1) > 0] == 0).all() and (scores > 0).sum() == 4 * length * (length + 1) / 2
 
 
 def test_modules_find_their_variables(tf):

@@ -35,7 +35,7 @@ ROWS, STEPS, WIDTH = 4, 5, 2
 
 def given(layer, seed=0, states=True):
     rng = np.random.default_rng(seed)
-    return [rng.standard_normal((ROWS, STEPS, WIDTH)), *(rng.standard_normal((ROWS, 3)) for _ in range(layer.states * states))]
+    return [rng.standard_normal((ROWS, STEPS, WIDTH)), *(rng.standard_normal((ROWS, 3)) for _ in range(layer.state_count * states))]
 
 
 def a_mask(seed=0):

@@ -133,6 +133,8 @@ def test_stateful(name):
     for part in (x[:3], x[3:], x[:3]):
         mine, other = ours.predict(part, verbose=0), np.asarray(theirs(part))
         np.testing.assert_allclose(mine, other, rtol=1e-9, atol=1e-12)
+        for kept, held in zip(ours.layers[-2].states, theirs.layers[-2].states, strict=True):
+            np.testing.assert_allclose(kept, np.asarray(held), rtol=1e-9, atol=1e-12)
     first = ours.predict(x[:3], verbose=0)
     for model in (ours, theirs):
         model.layers[-2].reset_state()
@@ -145,6 +147,7 @@ def test_stateful(name):
         ours.fit(x[:5], y[:5], batch_size=3, verbose=0)  # at the door: the short last batch
     assert all(np.array_equal(a, b) for a, b in zip(ours.get_weights(), held, strict=True))
     ours.layers[-2].reset_state(rows=None)
+    assert ours.layers[-2].states is None
     assert ours.predict(x[:2], verbose=0).shape == (2, 2)
 
 

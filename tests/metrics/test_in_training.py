@@ -201,6 +201,29 @@ def test_a_users_class(tmp_path):
 
 
 @pytest.mark.usefixtures("cpu")
+class Counted(metrics.Metric):
+    """Counts rows; its result is the variable itself, its value, or an array of no axes, as users write it."""
+
+    def __init__(self, kind):
+        super().__init__(name=kind)
+        self.rows = self.add_variable(shape=(), name="rows", initializer="zeros")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.rows.assign_add(len(np.asarray(y_true)))
+
+    def result(self):
+        return {"variable": self.rows, "value": self.rows.value, "array": np.array(self.rows.value)}[self.name]
+
+
+def test_a_result_of_no_axes_is_a_number_in_the_logs():
+    model = Sequential([Input((6,)), Dense(1)])
+    model.compile("sgd", "mse", metrics=[Counted("variable"), Counted("value"), Counted("array")])
+    history = model.fit(X, BITS, validation_data=(X[:5], BITS[:5]), epochs=2, verbose=0).history
+    for kind in ("variable", "value", "array"):
+        assert history[kind] == [ROWS, ROWS] and history[f"val_{kind}"] == [5, 5] and type(history[kind][0]) is float
+    assert model.evaluate(X, BITS, verbose=0)[1:] == [ROWS] * 3 and "values=array(75.)" in repr(model.metrics[1].rows)
+
+
 def test_saved_with_the_model(tmp_path):
     model = Sequential([Input((6,)), Dense(1, activation="sigmoid")])
     more = [metrics.AUC(curve="PR", name="pr"), metrics.Precision(thresholds=[0.2, 0.7], name="p"), metrics.F1Score(threshold=0.5)]

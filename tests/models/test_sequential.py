@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import gpunn
-from gpunn.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Reshape
+from gpunn.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Layer, Reshape
 from gpunn.models import Sequential
 
 pytestmark = pytest.mark.usefixtures("cpu")
@@ -296,3 +296,28 @@ def test_in_a_device_block():
         assert device.name == "cpu" and model.backend is device
     with pytest.raises(ValueError, match=r"Unknown backend. Expected one of .*cpu.* Received: 'tpu'"), gpunn.device("tpu"):
         pass
+
+
+def test_layers_that_look_at_the_weights_of_others_when_they_are_built():
+    """Tied weights: a decoder's layers take those of the encoder, whose shapes the first data tells."""
+
+    class Transposed(Layer):
+        def __init__(self, dense):
+            super().__init__()
+            self.dense = dense
+
+        def build(self, input_shape):
+            self.bias = self.add_weight(name="bias", shape=self.dense.kernel.shape[0], initializer="zeros")
+
+        def call(self, x):
+            return gpunn.ops.matmul(x, gpunn.ops.transpose(self.dense.kernel)) + self.bias
+
+    parts = [Dense(4, kernel_initializer="ones"), Dense(2, kernel_initializer="ones")]
+    decoder = Sequential([Transposed(parts[1]), Transposed(parts[0]), Reshape((2, 3))])
+    model = Sequential([Sequential([Flatten(), *parts]), decoder])
+    model.compile("sgd", "mse")
+    x = np.ones((8, 2, 3), "float32")
+    model.fit(x, 6 * 4 * 2 * 4 * x, verbose=0)  # what comes out: nothing is left to learn
+    assert [w.shape for w in model.trainable_weights] == [(6, 4), (4,), (4, 2), (2,), (4,), (6,)]
+    np.testing.assert_array_equal(model.get_weights()[0], np.ones((6, 4)))
+    assert all(w.path == w.name for w in model.weights)

@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -205,6 +206,18 @@ def test_an_end_without_convergence_is_told():
         small(max_iter=2).fit(X, Y)
     with pytest.warns(ConvergenceWarning, match="lbfgs stopped after 2 iterations.*increase max_iter"):
         small(max_iter=2, solver="lbfgs").fit(X, Y)
+
+
+@pytest.mark.filterwarnings("error")
+def test_its_warnings_are_told_and_filtered_as_those_of_scikit_learn():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=ConvergenceWarning, module="sklearn")
+        small(max_iter=2).fit(X, Y)
+        small(max_iter=2, solver="lbfgs").fit(X, Y)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        small(max_iter=1, batch_size=500).fit(X, Y)
+    assert len(told) == 2 and {w.filename for w in told} == {__file__}
 
 
 def test_without_scikit_learn_the_error_says_what_to_install():

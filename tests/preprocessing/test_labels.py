@@ -173,7 +173,6 @@ def test_scales_and_their_gradients(cpu, float64):
     [
         (lambda: layers.Normalization(mean=1.0), "expected both mean and variance, or neither"),
         (lambda: layers.Normalization(axis=5)(np.ones((2, 3))), "axis must name axes of a row"),
-        (lambda: layers.Normalization()(np.ones((2, 3))), r"neither mean nor variance: give both, or call adapt\(data\) first"),
         (lambda: layers.Normalization(mean=0.0, variance=1.0).adapt(np.ones((2, 3))), "mean and variance were given"),
         (lambda: layers.Normalization().adapt(np.ones((0, 3))), "at least one row"),
         (lambda: layers.Rescaling("a"), "scale must be a number"),
@@ -183,3 +182,10 @@ def test_scales_and_their_gradients(cpu, float64):
 def test_errors(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_normalization_that_nothing_was_told_changes_nothing_as_in_keras():
+    x = np.arange(6.0).reshape(2, 3)
+    with pytest.warns(UserWarning, match=r"neither mean nor variance, and changes nothing: give both, or call adapt\(data\) first") as told:
+        np.testing.assert_array_equal(layers.Normalization()(x), x)
+    assert told[0].filename == __file__

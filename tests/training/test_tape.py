@@ -295,3 +295,17 @@ def test_on_a_simulated_device():
         weights.append(model.get_weights())
     for a, b in zip(*weights, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_a_target_that_is_a_variable():
+    """As a branch that gives the variable itself has it."""
+    v, other = Variable([2.0, 3.0]), Variable(1.0)
+    with GradientTape(persistent=True) as tape:
+        result = v if float(other) > 0 else v * other
+    one, none = tape.gradient(result, [v, other])
+    assert np.asarray(one).tolist() == [1, 1] and none is None
+    both = tape.gradient([v, other], [v, other], output_gradients=[np.array([5.0, 6.0]), 7.0])
+    assert [np.asarray(g).tolist() for g in both] == [[5, 6], 7]
+    with GradientTape() as outer, GradientTape() as inner:
+        inner.watch(v)
+    assert np.asarray(inner.gradient(v, v)).tolist() == [1, 1] and outer.gradient(other, v) is None

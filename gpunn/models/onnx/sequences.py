@@ -93,11 +93,11 @@ def _recurrent(graph: Graph, layer: Any, x: Any, shape: Any) -> Any:
     if layer.bias is not None:
         bias = layer.bias.numpy()
         z = z + graph.constant(bias[0] if bias.ndim == 2 else bias, name="bias")
-    zero = [] if len(given) == layer.states and not layer.zero_output_for_mask else [graph.zeros(sequence, layer.units)]
-    starts = given or zero * layer.states
+    zero = [] if len(given) == layer.state_count and not layer.zero_output_for_mask else [graph.zeros(sequence, layer.units)]
+    starts = given or zero * layer.state_count
     mask, body = None if graph.mask is None else graph.turned(graph.mask, 1, 0), graph.inner()
     kind = helper.np_dtype_to_tensor_dtype(graph.dtype)
-    before, now = [body.input(f"state_{i}") for i in range(layer.states)], body.input("step")
+    before, now = [body.input(f"state_{i}") for i in range(layer.state_count)], body.input("step")
     live = body.input("live")
     after = _step(body, layer, _cell(layer), now, before)
     out = after[0]
@@ -112,7 +112,7 @@ def _recurrent(graph: Graph, layer: Any, x: Any, shape: Any) -> Any:
     made = helper.make_graph(body.nodes, f"{layer.name}/cell", inputs, [helper.make_tensor_value_info(v.name, kind, None) for v in results])
     back = int(layer.go_backwards)
     found = graph.op(
-        "Scan", *starts, z, *([mask] if mask is not None else []), outputs=layer.states + 1, body=made, num_scan_inputs=len(scanned),
+        "Scan", *starts, z, *([mask] if mask is not None else []), outputs=layer.state_count + 1, body=made, num_scan_inputs=len(scanned),
         scan_input_directions=[back] * len(scanned), scan_output_directions=[int(layer.in_time and back)],
     )
     final, y = list(found[:-1]), graph.turned(found[-1], 1, 0, 2)

@@ -7,6 +7,7 @@ import numpy as np
 from gpunn.kernels.record import Kernel
 from gpunn.lookup import find, key_of
 from gpunn.optimizers.checks import positive
+from gpunn.results import dressed
 
 NAMES: dict[str, Any] = {}  # the library's own schedules, filled where they are defined
 Class = TypeVar("Class", bound=type)
@@ -43,7 +44,7 @@ class Formula(LearningRateSchedule):
         kernel, numbers = self.formula()
         with np.errstate(all="ignore"):
             rates = kernel.formula.numpy(steps.astype(np.float64), *numbers)
-        return float(rates) if steps.ndim == 0 else np.broadcast_to(rates, steps.shape)
+        return dressed(float(rates) if steps.ndim == 0 else np.broadcast_to(rates, steps.shape))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_config().items() if k != 'name')})"

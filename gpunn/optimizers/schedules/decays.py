@@ -9,6 +9,7 @@ from gpunn.kernels import schedules as kernels
 from gpunn.kernels.record import Kernel
 from gpunn.optimizers.checks import finite, number, positive
 from gpunn.optimizers.schedules.base import Formula, NoFormula, named, steps, whole_or_float
+from gpunn.results import dressed
 
 MOST_PIECES = 64  # of a formula; a schedule of more is looked up in a table
 
@@ -84,7 +85,7 @@ class PiecewiseConstantDecay(Formula):
         if len(self.values) <= MOST_PIECES:
             return super().__call__(step)
         rates = np.asarray(self.values)[np.searchsorted(self.boundaries, step, side="left")]
-        return float(rates) if np.ndim(step) == 0 else rates
+        return dressed(float(rates) if np.ndim(step) == 0 else rates)
 
     def get_config(self) -> dict[str, Any]:
         return {"boundaries": self.boundaries, "values": self.values, "name": self.name}
