@@ -37,6 +37,10 @@ class LossFunctionWrapper(BuiltIn):
         return self.fn(y_true, y_pred, **self.kwargs)
 
     @property
+    def squeezes(self) -> bool:
+        return True
+
+    @property
     def recordable(self) -> bool:
         return bool(getattr(self.fn, "recordable", False)) or super().recordable
 
