@@ -60,6 +60,11 @@ class Compiled(ABC):
 
     @property
     @abstractmethod
+    def names_outputs(self) -> bool:
+        """Whether outputs have names in logs."""
+
+    @property
+    @abstractmethod
     def varies(self) -> bool:
         """Whether its graph may be another one in training than otherwise."""
 
@@ -152,6 +157,7 @@ class Compiled(ABC):
         setup = self._need_setup("fit")
         if not setup.heads or setup.outputs != len(shapes):
             setup.heads, setup.outputs = heads(setup.given, self.output_names, shapes), len(shapes)
+        setup.named = self.names_outputs
         for head in setup.heads:
             head.name = self.output_names[head.index]
             if shapes[head.index][:1] != (None,):
