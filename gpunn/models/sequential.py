@@ -138,10 +138,10 @@ class Sequential(OldPredictions, Model):
         self._follow()
 
     def reopen(self, shapes: Sequence[Any]) -> bool:
-        """Where rows have other sizes than the first ones, and nobody gave a shape: leave such axes open. -> whether that was done; where
-        weights depend on a size the stack stays as it is."""
-        known, shape = self.row_shape, tuple(shapes[0])
-        if not self._of_any_shape or len(shape) != len(known) or fits(shape, known):
+        """Where rows have other sizes than those before: leave such axes open. -> whether that was done; where weights depend on a size the
+        stack stays as it is."""
+        known, shape, first = self.row_shape, tuple(shapes[0]), self._stack[0]
+        if len(shape) != len(known) or fits(shape, known) or self._texts or isinstance(first, Model):
             return False
         rows = tuple(m if n == m else None for n, m in zip(shape, known, strict=True))
         for given in (rows, known):
@@ -149,6 +149,10 @@ class Sequential(OldPredictions, Model):
                 _forget(layer, tensor)
             self._tensors.clear()
             self.built = False
+            if isinstance(first, InputLayer):
+                self._stack[0] = first if given is known else InputLayer(given, dtype=first.given_dtype, name=first.name)
+            if self.layers and getattr(self.layers[0], "given_shape", None) is not None:
+                self.layers[0].given_shape = given
             try:
                 self.build((None, *given))
                 return given is rows
