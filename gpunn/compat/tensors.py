@@ -8,6 +8,7 @@ from gpunn import ops
 from gpunn.compat.numpy_results import Array
 from gpunn.layers.graph import KerasTensor, symbolic
 from gpunn.layers.parameter import Parameter
+from gpunn.ops import sorting
 from gpunn.results import dressed
 
 newaxis = None
@@ -42,7 +43,7 @@ def gather(params: Any, indices: Any, validate_indices: Any = None, axis: int | 
         return dressed(ops.take(params, indices, axis=axis or 0))
     if batch_dims != 1 or ops.ndim(params) != 2 or axis not in (None, 1, -1):
         raise ValueError("tf.gather: expected batch_dims=0, or batch_dims=1 for a matrix.")
-    return dressed(ops.take_along_axis(params, indices, axis=1))
+    return dressed(sorting.take_along_axis(params, indices, axis=1))
 
 
 def reverse(tensor: Any, axis: Any, name: str | None = None) -> Any:

@@ -22,6 +22,7 @@ from gpunn.ops import (
     running,
     scanning,
     segments,
+    sorting,
     tangents,
 )
 from gpunn.ops.along_axes import (
@@ -175,7 +176,6 @@ from gpunn.ops.matrices import (
     scatter_update,
     slice,
     slice_update,
-    take_along_axis,
     trace,
     tri,
     vdot,
@@ -233,7 +233,7 @@ from gpunn.ops.trigonometry import (
 
 _FURTHER = (
     adaptive, alignments, attending, blocks, curves, frames, geometry, kinds, linear_algebra, nans, normalizing, pieces, running, scanning,
-    segments, tangents,
+    segments, sorting, tangents,
 )
 globals().update(_OF_ARRAYS)
 globals().update({name: getattr(module, name) for module in _FURTHER for name in module.__all__})
@@ -254,7 +254,7 @@ __all__ = [
     "rot90", "round", "rsqrt", "scan", "scatter", "scatter_update", "selu", "separable_conv", "shape", "sigmoid", "sign", "silu", "sin",
     "sinh", "size", "slice", "slice_update", "soft_shrink", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy",
     "sparse_plus", "sparse_sigmoid", "sparsemax", "split", "sqrt", "square", "squareplus", "squeeze", "stack", "std", "stop_gradient",
-    "subtract", "sum", "swapaxes", "swish", "switch", "take", "take_along_axis", "tan", "tanh", "tanh_shrink", "tensordot", "threshold",
+    "subtract", "sum", "swapaxes", "swish", "switch", "take", "tan", "tanh", "tanh_shrink", "tensordot", "threshold",
     "tile", "trace", "transpose", "tri", "tril", "triu", "true_divide", "trunc", "unstack", "var", "vdot", "vectorized_map", "vstack",
     "where", "while_loop", "zeros", "zeros_like",
     *_OF_ARRAYS, *(name for module in _FURTHER for name in module.__all__),

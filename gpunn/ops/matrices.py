@@ -175,15 +175,3 @@ def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | Non
 
 def _whole(places: Any) -> list[int]:
     return [int(n) for n in (places if isinstance(places, (list, tuple)) else np.asarray(places).reshape(-1))]
-
-
-def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
-    """At each place the element that `indices`, of as many axes, names along an axis; without one of all elements."""
-    if not has_part(x, indices):
-        return np.take_along_axis(np.asarray(x), np.asarray(indices).astype(np.int64), axis)
-    if axis is None:
-        x, axis = shaping.ravel(x), 0
-    places, values = shaping.moveaxis(indices, axis, -1), shaping.moveaxis(x, axis, -1)
-    places = a.where(a.less(places, 0), a.add(places, values.shape[-1]), places)
-    hot = shaping.one_hot(places, values.shape[-1], dtype=values.dtype)
-    return shaping.moveaxis(along.sum(a.multiply(hot, shaping.expand_dims(values, -2)), axis=-1), -1, axis)
