@@ -184,7 +184,7 @@ _TENSORFLOW: dict[str, Place] = {
         "__version__": "gpunn.compat.versions:TENSORFLOW", **_ARITHMETIC, **_TENSORS, "bool": "gpunn.compat.arithmetic:bool_",
         "GradientTape": "gpunn.training.tape:GradientTape", "Variable": "gpunn.layers.variable:Variable",
         "custom_gradient": "gpunn.ops.own_gradient:custom_gradient", "function": "gpunn.training.function:function",
-        "Tensor": "gpunn.layers.graph:KerasTensor", "TensorShape": "gpunn.compat.tensors:tensor_shape",
+        "Tensor": "gpunn.layers.graph:KerasTensor", "TensorShape": "gpunn.compat.shapes:TensorShape",
         "TensorSpec": "gpunn.utils.element_spec:TensorSpec", "Module": "gpunn.compat.modules:Module",
         "name_scope": "gpunn.compat.tensorflow:name_scope", "range": "gpunn.compat.tensors:range_", **_TENSORS,
         **{f"{name}_initializer": f"gpunn.initializers:{where}" for name, where in _STARTS.items()},

@@ -10,6 +10,7 @@ from gpunn.backend.base import Backend
 from gpunn.kernels import REGISTRY
 from gpunn.kernels.data import ADVANCE
 from gpunn.operators import Operators, in_place
+from gpunn.results import shaped
 
 
 class Parameter(Operators):
@@ -20,7 +21,7 @@ class Parameter(Operators):
     """
 
     def __init__(self, name: str, value: np.ndarray, trainable: bool, backend: Backend):
-        self.name, self.shape, self.trainable = name, value.shape, trainable
+        self.name, self.shape, self.trainable = name, shaped(value.shape), trainable
         self.backend = backend
         self.value = backend.asarray(value).reshape(self.shape)  # a backend may give a number of no axes one
         self.gradient: Any = None

@@ -52,7 +52,7 @@ class Tensor(KerasTensor):
     shape: tuple[int, ...]  # all of it is known
 
     def __init__(self, array: Any, backend: Any, dtype: str | None = None):
-        super().__init__(tuple(array.shape), dtype or name_of(array.dtype), "tensor")
+        super().__init__(array.shape, dtype or name_of(array.dtype), "tensor")
         self.array, self.backend, self.number = array, backend, next(numbers)
         self.made_by: Record | None = None
         self.mask: Any = None

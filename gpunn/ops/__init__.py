@@ -21,6 +21,7 @@ from gpunn.ops import (
     pieces,
     running,
     scanning,
+    scattering,
     segments,
     sorting,
     tangents,
@@ -172,8 +173,6 @@ from gpunn.ops.matrices import (
     kron,
     meshgrid,
     rot90,
-    scatter,
-    scatter_update,
     slice,
     slice_update,
     trace,
@@ -233,7 +232,7 @@ from gpunn.ops.trigonometry import (
 
 _FURTHER = (
     adaptive, alignments, attending, blocks, curves, frames, geometry, kinds, linear_algebra, nans, normalizing, pieces, running, scanning,
-    segments, sorting, tangents,
+    scattering, segments, sorting, tangents,
 )
 globals().update(_OF_ARRAYS)
 globals().update({name: getattr(module, name) for module in _FURTHER for name in module.__all__})
@@ -251,7 +250,7 @@ __all__ = [
     "logical_xor", "logspace", "logsumexp", "map", "matmul", "max", "max_pool", "maximum", "mean", "meshgrid", "min", "minimum", "mod",
     "moments", "moveaxis", "multiply", "nan_to_num", "ndim", "negative", "norm", "normalize", "not_equal", "one_hot", "ones", "ones_like",
     "outer", "pad", "power", "prod", "psnr", "rad2deg", "ravel", "reciprocal", "relu", "relu6", "repeat", "reshape", "rfft", "roll",
-    "rot90", "round", "rsqrt", "scan", "scatter", "scatter_update", "selu", "separable_conv", "shape", "sigmoid", "sign", "silu", "sin",
+    "rot90", "round", "rsqrt", "scan", "selu", "separable_conv", "shape", "sigmoid", "sign", "silu", "sin",
     "sinh", "size", "slice", "slice_update", "soft_shrink", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy",
     "sparse_plus", "sparse_sigmoid", "sparsemax", "split", "sqrt", "square", "squareplus", "squeeze", "stack", "std", "stop_gradient",
     "subtract", "sum", "swapaxes", "swish", "switch", "take", "tan", "tanh", "tanh_shrink", "tensordot", "threshold",

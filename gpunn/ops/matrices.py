@@ -149,29 +149,5 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
     return a.where(inside, made_of_others.pad(new, frame), inputs)
 
 
-def scatter(indices: Any, values: Any, shape: Any) -> np.ndarray:
-    """Zeros of this shape, with values added at these places, a row of `indices` for each."""
-    given = np.asarray(values)
-    out = np.zeros(tuple(int(n) for n in shape), given.dtype)
-    np.add.at(out, tuple(np.moveaxis(np.asarray(indices), -1, 0)), given)
-    return out
-
-
-def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> np.ndarray:
-    """An array with the elements at these places, a row of `indices` for each, replaced; or what `reduction`, "add", "max", "min" or "mul",
-    makes of both."""
-    merges: dict[Any, Any] = {"add": np.add, "max": np.maximum, "min": np.minimum, "mul": np.multiply}
-    if reduction is not None and reduction not in merges:
-        raise ValueError(f"scatter_update: expected reduction None or one of {sorted(merges)}. Received: reduction={reduction!r}.")
-    if has_part(inputs, indices, updates) and not all(getattr(v, "has_values", True) for v in (inputs, indices, updates)):
-        raise TypeError("scatter_update: expected arrays. Received: symbolic tensors; gpunn.ops.where or slice_update take these.")
-    out, places, new = np.array(inputs), tuple(np.moveaxis(np.asarray(indices), -1, 0)), np.asarray(updates)
-    if reduction is None:
-        out[places] = new
-    else:
-        merges[reduction].at(out, places, new.astype(out.dtype))
-    return out
-
-
 def _whole(places: Any) -> list[int]:
     return [int(n) for n in (places if isinstance(places, (list, tuple)) else np.asarray(places).reshape(-1))]
