@@ -257,6 +257,9 @@ _TENSORFLOW: dict[str, Place] = {
         **_tensorflow(*_TYPES).names, "bool": "gpunn.compat.arithmetic:bool_",
     }),
     "strings": Place("gpunn.compat.strings"),
+    "train": Place(names={
+        name: f"gpunn.compat.checkpoints:{name}" for name in ("Checkpoint", "CheckpointManager", "latest_checkpoint")
+    }),
     "random": Place(names={
         **_tensorflow("set_seed").names, "normal": "gpunn.compat.arithmetic:normal",
         **{name: f"gpunn.compat.draws:{name}" for name in ("Generator", "categorical", "gamma", "shuffle", "truncated_normal", "uniform")},
