@@ -53,7 +53,8 @@ class Checkpoint:
         """Under just this path; -> it."""
         path = str(file_prefix)
         with replacing(pathlib.Path(path + ENDING)) as temporary, open(temporary, "wb") as file:
-            np.savez(file, **{name: np.asarray(variable) for name, variable in _variables("", self).items()})
+            arrays: dict[str, Any] = {name: np.asarray(variable) for name, variable in _variables("", self).items()}
+            np.savez(file, **arrays)
         return path
 
     def save(self, file_prefix: Any) -> str:

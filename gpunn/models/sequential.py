@@ -6,7 +6,7 @@ from typing import Any
 from gpunn.layers import InputLayer, KerasTensor
 from gpunn.layers.augmentation import one_image
 from gpunn.layers.base import Layer
-from gpunn.layers.graph import symbolic
+from gpunn.layers.graph import flat, symbolic
 from gpunn.layers.input import TEXT
 from gpunn.layers.names import fresh_name
 from gpunn.layers.open_shapes import fits, is_open, shapes_out
@@ -169,20 +169,21 @@ class Sequential(OldPredictions, Model):
             return
         for leaf in layer.leaves:
             self.adopt(leaf)
+        if not isinstance(before, KerasTensor):
+            above = self._tensors[-1].node.layer.name
+            raise ValueError(f"Only the last layer of a Sequential may have several outputs. Received: {above!r} in {self.name!r}.")
         given = _rows_of(layer)
         if given is not None and not fits((None, *given), before.shape):
             raise _contradiction(layer, before.shape)
-        after = layer(before)
-        if not isinstance(after, KerasTensor):
-            raise ValueError(f"All layers of a Sequential must have one output. Received: {layer.name!r} with several, in {self.name!r}.")
-        self._output = after
-        self._tensors.append(after)
+        self._output = layer(before)
+        self._tensors.append(flat(self._output)[0])
 
     def _follow(self) -> None:
         """The stack is another one."""
-        self._output = self._tensors[-1] if self._tensors else self._input
+        last = self._tensors[-1].node.outputs if self._tensors else [self._input]
+        self._output = last[0] if len(last) == 1 else last
         nodes = [tensor.node for tensor in self._tensors if not isinstance(tensor.node.layer, InputLayer)]
-        self._traced = dict.fromkeys((True, False), (nodes, [self._output]))
+        self._traced = dict.fromkeys((True, False), (nodes, last))
         self._changed()
 
     def _changed(self) -> None:
@@ -194,8 +195,10 @@ class Sequential(OldPredictions, Model):
         if self.row_shape is not None and any(getattr(layer, "converts", False) for layer in self.first_layers()):
             row_shape = self.row_shape  # of what is given; the rows have been converted
         if self.built and row_shape == self.row_shape and not is_open(self.output_shape):
-            return [self.output_shape]
-        return [self.compute_output_shape((None, *row_shape))]
+            found = self.output_shape
+        else:
+            found = self.compute_output_shape((None, *row_shape))
+        return found if isinstance(found, list) else [found]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape that comes out, without building anything."""
@@ -222,7 +225,7 @@ class Sequential(OldPredictions, Model):
 
     @property
     def output_names(self) -> list[str]:
-        return [self._stack[-1].name if self._stack else "output"]
+        return super().output_names if isinstance(self._output, list) else [self._stack[-1].name if self._stack else "output"]
 
     def get_config(self) -> dict[str, Any]:
         with sharing():

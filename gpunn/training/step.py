@@ -145,8 +145,9 @@ def add_metrics(
             given = None if own is None else ops.to_numpy(own).reshape(rows, -1)
             metric.update_state(ops.to_numpy(targets[target]), ops.to_numpy(p), given)
             continue
-        key = (k, metric.weighted, isinstance(metric, MeanOfRows))
+        count = math.prod(metric.weighed_shape(p.shape))
+        key = (k, metric.weighted, isinstance(metric, MeanOfRows), count)
         if key not in spreads:
-            each = spread(ops, own, rows, math.prod(p.shape[:-1]), p.dtype)
+            each = spread(ops, own, rows, count, p.dtype)
             spreads[key] = masked(ops, each, masks[k], None) if key[2] else each
         metric.accumulate(ops, targets[target], p, spreads[key], measure.sums, model.rng.step)
