@@ -216,7 +216,10 @@ _TENSORFLOW: dict[str, Place] = {
     "debugging": Place("gpunn.compat.debugging", {"set_log_device_placement": "gpunn.compat.tensorflow:nothing"}),
     "errors": Place(names={"InvalidArgumentError": "gpunn.compat.debugging:InvalidArgumentError"}),
     "data": Place("gpunn.utils.dataset", {"TextLineDataset": "gpunn.datasets.text_folder:TextLineDataset"}),
-    "data.experimental": Place("gpunn.utils.dataset", {"cardinality": "gpunn.utils.element_spec:cardinality"}, only=_DATA),
+    "data.experimental": Place("gpunn.utils.dataset", {
+        "cardinality": "gpunn.utils.element_spec:cardinality",
+        **{name: f"gpunn.compat.csv_files:{name}" for name in ("CsvDataset", "make_csv_dataset")},
+    }, only=_DATA),
     "image": Place("gpunn.compat.pictures", {
         **{name: f"gpunn.compat.files:{name}" for name in _DECODED},
         **{f"{kind}_{change}": f"gpunn.compat.random_pictures:{kind}_{change}" for change in _CHANGES for kind in _DRAWN},
