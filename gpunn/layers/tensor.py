@@ -162,7 +162,7 @@ def standing(value: Any) -> Any:
 
 def of_parameter(p: Parameter) -> Tensor:
     """A parameter's value as a tensor; its pullback writes the parameter's gradient."""
-    tensor = Tensor(p.value.reshape(p.shape), p.backend)
+    tensor = Tensor(p.value.reshape(p.shape), p.backend, p.shown)
 
     def pullback(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
         p.add_gradient(gradients[0])
