@@ -78,6 +78,16 @@ def snake(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
 
 
+def name_of(function: Any) -> str:
+    """A function's name, or that of the class of an object which can be called."""
+    return getattr(function, "__name__", type(function).__name__)
+
+
+def name_in_logs(function: Any) -> str:
+    """The name under which Keras logs what compile was given as a function: ``myMetric`` is ``my_metric``, a lambda ``lambda``."""
+    return snake(re.sub(r"\W+", "", name_of(function)))
+
+
 def find(kind: str, identifier: Any, names: dict[str, Any]) -> Any:
     """The entry a string names. Raises ValueError listing the valid names."""
     names = table(names)

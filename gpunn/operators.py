@@ -45,5 +45,11 @@ class Operators:
     __and__, __rand__, __or__, __ror__ = _two("logical_and"), _two("logical_and", True), _two("logical_or"), _two("logical_or", True)
     __neg__, __abs__, __invert__ = _one("negative"), _one("absolute"), _one("logical_not")
 
+    shape: Any
+
+    def get_shape(self) -> Any:
+        """TensorFlow's word for `shape`."""
+        return self.shape
+
     def __getitem__(self, key: Any) -> Any:
         return _ops().getitem(self, key)

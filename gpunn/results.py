@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 _dress: Callable[[Any], Any] | None = None
+_shape: Callable[[Any], Any] = tuple
 
 
 def dressed(value: Any) -> Any:
@@ -14,12 +15,17 @@ def dressed(value: Any) -> Any:
     return value if _dress is None else _dress(value)
 
 
+def shaped(sizes: Any) -> Any:
+    """The shape of a tensor or a weight, as the one who looks at it gets it: a tuple."""
+    return _shape(sizes)
+
+
 def plain(value: Any) -> Any:
     """A number as Python's float, as logs and a history hold it, also of a variable or an array of no axes; anything else as it is."""
     return float(value) if isinstance(value, float) or getattr(value, "shape", None) == () else value
 
 
-def dress_with(function: Callable[[Any], Any] | None) -> None:
-    """From now on results are what this makes of them; None: as they come."""
-    global _dress
-    _dress = function
+def dress_with(function: Callable[[Any], Any] | None, shape: Callable[[Any], Any] = tuple) -> None:
+    """From now on results are what this makes of them; None: as they come. `shape` makes the tuples that shapes are."""
+    global _dress, _shape
+    _dress, _shape = function, shape

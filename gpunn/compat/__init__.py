@@ -19,6 +19,7 @@ from typing import Any
 
 from gpunn import results
 from gpunn.compat.finder import Finder, Served
+from gpunn.compat.shapes import TensorShape
 from gpunn.compat.tree import REPLACED
 
 __all__ = ["Installation", "install", "installed", "uninstall"]
@@ -53,7 +54,7 @@ def install() -> Installation:
     _real.update(_take_out())
     _finder = Finder()
     sys.meta_path.insert(0, _finder)
-    results.dress_with(_dress)
+    results.dress_with(_dress, TensorShape)
     return Installation(fresh=True)
 
 

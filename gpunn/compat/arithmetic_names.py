@@ -21,7 +21,8 @@ OTHERWISE = {  # TensorFlow's and Keras 2's name: that of gpunn.ops
 }
 OWN = (  # functions of `tensors`, under TensorFlow's own arguments
     "argsort", "cumsum", "fill", "gather", "identity", "is_tensor", "matmul", "newaxis", "one_hot", "pad", "rank", "reverse", "roll",
-    "size", "sort", "split", "transpose",
+    "size", "sort", "split", "tensor_scatter_nd_add", "tensor_scatter_nd_max", "tensor_scatter_nd_min", "tensor_scatter_nd_sub",
+    "transpose",
 )
 BACKEND = (  # functions of `old_backend`
     "all", "any", "arange", "batch_dot", "batch_flatten", "binary_crossentropy", "categorical_crossentropy", "cumsum", "dropout", "dtype",

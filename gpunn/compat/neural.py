@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from gpunn import activations, ops
-from gpunn.ops import blocks, drawing, of_arrays
+from gpunn.ops import blocks, drawing, sorting
 from gpunn.results import dressed
 
 
@@ -94,7 +94,7 @@ def space_to_depth(input: Any, block_size: int, data_format: str = "NHWC", name:
     return dressed(blocks.space_to_depth(input, block_size))
 
 
-class TopK(NamedTuple):
+class TopKV2(NamedTuple):
     """What `top_k` gives."""
 
     values: Any
@@ -102,5 +102,5 @@ class TopK(NamedTuple):
 
 
 def top_k(input: Any, k: int = 1, sorted: bool = True, name: str | None = None) -> Any:
-    """(the largest along the last axis, their places), of arrays."""
-    return TopK(*(dressed(part) for part in of_arrays.TABLE["top_k"](input, k, sorted)))
+    """(the largest along the last axis, their places)."""
+    return TopKV2(*(dressed(part) for part in sorting.top_k(input, k, sorted)))

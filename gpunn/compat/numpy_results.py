@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from gpunn import ops
+from gpunn.compat.shapes import TensorShape
 from gpunn.layers.tensor import watched
 from gpunn.operators import in_place
 from gpunn.ops.open_lengths import has_open_end
@@ -15,6 +16,17 @@ class Array(np.ndarray):
 
     def numpy(self) -> Any:
         return self.view(np.ndarray)[()]
+
+    @property
+    def shape(self) -> Any:  # type: ignore[override]
+        return TensorShape(np.ndarray.shape.__get__(self))
+
+    @shape.setter
+    def shape(self, sizes: Any) -> None:
+        np.ndarray.shape.__set__(self, sizes)  # type: ignore[attr-defined]
+
+    def get_shape(self) -> Any:
+        return self.shape
 
     def __float__(self) -> float:
         return float(self.view(np.ndarray).reshape(()) if self.size == 1 else self.view(np.ndarray))

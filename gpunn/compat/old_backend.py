@@ -7,8 +7,7 @@ import numpy as np
 
 from gpunn import layers, ops
 from gpunn.layers.variable import Variable
-from gpunn.ops import distributions, drawing
-from gpunn.ops.of_arrays import TABLE as OF_ARRAYS
+from gpunn.ops import distributions, drawing, sorting
 from gpunn.results import dressed
 
 
@@ -110,7 +109,7 @@ def sparse_categorical_crossentropy(target: Any, output: Any, from_logits: bool 
 
 def in_top_k(predictions: Any, targets: Any, k: int) -> Any:
     """Whether each label is among its row's k largest."""
-    return dressed(OF_ARRAYS["in_top_k"](targets, predictions, k))
+    return dressed(sorting.in_top_k(targets, predictions, k))
 
 
 # ---------------------------------------------------------------------- numbers drawn, variables

@@ -8,6 +8,7 @@ from gpunn import ops
 from gpunn.compat.numpy_results import Array
 from gpunn.layers.graph import KerasTensor, symbolic
 from gpunn.layers.parameter import Parameter
+from gpunn.ops import scattering, sorting
 from gpunn.ops.of_arrays import TABLE as OF_ARRAYS
 from gpunn.results import dressed
 
@@ -17,6 +18,26 @@ newaxis = None
 def identity(input: Any, name: str | None = None) -> Any:
     """The same."""
     return dressed(ops.convert_to_tensor(input))
+
+
+def tensor_scatter_nd_add(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Any:
+    """The tensor with values added at places, a row of `indices` for each."""
+    return dressed(scattering.scatter_update(tensor, indices, updates, "add"))
+
+
+def tensor_scatter_nd_sub(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Any:
+    """The same with values taken away."""
+    return tensor_scatter_nd_add(tensor, indices, ops.negative(updates))
+
+
+def tensor_scatter_nd_max(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Any:
+    """The same with the larger one of both."""
+    return dressed(scattering.scatter_update(tensor, indices, updates, "max"))
+
+
+def tensor_scatter_nd_min(tensor: Any, indices: Any, updates: Any, name: str | None = None) -> Any:
+    """The same with the smaller one of both."""
+    return dressed(scattering.scatter_update(tensor, indices, updates, "min"))
 
 
 def matmul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False, name: str | None = None, **unused: Any) -> Any:
@@ -44,8 +65,8 @@ def gather(params: Any, indices: Any, validate_indices: Any = None, axis: int | 
     if batch_dims != 1 or ops.ndim(params) != 2 or axis not in (None, 1, -1):
         raise ValueError("tf.gather: expected batch_dims=0, or batch_dims=1 for a matrix.")
     if ops.ndim(indices) == 1:  # one place a row
-        return dressed(ops.squeeze(ops.take_along_axis(params, ops.expand_dims(indices, -1), axis=1), -1))
-    return dressed(ops.take_along_axis(params, indices, axis=1))
+        return dressed(ops.squeeze(sorting.take_along_axis(params, ops.expand_dims(indices, -1), axis=1), -1))
+    return dressed(sorting.take_along_axis(params, indices, axis=1))
 
 
 def reverse(tensor: Any, axis: Any, name: str | None = None) -> Any:
@@ -122,11 +143,6 @@ def size(input: Any, out_type: Any = "int32", name: str | None = None) -> Any:
     """How many elements there are."""
     found = ops.size(input)
     return found if symbolic(found) else dressed(np.dtype(getattr(out_type, "name", out_type)).type(found))
-
-
-def tensor_shape(dims: Any) -> tuple[Any, ...]:
-    """``tf.TensorShape``: a tuple."""
-    return tuple(dims)
 
 
 def band_part(input: Any, num_lower: int, num_upper: int, name: str | None = None) -> Any:

@@ -186,7 +186,7 @@ _TENSORFLOW: dict[str, Place] = {
         "__version__": "gpunn.compat.versions:TENSORFLOW", **_ARITHMETIC, **_TENSORS, "bool": "gpunn.compat.arithmetic:bool_",
         "GradientTape": "gpunn.training.tape:GradientTape", "Variable": "gpunn.layers.variable:Variable",
         "custom_gradient": "gpunn.ops.own_gradient:custom_gradient", "function": "gpunn.training.function:function",
-        "Tensor": "gpunn.layers.graph:KerasTensor", "TensorShape": "gpunn.compat.tensors:tensor_shape",
+        "Tensor": "gpunn.layers.graph:KerasTensor", "TensorShape": "gpunn.compat.shapes:TensorShape",
         "TensorSpec": "gpunn.utils.element_spec:TensorSpec", "Module": "gpunn.compat.modules:Module",
         "name_scope": "gpunn.compat.tensorflow:name_scope", "range": "gpunn.compat.tensors:range_", **_TENSORS,
         **{f"{name}_initializer": f"gpunn.initializers:{where}" for name, where in _STARTS.items()},
@@ -218,7 +218,10 @@ _TENSORFLOW: dict[str, Place] = {
     "debugging": Place("gpunn.compat.debugging", {"set_log_device_placement": "gpunn.compat.tensorflow:nothing"}),
     "errors": Place(names={"InvalidArgumentError": "gpunn.compat.debugging:InvalidArgumentError"}),
     "data": Place("gpunn.utils.dataset", {"TextLineDataset": "gpunn.datasets.text_folder:TextLineDataset"}),
-    "data.experimental": Place("gpunn.utils.dataset", {"cardinality": "gpunn.utils.element_spec:cardinality"}, only=_DATA),
+    "data.experimental": Place("gpunn.utils.dataset", {
+        "cardinality": "gpunn.utils.element_spec:cardinality",
+        **{name: f"gpunn.compat.csv_files:{name}" for name in ("CsvDataset", "make_csv_dataset")},
+    }, only=_DATA),
     "image": Place("gpunn.compat.pictures", {
         **{name: f"gpunn.compat.files:{name}" for name in _DECODED},
         **{f"{kind}_{change}": f"gpunn.compat.random_pictures:{kind}_{change}" for change in _CHANGES for kind in _DRAWN},
@@ -256,6 +259,9 @@ _TENSORFLOW: dict[str, Place] = {
         **_tensorflow(*_TYPES).names, "bool": "gpunn.compat.arithmetic:bool_",
     }),
     "strings": Place("gpunn.compat.strings"),
+    "train": Place(names={
+        name: f"gpunn.compat.checkpoints:{name}" for name in ("Checkpoint", "CheckpointManager", "latest_checkpoint")
+    }),
     "random": Place(names={
         **_tensorflow("set_seed").names, "normal": "gpunn.compat.arithmetic:normal",
         **{name: f"gpunn.compat.draws:{name}" for name in ("Generator", "categorical", "gamma", "shuffle", "truncated_normal", "uniform")},

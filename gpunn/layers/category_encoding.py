@@ -82,6 +82,12 @@ class CategoryEncoding(Numbering):
             )
         return np.asarray(self.numbered(x, **options))
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Of a vector too, which is one row."""
+        if self.output_mode != "one_hot" and len(input_shape) < 2:
+            return (self.num_tokens,)
+        return super().compute_output_shape(input_shape)
+
     def numbered(self, inputs: Any, count_weights: Any = None) -> Any:
         if count_weights is not None and self.output_mode != "count":
             raise ValueError(f"Layer {self.name!r}: expected count_weights with output_mode='count' alone. Received: {self.output_mode!r}.")

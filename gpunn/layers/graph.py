@@ -7,6 +7,7 @@ from typing import Any
 from gpunn.layers.names import fresh_name
 from gpunn.layers.open_shapes import shapes_out
 from gpunn.operators import Operators
+from gpunn.results import shaped
 
 Shape = tuple[int | None, ...]
 
@@ -23,7 +24,7 @@ class KerasTensor(Operators):
     has_values = False
 
     def __init__(self, shape: Shape, dtype: str = "float32", name: str | None = None):
-        self.shape, self.dtype, self.name = tuple(shape), dtype, name or fresh_name("keras_tensor")
+        self.shape, self.dtype, self.name = shaped(shape), dtype, name or fresh_name("keras_tensor")
         self.node: Any = None
         self.index = 0
         self.mask: Any = None  # where a layer that is being traced was given one; see `gpunn.layers.masked.mask_of`

@@ -10,6 +10,7 @@ from gpunn.backend.base import Backend
 from gpunn.kernels import REGISTRY
 from gpunn.kernels.data import ADVANCE
 from gpunn.operators import Operators, in_place
+from gpunn.results import shaped
 
 
 class Parameter(Operators):
@@ -19,8 +20,10 @@ class Parameter(Operators):
     vectors once a model owns the layer), ``regularizer`` and ``constraint`` (objects, or None).
     """
 
+    shown: str | None = None  # the type of whole numbers that do not learn, kept as floats as all numbers of a step are
+
     def __init__(self, name: str, value: np.ndarray, trainable: bool, backend: Backend):
-        self.name, self.shape, self.trainable = name, value.shape, trainable
+        self.name, self.shape, self.trainable = name, shaped(value.shape), trainable
         self.backend = backend
         self.value = backend.asarray(value).reshape(self.shape)  # a backend may give a number of no axes one
         self.gradient: Any = None
@@ -76,14 +79,20 @@ class Parameter(Operators):
         return self.trainable and not self.frozen
 
     def numpy(self) -> np.ndarray:
-        return self.backend.to_numpy(self.value)
+        kept = self.backend.to_numpy(self.value)
+        return kept if self.shown is None else kept.astype(self.shown)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        return self.numpy().astype(dtype or self.value.dtype, copy=False)
+        return self.numpy().astype(dtype or self.dtype, copy=False)
 
     @property
     def dtype(self) -> str:
-        return name_of(self.value.dtype)
+        return self.shown or name_of(self.value.dtype)
+
+    def show_as(self, dtype: str) -> None:
+        """Be whole numbers of this type from now on. Raises ValueError for such as floats do not hold."""
+        self.shown = dtype
+        self.assign(self.backend.to_numpy(self.value))
 
     def assign(self, value: Any) -> "Parameter":
         """Replace the values; by a tensor within a layer's `call`, whenever that runs. -> itself. Raises ValueError when the shape
@@ -95,6 +104,11 @@ class Parameter(Operators):
         value = np.asarray(value)
         if value.shape != self.shape:
             raise ValueError(f"Cannot assign to {self.name}: expected shape {self.shape}. Received: {value.shape}.")
+        if self.shown is not None:
+            value = value.astype(self.shown)
+            if (np.abs(value) > 1 / np.finfo(self.value.dtype).eps).any():
+                most = int(1 / np.finfo(self.value.dtype).eps)
+                raise ValueError(f"Cannot assign to {self.name}: a step keeps whole numbers up to {most}. Received: {np.abs(value).max()}.")
         self.backend.write(self.value, value.astype(self.value.dtype))
         self.version += 1
         return self

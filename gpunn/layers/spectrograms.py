@@ -8,6 +8,7 @@ import numpy as np
 from gpunn import initializers
 from gpunn.layers.augmentation import number
 from gpunn.layers.base import Layer, positive
+from gpunn.layers.graph import symbolic
 from gpunn.layers.sliding import Shape, channels_last, image_of, padding_of, slide
 
 MODES = ("log", "magnitude", "psd", "real", "imag", "angle", "stft")
@@ -143,7 +144,15 @@ class MelSpectrogram(Layer):
             raise ValueError(f"Layer {self.name!r}: min_power and ref_power must be positive. Received: {min_power!r}, {ref_power!r}.")
         self.min_power, self.ref_power = float(min_power), float(ref_power)
 
+    def __call__(self, x: Any = None, *others: Any, **options: Any) -> Any:
+        """One sound too, (samples,) -> (num_mel_bins, frames)."""
+        if np.ndim(x) == 1 and not symbolic(x):
+            return self((x if hasattr(x, "shape") else np.asarray(x))[None], *others, **options)[0]
+        return super().__call__(x, *others, **options)
+
     def compute_output_shape(self, input_shape: Sequence[int | None]) -> Shape:
+        if len(input_shape) == 1:
+            return self.compute_output_shape((1, *input_shape))[1:]
         if len(input_shape) != 2 or not input_shape[1] or input_shape[1] <= self.fft_length // 2:
             raise ValueError(
                 f"Layer {self.name!r}: expected (rows, samples), of more than fft_length / 2 = {self.fft_length // 2} samples. "

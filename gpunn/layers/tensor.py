@@ -52,7 +52,7 @@ class Tensor(KerasTensor):
     shape: tuple[int, ...]  # all of it is known
 
     def __init__(self, array: Any, backend: Any, dtype: str | None = None):
-        super().__init__(tuple(array.shape), dtype or name_of(array.dtype), "tensor")
+        super().__init__(array.shape, dtype or name_of(array.dtype), "tensor")
         self.array, self.backend, self.number = array, backend, next(numbers)
         self.made_by: Record | None = None
         self.mask: Any = None
@@ -178,7 +178,7 @@ def standing(value: Any) -> Any:
 
 def of_parameter(p: Parameter) -> Tensor:
     """A parameter's value as a tensor; its pullback writes the parameter's gradient."""
-    tensor = Tensor(p.value.reshape(p.shape), p.backend)
+    tensor = Tensor(p.value.reshape(p.shape), p.backend, p.shown)
 
     def pullback(gradients: list[Any], needs: Sequence[bool]) -> list[Any]:
         p.add_gradient(gradients[0])

@@ -1,5 +1,6 @@
 """Variable: a parameter of no layer, for computations of one's own."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,37 @@ class Variable(Parameter):
     def read_value(self) -> np.ndarray:
         """The value, as a NumPy array."""
         return self.numpy()
+
+    def __getitem__(self, key: Any) -> Any:
+        """A part; one that answers as TensorFlow's can be assigned, too: ``v[0].assign(...)``."""
+        found = super().__getitem__(key)
+        if hasattr(found, "__dict__"):
+            found.assign = functools.partial(self._assign_part, key)
+        return found
+
+    def _assign_part(self, key: Any, value: Any) -> "Variable":
+        array = self.numpy().copy()
+        array[key] = value
+        self.assign(array)
+        return self
+
+    def scatter_nd_update(self, indices: Any, updates: Any) -> "Variable":
+        """Replace the elements at these places, a row of `indices` for each."""
+        return self._scattered(indices, updates, None)
+
+    def scatter_nd_add(self, indices: Any, updates: Any) -> "Variable":
+        """Add to these elements."""
+        return self._scattered(indices, updates, "add")
+
+    def scatter_nd_sub(self, indices: Any, updates: Any) -> "Variable":
+        """Take away from these elements."""
+        return self._scattered(indices, -np.asarray(updates), "add")
+
+    def _scattered(self, indices: Any, updates: Any, reduction: str | None) -> "Variable":
+        from gpunn.ops.scattering import scatter_update  # which is made of variables
+
+        self.assign(scatter_update(self, indices, updates, reduction))
+        return self
 
     def __float__(self) -> float:
         return float(self.numpy())

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gpunn.lookup import find, from_identifier, key_of, table
+from gpunn.lookup import find, from_identifier, key_of, name_in_logs, table
 from gpunn.losses.alignment import CTC
 from gpunn.losses.base import LEFT, Loss
 from gpunn.losses.function import FormulaLoss, LossFunctionWrapper
@@ -101,7 +101,7 @@ def get(identifier: Any, custom_objects: dict[str, Any] | None = None) -> Any:
         return find("loss", identifier if plain not in NAMES and plain.lower() not in NAMES else plain, NAMES)()
     if callable(identifier) and not isinstance(identifier, (Loss, type)):
         made = getattr(identifier, "loss_class", None)
-        return LossFunctionWrapper(identifier) if made is None else made()
+        return LossFunctionWrapper(identifier, name=name_in_logs(identifier)) if made is None else made()
     return from_identifier("loss", identifier, NAMES, Loss)
 
 

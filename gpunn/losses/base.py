@@ -91,6 +91,11 @@ class Loss:
         return type(self).call is not Loss.call
 
     @property
+    def squeezes(self) -> bool:
+        """Whether predictions (rows, steps, 1) of targets (rows, steps) are vectors, as they are (see `targets.beside`)."""
+        return not (self.sparse or self.own_call)
+
+    @property
     def recordable(self) -> bool:
         """Whether a step with this loss only launches kernels."""
         return not self.own_call or bool(getattr(self.traced, "recordable", False))
@@ -204,7 +209,7 @@ class Loss:
         p = p.astype(self.dtype or ("float64" if p.dtype == np.float64 else "float32"))
         if np.ndim(y_true) == 0 and p.ndim and not self.sparse and not self.own_call:  # one target for all
             y_true = np.full(p.shape, y_true, p.dtype)
-        y_true, p = targets.beside(y_true, p, not (self.sparse or self.own_call))
+        p = p.reshape(targets.beside(np.shape(y_true), p.shape, self.squeezes))
         single = p.ndim == 1
         if single:  # one row, whose value is a number
             p, y_true = p[None], np.asarray(y_true)[None]

@@ -9,7 +9,7 @@ from gpunn.backend.foreign import as_array
 from gpunn.kernels import weighing
 from gpunn.kernels.record import REGISTRY
 from gpunn.kernels.row_losses import row_loss
-from gpunn.lookup import note
+from gpunn.lookup import name_of, note
 from gpunn.losses import targets
 from gpunn.losses.base import BuiltIn, Loss
 
@@ -30,11 +30,15 @@ class LossFunctionWrapper(BuiltIn):
         self, fn: Callable[..., Any], reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(reduction, name or getattr(fn, "__name__", type(fn).__name__), dtype)
+        super().__init__(reduction, name or name_of(fn), dtype)
         self.fn, self.kwargs = fn, kwargs
 
     def call(self, y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         return self.fn(y_true, y_pred, **self.kwargs)
+
+    @property
+    def squeezes(self) -> bool:
+        return True
 
     @property
     def recordable(self) -> bool:
@@ -54,7 +58,7 @@ class LossFunctionWrapper(BuiltIn):
         return values.reshape(-1), scaled.reshape(p.shape)
 
     def get_config(self) -> dict[str, Any]:
-        return {"fn": note(self.name, self.fn), **self.kwargs, **super().get_config()}
+        return {"fn": note(name_of(self.fn), self.fn), **self.kwargs, **super().get_config()}
 
 
 class FormulaLoss(BuiltIn):

@@ -53,15 +53,12 @@ def labels(y: Any, output_shape: tuple[int | None, ...], where: str, axis: int =
     return y if skip is None else np.where(skip, -1, y)
 
 
-def beside(y: Any, p: Any, squeeze: bool = True) -> tuple[Any, Any]:
-    """Targets and predictions with as many axes, as Keras has them: a vector of predictions for a column of targets is a column, and, with
-    `squeeze`, predictions whose last axis is one more than the targets have, of length 1, go without it."""
-    axes, wide = np.ndim(y), len(p.shape)
-    if axes == 2 and wide == 1 and y.shape[1] == 1:
-        return y, p.reshape(-1, 1)
-    if squeeze and axes > 1 and wide == axes + 1 and p.shape[-1] == 1:
-        return y, p.reshape(p.shape[:-1])
-    return y, p
+def beside(wanted: tuple[Any, ...], shape: tuple[Any, ...], squeeze: bool = True) -> tuple[Any, ...]:
+    """The shape of predictions beside targets of the shape `wanted`, as Keras has them: a vector for a column of targets is a column, and,
+    with `squeeze`, predictions with one axis more than the targets, a last one of length 1, go without it."""
+    if len(wanted) == 2 and len(shape) == 1 and wanted[1] == 1:
+        return (*shape, 1)
+    return shape[:-1] if squeeze and 1 < len(wanted) == len(shape) - 1 and shape[-1] == 1 else shape
 
 
 def weights(given: np.ndarray, shape: tuple[int, ...], where: str) -> np.ndarray:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from gpunn import losses
-from gpunn.lookup import find, key_of, snake, table
+from gpunn.lookup import find, key_of, name_in_logs, snake, table
 from gpunn.losses import (
     binary_crossentropy,
     binary_focal_crossentropy,
@@ -123,7 +123,7 @@ def get(identifier: Any) -> Any:
             return _FUNCTIONS[identifier](name=identifier.__name__)
         if hasattr(identifier, "loss_class"):
             return LossMetric(identifier.loss_class(), identifier.__name__)
-        return MeanMetricWrapper(identifier)
+        return MeanMetricWrapper(identifier, name_in_logs(identifier))
     raise ValueError(f"Could not interpret metric. Expected a name, a Metric or a function. Received: {identifier!r}.")
 
 

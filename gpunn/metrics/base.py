@@ -146,7 +146,11 @@ class Metric:
         own = self.each_weighs and given.ndim == len(shape) and given.shape[-1] == shape[-1] > 1
         if own and all(n in (1, m) for n, m in zip(given.shape, shape, strict=True)):
             return np.broadcast_to(given, shape)
-        return targets.spread(given, shape[:-1], f"Metric {self.name}: sample_weight")
+        return targets.spread(given, self.weighed_shape(shape), f"Metric {self.name}: sample_weight")
+
+    def weighed_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """The shape of the positions that weights are for, in an output of this shape."""
+        return shape[:-1]
 
     def state(self) -> np.ndarray:
         """The sums so far; those of nothing before the first batch, or where the output has another width than before."""

@@ -32,6 +32,10 @@ class LossMetric(MeanOfRows):
         weight = self.loss.weigh(ops, y, ops.asarray(np.ones(count, p.dtype))) if self.loss.batchwise else ones(ops, count, p.dtype)
         return self.loss.record(ops, y, p, weight, 1.0 / max(count, 1))[0]
 
+    def weighed_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        axis = self.loss.axis
+        return tuple(n for i, n in enumerate(shape) if i != axis % len(shape)) if isinstance(axis, int) else super().weighed_shape(shape)
+
     def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
         y, p = self.parts(y, p, weight)
         values = self.record(ops, y, p)

@@ -8,7 +8,7 @@ import numpy as np
 
 from gpunn.backend.traced import each_time
 from gpunn.kernels import data as feeding
-from gpunn.lookup import note
+from gpunn.lookup import name_of, note
 from gpunn.losses.function import own_targets
 from gpunn.losses.traced import traced
 from gpunn.metrics.base import BuiltIn, MeanOfRows, ones, valued
@@ -89,7 +89,7 @@ class MeanMetricWrapper(MeanOfRows):
     """
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any):
-        super().__init__(name or getattr(fn, "__name__", type(fn).__name__), dtype)
+        super().__init__(name or name_of(fn), dtype)
         self.fn, self.kwargs = fn, kwargs
         self._traced: Any = None
 
@@ -133,4 +133,4 @@ class MeanMetricWrapper(MeanOfRows):
         ops.launch(feeding.ACCUMULATE, ops.asarray(values), weight, step, sums)
 
     def get_config(self) -> dict[str, Any]:
-        return {"fn": note(self.name, self.fn), "name": self.name, **self.kwargs}
+        return {"fn": note(name_of(self.fn), self.fn), "name": self.name, **self.kwargs}

@@ -9,16 +9,12 @@ class Variable:
     """A number or an array that a user's metric keeps: ``assign``, ``assign_add``, ``numpy``, arithmetic."""
 
     def __init__(self, shape: Any = (), initializer: Any = "zeros", dtype: Any = None, name: str | None = None):
-        from gpunn import initializers
+        from gpunn import config, initializers
 
-        self.name = name
+        self.name, self.dtype = name, np.dtype(dtype or config.floatx()).name
         self._start = np.asarray(initializers.get(initializer)(tuple(np.atleast_1d(shape)) if shape != () else (1,), "float64"))
         self._start = self._start.reshape(()) if shape == () else self._start
-        self.value = self._start.copy()
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.value.shape
+        self.value, self.shape = self._start.copy(), self._start.shape
 
     def reset(self) -> None:
         self.value = self._start.copy()

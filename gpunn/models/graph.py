@@ -51,6 +51,11 @@ class Graph(Ends):
         return any(kind.__name__ in ("Sequential", "Functional") for kind in type(self).__mro__)
 
     @property
+    def names_outputs(self) -> bool:
+        """Whether outputs have names in logs: by Keras's rule those of a class that gives `call` only in a dict."""
+        return self.is_graph or isinstance(self._output, dict)
+
+    @property
     def varies(self) -> bool:
         """Whether its graph may be another one in training than otherwise: a class gives `call` for both."""
         inside = [layer for layer in self.layers if isinstance(layer, Graph)]

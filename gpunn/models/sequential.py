@@ -6,7 +6,7 @@ from typing import Any
 from gpunn.layers import InputLayer, KerasTensor
 from gpunn.layers.augmentation import one_image
 from gpunn.layers.base import Layer
-from gpunn.layers.graph import symbolic
+from gpunn.layers.graph import flat, symbolic
 from gpunn.layers.input import TEXT
 from gpunn.layers.names import fresh_name
 from gpunn.layers.open_shapes import fits, shapes_out
@@ -139,10 +139,10 @@ class Sequential(OldPredictions, Model):
         self._follow()
 
     def reopen(self, shapes: Sequence[Any]) -> bool:
-        """Where rows have other sizes than the first ones, and nobody gave a shape: leave such axes open. -> whether that was done; where
-        weights depend on a size the stack stays as it is."""
-        known, shape = self.row_shape, tuple(shapes[0])
-        if not self._of_any_shape or len(shape) != len(known) or fits(shape, known):
+        """Where rows have other sizes than those before: leave such axes open. -> whether that was done; where weights depend on a size the
+        stack stays as it is."""
+        known, shape, first = self.row_shape, tuple(shapes[0]), self._stack[0]
+        if len(shape) != len(known) or fits(shape, known) or self._texts or isinstance(first, Model):
             return False
         rows = tuple(m if n == m else None for n, m in zip(shape, known, strict=True))
         for given in (rows, known):
@@ -150,6 +150,10 @@ class Sequential(OldPredictions, Model):
                 _forget(layer, tensor)
             self._tensors.clear()
             self.built = False
+            if isinstance(first, InputLayer):
+                self._stack[0] = first if given is known else InputLayer(given, dtype=first.given_dtype, name=first.name)
+            if self.layers and getattr(self.layers[0], "given_shape", None) is not None:
+                self.layers[0].given_shape = given
             try:
                 self.build((None, *given))
                 return given is rows
@@ -166,20 +170,21 @@ class Sequential(OldPredictions, Model):
             return
         for leaf in layer.leaves:
             self.adopt(leaf)
+        if not isinstance(before, KerasTensor):
+            above = self._tensors[-1].node.layer.name
+            raise ValueError(f"Only the last layer of a Sequential may have several outputs. Received: {above!r} in {self.name!r}.")
         given = _rows_of(layer)
         if given is not None and not fits((None, *given), before.shape):
             raise _contradiction(layer, before.shape)
-        after = layer(before)
-        if not isinstance(after, KerasTensor):
-            raise ValueError(f"All layers of a Sequential must have one output. Received: {layer.name!r} with several, in {self.name!r}.")
-        self._output = after
-        self._tensors.append(after)
+        self._output = layer(before)
+        self._tensors.append(flat(self._output)[0])
 
     def _follow(self) -> None:
         """The stack is another one."""
-        self._output = self._tensors[-1] if self._tensors else self._input
+        last = self._tensors[-1].node.outputs if self._tensors else [self._input]
+        self._output = last[0] if len(last) == 1 else last
         nodes = [tensor.node for tensor in self._tensors if not isinstance(tensor.node.layer, InputLayer)]
-        self._traced = dict.fromkeys((True, False), (nodes, [self._output]))
+        self._traced = dict.fromkeys((True, False), (nodes, last))
         self._changed()
 
     def _changed(self) -> None:
@@ -198,9 +203,8 @@ class Sequential(OldPredictions, Model):
             row_shape = self.row_shape  # of what is given; the rows have been converted
         if not self.built and self._traced_within:
             self.build((None, *row_shape))
-        if self.built and row_shape == self.row_shape:
-            return [self.output_shape]
-        return [self.compute_output_shape((None, *row_shape))]
+        found = self.output_shape if self.built and row_shape == self.row_shape else self.compute_output_shape((None, *row_shape))
+        return found if isinstance(found, list) else [found]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape that comes out, without building anything."""
@@ -227,7 +231,7 @@ class Sequential(OldPredictions, Model):
 
     @property
     def output_names(self) -> list[str]:
-        return [self._stack[-1].name if self._stack else "output"]
+        return super().output_names if isinstance(self._output, list) else [self._stack[-1].name if self._stack else "output"]
 
     def get_config(self) -> dict[str, Any]:
         with sharing():

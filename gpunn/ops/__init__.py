@@ -21,7 +21,9 @@ from gpunn.ops import (
     pieces,
     running,
     scanning,
+    scattering,
     segments,
+    sorting,
     tangents,
 )
 from gpunn.ops.along_axes import (
@@ -171,11 +173,8 @@ from gpunn.ops.matrices import (
     kron,
     meshgrid,
     rot90,
-    scatter,
-    scatter_update,
     slice,
     slice_update,
-    take_along_axis,
     trace,
     tri,
     vdot,
@@ -233,7 +232,7 @@ from gpunn.ops.trigonometry import (
 
 _FURTHER = (
     adaptive, alignments, attending, blocks, curves, frames, geometry, kinds, linear_algebra, nans, normalizing, pieces, running, scanning,
-    segments, tangents,
+    scattering, segments, sorting, tangents,
 )
 globals().update(_OF_ARRAYS)
 globals().update({name: getattr(module, name) for module in _FURTHER for name in module.__all__})
@@ -251,10 +250,10 @@ __all__ = [
     "logical_xor", "logspace", "logsumexp", "map", "matmul", "max", "max_pool", "maximum", "mean", "meshgrid", "min", "minimum", "mod",
     "moments", "moveaxis", "multiply", "nan_to_num", "ndim", "negative", "norm", "normalize", "not_equal", "one_hot", "ones", "ones_like",
     "outer", "pad", "power", "prod", "psnr", "rad2deg", "ravel", "reciprocal", "relu", "relu6", "repeat", "reshape", "rfft", "roll",
-    "rot90", "round", "rsqrt", "scan", "scatter", "scatter_update", "selu", "separable_conv", "shape", "sigmoid", "sign", "silu", "sin",
+    "rot90", "round", "rsqrt", "scan", "selu", "separable_conv", "shape", "sigmoid", "sign", "silu", "sin",
     "sinh", "size", "slice", "slice_update", "soft_shrink", "softmax", "softplus", "softsign", "sparse_categorical_crossentropy",
     "sparse_plus", "sparse_sigmoid", "sparsemax", "split", "sqrt", "square", "squareplus", "squeeze", "stack", "std", "stop_gradient",
-    "subtract", "sum", "swapaxes", "swish", "switch", "take", "take_along_axis", "tan", "tanh", "tanh_shrink", "tensordot", "threshold",
+    "subtract", "sum", "swapaxes", "swish", "switch", "take", "tan", "tanh", "tanh_shrink", "tensordot", "threshold",
     "tile", "trace", "transpose", "tri", "tril", "triu", "true_divide", "trunc", "unstack", "var", "vdot", "vectorized_map", "vstack",
     "where", "while_loop", "zeros", "zeros_like",
     *_OF_ARRAYS, *(name for module in _FURTHER for name in module.__all__),

@@ -9,8 +9,9 @@ from gpunn.backend.traced import trace
 from gpunn.kernels.data import COUNT
 from gpunn.kernels.record import REGISTRY
 from gpunn.layers.graph import KerasTensor, Node
-from gpunn.layers.parameter import Parameter, whole
+from gpunn.layers.parameter import Parameter, name_of, whole
 from gpunn.layers.tensor import Tensor
+from gpunn.ops.arithmetic import cast
 from gpunn.ops.operation import Owned, current, operand
 
 
@@ -20,7 +21,7 @@ class Assigned(Owned):
     recordable = True
 
     def __init__(self, parameter: Parameter, value: KerasTensor):
-        super().__init__(parameter.dtype, "assigned")
+        super().__init__(name_of(parameter.value.dtype), "assigned")
         self.into = parameter
         Node(self, [value], [KerasTensor(parameter.shape, self.dtype)], many_in=True, arguments=([value],))
 
@@ -41,6 +42,8 @@ def assigned_in_graph(parameter: Parameter, value: Any) -> bool:
         return False
     if tuple(tensor.shape) != tuple(parameter.shape):
         raise ValueError(f"Cannot assign to {parameter.name}: expected shape {parameter.shape}. Received: {tensor.shape}.")
+    if parameter.shown is not None:
+        tensor = cast(tensor, parameter.shown)
     before = graph.weights.pop(id(parameter), None)  # who reads it from now on reads what it is then
     if before is not None:
         before.node.layer.copied = True
@@ -53,7 +56,7 @@ def assigned_here(parameter: Parameter, value: Any) -> bool:
     array = value.array if isinstance(value, Tensor) else value.value if isinstance(value, Parameter) else None
     if array is None or value.backend is not parameter.backend or tuple(value.shape) != tuple(parameter.shape):
         return False
-    if array.dtype != parameter.value.dtype or array.dtype.kind != "f":
+    if array.dtype != parameter.value.dtype or array.dtype.kind != "f" or parameter.shown is not None:
         return False
     parameter.backend.launch(REGISTRY["linear"], array.reshape(-1), parameter.value.reshape(-1))
     _changed(parameter)
@@ -62,7 +65,7 @@ def assigned_here(parameter: Parameter, value: Any) -> bool:
 
 def counted_here(parameter: Parameter, value: Any, sign: int) -> bool:
     """Add one whole number to whole numbers, or take it away, on their device; False for anything else."""
-    kernel = COUNT.get(parameter.dtype)
+    kernel = COUNT.get(name_of(parameter.value.dtype))
     if kernel is None or not isinstance(value, (int, np.integer)):
         return False
     parameter.backend.launch(kernel, parameter.value.reshape(-1), sign * int(value))

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.losses.targets import beside
 from gpunn.ops import arithmetic as a
 from gpunn.ops import shaping
 from gpunn.ops.moves import spread
@@ -62,6 +63,8 @@ def reduced(loss: Any, y_true: Any, y_pred: Any, sample_weight: Any = None) -> A
     kept = None
     if not loss.own_call and np.ndim(y_true) == 0 and not hasattr(y_true, "node"):  # one target for all
         y_true = a.full_like(y_pred, float(y_true))
+    if len(beside(np.shape(y_true), y_pred.shape, loss.squeezes)) < len(y_pred.shape):
+        y_pred = shaping.squeeze(y_pred, -1)
     if not loss.own_call and len(y_pred.shape) == 1 and y_pred.shape[0] is not None:  # one row, which has no axis for it
         values = reduced(loss, shaping.expand_dims(y_true, 0), shaping.expand_dims(y_pred, 0), sample_weight)
         return values[0] if loss.reduction in (None, "none") else values

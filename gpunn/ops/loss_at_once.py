@@ -9,6 +9,7 @@ from gpunn.layers.parameter import Parameter
 from gpunn.layers.prepared import fit_as_they_are, prepared
 from gpunn.layers.tensor import Record, Tensor, of_parameter
 from gpunn.losses.base import LEFT, Loss
+from gpunn.losses.targets import beside
 from gpunn.losses.targets import weights as weights_of
 from gpunn.ops import along_axes, arithmetic, shaping
 from gpunn.ops.at_once import Here
@@ -23,15 +24,14 @@ def lost(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any = None, ready:
     Raises ValueError for targets or weights that do not fit, and, on the way back, for a gradient in built-in losses' `y_true`.
     """
     p = of_parameter(y_pred) if isinstance(y_pred, Parameter) else y_pred
+    p = _shaped(p, beside(np.shape(y_true), p.shape, loss.squeezes))
     if loss.own_call and not getattr(getattr(loss, "fn", None), "recordable", False):
         values = loss.call(y_true, p)
         if isinstance(values, Tensor):
             return _reduced(loss, values, sample_weight)
-    if p.ndim == 1 and len(np.shape(y_true)) == 2 and np.shape(y_true)[1] == 1:  # Keras: a column, as the targets are
-        p = shaping.expand_dims(p, -1)
     if p.ndim == 1:  # one row
         out = lost(loss, shaping.expand_dims(y_true, 0), shaping.expand_dims(p, 0), None, ready)
-        out = out if out.shape == () else shaping.reshape(out, ())
+        out = _shaped(out, ())
         return out if sample_weight is None else _reduced(loss, out, weights_of(np.asarray(sample_weight), (), loss.name))
     ops, truth = p.backend, [y_true] if isinstance(y_true, Tensor) else []
     shape, dtype = p.shape, p.computed_in
@@ -81,6 +81,10 @@ def lost(loss: Loss, y_true: Any, y_pred: Any, sample_weight: Any = None, ready:
 
     Record([*truth, p], [out], back, again=again)
     return out
+
+
+def _shaped(x: Tensor, shape: tuple[int, ...]) -> Tensor:
+    return x if x.shape == shape else shaping.reshape(x, shape)
 
 
 def _reduced(loss: Loss, values: Tensor, sample_weight: Any) -> Tensor:

@@ -149,41 +149,5 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
     return a.where(inside, made_of_others.pad(new, frame), inputs)
 
 
-def scatter(indices: Any, values: Any, shape: Any) -> np.ndarray:
-    """Zeros of this shape, with values added at these places, a row of `indices` for each."""
-    given = np.asarray(values)
-    out = np.zeros(tuple(int(n) for n in shape), given.dtype)
-    np.add.at(out, tuple(np.moveaxis(np.asarray(indices), -1, 0)), given)
-    return out
-
-
-def scatter_update(inputs: Any, indices: Any, updates: Any, reduction: str | None = None) -> np.ndarray:
-    """An array with the elements at these places, a row of `indices` for each, replaced; or what `reduction`, "add", "max", "min" or "mul",
-    makes of both."""
-    merges: dict[Any, Any] = {"add": np.add, "max": np.maximum, "min": np.minimum, "mul": np.multiply}
-    if reduction is not None and reduction not in merges:
-        raise ValueError(f"scatter_update: expected reduction None or one of {sorted(merges)}. Received: reduction={reduction!r}.")
-    if has_part(inputs, indices, updates) and not all(getattr(v, "has_values", True) for v in (inputs, indices, updates)):
-        raise TypeError("scatter_update: expected arrays. Received: symbolic tensors; gpunn.ops.where or slice_update take these.")
-    out, places, new = np.array(inputs), tuple(np.moveaxis(np.asarray(indices), -1, 0)), np.asarray(updates)
-    if reduction is None:
-        out[places] = new
-    else:
-        merges[reduction].at(out, places, new.astype(out.dtype))
-    return out
-
-
 def _whole(places: Any) -> list[int]:
     return [int(n) for n in (places if isinstance(places, (list, tuple)) else np.asarray(places).reshape(-1))]
-
-
-def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
-    """At each place the element that `indices`, of as many axes, names along an axis; without one of all elements."""
-    if not has_part(x, indices):
-        return np.take_along_axis(np.asarray(x), np.asarray(indices).astype(np.int64), axis)
-    if axis is None:
-        x, axis = shaping.ravel(x), 0
-    places, values = shaping.moveaxis(indices, axis, -1), shaping.moveaxis(x, axis, -1)
-    places = a.where(a.less(places, 0), a.add(places, values.shape[-1]), places)
-    hot = shaping.one_hot(places, values.shape[-1], dtype=values.dtype)
-    return shaping.moveaxis(along.sum(a.multiply(hot, shaping.expand_dims(values, -2)), axis=-1), -1, axis)

@@ -15,9 +15,9 @@ from gpunn.results import dressed
 
 NAMES = {  # that of keras.ops: that of NumPy
     **{name: name for name in (
-        "angle", "argpartition", "argsort", "bincount", "bitwise_and", "bitwise_invert", "bitwise_or", "bitwise_xor", "corrcoef",
+        "angle", "argpartition", "bincount", "bitwise_and", "bitwise_invert", "bitwise_or", "bitwise_xor", "corrcoef",
         "digitize", "fmod", "gcd", "histogram", "isin", "lcm", "left_shift", "median", "nanmedian", "nanpercentile", "nanquantile",
-        "nextafter", "nonzero", "percentile", "ptp", "quantile", "right_shift", "searchsorted", "sort", "unravel_index", "vander",
+        "nextafter", "nonzero", "percentile", "ptp", "quantile", "right_shift", "searchsorted", "unravel_index", "vander",
     )},
     **{f"linalg.{name}": f"linalg.{name}" for name in ("eigh", "matrix_rank", "pinv", "qr", "svd")},
     "bitwise_left_shift": "left_shift", "bitwise_not": "bitwise_invert", "bitwise_right_shift": "right_shift", "linalg.eig": "linalg.eig",
@@ -61,18 +61,6 @@ def _found(path: str) -> Callable[..., Any]:
     for part in path.split("."):
         holder = getattr(holder, part)
     return holder
-
-
-def _top_k(x: Any, k: int, sorted: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    x = np.asarray(x)
-    places = np.argsort(-x, axis=-1, kind="stable")[..., :k]
-    return np.take_along_axis(x, places, -1), places.astype(np.int32)
-
-
-def _in_top_k(targets: Any, predictions: Any, k: int) -> np.ndarray:
-    scores = np.asarray(predictions)
-    own = np.take_along_axis(scores, np.asarray(targets)[..., None].astype(int), -1)
-    return (scores > own).sum(-1) < k
 
 
 def _i0(x: Any) -> np.ndarray:
@@ -130,7 +118,7 @@ def _filled(x: np.ndarray, size: int, axis: int, value: Any) -> np.ndarray:
 
 
 MADE: dict[str, Callable[..., Any]] = {
-    "i0": _i0, "in_top_k": _in_top_k, "lstsq": _lstsq, "lu_factor": _lu_factor, "polar": _polar, "top_k": _top_k, "unique": _unique,
+    "i0": _i0, "lstsq": _lstsq, "lu_factor": _lu_factor, "polar": _polar, "unique": _unique,
 }
 TABLE: dict[str, Callable[..., Any]]
 TABLE = {name.rpartition(".")[2]: of_arrays(name.rpartition(".")[2], _found(path)) for name, path in NAMES.items()}

@@ -147,7 +147,7 @@ class Weight(Owned):
     def __init__(self, parameter: Parameter):
         super().__init__(parameter.value.dtype.name, "weight")
         self.reads = [parameter]
-        Node(self, [], [KerasTensor(parameter.shape, self.dtype)], many_in=True, arguments=([],))
+        Node(self, [], [KerasTensor(parameter.shape, parameter.dtype)], many_in=True, arguments=([],))
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Any]:
         p = self.reads[0]
@@ -285,7 +285,7 @@ def _operand(value: Any, trace: Trace | None) -> Any:
     if isinstance(value, Tensor):
         return value.numpy()
     if isinstance(value, Parameter):
-        if trace is None or value.dtype not in ("float32", "float64"):  # integers do not learn: they are the numbers they are now
+        if trace is None or value.value.dtype.kind != "f":  # integers do not learn: they are the numbers they are now
             return value.numpy()
         if id(value) not in trace.weights:
             trace.weights[id(value)] = Weight(value).output

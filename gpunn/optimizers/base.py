@@ -146,7 +146,9 @@ class Optimizer(own_step.ByVariable, State):
         """Updates so far (a read from the device): steps, or fewer where gradients are accumulated."""
         if self._own is not None and self._own.updates is not None:
             return self._own.updates  # as above
-        return Count(self.steps // (self.gradient_accumulation_steps or 1))
+        count = Count(self.steps // (self.gradient_accumulation_steps or 1))
+        count.optimizer = self
+        return count
 
     def scale_loss(self, loss: Any) -> Any:
         """The loss times ``loss_scale_factor``."""

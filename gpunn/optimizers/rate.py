@@ -62,6 +62,12 @@ class Value(float):
 class Count(int):
     """A number of updates that course code may also treat as Keras's variable."""
 
+    optimizer: Any = None
+
+    def assign(self, value: Any) -> None:
+        """Go on as after so many updates."""
+        self.optimizer.set_steps(int(value) * (self.optimizer.gradient_accumulation_steps or 1))
+
     def numpy(self) -> np.int64:
         return np.int64(self)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.optimizers import variables
 from gpunn.optimizers.rate import Rate
 
 
@@ -112,5 +113,31 @@ class State:
         for name in self.kept:
             if (saved := arrays.get(f"scalar/{name}")) is not None:
                 self._ops.write(self.scalar(name), saved)
-        self._ops.write(self.step, int(steps))
+        self.set_steps(int(steps))
+
+    def set_steps(self, steps: int) -> None:
+        """Go on from another number of batches. Raises ValueError where no model and no variables are known yet."""
+        if self.step is None:
+            raise ValueError(f"{type(self).__name__} counts from the first model or variables on. Expected build(variables) before.")
+        self._ops.write(self.step, steps)
         self._rate.restart()
+
+    # ------------------------------------------------------------------ one by one
+    @property
+    def variables(self) -> list[variables.Kept]:
+        """All of it in Keras's order: ``iteration``, ``learning_rate`` where it is a number, the slots of each parameter. What they are
+        assigned counts from the next step on."""
+        return variables.of(self)
+
+    def save_own_variables(self, store: Any) -> None:
+        """`variables` into a mapping, under "0", "1" and so on."""
+        for i, variable in enumerate(self.variables):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store: Any) -> None:
+        """Go on from what `save_own_variables` wrote. Raises ValueError for another number of arrays, or another shape."""
+        own = self.variables
+        if len(store) != len(own):
+            raise ValueError(f"{type(self).__name__}: expected {len(own)} variables. Received: {len(store)}.")
+        for i, variable in enumerate(own):
+            variable.assign(np.asarray(store[str(i)]))

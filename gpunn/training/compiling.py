@@ -7,6 +7,7 @@ import numpy as np
 
 from gpunn import losses, optimizers
 from gpunn.layers.graph import flat
+from gpunn.losses.targets import beside
 from gpunn.training import data, fuse, parts
 from gpunn.training.changes import converted
 from gpunn.training.feeds.sources import Source
@@ -56,6 +57,11 @@ class Compiled(ABC):
     @abstractmethod
     def steps_itself(self) -> bool:
         """Whether a class of the user's gives `train_step`."""
+
+    @property
+    @abstractmethod
+    def names_outputs(self) -> bool:
+        """Whether outputs have names in logs."""
 
     @property
     @abstractmethod
@@ -151,6 +157,7 @@ class Compiled(ABC):
         setup = self._need_setup("fit")
         if not setup.heads or setup.outputs != len(shapes):
             setup.heads, setup.outputs = heads(setup.given, self.output_names, shapes), len(shapes)
+        setup.named = self.names_outputs
         for head in setup.heads:
             head.name = self.output_names[head.index]
             if shapes[head.index][:1] != (None,):
@@ -226,6 +233,8 @@ class Compiled(ABC):
             output = shapes[head.index]
             with ops.here():
                 loss = Unsaid() if absent or free else losses.crossentropy(output, y.shape) if head.open_loss else head.loss
+                if weight is None or weight.size == len(first):  # weights of steps tell them apart
+                    output = beside(y.shape, output, loss.squeezes)
                 made = [loss.prepare(seen, output, self.dtype)] if makes is None else makes.parts[k].again(seen)
                 places = tuple(int(n or 0) for n in loss.value_shape(output)[1:]) if loss.positions(output) > 1 else ()
                 labels = made[0] if loss.sparse and later is None and made[0].shape[1:] == places else None
@@ -236,7 +245,7 @@ class Compiled(ABC):
                     )
             targets.append(made)
             laters.append(later)
-            found.append((loss, seen, y.shape))
+            found.append((loss, seen, y.shape, output))
         if makes is None:
             with ops.here():
                 makes = self._targets(found, targets, shapes, whole and laters == [None] * len(laters))
@@ -246,10 +255,11 @@ class Compiled(ABC):
         return data.Rows(x, every, flat_weights, makes.chosen, laters[0], makes, divisible=lazy, loss_targets=makes.losses)
 
     def _targets(self, found: list[Any], targets: list[list[Any]], shapes: list[Shape], whole: bool) -> ManyTargets:
-        """What makes targets, from the first ones: (loss, y, its shape) for each head. Completes `targets` with the metrics'."""
+        """What makes targets, from the first ones, for each head: (loss, y, its shape, the output's as the loss takes it). Completes
+        `targets` with the metrics'."""
         setup = self._need_setup("fit")
         made: list[Targets] = []
-        for k, (head, (loss, seen, y_shape)) in enumerate(zip(setup.heads, found, strict=True)):
+        for k, (head, (loss, seen, y_shape, output)) in enumerate(zip(setup.heads, found, strict=True)):
             if isinstance(loss, Unsaid) and loss is not head.loss:  # an own step is given no targets, or takes them as they come
                 made.append(NoTargets(loss, head.metrics, shapes[head.index], self.dtype))
                 continue
@@ -257,7 +267,7 @@ class Compiled(ABC):
                 head.loss, setup.plan = loss, None
                 self._programs.clear()
             head.resolve(shapes[head.index], y_shape)
-            part = Targets(loss, head.metrics, shapes[head.index], self.dtype)
+            part = Targets(loss, head.metrics, shapes[head.index], self.dtype, output)
             targets[k] = part.first(seen, targets[k][0], whole)
             made.append(part)
         return ManyTargets(made, setup.measured)

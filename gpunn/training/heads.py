@@ -32,6 +32,7 @@ class Head:
     asked: list[Any] = field(default_factory=list)
     asked_weighted: list[Any] = field(default_factory=list)
     open_loss: bool = False  # "crossentropy", which one the first targets say
+    label: str = ""  # the name of the loss that it was asked for by, as Keras logs it
     fused: bool = False
     metrics: list[measures.Metric] = field(default_factory=list)  # those asked for, then the weighted ones
 
@@ -71,7 +72,8 @@ def heads(given: Given, names: list[str], shapes: list[Shape]) -> list[Head]:
         made = losses.crossentropy(shape, shape[:-1]) if open_loss else losses.get(loss)
         if made.reduction in losses.LEFT:
             raise ValueError(f"compile needs a loss that is one number. Received: {made.name} with reduction={made.reduction!r}.")
-        head = Head(name, i, made, weight, asked[i], asked_weighted[i], open_loss)
+        label = loss if isinstance(loss, str) and loss != type(made).__name__ else made.name
+        head = Head(name, i, made, weight, asked[i], asked_weighted[i], open_loss, label)
         head.resolve(shape)  # unknown names show here
         out.append(head)
     if not out:

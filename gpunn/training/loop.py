@@ -38,7 +38,7 @@ class _Pass:
         self.heads, self.measured, self._names = list(model._setup.heads), list(model._setup.measured), model._setup.names[1:]
         self.apart = any(head.loss.apart for head in self.heads)
         shapes = model.output_shapes(rows.row_shape)
-        self._outputs = [shapes[head.index][1:] for head in self.heads]
+        self._taken = [shapes[head.index][1:] for head in self.heads]
         first = OWN * len(self.heads) + 2
         self._fresh = np.concatenate([*[[0.0, 0.0, -1.0]] * first, *(m.fresh() for _, _, m in self.measured)])
         self.sums = self.ops.zeros(self._fresh.shape, "float64")
@@ -123,7 +123,7 @@ class _Pass:
         places = [short if off and head.loss.apart else whole for head, (whole, short) in zip(self.heads, losses, strict=True)]
         counted = any(head.loss.apart or self._reweighs(k) for k, head in enumerate(self.heads))
         metrics = [Measure(m, k, weighted, s) for (k, weighted, m), s in zip(self.measured, own, strict=True)]
-        return Sums(places, metrics, penalties, count if counted else None)
+        return Sums(places, metrics, penalties, count if counted else None, self._taken)
 
     def _parts(self, sums: Any) -> tuple[list[tuple[Any, Any]], Any, Any, list[Any]]:
         """(those of each loss, of rows, of penalties, of each metric)."""
@@ -137,7 +137,7 @@ class _Pass:
     def _factor(self, k: int, rows: int) -> float:
         """What a loss's summed values of a batch of so many rows are multiplied by: its loss, once for each row."""
         loss = self.heads[k].loss
-        return rows * loss.scale(loss.count((rows, *self._outputs[k])))
+        return rows * loss.scale(loss.count((rows, *self._taken[k])))
 
     def reset(self) -> None:
         self.ops.write(self.sums, self._fresh)

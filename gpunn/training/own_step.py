@@ -13,7 +13,7 @@ from gpunn.layers.tensor import Tensor, tapes
 from gpunn.metrics import Mean
 from gpunn.ops import add_n
 from gpunn.ops.loss_at_once import lost
-from gpunn.training.step import spread
+from gpunn.training.step import as_taken, spread
 from gpunn.training.tape import GradientTape
 
 
@@ -152,11 +152,13 @@ class OwnSteps(ABC):
         total, gradients = 0.0, [None] * len(outputs)
         targets, weights = ([ops.take_in(v) for v in values] for values in (targets, weights))
         for head, target, weight in zip(self._setup.heads, targets, weights, strict=True):
-            z, loss = outputs[head.index], head.loss
-            rows = z.shape[0]
+            whole, loss = outputs[head.index], head.loss
+            rows = whole.shape[0]
+            z, target = as_taken(loss, whole, target)
             each = loss.weigh(ops, target, spread(ops, weight, rows, rows * loss.positions(z.shape), z.dtype))
             scale = head.weight * loss.scale(loss.count(z.shape))
-            values, gradients[head.index] = loss.record(ops, target, z, each, scale)
+            values, gradient = loss.record(ops, target, z, each, scale)
+            gradients[head.index] = gradient.reshape(whole.shape)
             total += scale * float(np.dot(*(ops.to_numpy(a).reshape(-1).astype(np.float64) for a in (values, each))))
         total += sum(self.weight_losses)
         self._tracker.update_state(np.full(outputs[0].shape[0], total))

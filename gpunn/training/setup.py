@@ -11,14 +11,16 @@ from gpunn.training.plan import Plan, Stage
 
 @dataclass
 class Setup:
-    """What compile decided. ``heads`` are the outputs with a loss, none of them as long as a model with several is not built; ``plan`` is
-    there once the model is built, and ``penalties``, a `Penalties`; ``evaluation`` is the same two for an evaluation, with whether each
-    output's loss takes over its activation, where the model's graph may be another one then."""
+    """What compile decided. ``heads`` are the outputs with a loss, none of them as long as a model with several is not built, and
+    ``named`` whether these have names of their own; ``plan`` is there once the model is built, and ``penalties``, a `Penalties`;
+    ``evaluation`` is the same two for an evaluation, with whether each output's loss takes over its activation, where the model's graph may
+    be another one then."""
 
     given: Given
     optimizer: optimizers.Optimizer
     heads: list[Head] = field(default_factory=list)
     outputs: int = 1
+    named: bool = True
     plan: Plan | None = None
     penalties: Any = None
     evaluation: tuple[Plan, Any, list[bool]] | None = None
@@ -70,24 +72,31 @@ class Setup:
     @property
     def names(self) -> list[str]:
         """Log names as Keras gives them: with several losses each one's, ``<output>_loss``; with several outputs metrics are
-        ``<output>_<metric>``; a second metric of a name is ``name_1``, a weighted one ``weighted_name``."""
+        ``<output>_<metric>``; a second one of a name is ``name_1``, a weighted metric ``weighted_name``. Where outputs have no names of
+        their own losses have that of their formula, ``mse_loss``, and metrics theirs alone."""
         seen: dict[str, int] = {}
-        out = ["loss", *([f"{head.name}_loss" for head in self.heads] if len(self.heads) > 1 else [])]
-        for k, weighted, metric in self.measured:
-            prefix = f"{self.heads[k].name}_" if self.outputs > 1 else ""
-            name = prefix + metric.name
-            if name in seen and weighted:
-                name = f"{prefix}weighted_{metric.name}"
+
+        def numbered(name: str) -> str:
             count = seen.get(name, 0)
             seen[name] = count + 1
-            out.append(f"{name}_{count}" if count else name)
+            return f"{name}_{count}" if count else name
+
+        several = len(self.heads) > 1
+        out = ["loss", *(numbered(f"{head.name if self.named else head.label}_loss") for head in self.heads if several)]
+        for k, weighted, metric in self.measured:
+            prefix = f"{self.heads[k].name}_" if self.outputs > 1 and self.named else ""
+            again = weighted and prefix + metric.name in seen
+            out.append(numbered(f"{prefix}{'weighted_' if again else ''}{metric.name}"))
         return out
 
     @property
     def listed(self) -> list[str]:
-        """The same in the order of what `evaluate` lists: with several outputs Keras sorts the metrics."""
+        """The same in the order of what `evaluate` lists: of several outputs that have names Keras sorts the metrics, of others it lists
+        them before the losses."""
         names, losses = self.names, len(self.heads) + 1 if len(self.heads) > 1 else 1
-        return names if self.outputs == 1 else [*names[:losses], *sorted(names[losses:])]
+        if self.outputs == 1:
+            return names
+        return [*names[:losses], *sorted(names[losses:])] if self.named else ["loss", *names[losses:], *names[1:losses]]
 
     def written_down(self) -> dict[str, Any]:
         """Losses and metrics as a file keeps them: of one output alone, of several by their names."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from gpunn.kernels import data as feeding
 from gpunn.kernels.weighing import TAKE, WEIGH
+from gpunn.losses.targets import beside
 from gpunn.metrics import MeanOfRows
 from gpunn.training.feeds.base import Feed
 
@@ -27,12 +28,14 @@ class Measure:
 
 @dataclass
 class Sums:
-    """Where a step adds up: its losses, each metric, penalties, and the number of rows (None where it is not asked for)."""
+    """Where a step adds up: its losses, each metric, penalties, and the number of rows (None where it is not asked for). ``taken``: the
+    shape of a row of each loss's output, which the step writes as the loss took it."""
 
     losses: list[Any]
     metrics: list[Measure]
     penalties: Any
     rows: Any
+    taken: list[tuple[int, ...]]
 
     @property
     def loss(self) -> Any:
@@ -60,6 +63,13 @@ def masked(ops: Any, weight: Any, mask: Any, reduction: str | None) -> Any:
     return out
 
 
+def as_taken(loss: Any, output: Any, y: Any, mask: Any = None) -> tuple[Any, Any]:
+    """An output and its targets as their loss takes them: with as many axes as the targets have, or, where a mask tells its steps apart,
+    as the output has."""
+    shape = beside(y.shape, output.shape, loss.squeezes)
+    return (output.reshape(shape), y) if mask is None or shape == output.shape else (output, y.reshape(output.shape))
+
+
 def record_step(model: Any, feed: Feed, rows: int, training: bool, sums: Sums) -> Any:
     """The program of one batch of `rows` rows; with `training` it ends in the optimizer's update."""
     with model.backend.record() as program:
@@ -84,18 +94,20 @@ def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Su
     gradients: list[Any] = [None] * len(run.outputs)
     predictions = []
     for k, (head, y, weight) in enumerate(zip(setup.heads, ys, weights, strict=True)):
-        z, loss = run.outputs[head.index], head.loss
-        if z.shape[:1] != (rows,):
-            raise ValueError(f"Output {head.name!r}: a loss takes a row for each of the batch's {rows}. Received: shape {z.shape}.")
-        each = masked(ops, spread(ops, weight, rows, rows * loss.positions(z.shape), dtype), run.masks[head.index], loss.reduction)
+        whole, loss, mask = run.outputs[head.index], head.loss, run.masks[head.index]
+        if whole.shape[:1] != (rows,):
+            raise ValueError(f"Output {head.name!r}: a loss takes a row for each of the batch's {rows}. Received: shape {whole.shape}.")
+        z, y = as_taken(loss, whole, y, mask)
+        sums.taken[k] = z.shape[1:]
+        each = masked(ops, spread(ops, weight, rows, rows * loss.positions(z.shape), dtype), mask, loss.reduction)
         weighed = loss.weigh(ops, y, each)
         scale = factor * head.weight * loss.scale(loss.count(z.shape))
         if fused[k]:
-            values, gradients[head.index], p = loss.record_fused(ops, y, z, weighed, scale)
+            values, gradient, p = loss.record_fused(ops, y, z, weighed, scale)
         else:
-            values, gradients[head.index] = loss.record(ops, y, z, weighed, scale)
-            p = z
-        predictions.append(p)
+            (values, gradient), p = loss.record(ops, y, z, weighed, scale), z
+        gradients[head.index] = gradient.reshape(whole.shape)
+        predictions.append(p.reshape(whole.shape))
         ops.launch(feeding.ACCUMULATE, values, weighed, model.rng.step, sums.losses[k])
     if sums.rows is not None:
         plain = ops.asarray(np.ones(rows, dtype))
@@ -133,8 +145,9 @@ def add_metrics(
             given = None if own is None else ops.to_numpy(own).reshape(rows, -1)
             metric.update_state(ops.to_numpy(targets[target]), ops.to_numpy(p), given)
             continue
-        key = (k, metric.weighted, isinstance(metric, MeanOfRows))
+        count = math.prod(metric.weighed_shape(p.shape))
+        key = (k, metric.weighted, isinstance(metric, MeanOfRows), count)
         if key not in spreads:
-            each = spread(ops, own, rows, math.prod(p.shape[:-1]), p.dtype)
+            each = spread(ops, own, rows, count, p.dtype)
             spreads[key] = masked(ops, each, masks[k], None) if key[2] else each
         metric.accumulate(ops, targets[target], p, spreads[key], measure.sums, model.rng.step)

@@ -5,16 +5,19 @@ from typing import Any
 
 import numpy as np
 
+Shape = tuple[int | None, ...]
+
 
 class Targets:
     """Prepares targets for one loss and its metrics. A metric that wants what the loss (or another metric) takes shares it; who shares is
     decided at the first preparation and holds for all later ones.
 
     Attributes: ``chosen``, the target each metric takes; the loss takes the first.
+    seen: the output's shape as the loss takes it, if another.
     """
 
-    def __init__(self, loss: Any, metrics: list[Any], output_shape: tuple[int | None, ...], dtype: str):
-        self._loss, self._metrics, self._shape, self._dtype = loss, metrics, output_shape, dtype
+    def __init__(self, loss: Any, metrics: list[Any], output_shape: Shape, dtype: str, seen: Shape | None = None):
+        self._loss, self._metrics, self._shape, self._seen, self._dtype = loss, metrics, output_shape, seen or output_shape, dtype
         self.chosen: list[int] = []
         self.count = 1  # arrays that are made
 
@@ -38,7 +41,7 @@ class Targets:
 
     def again(self, y: Any, prepared: Any = None) -> list[Any]:
         """The same for more rows. Raises ValueError, too, where those who share would want different targets."""
-        out = [self._loss.prepare(y, self._shape, self._dtype) if prepared is None else prepared]
+        out = [self._loss.prepare(y, self._seen, self._dtype) if prepared is None else prepared]
         for metric, place in zip(self._metrics, self.chosen, strict=True):
             t = metric.prepare(y, self._shape, self._dtype)
             if place == len(out):
@@ -51,7 +54,7 @@ class Targets:
 class NoTargets(Targets):
     """Targets that are not there, or not for the loss of compile: one array, which the metrics are said to take too."""
 
-    def __init__(self, loss: Any, metrics: list[Any], output_shape: tuple[int | None, ...], dtype: str):
+    def __init__(self, loss: Any, metrics: list[Any], output_shape: Shape, dtype: str):
         super().__init__(loss, [], output_shape, dtype)
         self.chosen = [0] * len(metrics)
 

@@ -31,7 +31,8 @@ def test_arrays(tf):
     np.testing.assert_array_equal(tf.reverse(x, axis=[1]), x[:, ::-1])
     np.testing.assert_array_equal(tf.math.cumsum([1, 2, 3], exclusive=True), [0, 1, 3])
     np.testing.assert_array_equal(tf.cumsum([1, 2, 3], reverse=True), [6, 5, 3])
-    values, places = tf.math.top_k([3.0, 9.0, 5.0], k=2)
+    values, places = found = tf.math.top_k([3.0, 9.0, 5.0], k=2)
+    assert found.indices is places
     assert values.numpy().tolist() == [9, 5] and places.numpy().tolist() == [1, 2]
     np.testing.assert_array_equal(tf.sort([2, 3, 1], direction="DESCENDING"), [3, 2, 1])
     np.testing.assert_array_equal(tf.argsort([2, 3, 1]), [2, 0, 1])

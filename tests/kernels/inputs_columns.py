@@ -1,4 +1,4 @@
-"""Inputs of the kernels in `gpunn.kernels.columns`."""
+"""Inputs of the kernels in `gpunn.kernels.columns` and `places`."""
 
 import numpy as np
 
@@ -20,7 +20,14 @@ def _dots(m, rows, columns):
     return [m.small(rows, 3 * columns), m.small(rows, columns * 2), columns * 2, 3, 2, columns, columns, 1, 1, 2, m.blank(rows, 6)]
 
 
+def _places(m, rows, columns):
+    return m.rng.integers(-1, columns + 1, (rows, 5)).astype(m.dtype)  # beyond the ends, too
+
+
 MAKERS = {
+    "order": lambda m, r, c: [np.round(m.small(r, c)), m.blank(r, c)],  # rounded: with ties
+    "at_places": lambda m, r, c: [m.real(r, c), _places(m, r, c), 5, m.blank(r, 5)],
+    "from_places": lambda m, r, c: [m.real(r, 5), _places(m, r, c), c, m.blank(r, c)],
     "pick_columns": lambda m, r, c: [m.real(r, c), _index(m, c + 3, c), c + 3, m.blank(r, c + 3)],
     "put_columns": lambda m, r, c: [m.real(r, c), m.order(c + 2)[:c].copy(), c + 2, m.real(r, c + 2)],
     "sum_columns": _sum,

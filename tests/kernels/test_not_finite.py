@@ -35,16 +35,17 @@ SILENT = {
     **{("larger_of_two_bwd", n): "the same; the output itself shows it" for n in ("a", "b")},
     **{("global_max_bwd", n): "the same" for n in ("x", "y")},
     ("augment_gather", "field"): "coordinates: what is no number lies outside",
-    **{(n, "x"): "a comparison" for n in ("no_number", "nonzero", "zero_of")},
+    **{(n, "x"): "a comparison" for n in ("no_number", "nonzero", "order", "zero_of")},
     **{(n, o): "a comparison" for n in COMPARISONS for o in ("a", "b")}, ("power_of_two_b", "b"): "not used; the output itself shows it",
     **{(n, "c"): "a choice is a comparison" for n in ("chosen", "chosen_a", "chosen_b")},
     **{("among_ties", o): "the same; the output itself shows it" for o in ("x", "best")},
     **{(n, "tokens"): "a number of a row; what is none is looked for when data come" for n in ("embed", "embed_bwd", "merge_words")},
+    **{(n, "at"): "a place of a row" for n in ("at_places", "from_places")},
     ("add_words", "leader"): "the same",
 }
 # Of these a launch uses parts only, which parts the other operands say: all of it is poisoned.
 WHOLE = {
-    ("augment_salt", "x"), ("augment_paste", "fill"), ("put_columns", "y"), ("pad", "x"), ("embed", "table"),
+    ("augment_salt", "x"), ("augment_paste", "fill"), ("put_columns", "y"), ("pad", "x"), ("embed", "table"), ("at_places", "x"),
     ("embed_bwd", "table"), ("choose_columns", "b"), ("choose_columns", "g"), ("average_pool", "shares"), ("average_pool_bwd", "shares"),
     ("choose_rows", "a"), ("choose_rows", "b"), ("moment_join", "parts"), ("conv_sum", "parts"), ("conv_sum", "out"),
     *((n, o) for n in ("chosen", "chosen_a", "chosen_b") for o in ("a", "b", "dy")), ("power_of_two_a", "dy"), ("among_ties", "dy"),

@@ -23,10 +23,12 @@ def test_one_image_is_resized_as_by_keras(one, cpu, float64):
     assert scaled(one[None]).shape == (1, 4, 5, one.shape[-1]) and layers.RandomFlip()(one).shape == one.shape
 
 
-def test_a_given_shape_is_kept_to(cpu):
-    fixed = Sequential([layers.Input((6, 9, 3)), layers.Resizing(4, 5)])
+def test_images_of_other_sizes_than_a_given_one(cpu):
+    ours, theirs = (of.Sequential([of.layers.Input((6, 9, 3)), of.layers.Resizing(4, 5)]) for of in (gpunn, keras))
+    np.testing.assert_allclose(ours(IMAGE[None, :5]), theirs(IMAGE[None, :5]), rtol=1e-5)
+    start = layers.Input((6, 9, 3))
     with pytest.raises(ValueError, match=r"expected shape \(None, 6, 9, 3\)"):
-        fixed(IMAGE[None, :5])
+        Model(start, layers.Resizing(4, 5)(start))(IMAGE[None, :5])
 
 
 def test_a_model_called_without_training_changes_images_and_drops_nothing(either_cpu):

@@ -233,3 +233,9 @@ def test_columns_as_keras_has_them():
     with pytest.raises(ValueError, match="alone"):
         layers.CategoryEncoding(4)(x, count_weights=weights)
     assert gpunn.layers.deserialize(gpunn.layers.serialize(layers.CategoryEncoding(4, "count"))).output_mode == "count"
+
+
+@pytest.mark.parametrize("mode", ["multi_hot", "count"])
+def test_columns_of_a_vector(mode):
+    layer = layers.CategoryEncoding(4, output_mode=mode)
+    assert layer.compute_output_shape((3,)) == layer(np.array([1, 2, 2])).shape == (4,)

@@ -104,3 +104,10 @@ def test_errors(case):
     make, message = ERRORS[case]
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_one_sound():
+    sound = np.sin(np.arange(3000) / 9)
+    ours, theirs = (module.layers.MelSpectrogram() for module in (gpunn, keras))
+    np.testing.assert_allclose(ours(sound), ours(sound[None])[0])
+    assert ours(sound).shape == tuple(theirs(sound).shape) == ours.compute_output_shape((3000,))

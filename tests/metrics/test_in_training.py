@@ -177,7 +177,7 @@ def test_a_users_function(own, either_cpu):
     model = Sequential([Input((6,)), Dense(4)])
     model.compile("sgd", "mse", ["mae", own], weighted_metrics=["mae", own])
     history = model.fit(X, NUMBERS, sample_weight=WEIGHTS, validation_split=0.2, verbose=0, batch_size=BATCH).history
-    name = own.__name__
+    name = own.__name__.strip("<>")
     for prefix in ("", "val_"):
         assert history[f"{prefix}{name}"] == pytest.approx(history[f"{prefix}mae"], rel=1e-12)
         assert history[f"{prefix}weighted_{name}"] == pytest.approx(history[f"{prefix}weighted_mae"], rel=1e-12)

@@ -246,3 +246,21 @@ def test_the_comparison_sees_weights_that_are_left_out(name, monkeypatch):
     monkeypatch.setattr(targets, "spread", lambda weights, shape, where: np.ones(shape))
     with pytest.raises(AssertionError, match="Not equal to tolerance"):
         test_updates(name, 0, True)
+
+
+@pytest.mark.parametrize("shape", [(4, 1), (4, 2)])
+def test_similarity_along_another_axis_is_weighed(shape):
+    ours, theirs = (module.CosineSimilarity(axis=1) for module in (metrics, keras.metrics))
+    y, p, weight = RNG.standard_normal((4, 3, 2)), RNG.standard_normal((4, 3, 2)), RNG.uniform(0.5, 1.5, shape)
+    for metric in (ours, theirs):
+        metric.update_state(y, p, sample_weight=weight)
+    np.testing.assert_allclose(ours.result(), float(theirs.result()), **ROUNDED)
+
+
+def test_similarity_along_another_axis_is_weighed_in_training():
+    ours = gpunn.Sequential([gpunn.layers.Input((3, 2)), gpunn.layers.Dense(2)])
+    ours.compile("sgd", "mse", weighted_metrics=[metrics.CosineSimilarity(axis=1)])
+    x, y, weight = RNG.standard_normal((4, 3, 2)), RNG.standard_normal((4, 3, 2)), RNG.uniform(0.5, 1.5, 4)
+    alone = metrics.CosineSimilarity(axis=1)
+    alone.update_state(y, ours.predict(x), sample_weight=weight)
+    assert ours.evaluate(x, y, sample_weight=weight, verbose=0)[1] == pytest.approx(float(alone.result()))

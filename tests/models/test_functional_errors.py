@@ -75,7 +75,8 @@ REFUSED = {
     "sample weights": (lambda: fit(sample_weight=[np.ones(24)]), "sample_weight of fit: expected a list or a dict"),
     "dtypes": (lambda: Model(x := Input((3,)), Dense(2, dtype="float64")(x)), "must compute in one type"),
     "one output alone": (
-        lambda: Sequential([Input((6,)), Own(), Dense(1)]).add(Model(x := Input((1,)), [Dense(1)(x), Dense(1)(x)])), "must have one output"
+        lambda: Sequential([Input((6,)), Own(), Dense(1), Model(x := Input((1,)), [Dense(1)(x), Dense(1)(x)]), Dense(1)]),
+        "Only the last layer of a Sequential may have several outputs",
     ),
 }  # fmt: skip
 

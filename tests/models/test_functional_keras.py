@@ -64,3 +64,17 @@ def test_several_outputs(case, data, float64):
         np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8)
     np.testing.assert_allclose(ours.evaluate(*mine[:2]), theirs.evaluate(x, y, verbose=0), rtol=1e-6, atol=1e-8)
     assert set(ours.evaluate(*mine[:2], return_dict=True)) == set(theirs.evaluate(x, y, verbose=0, return_dict=True))
+
+
+def test_outputs_have_their_types():
+    """Integers may then be places of an array."""
+    found, rows = [], np.arange(-3, 5, dtype="float32").reshape(2, 4)
+    for library in (gpunn, keras):
+        x = library.layers.Input((4,))
+        ops = library.ops
+        place = ops.cast(ops.argmax(x, -1), "int32")  # int64 where JAX has wide numbers
+        model = library.Model(x, {"place": place, "larger": ops.greater(x, 0), "same": x * 2})
+        for values in (model.predict(rows, verbose=0), model.predict(rows, verbose=0), model(rows)):
+            found.append({name: (str(np.asarray(v).dtype), np.asarray(v).tolist()) for name, v in values.items()})
+    assert all(one == found[-1] for one in found)
+

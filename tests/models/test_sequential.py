@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import gpunn
-from gpunn.layers import Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Layer, Reshape
-from gpunn.models import Sequential
+from gpunn.layers import LSTM, Activation, BatchNormalization, Dense, Dropout, Flatten, Input, Layer, Reshape
+from gpunn.models import Sequential, load_model
 
 pytestmark = pytest.mark.usefixtures("cpu")
 X = np.random.default_rng(0).standard_normal((20, 12)).astype("float32")
@@ -321,3 +321,19 @@ def test_layers_that_look_at_the_weights_of_others_when_they_are_built():
     assert [w.shape for w in model.trainable_weights] == [(6, 4), (4,), (4, 2), (2,), (4,), (6,)]
     np.testing.assert_array_equal(model.get_weights()[0], np.ones((6, 4)))
     assert all(w.path == w.name for w in model.weights)
+
+
+def test_the_last_layer_may_have_several_outputs(tmp_path):
+    model = Sequential([Input((4, 3)), Dense(3), LSTM(2, return_state=True)])
+    x = np.random.default_rng(1).standard_normal((5, 4, 3)).astype("float32")
+    out, hidden, _ = model.predict(x)
+    np.testing.assert_array_equal(out, hidden)
+    assert model.output_shape == [(None, 2)] * 3
+    model.save(tmp_path / "several.keras")
+    for a, b in zip(model(x), load_model(tmp_path / "several.keras").predict(x), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+    model.compile("sgd", "mse")
+    assert model.fit(x, [out] * 3, verbose=0).history["loss"][0] > 0
+    with pytest.raises(ValueError, match=r"Only the last layer of a Sequential may have several outputs. Received: 'lstm"):
+        model.add(Dense(1))
+    assert model.pop().name.startswith("lstm") and model.output_shape == (None, 4, 3)

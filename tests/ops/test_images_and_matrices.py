@@ -86,7 +86,7 @@ def test_what_is_wrong_is_said(make, message):
             make(x)
 
 
-@pytest.mark.parametrize("name", ["argsort", "median", "pinv"])
+@pytest.mark.parametrize("name", ["searchsorted", "median", "pinv"])
 def test_operations_of_arrays_refuse_symbolic_tensors(name):
     with pytest.raises(TypeError, match=rf"gpunn.ops.{name} takes arrays"):
         getattr(ops, name)(Input((3,)))

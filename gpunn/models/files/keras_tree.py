@@ -84,10 +84,11 @@ class Tree:
 
 
 def check_shape(model: Any, p: Any, dataset: Any) -> tuple[int, ...]:
-    """An array's shape. Raises ValueError unless it is the parameter's, and the numbers are floating ones (a count alone may be whole)."""
+    """An array's shape. Raises ValueError unless it is the parameter's, and the numbers are floating ones, as those are (a count may be
+    whole)."""
     shape = hdf5.shape_of(dataset, p.name)
     if shape != p.shape:
         raise ValueError(f"Model {model.name!r}: weight {p.name} has shape {p.shape}. Received: {shape}.")
-    if dataset.dtype.kind != "f" and shape:
+    if dataset.dtype.kind != "f" and shape and p.shown is None:
         raise ValueError(f"Model {model.name!r}: weight {p.name} is of floating numbers. Received: dtype {dataset.dtype}.")
     return shape

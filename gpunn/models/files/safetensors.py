@@ -14,7 +14,7 @@ from gpunn.models.files.atomic import replacing
 def save_weights(model: Any, path: pathlib.Path) -> None:
     from safetensors.numpy import save_file
 
-    arrays = {p.name: np.ascontiguousarray(p.numpy()) for p in model.parameters}
+    arrays = {p.name: np.ascontiguousarray(p.numpy()).reshape(p.shape) for p in model.parameters}
     if len(arrays) != len(model.parameters):
         raise ValueError(f"Model {model.name!r}: weights of one name cannot be told apart in a .safetensors file.")
     with replacing(path) as temporary:
@@ -61,7 +61,7 @@ class Source:
             given = self.file.get_slice(name)
             if tuple(given.get_shape()) != p.shape:
                 raise ValueError(f"Model {model.name!r}: weight {p.name} has shape {p.shape}. Received: {tuple(given.get_shape())}.")
-            if given.get_dtype() not in ("F16", "F32", "F64"):
+            if p.shown is None and given.get_dtype() not in ("F16", "F32", "F64"):
                 raise ValueError(f"Model {model.name!r}: weight {p.name} is of floating numbers. Received: dtype {given.get_dtype()}.")
         return [self.file.get_tensor(name) for name in names]
 

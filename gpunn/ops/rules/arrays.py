@@ -10,17 +10,18 @@ from gpunn.ops.moves import Join, Move
 from gpunn.ops.open_reshape import RESHAPE_TO
 from gpunn.ops.reductions import LARGEST, Sum, axes_of
 from gpunn.ops.rules.base import Asked, Found, Linear, linear, rule, shaped
+from gpunn.ops.sorting import AT_PLACES
 
 rule(Move, Join, Sum, RESHAPE_TO, RESIZE)(linear)
 
 
-@rule(GATHER)
+@rule(GATHER, AT_PLACES)
 def gather(asked: Asked) -> Found:
-    """Linear in the table. The places are no numbers to be differentiated."""
+    """Linear in the first operand. The places are no numbers to be differentiated."""
     table, places = asked.operands
     if not asked.needs[0]:
         return [None, None]
-    taken = Linear(lambda tensors: [operate(GATHER, [tensors[0], places], {})])
+    taken = Linear(lambda tensors: [operate(asked.call.definition, [tensors[0], places], {})])
     tensors = [isinstance(v, Tensor) for v in (table, places)]
     return [taken(asked.record, [asked.dy], [True, False][: sum(tensors)])[0], None]
 
