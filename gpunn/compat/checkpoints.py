@@ -72,9 +72,12 @@ class Checkpoint:
             if isinstance(thing, Optimizer) and not thing._places and any(key.startswith(f"{name}/2") for key in saved):
                 thing.build(self._weights_beside(name))
         own = _variables("", self)
-        for name, variable in own.items():
-            if name in saved:
-                variable.assign(saved[name])
+        taken = {name: saved[name] for name in own if name in saved}
+        for name, value in taken.items():
+            if value.shape != tuple(own[name].shape):
+                raise ValueError(f"Checkpoint.restore: expected {name} of shape {tuple(own[name].shape)}. Received: {value.shape}.")
+        for name, value in taken.items():
+            own[name].assign(value)
         return Status([n for n in own if n not in saved], [n for n in saved if n not in own])
 
     read = restore

@@ -100,3 +100,13 @@ def test_what_is_refused(tmp_path):
     path = tf.train.Checkpoint(optimizer=opt).save(tmp_path / "alone")
     with pytest.raises(ValueError, match="Expected one model with weights beside it"):
         tf.train.Checkpoint(optimizer=made()[1]).restore(path)
+
+
+def test_another_shape_changes_nothing(tmp_path):
+    import tensorflow as tf
+
+    path = tf.train.Checkpoint(first=tf.Variable(2.0), second=tf.Variable([1.0, 2.0])).write(tmp_path / "some")
+    first, second = tf.Variable(5.0), tf.Variable([1.0])
+    with pytest.raises(ValueError, match=r"expected second of shape \(1,\). Received: \(2,\)"):
+        tf.train.Checkpoint(first=first, second=second).restore(path)
+    assert float(first) == 5.0
