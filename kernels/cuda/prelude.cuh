@@ -252,9 +252,7 @@ template <class V> __device__ __forceinline__ void row_product(const V* __restri
                                                                long long k, long long n, long long line, bool more) {
   for (long long j = threadIdx.x; j < n; j += blockDim.x) {
     V total = more ? z[j] : V(0);
-    const V* __restrict__ at = m + j;
-    #pragma unroll 4
-    for (long long i = 0; i < k; ++i, at += line) total += h[i] * at[0];
+    at_once<8>(0, k, 1, [&](long long i) { return two<V>{h[i], m[i * line + j]}; }, [&](long long, two<V> v) { total += v.a * v.b; });
     z[j] = total;
   }
 }
