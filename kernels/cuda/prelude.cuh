@@ -80,12 +80,13 @@ __device__ __forceinline__ void at_once(typename same<I>::type i, I end, typenam
 template <int N, class Load, class Use>
 __device__ __forceinline__ void each_element(unsigned int size, long long elements, long long pitch, Load load, Use use) {
   const unsigned int unit = N * blockDim.x, units = (size + unit - 1) / unit;
+  using Value = decltype(load(0u, 0u));
   const divisor per_thing(units);
   for (unsigned int u = blockIdx.x; per_thing.of(u) * pitch < elements; u += gridDim.x) {
     const unsigned int thing = per_thing.of(u), first = (u - thing * units) * unit;
     at_once<N>(first + threadIdx.x, min(first + unit, size), blockDim.x, [&](unsigned int e) {
       return load(thing, e);
-    }, [&](unsigned int e, const auto& v) { use(thing, e, v); });
+    }, [&](unsigned int e, const Value& v) { use(thing, e, v); });
   }
 }
 
