@@ -103,7 +103,7 @@ __device__ __forceinline__ void scaled_row(const S* __restrict__ from, V scale, 
       ((quad<V>*)to)[j] = {(V)v.at[0] * scale, (V)v.at[1] * scale, (V)v.at[2] * scale, (V)v.at[3] * scale};
     }
   } else {
-    for (long long j = threadIdx.x; j < columns; j += blockDim.x) to[j] = (V)from[j] * scale;
+    at_once<4>(threadIdx.x, columns, blockDim.x, [&](long long j) { return from[j]; }, [&](long long j, S v) { to[j] = (V)v * scale; });
   }
 }
 
