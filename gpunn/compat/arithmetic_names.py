@@ -26,7 +26,7 @@ OWN = (  # functions of `tensors`, under TensorFlow's own arguments
 )
 BACKEND = (  # functions of `old_backend`
     "all", "any", "arange", "batch_dot", "batch_flatten", "binary_crossentropy", "categorical_crossentropy", "cumsum", "dropout", "dtype",
-    "eval", "flatten", "gather", "hard_sigmoid", "in_top_k", "l2_normalize", "moving_average_update", "ndim", "repeat_elements", "reverse",
+    "eval", "flatten", "gather", "hard_sigmoid", "in_top_k", "moving_average_update", "ndim", "repeat_elements", "reverse",
     "softsign", "sparse_categorical_crossentropy", "switch", "truncated_normal", "update", "update_add", "update_sub", "variable",
 )
 SELECTING = (  # functions of `selecting`, under TensorFlow's own arguments

@@ -2,7 +2,7 @@
 
 import difflib
 import functools
-import importlib
+import importlib.util
 import inspect
 import sys
 from collections.abc import Sequence
@@ -11,10 +11,19 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from gpunn.compat.tree import NETWORKS, NO_TENSORFLOW, ROOTS, TREE, Place, there
+from gpunn.compat.tree import NETWORKS, NO_TENSORFLOW, ROOTS, TREE, Place
 from gpunn.results import dressed
 
 MANY = 60  # names: of more an error lists those like the one that was asked for
+
+
+def there(path: str) -> bool:
+    """Whether gpunn has what the path of `TREE` stands for."""
+    source = TREE[path].source
+    try:
+        return source is None or importlib.util.find_spec(source) is not None
+    except ModuleNotFoundError:  # nor has it the package around it
+        return False
 
 
 class Served(ModuleType):

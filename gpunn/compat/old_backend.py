@@ -68,11 +68,6 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Any:
     return dressed(layers.Dot((ops.ndim(x) - 1, max(ops.ndim(y) - 2, 1)) if axes is None else axes)([x, y]))
 
 
-def l2_normalize(x: Any, axis: Any = None) -> Any:
-    """x divided by the root of the sum of its squares, which is taken as at least 1e-12."""
-    return dressed(ops.multiply(x, ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis, keepdims=True), 1e-12))))
-
-
 def hard_sigmoid(x: Any) -> Any:
     """0.2 x + 0.5, from 0 to 1: Keras 3's is x / 6 + 0.5."""
     return dressed(ops.clip(ops.add(ops.multiply(x, 0.2), 0.5), 0.0, 1.0))

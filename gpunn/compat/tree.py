@@ -1,6 +1,5 @@
 """Which module of gpunn stands behind each import path of Keras 1, 2 and 3, of TensorFlow, and of scikit-learn."""
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -47,7 +46,7 @@ _TENSORS = {
 }
 _BACKEND = Place("gpunn.compat.keras_backend", {
     **_ARITHMETIC, **{name: f"gpunn.compat.arithmetic:{name}" for name in ("random_normal", "random_uniform")},
-    **{name: f"gpunn.compat.old_backend:{name}" for name in BACKEND},
+    **{name: f"gpunn.compat.old_backend:{name}" for name in BACKEND}, "l2_normalize": "gpunn.compat.neural:l2_normalize",
     **{name: f"gpunn.config:{name}" for name in _SETTINGS}, "size": "gpunn.compat.tensors:size",
     **{name: f"gpunn.compat.keras2:{name}" for name in ("image_dim_ordering", "set_image_dim_ordering")},
 })
@@ -295,12 +294,3 @@ ROOTS = frozenset(path.partition(".")[0] for path in TREE)
 # The tensorboard library asks for an (empty) module of this name to learn that the TensorFlow around is not for writing its files.
 TREE[NO_TENSORFLOW := "tensorboard.compat.notf"] = Place()
 REPLACED = ("keras", "tf_keras", "tensorflow", "tensorflow_datasets", NETWORKS)  # with all below them: put aside while gpunn serves them
-
-
-def there(path: str) -> bool:
-    """Whether gpunn has what the path of `TREE` stands for."""
-    source = TREE[path].source
-    try:
-        return source is None or importlib.util.find_spec(source) is not None
-    except ModuleNotFoundError:  # nor has it the package around it
-        return False

@@ -183,9 +183,8 @@ class Layer(Weighted, Typed, Containing, Connected):
         for option in (parameter.regularizer, parameter.constraint):
             if option is not None:
                 option.check(parameter.name, on_host(parameter.value, self.backend))
-        kind = str(getattr(dtype, "name", getattr(dtype, "__name__", dtype)))
-        if kind.startswith(("int", "uint", "bool")) and not trainable:
-            parameter.show_as(np.dtype(kind).name)
+        if not trainable:
+            parameter.show_as(dtype)
         self.parameters.append(parameter)
         return parameter
 

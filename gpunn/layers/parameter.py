@@ -89,10 +89,12 @@ class Parameter(Operators):
     def dtype(self) -> str:
         return self.shown or name_of(self.value.dtype)
 
-    def show_as(self, dtype: str) -> None:
-        """Be whole numbers of this type from now on. Raises ValueError for such as floats do not hold."""
-        self.shown = dtype
-        self.assign(self.backend.to_numpy(self.value))
+    def show_as(self, dtype: Any) -> None:
+        """Be whole numbers of this type from now on, if it is one of such. Raises ValueError for numbers that floats do not hold."""
+        kind = str(getattr(dtype, "name", getattr(dtype, "__name__", dtype)))
+        if kind.startswith(("int", "uint", "bool")):
+            self.shown = np.dtype(kind).name
+            self.assign(self.backend.to_numpy(self.value))
 
     def assign(self, value: Any) -> "Parameter":
         """Replace the values; by a tensor within a layer's `call`, whenever that runs. -> itself. Raises ValueError when the shape

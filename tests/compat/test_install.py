@@ -11,8 +11,8 @@ import pytest
 import gpunn
 from gpunn import compat, layers, models, optimizers
 from gpunn.backend import get_backend
-from gpunn.compat.finder import Finder
-from gpunn.compat.tree import TREE, there
+from gpunn.compat.finder import Finder, there
+from gpunn.compat.tree import TREE
 
 pytestmark = pytest.mark.usefixtures("cpu")
 

@@ -6,7 +6,8 @@ import inspect
 import pytest
 
 from gpunn import compat, layers
-from gpunn.compat.tree import KERAS, there
+from gpunn.compat.finder import there
+from gpunn.compat.tree import KERAS
 
 pytest.importorskip("keras_twin")  # Keras, on JAX
 
