@@ -22,8 +22,10 @@ def cuda_text(formula: Formula, operands: Sequence[Operand], outputs: Sequence[s
     loaded = [o for o in operands if _loaded(o)]
     elements = ", ".join(f"{o.name}[{_INDEX.get(o.kind, 'i_')}]" for o in loaded)
     two_d = any(o.kind in ("row", "col") for o in operands)
+    alone = not any(o.kind in ("full", "row", "col") for o in operands)
     lines = [
         f'extern "C" __global__ void {formula.name}_{SUFFIX[dtype]}({_parameters(operands)}) {{',
+        *(["  if (blockIdx.x + threadIdx.x != 0) return;"] if alone else []),  # the others would read what this one writes
         *(f"  const T {o.name}_value_ = (T){o.name}[0];" for o in operands if o.read and o.kind == "scalar"),
         f"  struct values_ {{ {' '.join(f'{_type(o)} {o.name};' for o in loaded)} }};",
         "  const long long first_ = blockIdx.x * (long long)blockDim.x + threadIdx.x, stride_ = (long long)gridDim.x * blockDim.x;",

@@ -75,8 +75,8 @@ def test_one_stream_gives_the_bits_of_two(sim_with):
         assert np.array_equal(a, b)
 
 
-def test_guarded_memory(sim_with):
-    sim_with(guard=True)
+def test_guarded_and_watched_memory(sim_with):
+    sim_with(guard=True, watch=True)
     trained("sim", epochs=1)
 
 

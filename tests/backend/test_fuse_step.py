@@ -235,7 +235,7 @@ def test_what_lasts_is_found_in_fused_launches(sim_with):
 
 # ---------------------------------------------------------------------- each part is needed
 def differs(sim_with, monkeypatch, pattern, replacement):
-    """Whether in some order of threads a step computes something else with a part of its text replaced."""
+    """With a part of a step's text replaced: whether it computes something else in some order of threads, and what the watch says."""
     expected = trained(sim_with(), "always", dense)
     compiled, done = PersistentStep.compile, []
 
@@ -248,20 +248,27 @@ def differs(sim_with, monkeypatch, pattern, replacement):
         compiled(self)
 
     monkeypatch.setattr(PersistentStep, "compile", broken)
-    return any(
+    something_else = any(
         not all(np.array_equal(a, b) for a, b in zip(expected, trained(sim_with(order=order), "always", dense), strict=True))
         for order in ("forward", "reverse", "shuffled")
     )
+    try:
+        trained(sim_with(watch=True), "always", dense)
+    except RuntimeError as error:
+        return something_else, str(error)
+    return something_else, ""
 
 
 @pytest.mark.filterwarnings("ignore:The loss became NaN")
 def test_the_barrier_within_a_chain_is_needed(sim_with, monkeypatch):
-    assert differs(sim_with, monkeypatch, r" __syncthreads\(\); for \(unsigned int t", " for (unsigned int t")
+    something_else, seen = differs(sim_with, monkeypatch, r" __syncthreads\(\); for \(unsigned int t", " for (unsigned int t")
+    assert something_else and "with no barrier between" in seen
 
 
 def test_the_second_array_is_needed(sim_with, monkeypatch):
-    assert differs(sim_with, monkeypatch, r"\((?:\(step \+ 1\)|step) & 1 \? v\d+ : (v\d+)\)", r"\1")
+    something_else, seen = differs(sim_with, monkeypatch, r"\((?:\(step \+ 1\)|step) & 1 \? v\d+ : (v\d+)\)", r"\1")
+    assert something_else and "with no barrier between" in seen
 
 
 def test_a_text_that_is_left_alone_is_the_same_in_every_order(sim_with, monkeypatch):
-    assert not differs(sim_with, monkeypatch, "w.meet", "w.meet")
+    assert differs(sim_with, monkeypatch, "w.meet", "w.meet") == (False, "")

@@ -31,7 +31,7 @@ def test_orders_of_threads_give_the_same_bits(sim_with, order, between):
     """In every order the bits of the first one, and the graph's numbers."""
     options = {"between": BETWEEN[between], "kind": "momentum"}  # Adam makes steps of rounding errors where a gradient is exactly zero
     expected = fitted(sim_with(), "always", **options)
-    ops = sim_with(order=order)
+    ops = sim_with(order=order, watch=order == "shuffled")
     got = fitted(ops, "always", **options)
     assert got[0] == expected[0]
     for a, b in zip(got[1], expected[1], strict=True):
@@ -55,7 +55,7 @@ def test_another_loss(sim_with):
 @pytest.mark.parametrize("blocks", [1, 3, 7])
 def test_any_number_of_blocks_and_threads(sim_with, blocks):
     """Blocks that are not one for each multiprocessor's share: the rest is done in turns."""
-    ops = sim_with()
+    ops = sim_with(watch=True)
     graph = fitted(ops, "never")
     for threads in (128, 256):
         ops.properties = Properties(blocks, persistent_threads=threads)
@@ -112,7 +112,7 @@ def without_barrier(module, number):
 @pytest.mark.filterwarnings("ignore:The loss became NaN")
 @pytest.mark.parametrize("number", range(7))
 def test_each_barrier_is_needed(sim_with, number, monkeypatch):
-    """Without any one of them some order of threads computes something else."""
+    """Without any one of them some order of threads computes something else, or at least threads touch what others do meanwhile."""
     expected = fitted(sim_with(), "always", epochs=1)
     compiled = PersistentStep.compile
     plain = []
@@ -124,6 +124,8 @@ def test_each_barrier_is_needed(sim_with, number, monkeypatch):
         compiled(self)
 
     monkeypatch.setattr(PersistentStep, "compile", broken)
+    with pytest.raises(RuntimeError, match=r"persistent_step: .* with no barrier between: byte"):
+        fitted(sim_with(watch=True), "always", epochs=1)
     differs = []
     for order in ORDERS:
         got = fitted(sim_with(order=order), "always", epochs=1)

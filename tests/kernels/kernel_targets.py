@@ -21,7 +21,7 @@ needs_numba = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reas
 def module(order, names=tuple(REGISTRY)):
     """The module of everything gpunn registers, compiled once for all tests."""
     text = module_text(kernels=[REGISTRY[n] for n in names])
-    return HostModule(code=text.source, order=order, guard=True)
+    return HostModule(code=text.source, order=order, guard=True, watch=order != "forward", shift=int(order == "reverse"))
 
 
 def run_numpy(kernel, arguments):

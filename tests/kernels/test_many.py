@@ -37,8 +37,8 @@ def apart(arrays):
 def test_one_launch_for_all(dtype):
     kernels = [REGISTRY[n] for n in SAMPLE]
     entries = [(k, d, ("seed",) if k.name in SEEDED else ()) for k, d in instances([dtype], kernels)]
-    single = HostModule(code=module_text(kernels=kernels).source, order="shuffled", guard=True)
-    together = HostModule(code=many_module(entries).source, order="shuffled")
+    single = HostModule(code=module_text(kernels=kernels).source, order="shuffled", guard=True, watch=True)
+    together = HostModule(code=many_module(entries).source, order="shuffled", watch=True)
     for kernel, d, each in entries:
         replicas = [copies(arguments(kernel, d, 6, 37, seed=r)) for r in range(COUNT)]
         grid, block = launch_geometry(kernel, replicas[0], H200)

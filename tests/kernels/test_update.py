@@ -74,7 +74,7 @@ def one_after_another(kernel, base, options, args):
 def library():
     """All of these kernels as one module."""
     kernels = [with_options(REGISTRY[b], o) for b, o in CASES]
-    return HostModule(code=module_text(kernels=kernels).source, order="shuffled", guard=True)
+    return HostModule(code=module_text(kernels=kernels).source, order="shuffled", guard=True, watch=True)
 
 
 WHERE = [pytest.param(t, "float32", marks=MARKS[t]) for t in ("numpy", "numba", "sim-shuffled")]

@@ -29,7 +29,7 @@ LIGHT_TEXT = pathlib.Path(__file__).with_name("cublaslt_on_host.h")
 class SimBackend(DeviceBackend):
     """NumPy arrays, kernels through `HostModule`, cuBLAS's entry points on host memory, steps recorded as `LaneGraph`.
 
-    Args: ``order`` of the threads and of the lanes, and ``guard``, as in `HostModule`; ``memory``: bytes the device has.
+    Args: ``order`` of the threads and of the lanes, ``guard`` and ``watch``, as in `HostModule`; ``memory``: bytes the device has.
     Attributes: ``allocated``, bytes in use; ``allocations``, how many arrays were made so far; ``captures``.
     Raises `HostCompileError` without a C++ compiler.
     """
@@ -37,9 +37,9 @@ class SimBackend(DeviceBackend):
     name = "sim"
     cooperative = True
 
-    def __init__(self, order: str = "forward", guard: bool = False, memory: int = 1 << 40):
+    def __init__(self, order: str = "forward", guard: bool = False, memory: int = 1 << 40, watch: bool = False):
         super().__init__(Properties(multiprocessors=4, persistent_threads=128))
-        self._order, self._guard, self.memory = order, guard, memory
+        self._order, self._guard, self._watch, self.memory = order, guard, watch, memory
         self.lanes = Streams(order)
         self._kept: dict[int, Any] = {}  # the owners of adopted memory
         self.allocated = self.allocations = self.captures = 0
@@ -129,7 +129,8 @@ class SimBackend(DeviceBackend):
     # ------------------------------------------------------------------ kernels
     def compile(self, text: ModuleText, guard: bool | None = None) -> dict[str, Any]:
         try:
-            module = HostModule(code=text.source, order=self._order, guard=self._guard if guard is None else guard)
+            guard = self._guard if guard is None else guard
+            module = HostModule(code=text.source, order=self._order, guard=guard, watch=self._watch)
         except HostCompileError as error:
             if "refused" not in str(error):
                 raise

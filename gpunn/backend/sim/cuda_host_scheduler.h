@@ -23,20 +23,29 @@ static void shim_enter_block(int slot) {  // several blocks alive (grid barrier)
   }
   shim_w.alive = slot;
 }
+SHIM_UNSEEN static void shim_call(const shim_fiber& x) {
+  shim_watch(&x);
+  shim_w.body(shim_w.argument);
+  shim_watch(nullptr);
+}
 static void shim_life() {  // a fiber runs the body for whichever thread it is, again and again
   for (;;) { shim_w.body(shim_w.argument); shim_wait(SHIM_DONE, 0); }
 }
-static void shim_resume(shim_fiber& x) {
+SHIM_UNSEEN static void shim_resume(shim_fiber& x) {
   shim_w.current = &x;
   if (_setjmp(shim_w.scheduler)) return;
-  if (x.started) _longjmp(x.place, 1);
+  if (x.started) {
+    shim_watch(&x);
+    _longjmp(x.place, 1);
+  }
   x.started = true;
   static ucontext_t context;
   getcontext(&context);
-  context.uc_stack.ss_sp = x.stack;
+  context.uc_stack.ss_sp = x.who.stack;
   context.uc_stack.ss_size = SHIM_STACK;
   context.uc_link = nullptr;
   makecontext(&context, shim_life, 0);
+  shim_watch(&x);
   setcontext(&context);
 }
 static void shim_arrange(std::vector<int>& turn) {  // order: 0 forward, 1 reverse, 2 shuffled anew each time
@@ -62,13 +71,14 @@ static bool shim_release(int first, int count, shim_state state) {
   if (!waiting || waiting != left) return false;
   if (mixed) { SHIM_FAIL("threads of a block wait at different __syncthreads()"); return false; }
   for (int t = first; t < first + count; ++t) if (shim_w.fibers[t].state == state) shim_w.fibers[t].state = SHIM_READY;
+  if (state == SHIM_AT_GRID) shim_forget();
   return true;
 }
 static bool shim_run(const std::vector<int>& turn, int first) {  // each thread that can, until its next wait. -> all went well
   for (int i : turn) {
     shim_fiber& x = shim_w.fibers[first + i];
     if (x.state != SHIM_READY) continue;
-    shim_enter_block(x.slot);
+    shim_enter_block(x.who.slot);
     shim_resume(x);
     if (shim_w.error[0]) return false;
   }
@@ -108,6 +118,15 @@ static int shim_drive(int blocks, int threads) {
     if (shim_w.error[0]) return 1;
   }
 }
+static void shim_show(const shim_fiber* fibers, size_t count) {  // where what lies, for the watch
+#ifdef SHIM_WATCH
+  auto span = [](const void* first, size_t bytes) { return shim_span{(const char*)first, (const char*)first + bytes}; };
+  shim_eye = {false, nullptr, span(__start_shim_shared, shim_shared_bytes()), span(shim_w.dynamic.data(), shim_w.dynamic.size()), {
+    span(&shim_w, sizeof shim_w), span(fibers, count * sizeof *fibers), span(shim_w.cells.data(), shim_w.cells.size() * sizeof(shim_cell)),
+  }, shim_w.error};
+  shim_forget();
+#endif
+}
 // flags: 1 fibers, 2 cooperative (all blocks alive at once); the order in bits 4 and up
 static int shim_launch(void (*body)(void*), void* argument, const unsigned* g, unsigned dynamic, int flags) {
   const int threads = g[3] * g[4] * g[5], blocks = g[0] * g[1] * g[2], alive = flags & 2 ? blocks : 1;
@@ -124,30 +143,35 @@ static int shim_launch(void (*body)(void*), void* argument, const unsigned* g, u
   auto place = [&](shim_fiber& x, int b, int t, int slot) {
     x.block = {(unsigned)b % g[0], (unsigned)b / g[0] % g[1], (unsigned)b / (g[0] * g[1])};
     x.thread = {(unsigned)t % g[3], (unsigned)t / g[3] % g[4], (unsigned)t / (g[3] * g[4])};
-    x.slot = slot;
+    x.who = {b, t, slot, 0, 0, 0, x.who.stack};
     x.warp = t / 32;
     x.lane = t % 32;
     x.state = SHIM_READY;
-    x.exchanges = 0;
   };
   std::vector<int> turn(blocks / alive), inner(threads);
   shim_arrange(turn);
   if (!shim_w.with_fibers) {
     shim_fiber one{};
     shim_w.current = &one;
+    shim_show(&one, 1);
     for (int b : turn) {
       shim_poison();
       shim_arrange(inner);
-      for (int t : inner) { place(one, b, t, 0); body(argument); if (shim_w.error[0]) return 1; }
+      for (int t : inner) {
+        place(one, b, t, 0);
+        shim_call(one);
+        if (shim_w.error[0]) return 1;
+      }
     }
     return 0;
   }
   static std::vector<char*> stacks;  // kept between launches
   while ((int)stacks.size() < alive * threads) stacks.push_back((char*)aligned_alloc(4096, SHIM_STACK));
   shim_w.fibers.assign(alive * threads, shim_fiber{});
-  for (int i = 0; i < alive * threads; ++i) shim_w.fibers[i].stack = stacks[i];
+  for (int i = 0; i < alive * threads; ++i) shim_w.fibers[i].who.stack = stacks[i];
   for (int b : turn) {
     shim_w.cells.assign((size_t)alive * shim_w.warps * 64, shim_cell{0, 0});
+    if (b == turn[0]) shim_show(shim_w.fibers.data(), shim_w.fibers.size());
     for (int k = 0; k < alive; ++k) for (int t = 0; t < threads; ++t) place(shim_w.fibers[k * threads + t], b * alive + k, t, k);
     if (shim_drive(alive, threads)) return 1;
   }

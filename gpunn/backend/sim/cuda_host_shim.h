@@ -2,7 +2,7 @@
 //
 // Blocks run one after another. A kernel with barriers or shuffles runs every CUDA thread as a fiber that goes on until its next barrier,
 // in an order the caller picks (see shim_drive); shared memory is filled with NaN bytes before every block. So a missing __syncthreads()
-// gives a wrong answer instead of luck. A kernel without barriers runs its threads as plain calls, in the same orders.
+// gives a wrong answer instead of luck, and with -DSHIM_WATCH an error: see cuda_host_watch.cpp. A kernel without barriers runs its threads as plain calls, in the same orders.
 #pragma once
 #define GPUNN_HOST_SHIM 1
 #include <math.h>
@@ -15,6 +15,7 @@
 #include <vector>
 #include <setjmp.h>
 #include <ucontext.h>
+#include "cuda_host_watch.h"
 
 // math.h of C++ brings the float overloads to the global names, as CUDA has them; without it a float kernel would compute in double
 static_assert(sizeof(exp(1.f)) == 4 && sizeof(log(1.f)) == 4 && sizeof(pow(1.f, 1.f)) == 4 && sizeof(sqrt(1.f)) == 4, "float mathematics");
@@ -64,24 +65,18 @@ static inline void __threadfence_block() {}
 static inline void __nanosleep(unsigned) {}
 template <class T> static inline T max(T a, T b) { return a > b ? a : b; }
 template <class T> static inline T min(T a, T b) { return a < b ? a : b; }
-template <class T, class U> static inline T atomicAdd(T* p, U v) { T old = *p; *p = (T)(old + (T)v); return old; }
-template <class T, class U> static inline T atomicMax(T* p, U v) { T old = *p; if ((T)v > old) *p = (T)v; return old; }
-template <class T, class U> static inline T atomicMin(T* p, U v) { T old = *p; if ((T)v < old) *p = (T)v; return old; }
-template <class T, class U> static inline T atomicExch(T* p, U v) { T old = *p; *p = (T)v; return old; }
-template <class T> static inline T atomicCAS(T* p, T seen, T v) { T old = *p; if (old == seen) *p = v; return old; }
 
 // ------------------------------------------------------------------------------------------------ threads
 extern "C" { extern char __start_shim_shared[] __attribute__((weak)); extern char __stop_shim_shared[] __attribute__((weak)); }
 
 enum shim_state { SHIM_READY, SHIM_AT_BLOCK, SHIM_AT_WARP, SHIM_AT_GRID, SHIM_DONE };
 struct shim_fiber {
+  shim_who who;
   uint3 thread, block;
-  int slot, warp, lane;  // slot: which of the blocks that are alive
-  int barrier;           // which barrier of the source it waits at
+  int warp, lane;
+  int barrier;         // which barrier of the source it waits at
   shim_state state;
   bool started;
-  unsigned exchanges;    // warp exchanges so far
-  char* stack;
   jmp_buf place;
 };
 struct shim_cell { uint64_t value; unsigned exchange; };  // what a lane gave, and in which exchange
@@ -98,10 +93,9 @@ struct shim_world {
   void (*body)(void*) = nullptr;
   void* argument = nullptr;
   jmp_buf scheduler;
-  char error[256];
+  char error[SHIM_ERROR];
 };
 static shim_world shim_w;
-static const size_t SHIM_STACK = 64 << 10;
 #define threadIdx (shim_w.current->thread)
 #define blockIdx (shim_w.current->block)
 #define blockDim (shim_w.block)
@@ -109,23 +103,42 @@ static const size_t SHIM_STACK = 64 << 10;
 static const int warpSize = 32;
 static inline void* shim_dynamic_shared() { return shim_w.dynamic.data(); }
 #define SHIM_FAIL(...) snprintf(shim_w.error, sizeof shim_w.error, __VA_ARGS__)
+#ifdef SHIM_WATCH
+#define SHIM_SEES_ATOMIC(p) shim_see_atomic(p, sizeof *(p))
+SHIM_UNSEEN static inline void shim_watch(const shim_fiber* runs) {  // null: none
+  shim_eye.on = runs;
+  if (runs) shim_eye.me = &runs->who;
+}
+#else
+#define SHIM_SEES_ATOMIC(p) ((void)0)
+static inline void shim_watch(const shim_fiber*) {}
+static inline void shim_forget() {}
+#endif
+#define SHIM_ATOMIC template <class T, class U> SHIM_UNSEEN static inline T
+SHIM_ATOMIC atomicAdd(T* p, U v) { SHIM_SEES_ATOMIC(p); const T old = *p; *p = (T)(old + (T)v); return old; }
+SHIM_ATOMIC atomicMax(T* p, U v) { SHIM_SEES_ATOMIC(p); const T old = *p; if ((T)v > old) *p = (T)v; return old; }
+SHIM_ATOMIC atomicMin(T* p, U v) { SHIM_SEES_ATOMIC(p); const T old = *p; if ((T)v < old) *p = (T)v; return old; }
+SHIM_ATOMIC atomicExch(T* p, U v) { SHIM_SEES_ATOMIC(p); const T old = *p; *p = (T)v; return old; }
+SHIM_ATOMIC atomicCAS(T* p, T seen, U v) { SHIM_SEES_ATOMIC(p); const T old = *p; if (old == seen) *p = (T)v; return old; }
 
-static inline void shim_wait(shim_state state, int barrier) {
+SHIM_UNSEEN static inline void shim_wait(shim_state state, int barrier) {
+  shim_watch(nullptr);
   shim_fiber* me = shim_w.current;
+  me->who.block_waits += state == SHIM_AT_BLOCK;
   me->state = state;
   me->barrier = barrier;
   if (!shim_w.with_fibers) { SHIM_FAIL("a barrier in a kernel that was taken for one without"); return; }
   if (!_setjmp(me->place)) _longjmp(shim_w.scheduler, 1);
 }
 #define __syncthreads() shim_wait(SHIM_AT_BLOCK, __LINE__ * 64 + (__COUNTER__ & 63))  // a number for each barrier of the source
-#define __syncwarp(...) shim_wait(SHIM_AT_WARP, 0)
+#define __syncwarp(...) (shim_wait(SHIM_AT_WARP, 0), (void)++shim_w.current->who.warp_waits)
 static inline void shim_grid_sync() { shim_wait(SHIM_AT_GRID, 0); }
 
 // A warp's exchange: two buffers in turn, so that one wait is enough.
 static inline shim_cell* shim_give(uint64_t value) {
   shim_fiber* me = shim_w.current;
-  const unsigned number = ++me->exchanges;
-  shim_cell* cells = &shim_w.cells[(((size_t)me->slot * shim_w.warps + me->warp) * 2 + (number & 1)) * 32];
+  const unsigned number = ++me->who.exchanges;
+  shim_cell* cells = &shim_w.cells[(((size_t)me->who.slot * shim_w.warps + me->warp) * 2 + (number & 1)) * 32];
   cells[me->lane] = {value, number};
   shim_wait(SHIM_AT_WARP, 0);
   return cells;
@@ -135,7 +148,7 @@ template <class T> static inline T shim_shuffle(T v, int source) {
   uint64_t raw = 0;
   memcpy(&raw, &v, sizeof v);
   const shim_cell cell = shim_give(raw)[source & 31];
-  if (cell.exchange != shim_w.current->exchanges) SHIM_FAIL("a shuffle reads lane %d, which takes no part in it", source & 31);
+  if (cell.exchange != shim_w.current->who.exchanges) SHIM_FAIL("a shuffle reads lane %d, which takes no part in it", source & 31);
   T got;
   memcpy(&got, &cell.value, sizeof got);
   return got;
@@ -148,7 +161,7 @@ template <class T> static inline T __shfl_up_sync(unsigned, T v, int by) { retur
 static inline unsigned __ballot_sync(unsigned, int predicate) {
   const shim_cell* cells = shim_give(predicate != 0);
   unsigned votes = 0;
-  for (int i = 0; i < 32; ++i) votes |= (unsigned)(cells[i].exchange == shim_w.current->exchanges && cells[i].value) << i;
+  for (int i = 0; i < 32; ++i) votes |= (unsigned)(cells[i].exchange == shim_w.current->who.exchanges && cells[i].value) << i;
   return votes;
 }
 static inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }

@@ -3,9 +3,9 @@
     module = HostModule(code=module_text().source, order="shuffled", guard=True)
     module.get_function("relu_f32")((blocks,), (threads,), (x, y, np.int64(x.size), np.int64(1)))
 
-It notices what a GPU forgives by luck: missing barriers (compare the three thread orders), shared memory read before it is written,
-barriers that only some threads reach, writes outside an array, arguments of the wrong size. It cannot show races between memory
-orders, nor time.
+It notices what a GPU forgives by luck: shared memory read before it is written, barriers that only some threads reach, writes outside
+an array, arguments of the wrong size; and watched, missing barriers, reads outside an array, addresses that are not aligned. It cannot show
+time.
 """
 
 import contextlib
@@ -26,10 +26,12 @@ import numpy as np
 from gpunn.kernels import cache
 
 SHIM = pathlib.Path(__file__).with_name("cuda_host_shim.h")
-SCHEDULER = SHIM.with_name("cuda_host_scheduler.h")
+BESIDE = [SHIM.with_name(f"cuda_host_{name}") for name in ("scheduler.h", "watch.h")]  # which it includes
+WATCH = SHIM.with_name("cuda_host_watch.cpp")
 ORDERS = {"forward": 0, "reverse": 1, "shuffled": 2}
 PAD = 4096  # bytes around an array whose edges are watched
-FLAGS = ("-O1", "-std=c++17", "-fPIC", "-shared", "-w", "-ffp-contract=off", "-fno-strict-aliasing", "-U_FORTIFY_SOURCE")
+FLAGS = ("-O1", "-std=c++17", "-fPIC", "-w", "-ffp-contract=off", "-fno-strict-aliasing", "-U_FORTIFY_SOURCE", "-fno-threadsafe-statics")
+WATCHED = ("-DSHIM_WATCH", "-fsanitize=thread,alignment")  # see WATCH
 _BARRIER = re.compile(r"__syncthreads|__syncwarp|_sync\s*\(|shim_grid_sync")
 _KERNEL = re.compile(r"__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\s*\(")
 _lock = threading.Lock()  # the shim's world is one for a module: one launch at a time
@@ -47,25 +49,40 @@ class HostModule:
         order: in which order threads run between barriers: "forward" (all warps together), "reverse" or "shuffled" (one warp after another
             runs ahead as far as it can).
         guard: run on copies with watched edges: a write outside an array is an error, a read outside gives NaN.
+        watch: an error, too, for two threads that touch the same memory with no barrier between, for a read outside an array (with `guard`)
+            and for an address that is no multiple of its type's alignment. Each access then takes some hundred nanoseconds.
+        shift: guarded copies lie so many elements off multiples of 16 bytes.
         options: more options for the compiler, such as ``-DNAME``.
 
     Raises `HostCompileError` when g++ is missing or the text does not compile.
     """
 
-    def __init__(self, *, code: str, order: str = "forward", guard: bool = False, options: Sequence[str] = ()):
+    def __init__(
+        self, *, code: str, order: str = "forward", guard: bool = False, watch: bool = False, shift: int = 0, options: Sequence[str] = ()
+    ):
         if order not in ORDERS:
             raise ValueError(f"Invalid order: expected one of {tuple(ORDERS)}. Received: {order!r}")
-        self.order, self.guard = order, guard
+        self.order, self.guard, self.watch, self.shift = order, guard, watch, shift
         plain = re.sub(r"//[^\n]*|/\*.*?\*/", "", code, flags=re.DOTALL)
         self.names = tuple(_KERNEL.findall(plain))
         self._waiting = _with_barriers(plain)
-        self._library = ctypes.CDLL(str(_compiled(code, self.names, tuple(options))))
+        self._library = ctypes.CDLL(str(_compiled(code, self.names, tuple(options), watch)))
         self._library.shim_error.restype = ctypes.c_char_p
 
     def get_function(self, name: str) -> "HostKernel":
         if name not in self.names:
             raise AttributeError(f"The module has no kernel {name!r}. It has: {', '.join(self.names)}")
         return HostKernel(self, name)
+
+
+    def show(self, arguments: Sequence[Any]) -> None:
+        """The arrays that the next launch is to watch."""
+        arrays = {(a.ctypes.data, a.nbytes): i for i, a in enumerate(arguments) if isinstance(a, np.ndarray) and a.size}
+        first, sizes = np.array(list(arrays), np.uint64).reshape(-1, 2).T.copy()
+        self._library.shim_watch_arrays(
+            ctypes.c_int(len(arrays)), first.ctypes, sizes.ctypes, np.array(list(arrays.values()), np.int32).ctypes,
+            ctypes.c_size_t(PAD if self.guard else 0),
+        )
 
 
 class HostKernel:
@@ -105,7 +122,10 @@ class HostKernel:
                 raise TypeError(f"{self.name}, argument {i}: expected {_words(size)}. Received: {a.dtype} ({a.itemsize} bytes)")
 
     def _run(self, grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any], shared_mem: int, cooperative: bool) -> None:
-        with _lock, _guarded(self.name, arguments) if self._module.guard else contextlib.nullcontext(arguments) as arrays:
+        guarded = _guarded(self.name, arguments, self._module.shift) if self._module.guard else contextlib.nullcontext(arguments)
+        with _lock, guarded as arrays:
+            if self._module.watch:
+                self._module.show(arrays)
             values = []  # for each argument the address of its value; the value of an array is its own address
             for a in arrays:
                 values.append(np.array([a.ctypes.data], np.uint64) if isinstance(a, np.ndarray) else np.array([a]))
@@ -165,13 +185,13 @@ def _words(size: int) -> str:
 
 
 @contextlib.contextmanager
-def _guarded(name: str, arguments: Sequence[Any]) -> Iterator[tuple[Any, ...]]:
+def _guarded(name: str, arguments: Sequence[Any], shift: int) -> Iterator[tuple[Any, ...]]:
     """Copies between two pads of 0xFF (NaN). An array given twice stays one array."""
     copies: dict[tuple[int, int], tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
     out: list[Any] = []
     for a in arguments:
         if isinstance(a, np.ndarray):
-            raw = np.full(a.nbytes + 2 * PAD, 0xFF, np.uint8)
+            raw = np.full(a.nbytes + 2 * PAD + shift * a.itemsize, 0xFF, np.uint8)[shift * a.itemsize :]
             inner = raw[PAD : PAD + a.nbytes].view(a.dtype).reshape(a.shape)
             inner[...] = a
             a = copies.setdefault((a.ctypes.data, a.nbytes), (raw, inner, a))[1]
@@ -201,9 +221,9 @@ def _with_barriers(code: str) -> set[str]:
     return found
 
 
-def _compiled(code: str, names: Sequence[str], options: tuple[str, ...]) -> pathlib.Path:
+def _compiled(code: str, names: Sequence[str], options: tuple[str, ...], watch: bool) -> pathlib.Path:
     """The shared library of a text, compiled unless it is in the cache."""
-    command = [os.environ.get("CXX", "g++"), *FLAGS, *os.environ.get("CXXFLAGS", "").split()]
+    command = [os.environ.get("CXX", "g++"), *FLAGS, *os.environ.get("CXXFLAGS", "").split(), *(WATCHED if watch else ())]
     key = _key(*command, *options, code)
     library = cache.folder("sim") / f"{key}.so"
     if library.exists():
@@ -211,32 +231,42 @@ def _compiled(code: str, names: Sequence[str], options: tuple[str, ...]) -> path
     if shutil.which(command[0]) is None:
         raise HostCompileError(f"{command[0]} was not found. The sim backend compiles CUDA text for the CPU: install g++, or set CXX.")
     with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-        source, out = pathlib.Path(folder) / "module.cpp", pathlib.Path(folder) / "module.so"
+        source, compiled, out = (pathlib.Path(folder) / f"module.{end}" for end in ("cpp", "o", "so"))
         exports = "\n".join(f"SHIM_EXPORT({n})" for n in names)
         source.write_text(f'#line 1 "gpunn.cu"\n{code}\nnamespace gpunn {{}}\nusing namespace gpunn;\n{exports}\n')
-        included = ["-include", str(_shim(command))]
-        done = subprocess.run([*command, *options, *included, "-o", str(out), str(source)], capture_output=True, text=True)
-        if done.returncode:
-            raise HostCompileError(f"{command[0]} refused the text:\n{done.stderr[:4000]}")
+        shim = _shim(command, watch)
+        command += [*options, "-include", str(shim / SHIM.name)]
+        steps = [[*command, "-shared", "-o", str(out), str(source)]]
+        if watch:  # linked without the libraries that WATCHED asks for
+            steps = [[*command, "-c", "-o", str(compiled), str(source)]]
+            steps += [[command[0], "-shared", "-o", str(out), str(compiled), str(shim / "watch.o")]]
+        for step in steps:
+            done = subprocess.run(step, capture_output=True, text=True)
+            if done.returncode:
+                raise HostCompileError(f"{command[0]} refused the text:\n{done.stderr[:4000]}")
         os.replace(out, library)
     return library
 
 
 def _key(*parts: str) -> str:
-    return hashlib.sha256("\0".join([*parts, SHIM.read_text(), SCHEDULER.read_text()]).encode()).hexdigest()[:24]
+    return hashlib.sha256("\0".join([*parts, *(file.read_text() for file in (SHIM, *BESIDE, WATCH))]).encode()).hexdigest()[:24]
 
 
-def _shim(command: Sequence[str]) -> pathlib.Path:
-    """The shim in the user's cache folder, with what the compiler made of it ahead of time: a module then takes half as long."""
+def _shim(command: Sequence[str], watch: bool) -> pathlib.Path:
+    """A folder in the user's cache: the shim, with what the compiler made of it ahead of time: a module then takes half as long."""
     place = cache.folder("sim") / f"shim-{_key(*command)}"
     if not place.exists():
         with tempfile.TemporaryDirectory(dir=place.parent) as folder:
             made = pathlib.Path(folder) / "shim"
             made.mkdir()
             header = str(shutil.copy(SHIM, made))
-            shutil.copy(SCHEDULER, made)
+            for beside in BESIDE:
+                shutil.copy(beside, made)
             ahead = [*command, "-x", "c++-header", header, "-o", f"{header}.gch"]
             subprocess.run(ahead, capture_output=True)  # where that fails the text is read, as it lies beside
+            if watch:
+                watching = [command[0], *FLAGS, "-O2", "-DSHIM_WATCH", "-c", "-o", str(made / "watch.o"), str(WATCH)]
+                subprocess.run(watching, check=True)
             with contextlib.suppress(OSError):  # another process has made it meanwhile
                 os.replace(made, place)
-    return place / SHIM.name
+    return place
