@@ -8,6 +8,7 @@ import numpy as np
 
 from gpunn.kernels.conv import _dw_reference, _dx_reference, convolved
 from gpunn.kernels.cuda_text import cuda_kernel
+from gpunn.kernels.device import WARP, Properties
 from gpunn.kernels.record import Kernel, matrix, parse, register, rows_of
 from gpunn.kernels.windows import Windows, add_back, padded, taps_of, windows_of
 
@@ -40,24 +41,30 @@ def _direct_dx_reference(dz, w, geometry, dx):
     _dx_reference(matrix(dz), w, geometry, dx)
 
 
-def _direct_dw_reference(x, dz, geometry, add, dw):
+def _direct_dw_reference(x, dz, geometry, group, images, parts):
     g: Windows = windows_of(geometry)
-    parts = np.zeros((1, (g.taps + 1) * g.filters), dw.dtype)
-    _dw_reference(x, dz.reshape(x.shape[0], g.places * g.filters), geometry, max(x.shape[0], 1), parts)
-    total = parts[0, : dw.size].reshape(dw.shape)
-    dw[...] = dw + total if add else total
+    sums = np.zeros((rows_of(parts) // g.taps, (g.taps + 1) * g.filters), parts.dtype)
+    _dw_reference(x, dz.reshape(x.shape[0], g.places * g.filters), geometry, group, sums)
+    parts[...] = sums[:, : g.taps * g.filters].reshape(parts.shape)
+
+
+def direct_group(images: int, g: Windows, device: Properties) -> int:
+    """Images of a part for `conv_direct_dw`: as many warps as a device holds, where there are images for them."""
+    warps = device.multiprocessors * device.threads_per_multiprocessor // WARP
+    return max(1, -(-images // max(1, min(images, warps // g.taps))))
 
 
 # patches: (rows * places, taps), without groups
 IM2COL = _kernel("im2col", "x:whole, geometry:whole:i8 -> patches", _im2col_reference)
 COL2IM = _kernel("col2im", "patches:whole, geometry:whole:i8 -> dx", _col2im_reference)
-# y = x convolved with w, and its two adjoints; dw as (taps * filters, 1), a warp a weight, over `images`
+# y = x convolved with w, and its two adjoints; that of w in parts of `group` images, as (parts * taps, filters)
 CONV_DIRECT = _kernel("conv_direct", "x:whole, w:whole, geometry:whole:i8 -> y", _direct_reference)
 CONV_DIRECT_DX = _kernel("conv_direct_dx", "dz:whole, w:whole, geometry:whole:i8 -> dx", _direct_dx_reference)
 CONV_DIRECT_DW = register(
     Kernel(
-        name="conv_direct_dw", operands=parse("x:whole, dz:whole, geometry:whole:i8, images:const:i8, add:const, dw -> dw"),
+        name="conv_direct_dw",
+        operands=parse("x:whole, dz:whole, geometry:whole:i8, group:const:i8, images:const:i8 -> parts"),
         extent=lambda *a: rows_of(a[-1]), geometry="warps", family="images", cuda=cuda_kernel("conv.cu", "conv_direct_dw"),
-        reference=lambda x, dz, geometry, images, add, dw: _direct_dw_reference(x, dz, geometry, add, dw),
+        reference=_direct_dw_reference,
     )
 )

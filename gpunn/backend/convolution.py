@@ -81,8 +81,11 @@ class Convolution:
         ops, g = self.ops, self.g
         add = kernel.claim()
         if g.groups > 1:
-            flat = kernel.gradient.reshape(g.taps * g.filters, 1)
-            ops.launch(conv_device.CONV_DIRECT_DW, x, dz, self.geometry, x.shape[0], float(add), flat)
+            images = x.shape[0]
+            group = conv_device.direct_group(images, g, ops.properties)
+            parts = ops.empty((-(-images // group) * g.taps, g.filters), x.dtype)
+            ops.launch(conv_device.CONV_DIRECT_DW, x, dz, self.geometry, group, images, parts)
+            ops.launch(reductions.COLUMN_SUM, parts.reshape(-1, g.taps * g.filters), float(add), kernel.gradient.reshape(-1))
         else:
             ops.matmul(self._patches(x), dz, kernel.gradient.reshape(g.taps, g.filters), ta=True, add=add)
 

@@ -48,10 +48,8 @@ KERNEL(augment_salt)(const T* __restrict__ x, const long long* __restrict__ step
   for (long long q = blockIdx.x * (long long)blockDim.x + threadIdx.x; 4 * q < rows; q += (long long)gridDim.x * blockDim.x) {
     const uint4 counter = make_uint4((unsigned int)q, (unsigned int)stream, (unsigned int)time, (unsigned int)(time >> 32));
     const uint4 r = philox4x32(counter, (unsigned int)key, (unsigned int)(key >> 32));
-    for (long long k = 0; k < 4 && 4 * q + k < rows; ++k) {
-      const long long word = (long long)(k < 2 ? (k == 0 ? r.x : r.y) : (k == 2 ? r.z : r.w));
-      y[4 * q + k] = word < salt ? high : word < either ? low : x[4 * q + k];
-    }
+    const long long words[4] = {r.x, r.y, r.z, r.w};
+    neighbours(x, y, q, rows, [&](int k, T v) { return words[k] < salt ? high : words[k] < either ? low : v; });
   }
 }
 

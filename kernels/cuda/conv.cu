@@ -41,26 +41,31 @@ KERNEL(conv_direct_dx)(const T* __restrict__ dz, const T* __restrict__ w, const 
   }, [&](long long i, unsigned int e, T v) { dx[i * size + e] = v; });
 }
 
-KERNEL(conv_direct_dw)(const T* __restrict__ x, const T* __restrict__ dz, const long long* __restrict__ g, long long images, T add,
-                       T* __restrict__ dw, long long rows, long long columns) {
-  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], filters = (int)g[5], kc = (int)g[7];
-  const int each = (int)g[17], own = (int)g[18], places = (int)g[3] * wide;
+// A row is what some images give one tap and channel, for every filter: a lane each, and lanes beyond the filters take other places.
+KERNEL(conv_direct_dw)(const T* __restrict__ x, const T* __restrict__ dz, const long long* __restrict__ g, long long group,
+                       long long images, T* __restrict__ parts, long long rows, long long filters) {
+  const int height = (int)g[0], width = (int)g[1], channels = (int)g[2], wide = (int)g[4], kc = (int)g[7];
+  const int each = (int)g[17], own = (int)g[18], terms = (int)g[6] * kc * each, places = (int)g[3] * wide, lane = threadIdx.x & 31;
   const divisor in_row(wide);
-  const long long weight = warp_row();
-  if (weight >= rows) return;
-  const int k = (int)weight / filters, f = (int)weight - k * filters, t = k / each, a = t / kc;
-  const int down = a * (int)g[10] - (int)g[12], along = (t - a * kc) * (int)g[11] - (int)g[13], c = f / own * each + k - t * each;
-  const int sr = (int)g[8], sc = (int)g[9];
-  T sum = T(0);
-  for (long long i = 0; i < images; ++i) {
-    const T* __restrict__ image = x + i * height * width * channels + c;
-    const T* __restrict__ upstream = dz + i * places * filters + f;
-    at_once<4>(threadIdx.x & 31, places, 32, [&](int p) {
-      const int r = in_row.of(p), h = r * sr + down, v = (p - r * wide) * sc + along;
-      const bool inside = h >= 0 && h < height && v >= 0 && v < width;
-      return two<T>{inside ? image[(h * width + v) * channels] : T(0), inside ? upstream[p * filters] : T(0)};
-    }, [&](int, two<T> v) { sum += v.a * v.b; });
+  const long long row = warp_row(), part = quotient(row, terms);
+  if (row >= rows) return;
+  const int k = (int)(row - part * terms), t = k / each, a = t / kc, sr = (int)g[8], sc = (int)g[9];
+  const int down = a * (int)g[10] - (int)g[12], along = (t - a * kc) * (int)g[11] - (int)g[13];
+  int together = 32;
+  while (together / 2 >= filters) together /= 2;
+  for (int first = 0; first < filters; first += together) {
+    const int f = first + (lane & (together - 1)), c = f / own * each + k - t * each;
+    T sum = T(0);
+    for (long long i = part * group; i < min(images, (part + 1) * group) && f < filters; ++i) {
+      const T* __restrict__ image = x + i * height * width * channels + c;
+      const T* __restrict__ upstream = dz + i * places * filters + f;
+      at_once<4>(lane / together, places, 32 / together, [&](int p) {
+        const int r = in_row.of(p), h = r * sr + down, v = (p - r * wide) * sc + along;
+        const bool inside = h >= 0 && h < height && v >= 0 && v < width;
+        return two<T>{inside ? image[(h * width + v) * channels] : T(0), inside ? upstream[p * filters] : T(0)};
+      }, [&](int, two<T> v) { sum += v.a * v.b; });
+    }
+    for (int apart = together; apart < 32; apart *= 2) sum += __shfl_xor_sync(FULL_WARP, sum, apart);
+    if (lane < together && f < filters) parts[row * filters + f] = sum;
   }
-  sum = warp_sum(sum);
-  if ((threadIdx.x & 31) == 0) dw[weight] = add != T(0) ? dw[weight] + sum : sum;
 }

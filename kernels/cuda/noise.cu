@@ -9,10 +9,7 @@ KERNEL(gaussian)(const T* __restrict__ x, const long long* __restrict__ step, lo
     T n[4];
     normal_pair(r.x, r.y, n[0], n[1]);
     normal_pair(r.z, r.w, n[2], n[3]);
-    for (long long k = 0; k < 4 && 4 * q + k < rows; ++k) {
-      const T v = x[4 * q + k];
-      y[4 * q + k] = v + stddev * n[k] * (relative ? v : T(1));
-    }
+    neighbours(x, y, q, rows, [&](int k, T v) { return v + stddev * n[k] * (relative ? v : T(1)); });
   }
 }
 

@@ -93,6 +93,20 @@ __device__ __forceinline__ void each_element(unsigned int size, long long elemen
 // neighbours, moved at once
 template <class V, int E> struct __align__(E * sizeof(V) < 16 ? E * sizeof(V) : 16) few { V at[E]; };
 template <class V> using quad = few<V, 4>;
+// to[i] = value(k, from[i]) for the four (at the end fewer) of n elements that begin at 4 q, of which i is number k
+template <class V, class Value>
+__device__ __forceinline__ void neighbours(const V* __restrict__ from, V* __restrict__ to, long long q, long long n, Value value) {
+  if ((((size_t)from | (size_t)to) & (alignof(quad<V>) - 1)) == 0 && 4 * q + 4 <= n) {
+    const quad<V> v = ((const quad<V>*)from)[q];
+    quad<V> w;
+    #pragma unroll
+    for (int k = 0; k < 4; ++k) w.at[k] = value(k, v.at[k]);
+    ((quad<V>*)to)[q] = w;
+  } else {
+    #pragma unroll
+    for (int k = 0; k < 4; ++k) if (4 * q + k < n) to[4 * q + k] = value(k, from[4 * q + k]);
+  }
+}
 // to[j] = from[j] * scale for a row of so many, by a whole block: four neighbours at a time where rows lie so
 template <class S, class V>
 __device__ __forceinline__ void scaled_row(const S* __restrict__ from, V scale, V* __restrict__ to, long long columns) {

@@ -76,7 +76,7 @@ def _convolution(name):
             "conv_direct": lambda: [_image(m, rows, g), m.small(g.taps, g.filters), g.array(), m.blank(rows, places)],
             "conv_direct_dx": lambda: [m.small(rows, places), m.small(g.taps, g.filters), g.array(), m.blank(rows, images)],
             "conv_direct_dw": lambda: [
-                _image(m, rows, g), m.small(rows, places), g.array(), rows, float(columns % 2), m.small(g.taps * g.filters, 1)
+                _image(m, rows, g), m.small(rows, places), g.array(), group, rows, m.blank(-(-rows // group) * g.taps, g.filters)
             ],
         }[name.replace("_lanes", "")]()
 

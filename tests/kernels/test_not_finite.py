@@ -63,7 +63,7 @@ CASES = [
     (n, o.name) for n in NAMES for o in REGISTRY[n].operands
     if o.read and o.dtype == "T" and o.kind not in ("const", "scalar") and (n, o.name) not in SILENT
 ]
-ADDING = ("column_sum", "group_sum", "prelu_sum", "embed_bwd", "add_words", "conv_sum", "conv_direct_dw", "choose_columns")
+ADDING = ("column_sum", "group_sum", "prelu_sum", "embed_bwd", "add_words", "conv_sum", "choose_columns")
 GEMM = tuple(n for n in NAMES if REGISTRY[n].geometry == "library")
 
 

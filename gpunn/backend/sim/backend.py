@@ -17,7 +17,8 @@ from gpunn.backend.errors import DeviceMemoryError, compile_error
 from gpunn.backend.foreign import elsewhere, gpu_of
 from gpunn.backend.on_device import DeviceBackend
 from gpunn.backend.sim.graph import LaneGraph, Streams
-from gpunn.backend.sim.host_module import HostCompileError, HostGraph, HostModule
+from gpunn.backend.sim.host_compiler import HostCompileError
+from gpunn.backend.sim.host_module import HostGraph, HostModule
 from gpunn.backend.traced import refuse
 from gpunn.kernels import cache
 from gpunn.kernels.device import ModuleText, Properties

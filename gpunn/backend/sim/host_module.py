@@ -10,35 +10,21 @@ time.
 
 import contextlib
 import ctypes
-import hashlib
-import os
 import pathlib
 import re
-import shutil
-import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from gpunn.kernels import cache
+from gpunn.backend.sim.host_compiler import WATCH, compiled
 
-SHIM = pathlib.Path(__file__).with_name("cuda_host_shim.h")
-BESIDE = [SHIM.with_name(f"cuda_host_{name}") for name in ("scheduler.h", "watch.h")]  # which it includes
-WATCH = SHIM.with_name("cuda_host_watch.cpp")
 ORDERS = {"forward": 0, "reverse": 1, "shuffled": 2}
 PAD = 4096  # bytes around an array whose edges are watched
-FLAGS = ("-O1", "-std=c++17", "-fPIC", "-w", "-ffp-contract=off", "-fno-strict-aliasing", "-U_FORTIFY_SOURCE", "-fno-threadsafe-statics")
-WATCHED = ("-DSHIM_WATCH", "-fsanitize=thread,alignment")  # see WATCH
 _BARRIER = re.compile(r"__syncthreads|__syncwarp|_sync\s*\(|shim_grid_sync")
 _KERNEL = re.compile(r"__global__\s+void\s+(?:__launch_bounds__\([^)]*\)\s*)?(\w+)\s*\(")
 _lock = threading.Lock()  # the shim's world is one for a module: one launch at a time
-
-
-class HostCompileError(RuntimeError):
-    """g++ is missing, or refused the text."""
 
 
 class HostModule:
@@ -50,7 +36,8 @@ class HostModule:
             runs ahead as far as it can).
         guard: run on copies with watched edges: a write outside an array is an error, a read outside gives NaN.
         watch: an error, too, for two threads that touch the same memory with no barrier between, for a read outside an array (with `guard`)
-            and for an address that is no multiple of its type's alignment. Each access then takes some hundred nanoseconds.
+            and for an address that is no multiple of its type's alignment. Each access then takes some hundred nanoseconds. Or another
+            C++ file with the functions of ``cuda_host_watch.cpp``, to be linked in its place.
         shift: guarded copies lie so many elements off multiples of 16 bytes.
         options: more options for the compiler, such as ``-DNAME``.
 
@@ -58,7 +45,8 @@ class HostModule:
     """
 
     def __init__(
-        self, *, code: str, order: str = "forward", guard: bool = False, watch: bool = False, shift: int = 0, options: Sequence[str] = ()
+        self, *, code: str, order: str = "forward", guard: bool = False, watch: bool | pathlib.Path = False, shift: int = 0,
+        options: Sequence[str] = (),
     ):
         if order not in ORDERS:
             raise ValueError(f"Invalid order: expected one of {tuple(ORDERS)}. Received: {order!r}")
@@ -66,8 +54,9 @@ class HostModule:
         plain = re.sub(r"//[^\n]*|/\*.*?\*/", "", code, flags=re.DOTALL)
         self.names = tuple(_KERNEL.findall(plain))
         self._waiting = _with_barriers(plain)
-        self._library = ctypes.CDLL(str(_compiled(code, self.names, tuple(options), watch)))
-        self._library.shim_error.restype = ctypes.c_char_p
+        watcher = WATCH if watch is True else watch or None
+        self.library = ctypes.CDLL(str(compiled(code, self.names, options, watcher)))
+        self.library.shim_error.restype = ctypes.c_char_p
 
     def get_function(self, name: str) -> "HostKernel":
         if name not in self.names:
@@ -79,7 +68,7 @@ class HostModule:
         """The arrays that the next launch is to watch."""
         arrays = {(a.ctypes.data, a.nbytes): i for i, a in enumerate(arguments) if isinstance(a, np.ndarray) and a.size}
         first, sizes = np.array(list(arrays), np.uint64).reshape(-1, 2).T.copy()
-        self._library.shim_watch_arrays(
+        self.library.shim_watch_arrays(
             ctypes.c_int(len(arrays)), first.ctypes, sizes.ctypes, np.array(list(arrays.values()), np.int32).ctypes,
             ctypes.c_size_t(PAD if self.guard else 0),
         )
@@ -90,9 +79,9 @@ class HostKernel:
 
     def __init__(self, module: HostModule, name: str):
         self.name, self._module = name, module
-        self._function = getattr(module._library, f"shim_launch_{name}")
+        self._function = getattr(module.library, f"shim_launch_{name}")
         sizes = (ctypes.c_ubyte * 1024)()  # more parameters than a kernel may have
-        self._sizes = list(sizes[: getattr(module._library, f"shim_sizes_{name}")(sizes)])
+        self._sizes = list(sizes[: getattr(module.library, f"shim_sizes_{name}")(sizes)])
 
     def __call__(
         self, grid: Sequence[int], block: Sequence[int], arguments: Sequence[Any], *, shared_mem: int = 0, cooperative: bool = False
@@ -149,7 +138,7 @@ class HostKernel:
         shape = (ctypes.c_uint * 6)(*(*grid, 1, 1)[:3], *(*block, 1, 1)[:3])
         flags = (self.name in self._module._waiting) | 2 * cooperative | ORDERS[self._module.order] << 4
         if self._function(shape, ctypes.c_uint(shared_mem), ctypes.c_int(flags), pointers):
-            raise RuntimeError(f"{self.name}: {self._module._library.shim_error().decode()}")
+            raise RuntimeError(f"{self.name}: {self._module.library.shim_error().decode()}")
 
 
 class HostGraph:
@@ -219,54 +208,3 @@ def _with_barriers(code: str) -> set[str]:
     while more := {n for n, body in bodies.items() if n not in found and found & set(re.findall(r"\b(\w+)\s*\(", body))}:
         found |= more
     return found
-
-
-def _compiled(code: str, names: Sequence[str], options: tuple[str, ...], watch: bool) -> pathlib.Path:
-    """The shared library of a text, compiled unless it is in the cache."""
-    command = [os.environ.get("CXX", "g++"), *FLAGS, *os.environ.get("CXXFLAGS", "").split(), *(WATCHED if watch else ())]
-    key = _key(*command, *options, code)
-    library = cache.folder("sim") / f"{key}.so"
-    if library.exists():
-        return library
-    if shutil.which(command[0]) is None:
-        raise HostCompileError(f"{command[0]} was not found. The sim backend compiles CUDA text for the CPU: install g++, or set CXX.")
-    with tempfile.TemporaryDirectory(dir=library.parent) as folder:
-        source, compiled, out = (pathlib.Path(folder) / f"module.{end}" for end in ("cpp", "o", "so"))
-        exports = "\n".join(f"SHIM_EXPORT({n})" for n in names)
-        source.write_text(f'#line 1 "gpunn.cu"\n{code}\nnamespace gpunn {{}}\nusing namespace gpunn;\n{exports}\n')
-        shim = _shim(command, watch)
-        command += [*options, "-include", str(shim / SHIM.name)]
-        steps = [[*command, "-shared", "-o", str(out), str(source)]]
-        if watch:  # linked without the libraries that WATCHED asks for
-            steps = [[*command, "-c", "-o", str(compiled), str(source)]]
-            steps += [[command[0], "-shared", "-o", str(out), str(compiled), str(shim / "watch.o")]]
-        for step in steps:
-            done = subprocess.run(step, capture_output=True, text=True)
-            if done.returncode:
-                raise HostCompileError(f"{command[0]} refused the text:\n{done.stderr[:4000]}")
-        os.replace(out, library)
-    return library
-
-
-def _key(*parts: str) -> str:
-    return hashlib.sha256("\0".join([*parts, *(file.read_text() for file in (SHIM, *BESIDE, WATCH))]).encode()).hexdigest()[:24]
-
-
-def _shim(command: Sequence[str], watch: bool) -> pathlib.Path:
-    """A folder in the user's cache: the shim, with what the compiler made of it ahead of time: a module then takes half as long."""
-    place = cache.folder("sim") / f"shim-{_key(*command)}"
-    if not place.exists():
-        with tempfile.TemporaryDirectory(dir=place.parent) as folder:
-            made = pathlib.Path(folder) / "shim"
-            made.mkdir()
-            header = str(shutil.copy(SHIM, made))
-            for beside in BESIDE:
-                shutil.copy(beside, made)
-            ahead = [*command, "-x", "c++-header", header, "-o", f"{header}.gch"]
-            subprocess.run(ahead, capture_output=True)  # where that fails the text is read, as it lies beside
-            if watch:
-                watching = [command[0], *FLAGS, "-O2", "-DSHIM_WATCH", "-c", "-o", str(made / "watch.o"), str(WATCH)]
-                subprocess.run(watching, check=True)
-            with contextlib.suppress(OSError):  # another process has made it meanwhile
-                os.replace(made, place)
-    return place

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 
-from gpunn.backend.sim import HostCompileError, HostGraph, HostModule, host_module
+from gpunn.backend.sim import HostCompileError, HostGraph, HostModule, host_compiler
 from gpunn.kernels import REGISTRY
 from gpunn.kernels.device import Properties, launch_arguments, launch_geometry, module_text
 
@@ -246,7 +246,8 @@ def test_a_graph_that_failed_does_not_go_on_recording():
 def test_the_cache_is_keyed_by_the_text(tmp_path, monkeypatch):
     monkeypatch.setenv("GPUNN_CACHE", str(tmp_path))
     calls = []
-    monkeypatch.setattr(host_module.subprocess, "run", lambda *a, real=host_module.subprocess.run, **k: (calls.append(a), real(*a, **k))[1])
+    real = host_compiler.subprocess.run
+    monkeypatch.setattr(host_compiler.subprocess, "run", lambda *a, **k: (calls.append(a), real(*a, **k))[1])
     text = 'extern "C" __global__ void one(float* __restrict__ y) { y[0] = VALUE; }'
     for value, compiled in (("1", 2), ("1", 2), ("2", 3)):  # the shim once, before the first
         y = np.zeros(1, "f4")

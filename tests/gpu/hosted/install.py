@@ -14,7 +14,7 @@ import pathlib
 import sys
 from typing import Any
 
-from gpunn.backend.sim.host_module import HostCompileError
+from gpunn.backend.sim.host_compiler import HostCompileError
 from hosted.blas import Library
 from hosted.entry_points import replace
 from hosted.runtime import Device
