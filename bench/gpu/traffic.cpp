@@ -12,8 +12,14 @@ shim_eye_t shim_eye;
 typedef unsigned long long word;
 static const word SECTOR = 32;
 
-struct instruction { word place, turn; int warp; bool operator==(const instruction& o) const { return place == o.place && turn == o.turn && warp == o.warp; } };
-struct hash { size_t operator()(const instruction& i) const { return i.place * 0x9E3779B97F4A7C15ull ^ (i.turn * 1024 + i.warp) * 0xC2B2AE3D27D4EB4Full; } };
+struct instruction {
+  word place, turn;
+  int warp;
+  bool operator==(const instruction& o) const { return place == o.place && turn == o.turn && warp == o.warp; }
+};
+struct hash {
+  size_t operator()(const instruction& i) const { return i.place * 0x9E3779B97F4A7C15ull ^ (i.turn * 1024 + i.warp) * 0xC2B2AE3D27D4EB4Full; }
+};
 struct way {  // of reads, or of writes
   word asked = 0, warps = 0;                         // bytes; sectors that warps moved
   std::unordered_map<instruction, std::vector<word>, hash> open;  // of the block that runs

@@ -15,9 +15,8 @@ import sys
 
 import numpy as np
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[1] / "tests" / "kernels"))  # the inputs of every kernel
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests" / "kernels"))  # the inputs of every kernel
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 import contest
 from kernel_inputs import NAMES, arguments
 
@@ -26,6 +25,7 @@ from gpunn.kernels import REGISTRY
 from gpunn.kernels.device import Properties, function_name, launch_arguments, launch_geometry, module_text
 from gpunn.kernels.record import bytes_moved
 
+COUNTER = pathlib.Path(__file__).with_name("traffic.cpp")
 H200 = Properties(132)
 ALIGNED = 512
 WHOLE = ("-fno-tree-sra",)  # or g++ would take neighbours that are moved at once apart
@@ -64,7 +64,7 @@ def main() -> None:
     asked = parser.parse_args()
     chosen = [REGISTRY[n] for n in asked.kernels or NAMES]
     chosen = [k for k in chosen if k.cuda is not None and k.has_float_arrays and k.geometry != "tiles"]
-    module = HostModule(code=module_text(["float32"], chosen).source, watch=HERE / "traffic.cpp", options=WHOLE)
+    module = HostModule(code=module_text(["float32"], chosen).source, watch=COUNTER, options=WHOLE)
     module.library.traffic_of(H200.multiprocessors)
     table = {}
     for kernel in chosen:

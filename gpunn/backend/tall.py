@@ -20,6 +20,7 @@ from gpunn.kernels.step import is_gradient_sum
 LEAST_ROWS = 256  # of a part: fewer, and a block has hardly begun
 STRIP, SECTOR = 32, 8  # columns that a block takes; the fewest, where it has no others beside it
 WAVES = 2  # blocks for each multiprocessor
+NEAR = 1 << 16  # bytes of a strip that are read twice: as many stay in the first-level cache
 RATE = 3e10  # bytes a second that one multiprocessor reads, about
 LAUNCH = 1.5e-6  # seconds that one more launch costs, about; both estimates are still to be measured
 
@@ -55,6 +56,8 @@ def _parts(node: Node, ops: Any) -> list[Node]:
     if not pays(rows, columns, bytes_moved(kernel, node.arguments), ops.properties):
         return [node]
     part = rows_of_part(rows, columns, ops.properties, places)
+    if kernel is MOMENTS:
+        part = min(part, NEAR // (STRIP * x.dtype.itemsize))
     count = -(-rows // part)
     if count < 2:
         return [node]

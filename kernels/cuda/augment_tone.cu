@@ -1,5 +1,5 @@
-// Values of images changed where they are; see augment_tone.py and augment_blur.py. One block a row, but for augment_salt. A row of a table has
-// 20 places.
+// Values of images changed where they are; see augment_tone.py and augment_blur.py. One block a row, but for augment_salt. A row of a table
+// has 20 places.
 
 KERNEL(augment_tone)(const T* __restrict__ x, const double* __restrict__ drawn, long long channels, long long gain, long long shift,
                      long long kind, T low, T high, T* __restrict__ y, long long rows, long long columns) {

@@ -97,6 +97,17 @@ def test_blocks_fill_the_device(rows, columns, sim_with):
     assert last.arguments[0].shape[0] >= first.count and last.kernel.name == "column_sum"
 
 
+def test_what_is_read_twice_stays_near(sim_with):
+    ops = sim_with()
+    ops.properties = H200
+    for dtype in ("f4", "f8"):
+        node = Node(REGISTRY["moments"], [np.empty((65536, 256), dtype), np.empty(256, dtype), np.empty(256, dtype)], 256)
+        first, last = tall.cut([node], ops)
+        rows, (_, block) = first.arguments[0].shape[0], launch_geometry(first.kernel, first.arguments, H200, first.together)
+        assert rows * block[0] * np.dtype(dtype).itemsize <= tall.NEAR
+        assert rows * first.count == 65536 and last.kernel.name == "join_moments"
+
+
 def test_parts_are_sums_of_gradients_too():
     assert all(tall.is_gradient_sum(gradient_sum(REGISTRY[n])) for n in ("relu_bwd", "sigmoid_bwd"))
     assert not any(tall.is_gradient_sum(REGISTRY[n]) for n in ("moments", "relu_bwd", "column_sum"))

@@ -93,7 +93,9 @@ static void see(const void* address, size_t size, bool write, bool atomic = fals
   for (const shim_span& s : shim_eye.own) if (within(p, s)) return;
   if (within(p, {(char*)&shim_eye, (char*)(&shim_eye + 1)})) return;
   const bool shared = within(p, shim_eye.shared) || within(p, shim_eye.dynamic);
-  if (!shared && pad && outside(p, size)) FAIL("thread %d of block %d %s outside an array", me.thread, me.block, write ? "writes" : "reads");
+  if (!shared && pad && outside(p, size)) {
+    FAIL("thread %d of block %d %s outside an array", me.thread, me.block, write ? "writes" : "reads");
+  }
   const access now{me.block, me.thread, me.block_waits, me.warp_waits, me.exchanges, atomic};
   // blocks that are alive together have shared memory of their own at the same addresses
   const size_t first = (size_t)p + (shared ? ((size_t)me.slot + 1) << 48 : 0);
