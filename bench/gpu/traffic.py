@@ -5,8 +5,8 @@
 The kernels run on the stand-in for a device, and every access is counted (traffic.cpp), in sectors of 32 bytes. As multiples of the bytes
 that the registry says a kernel must move (`bytes_moved`): what its warps move, an instruction's sectors each once ("first": what the
 first-level caches serve, some six times as fast as memory); what each multiprocessor reads for the first time, or writes ("second": what
-the second-level cache serves at best, hardly faster than memory, as if the first ones kept all); what is touched at all ("memory"). 1.0 is
-the least; a kernel with "second" at 1.5 or "first" at 6 cannot be expected near a copy's bandwidth.
+the second-level cache serves at best, hardly faster than memory, as if the first ones kept all); what is touched at all ("memory"); and of
+shared memory the turns its banks take, as a multiple of the fewest ("shared"). 1.0 is the least; a kernel with "second" at 1.5 or "first" at 6 cannot be expected near a copy's bandwidth.
 """
 
 import argparse
@@ -45,13 +45,14 @@ def counted(module: HostModule, kernel, rows: int, columns: int) -> dict | None:
     if launch is None:
         return None
     module.get_function(function_name(kernel, kernel.dtype(args)))(*launch, launch_arguments(kernel, args))
-    numbers = np.zeros(8, np.uint64)
+    numbers = np.zeros(10, np.uint64)
     module.library.traffic(numbers.ctypes)
-    read, written = (dict(zip(("asked", "first", "second", "memory"), map(int, part), strict=True)) for part in numbers.reshape(2, 4))
+    read, written = (dict(zip(("asked", "first", "second", "memory"), map(int, part), strict=True)) for part in numbers[:8].reshape(2, 4))
     least = bytes_moved(kernel, args)
     return {
         "bytes": least, "asked": (read["asked"] + written["asked"]) / least, "first": (read["first"] + written["first"]) / least,
         "second": (read["second"] + written["first"]) / least, "memory": (read["memory"] + written["memory"]) / least,
+        **({"shared": int(numbers[8]) / int(numbers[9])} if numbers[9] else {}),
     }  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def main() -> None:
     parser.add_argument("--save", action="store_true", help="keep the result in bench/results")
     asked = parser.parse_args()
     chosen = [REGISTRY[n] for n in asked.kernels or NAMES]
-    chosen = [k for k in chosen if k.cuda is not None and k.has_float_arrays and k.geometry != "tiles"]
+    chosen = [k for k in chosen if k.cuda is not None and k.has_float_arrays and (asked.kernels or k.geometry != "tiles")]
     module = HostModule(code=module_text(["float32"], chosen).source, watch=COUNTER, options=WHOLE)
     module.library.traffic_of(H200.multiprocessors)
     table = {}

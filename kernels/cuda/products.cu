@@ -51,7 +51,10 @@ KERNEL(product)(const T* __restrict__ a, const T* __restrict__ b, long long inne
   }
   __syncthreads();
   #pragma unroll
-  for (int i = 0; i < 16; ++i) left[group * (TALL * WIDE) + (own_row + i / 4) * WIDE + own_column + i % 4] = sum[i];
+  for (int i = 0; i < 16; i += 4) {
+    const quad<T> four = {sum[i], sum[i + 1], sum[i + 2], sum[i + 3]};
+    *(quad<T>*)(left + group * (TALL * WIDE) + (own_row + i / 4) * WIDE + own_column) = four;
+  }
   __syncthreads();
   constexpr int COUNT = TALL * WIDE / THREADS, EACH = COUNT < 1 ? 1 : COUNT < TOGETHER ? COUNT : TOGETHER;
   LOADS
