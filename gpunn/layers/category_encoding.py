@@ -47,8 +47,8 @@ class Numbering(Layer):
 
 def encoded(layer: Layer, indices: Any, mode: str, depth: int, weights: Any = None) -> Any:
     """Categories as `depth` columns. "one_hot": columns for each, in place of a last axis of length one; "multi_hot" and "count": of axis
-    1, which holds a row's categories: which there are, and how many, or the sum of their `weights`. Numbers outside of 0 to depth - 1
-    count for nothing. Raises ValueError for symbolic numbers that are not in rows."""
+    1, which holds a row's categories (a vector is one row, and so is one number): which there are, and how many, or the sum of their
+    `weights`. Numbers outside of 0 to depth - 1 count for nothing. Raises ValueError for symbolic numbers that are not in rows."""
     shape = tuple(indices.shape)
     if mode == "one_hot":
         return ops.one_hot(ops.squeeze(indices, -1) if len(shape) > 1 and shape[-1] == 1 else indices, depth, dtype=layer.dtype)
@@ -57,7 +57,7 @@ def encoded(layer: Layer, indices: Any, mode: str, depth: int, weights: Any = No
     hot = ops.one_hot(indices, depth, dtype=layer.dtype)
     if weights is not None:
         hot = ops.multiply(hot, ops.expand_dims(weights, -1))
-    return (ops.max if mode == "multi_hot" else ops.sum)(hot, axis=1 if len(shape) > 1 else 0)
+    return hot if not shape else (ops.max if mode == "multi_hot" else ops.sum)(hot, axis=1 if len(shape) > 1 else 0)
 
 
 class CategoryEncoding(Numbering):

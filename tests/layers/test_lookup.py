@@ -64,8 +64,41 @@ def test_columns_of_categories():
     np.testing.assert_allclose(weighed([["a", "a"], ["b", "x"]]), [[0, 2 * a, 0], [(a + b) / 2, 0, b]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind, unknown, words, x", [
+    (layers.StringLookup, "[UNK]", ["a", "b"], [["a", "b", "b"], ["x", "a", "x"]]),
+    (layers.IntegerLookup, -1, [7, 9], [[7, 9, 9], [5, 7, 5]]),
+])
+def test_an_unknown_category_has_its_own_weight(kind, unknown, words, x):
+    """Keras takes the OOV token's weight from the front of idf_weights where the vocabulary has it there, else the mean of the others."""
+    expected = np.array([[0, 0.25, 1.5], [1.8, 0.25, 0]])
+    layer = kind(vocabulary=[unknown, *words], idf_weights=[0.9, 0.25, 0.75], output_mode="tf_idf", max_tokens=5, pad_to_max_tokens=True)
+    for same in (layer, kind.from_config(layer.get_config())):
+        np.testing.assert_allclose(same(x), np.pad(expected, ((0, 0), (0, 2))))
+    expected[1, 0] = 1.0
+    np.testing.assert_allclose(kind(vocabulary=words, idf_weights=[0.25, 0.75], output_mode="tf_idf")(x), expected)
+    with pytest.raises(ValueError, match="one a category"):
+        kind(vocabulary=words, idf_weights=[0.9, 0.25, 0.75], output_mode="tf_idf")
+
+
+def test_documents_of_an_array_without_rows():
+    """Each category is one; a batch without rows is one document."""
+    alone, batch = (layers.StringLookup(output_mode="tf_idf") for _ in range(2))
+    alone.adapt(np.array(["a", "b", "a"]))
+    assert alone.get_config()["idf_weights"][1:] == pytest.approx([np.log(1 + 3 / 3), np.log(1 + 3 / 2)])
+    batch.adapt(iter([np.array(["a", "b", "a"])]))
+    assert batch.get_config()["idf_weights"][1:] == pytest.approx([np.log(1 + 1 / 2)] * 2)
+
+
+def test_the_oov_token_may_be_a_category():
+    """It is reserved with invert alone."""
+    np.testing.assert_array_equal(layers.IntegerLookup(vocabulary=[5, -1, 6])([5, -1, 6, 7]), [1, 2, 3, 0])
+    np.testing.assert_array_equal(layers.StringLookup(vocabulary=["[UNK]", "a"], num_oov_indices=0)(["a", "[UNK]"]), [1, 0])
+    back = layers.StringLookup(vocabulary=["a", "b"], num_oov_indices=2, invert=True)
+    np.testing.assert_array_equal(back([0, 1, 2, 3, 9]), ["[UNK]", "[UNK]", "a", "b", "[UNK]"])
+
+
 @pytest.mark.parametrize("options, message", [
-    ({"vocabulary": ["a", "a"]}, "once"), ({"vocabulary": ["a", "[UNK]"]}, "neither"), ({"max_tokens": 1}, "max_tokens"),
+    ({"vocabulary": ["a", "a"]}, "once"), ({"vocabulary": ["a", "[UNK]"], "invert": True}, "but for '\\[UNK\\]'"), ({"max_tokens": 1}, "max_tokens"),
     ({"vocabulary": ["a", "b"], "max_tokens": 2}, "at most 1"), ({"output_mode": "hot"}, "output_mode"), ({"sparse": True}, "sparse"),
     ({"num_oov_indices": -1}, "num_oov_indices"), ({"invert": True, "output_mode": "count"}, "invert"),
     ({"vocabulary": ["a"], "output_mode": "tf_idf"}, "idf_weights"),
@@ -239,3 +272,12 @@ def test_columns_as_keras_has_them():
 def test_columns_of_a_vector(mode):
     layer = layers.CategoryEncoding(4, output_mode=mode)
     assert layer.compute_output_shape((3,)) == layer(np.array([1, 2, 2])).shape == (4,)
+
+
+@pytest.mark.parametrize("make", [
+    lambda mode: layers.CategoryEncoding(4, mode)(np.int64(2)), lambda mode: layers.Discretization([0.0, 1.0, 2.0], output_mode=mode)(1.5),
+    lambda mode: layers.IntegerLookup(vocabulary=[5, 6, 7], output_mode=mode)(6),
+])
+@pytest.mark.parametrize("mode", ["multi_hot", "count", "one_hot"])
+def test_columns_of_one_number(make, mode):
+    np.testing.assert_array_equal(make(mode), [0, 0, 1, 0])
