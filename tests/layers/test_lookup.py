@@ -98,7 +98,8 @@ def test_the_oov_token_may_be_a_category():
 
 
 @pytest.mark.parametrize("options, message", [
-    ({"vocabulary": ["a", "a"]}, "once"), ({"vocabulary": ["a", "[UNK]"], "invert": True}, "but for '\\[UNK\\]'"), ({"max_tokens": 1}, "max_tokens"),
+    ({"vocabulary": ["a", "a"]}, "once"), ({"vocabulary": ["a", "[UNK]"], "invert": True}, "but for '\\[UNK\\]'"),
+    ({"max_tokens": 1}, "max_tokens"),
     ({"vocabulary": ["a", "b"], "max_tokens": 2}, "at most 1"), ({"output_mode": "hot"}, "output_mode"), ({"sparse": True}, "sparse"),
     ({"num_oov_indices": -1}, "num_oov_indices"), ({"invert": True, "output_mode": "count"}, "invert"),
     ({"vocabulary": ["a"], "output_mode": "tf_idf"}, "idf_weights"),
