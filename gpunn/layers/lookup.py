@@ -8,7 +8,7 @@ import numpy as np
 
 from gpunn import config, ops
 from gpunn.layers import words
-from gpunn.layers.category_encoding import MODES, Numbering, encoded
+from gpunn.layers.category_encoding import MODES, Numbering, encoded, most_exact, told_apart
 from gpunn.layers.hashing import bins_of_texts
 
 
@@ -222,7 +222,10 @@ class StringLookup(IndexLookup):
 
 
 class IntegerLookup(IndexLookup):
-    """The numbers of integers in a vocabulary of integers; see `IndexLookup`."""
+    """The numbers of integers in a vocabulary of integers; see `IndexLookup`. Integers that a model's type cannot tell apart (from 2**24 on
+    in float32) are refused in a graph; of arrays all are known."""
+
+    check_rows = told_apart
 
     def __init__(
         self, max_tokens: int | None = None, num_oov_indices: int = 1, mask_token: int | None = None, oov_token: int = -1,
@@ -249,6 +252,8 @@ class IntegerLookup(IndexLookup):
         if self.mask_token is not None:
             numbers[self.mask_token] = 0 if self._masked else -1
         known, places = np.array(sorted(numbers)), np.array([numbers[c] for c in sorted(numbers)])
+        if len(bad := known[np.abs(known) >= (most := most_exact(config.floatx()))]):
+            raise self.wrong("vocabulary", f"of integers below {most} in a graph, which computes in {config.floatx()}", bad[:5].tolist())
         hit = ops.cast(ops.equal(ops.expand_dims(x, -1), known.astype(config.floatx())), config.floatx())
         found = ops.sum(ops.multiply(hit, (places + 1).astype(config.floatx())), axis=-1)  # 0 where there is none
         there = ops.sum(hit, axis=-1)

@@ -143,6 +143,27 @@ def test_a_graph_gives_what_arrays_give(make, x, device):
     np.testing.assert_allclose(in_graph(make(), x, device), make()(x), rtol=1e-6)
 
 
+@pytest.mark.usefixtures("cpu")
+@pytest.mark.parametrize("make", [
+    lambda: layers.IntegerLookup(vocabulary=[3, 4]), lambda: layers.IntegerLookup(vocabulary=[3], num_oov_indices=4),
+    lambda: layers.Hashing(9),
+])
+def test_integers_that_are_one_in_float32_are_refused(make):
+    """They were looked up as their neighbours."""
+    x, at_most = np.array([[5], [2**24 + 1]]), np.array([[5], [2**24 - 1]])
+    with pytest.raises(ValueError, match=r"expected integers below 16777216, up to which float32.*16777216 at \[1, 0\].*float64"):
+        in_graph(make(), x)
+    np.testing.assert_array_equal(in_graph(make(), at_most), make()(at_most))
+    with pytest.raises(ValueError, match=r"vocabulary must be of integers below 16777216.*\[16777217\]"):
+        in_graph(layers.IntegerLookup(vocabulary=[3, 2**24 + 1]), at_most)
+    np.testing.assert_array_equal(layers.IntegerLookup(vocabulary=[2**24, 2**24 + 1])(x), [[0], [2]])
+
+
+def test_large_integers_in_float64(cpu, float64):
+    x = np.array([[5], [10**9 + 8], [10**9 + 7]])
+    np.testing.assert_array_equal(in_graph(layers.IntegerLookup(vocabulary=[10**9 + 7, 10**9 + 8]), x), [[0], [2], [1]])
+
+
 def test_texts_go_through_a_model(tmp_path, cpu):
     set_random_seed(1)
     rng = np.random.default_rng(0)
