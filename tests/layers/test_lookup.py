@@ -6,6 +6,7 @@ import pytest
 import gpunn
 from gpunn import Input, Model, layers, ops
 from gpunn.models import Sequential, load_model
+from gpunn.models.files import keras_json
 from gpunn.utils import set_random_seed
 from gpunn.utils.dataset import Dataset
 
@@ -184,6 +185,20 @@ def test_texts_go_through_a_model(tmp_path, cpu):
     model.save(tmp_path / "m.keras")
     np.testing.assert_array_equal(load_model(tmp_path / "m.keras").predict(x, verbose=0), model.predict(x, verbose=0))
     np.testing.assert_allclose(np.asarray(model(x)), model.predict(x, verbose=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("layer", [
+    layers.IntegerLookup(vocabulary=[12, 36]), layers.StringLookup(vocabulary=WORDS),
+    layers.TextVectorization(vocabulary=WORDS, output_sequence_length=2),
+])
+def test_what_keras_writes_of_a_vocabulary(layer):
+    """Its files name the vocabulary's size, too, and how several unknown categories are told apart."""
+    entry = keras_json.to_keras(layers.serialize(layer))
+    entry["config"] |= {"vocabulary_size": layer.vocabulary_size(), "oov_method": "floormod", "salt": None}
+    again = layers.deserialize(keras_json.from_keras(entry))
+    assert type(again) is type(layer) and again.get_vocabulary() == layer.get_vocabulary()
+    with pytest.raises(ValueError, match="oov_method='farmhash', which gpunn"):
+        keras_json.from_keras(entry | {"config": entry["config"] | {"oov_method": "farmhash"}})
 
 
 def test_a_stack_that_begins_with_a_lookup(cpu):
