@@ -12,6 +12,12 @@ from numba.core.compiler import Compiler
 NEEDED = ("_ensure_finalized", "_finalize_dynamic_globals", "_finalize_final_module", "_verify_declare_only_symbols")  # Numba's own affair
 
 
+def divide_by_roots(function: Any) -> None:
+    """Makes 1 / sqrt(x) of an LLVM function a root and a division: LLVM would estimate it, and what it estimates is NaN for 0 and infinity,
+    where the quotient is infinity and 0."""
+    set.add(function.attributes, '"reciprocal-estimates"="none"')  # llvmlite's own `add` knows no attributes with values
+
+
 class _NoEnvironment:
     """A code generator that sets no environment of a function: without machine code it has no place for one."""
 
@@ -27,6 +33,12 @@ class _NoEnvironment:
 
 class Linked(JITCodeLibrary):
     """The optimized code of one function, for others to take in."""
+
+    def add_ir_module(self, module: Any) -> None:
+        for function in module.functions:
+            if not function.is_declaration:
+                divide_by_roots(function)
+        super().add_ir_module(module)
 
     @property
     def codegen(self) -> Any:

@@ -23,6 +23,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from gpunn.kernels import cache
+from gpunn.kernels.linked import divide_by_roots
 from gpunn.kernels.record import Kernel, Operand, columns_of, rows_of
 
 I64 = ir.IntType(64)
@@ -104,6 +105,17 @@ def widest(typingctx):
     return types.void(), codegen
 
 
+@intrinsic
+def true_roots(typingctx):
+    """`divide_by_roots` of the function that calls this."""
+
+    def codegen(context, builder, signature, args):
+        divide_by_roots(builder.function)
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
 def cache_folder() -> pathlib.Path:
     """Where compiled kernels are kept: ``GPUNN_CACHE`` or the user's cache folder; a temporary one when neither can be written."""
     return cache.folder(f"kernels-{_digest()}")
@@ -167,7 +179,8 @@ def _source(kernel: Kernel, dtype: np.dtype) -> str:
     lines = [
         f'"""{kernel.name}, {dtype.name}: written by gpunn.kernels.native."""', "import math", "import numpy as np",
         "from numba import carray, cfunc, njit, types", "from gpunn.kernels import vector_math, vector_native",
-        "from gpunn.kernels.linked import APART, PLAIN", "from gpunn.kernels.native import pointer, widest", f"T = np.{dtype.name}",
+        "from gpunn.kernels.linked import APART, PLAIN", "from gpunn.kernels.native import pointer, true_roots, widest",
+        f"T = np.{dtype.name}",
         f"inlined = njit(nogil=True, error_model='numpy', fastmath={FAST}, forceinline=True, **PLAIN)",
         # same index in, same index out: an output that is an input may be treated as if it were not, and loops stay vectors
         f"apart = njit(nogil=True, error_model='numpy', fastmath={FAST}, **APART)",
@@ -182,7 +195,7 @@ def _source(kernel: Kernel, dtype: np.dtype) -> str:
     if not imported:
         lines.append("body = apart(body)")
     lines.append("@cfunc(types.void(types.CPointer(types.int64), types.int64, types.int64, types.int64), cache=True)")
-    lines.append("def entry(a, lo, hi, scratch):")
+    lines += ["def entry(a, lo, hi, scratch):", "    true_roots()"]
     names = []
     for i, o in enumerate(kernel.operands):
         names.append(f"p{i}")

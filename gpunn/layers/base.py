@@ -277,7 +277,9 @@ class Layer(Weighted, Typed, Containing, Connected):
         if not (cls.traced and cls.get_config is Layer.get_config):
             return cls(**config)
         layer = cls(**own_arguments.taken(cls, config))  # a constructor of the user's may leave out what is common to all
-        layer.name, layer.trainable = config.get("name", layer.name), config.get("trainable", layer.trainable)
+        layer.name = config.get("name", layer.name)
+        if (trainable := config.get("trainable", layer.trainable)) != layer.trainable:  # to set it sets that of layers within
+            layer.trainable = trainable
         return layer
 
     _name = property(lambda self: self.name, lambda self, name: setattr(self, "name", name))  # by which Keras 2 let layers be renamed

@@ -45,10 +45,26 @@ class Numbering(Layer):
         return found
 
 
+def told_apart(layer: Layer, x: np.ndarray, where: str) -> None:
+    """Raises ValueError, naming the first, for integers in a model's rows so large that their floating type takes neighbours for one."""
+    most = most_exact(x.dtype) if x.dtype.kind == "f" else None
+    if most is not None and (bad := np.abs(x) >= most).any():
+        at = tuple(int(i) for i in np.argwhere(bad)[0])
+        raise ValueError(
+            f"Argument x of {where}, layer {layer.name!r}: expected integers below {most}, up to which {x.dtype} tells them apart. "
+            f"Received: {x[at]:.0f} at {list(at)}. Call the layer on arrays, ahead of the model, or give the model dtype float64."
+        )
+
+
+def most_exact(dtype: Any) -> int:
+    """Below which a floating type holds all integers, none of which stands for another."""
+    return int(2 ** (np.finfo(dtype).nmant + 1))
+
+
 def encoded(layer: Layer, indices: Any, mode: str, depth: int, weights: Any = None) -> Any:
     """Categories as `depth` columns. "one_hot": columns for each, in place of a last axis of length one; "multi_hot" and "count": of axis
-    1, which holds a row's categories: which there are, and how many, or the sum of their `weights`. Numbers outside of 0 to depth - 1
-    count for nothing. Raises ValueError for symbolic numbers that are not in rows."""
+    1, which holds a row's categories (a vector is one row, and so is one number): which there are, and how many, or the sum of their
+    `weights`. Numbers outside of 0 to depth - 1 count for nothing. Raises ValueError for symbolic numbers that are not in rows."""
     shape = tuple(indices.shape)
     if mode == "one_hot":
         return ops.one_hot(ops.squeeze(indices, -1) if len(shape) > 1 and shape[-1] == 1 else indices, depth, dtype=layer.dtype)
@@ -57,7 +73,7 @@ def encoded(layer: Layer, indices: Any, mode: str, depth: int, weights: Any = No
     hot = ops.one_hot(indices, depth, dtype=layer.dtype)
     if weights is not None:
         hot = ops.multiply(hot, ops.expand_dims(weights, -1))
-    return (ops.max if mode == "multi_hot" else ops.sum)(hot, axis=1 if len(shape) > 1 else 0)
+    return hot if not shape else (ops.max if mode == "multi_hot" else ops.sum)(hot, axis=1 if len(shape) > 1 else 0)
 
 
 class CategoryEncoding(Numbering):

@@ -7,7 +7,7 @@ import numpy as np
 
 from gpunn import ops
 from gpunn.layers.base import positive
-from gpunn.layers.category_encoding import MODES, Numbering, encoded
+from gpunn.layers.category_encoding import MODES, Numbering, encoded, told_apart
 from gpunn.layers.graph import symbolic
 from gpunn.layers.input import InputLayer, of_texts
 from gpunn.layers.words import are_texts, texts_in
@@ -42,6 +42,7 @@ class Hashing(Numbering):
 
     converts = True  # texts become the numbers of their bins at the model's door
     takes_integers = True  # which are hashed in the graph
+    check_rows = told_apart
 
     def __init__(
         self, num_bins: int, mask_value: Any = None, salt: Any = None, output_mode: str = "int", sparse: bool = False, **common: Any
@@ -98,6 +99,8 @@ class HashedCrossing(Numbering):
     output_mode: "int", or "one_hot" columns. The hash is not Keras's. In a graph the categories are integers (of lookups, say).
     Raises ValueError for arguments that cannot be.
     """
+
+    check_rows = told_apart
 
     def __init__(self, num_bins: int, output_mode: str = "int", sparse: bool = False, **common: Any):
         super().__init__(**common)

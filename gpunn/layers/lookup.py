@@ -8,7 +8,7 @@ import numpy as np
 
 from gpunn import config, ops
 from gpunn.layers import words
-from gpunn.layers.category_encoding import MODES, Numbering, encoded
+from gpunn.layers.category_encoding import MODES, Numbering, encoded, most_exact, told_apart
 from gpunn.layers.hashing import bins_of_texts
 
 
@@ -33,13 +33,13 @@ class IndexLookup(Numbering):
             raise self.wrong("max_tokens", "an integer above 1, or None", max_tokens)
         if isinstance(num_oov_indices, bool) or not isinstance(num_oov_indices, (int, np.integer)) or num_oov_indices < 0:
             raise self.wrong("num_oov_indices", "an integer of at least 0", num_oov_indices)
-        if invert and (self.output_mode != "int" or num_oov_indices > 1):
-            raise self.wrong("invert", "False, or with output_mode='int' and at most one OOV index", invert)
+        if invert and self.output_mode != "int":
+            raise self.wrong("invert", "False, or with output_mode='int'", invert)
         self.max_tokens, self.num_oov_indices, self.invert = max_tokens, int(num_oov_indices), bool(invert)
         self.mask_token, self.oov_token, self.pad_to_max_tokens = mask_token, oov_token, bool(pad_to_max_tokens)
         self._own: list[Any] = []
         self._numbers: dict[Any, int] = {}
-        self._idf: np.ndarray | None = None
+        self._idf: np.ndarray | None = None  # weights of "tf_idf", those of OOV indices first
         self._given = vocabulary is not None
         if vocabulary is not None:
             self.set_vocabulary(vocabulary, idf_weights)
@@ -63,12 +63,13 @@ class IndexLookup(Numbering):
         return [self.mask_token] * self._masked + [self.oov_token] * self.num_oov_indices
 
     def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
-        """Learn the vocabulary from categories: an array or a list, or what gives such batch by batch (`steps` of them)."""
+        """Learn the vocabulary from categories: an array or a list, or what gives such batch by batch (`steps` of them). To "tf_idf" each
+        row is a document, as is each category of an array without rows, and a whole batch without rows: Keras's rule."""
         if self._given:
             raise ValueError(f"Layer {self.name!r}: a vocabulary was given. Expected none of it for adapt.")
         counts: collections.Counter[Any] = collections.Counter()
         documents: collections.Counter[Any] = collections.Counter()
-        rows = 0
+        rows, alone = 0, _is_one(data)
         for n, batch in enumerate(_batches(data)):
             if steps is not None and n >= steps:
                 break
@@ -76,7 +77,7 @@ class IndexLookup(Numbering):
             values, times = np.unique(found, return_counts=True)
             counts.update(dict(zip(values.tolist(), times.tolist(), strict=True)))
             if self.output_mode == "tf_idf":
-                found = found.reshape(1, -1) if found.ndim < 2 else found.reshape(len(found), -1)
+                found = found.reshape((-1, 1) if alone else (1, -1)) if found.ndim < 2 else found.reshape(len(found), -1)
                 rows += len(found)
                 for row in found:
                     documents.update(np.unique(row).tolist())
@@ -87,30 +88,31 @@ class IndexLookup(Numbering):
         learned = sorted(counts, key=lambda c: (counts[c], c), reverse=True)
         learned = learned[: None if self.max_tokens is None else self.max_tokens - len(self._special)]
         idf = np.log(1 + rows / (1 + np.array([documents[c] for c in learned], np.float64))) if self.output_mode == "tf_idf" else None
-        self._set(learned, idf)
+        self._set(learned, None if idf is None else weights_before(idf, len(self._special)))
 
     def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
-        """Use these categories, in this order, with or without mask and OOV tokens before them. Raises ValueError for some that are there
-        twice, too many of them, or weights that do not fit."""
+        """Use these categories, in this order, with or without mask and OOV tokens before them; without a weight an OOV token has the
+        mean of the others. Raises ValueError for some that are there twice, too many of them, or weights that do not fit."""
         if isinstance(vocabulary, str):
             with open(vocabulary, encoding="utf-8") as file:
                 vocabulary = [line.rstrip("\n") for line in file]
         own = self.categories(np.asarray(vocabulary)).tolist()
-        weights = None if idf_weights is None else np.asarray(idf_weights, np.float64)
+        weights, given = None if idf_weights is None else np.asarray(idf_weights, np.float64), len(own)
         if (special := self._special) and own[: len(special)] == special:
             own = own[len(special) :]
-            weights = weights if weights is None or len(weights) == len(own) else weights[len(special) :]
         twice = [c for c, n in collections.Counter(own).items() if n > 1]
-        if twice or {self.mask_token, self.oov_token} & set(own):
+        reserved = [t for t in (self.mask_token, self.oov_token if self.invert else None) if t is not None]
+        if twice or set(reserved) & set(own):
+            but = "".join(f", but for {t!r}" for t in reserved)
             raise ValueError(
-                f"Layer {self.name!r}: expected every category of the vocabulary once, and neither {self.mask_token!r} nor "
-                f"{self.oov_token!r} among them. Received: {(twice or own)[:5]}."
+                f"Layer {self.name!r}: expected every category of the vocabulary once{but} (which may stand before them as "
+                f"{self._special}). Received: {(twice or own)[:5]}."
             )
         if self.max_tokens is not None and len(own) > self.max_tokens - len(special):
             raise ValueError(f"Layer {self.name!r}: expected at most {self.max_tokens - len(special)} categories. Received: {len(own)}.")
-        if (self.output_mode == "tf_idf") != (weights is not None) or (weights is not None and len(weights) != len(own)):
+        if (self.output_mode == "tf_idf") != (weights is not None) or (weights is not None and len(weights) not in (len(own), given)):
             raise ValueError(f"Layer {self.name!r}: expected idf_weights for output_mode='tf_idf' alone, one a category.")
-        self._set(own, weights)
+        self._set(own, weights if weights is None or len(weights) > len(own) else weights_before(weights, len(special)))
 
     def _set(self, own: list[Any], idf: np.ndarray | None) -> None:
         if self._numbers and self.inbound_nodes and own != self._own:
@@ -166,8 +168,7 @@ class IndexLookup(Numbering):
         out = encoded(self, indices, "count" if self.output_mode == "tf_idf" else self.output_mode, wide)
         if self._idf is None:
             return out
-        mean = self._idf.mean() if len(self._idf) else 0.0  # of what is not in the vocabulary, as Keras has it
-        weights = np.concatenate([np.full(len(self._special), mean), self._idf, np.zeros(wide - self.vocabulary_size())])
+        weights = np.concatenate([self._idf, np.zeros(wide - len(self._idf))])
         return ops.multiply(out, weights.astype(config.floatx()))
 
     def config(self) -> dict[str, Any]:
@@ -177,7 +178,9 @@ class IndexLookup(Numbering):
             "pad_to_max_tokens": self.pad_to_max_tokens,
         }
         if self._numbers or self._given:
-            own |= {"vocabulary": self._own} | ({} if self._idf is None else {"idf_weights": self._idf.tolist()})
+            own |= {"vocabulary": self._own}
+        if self._idf is not None:
+            own |= {"vocabulary": self.get_vocabulary(), "idf_weights": self._idf.tolist()}
         return own
 
 
@@ -219,7 +222,10 @@ class StringLookup(IndexLookup):
 
 
 class IntegerLookup(IndexLookup):
-    """The numbers of integers in a vocabulary of integers; see `IndexLookup`."""
+    """The numbers of integers in a vocabulary of integers; see `IndexLookup`. Integers that a model's type cannot tell apart (from 2**24 on
+    in float32) are refused in a graph; of arrays all are known."""
+
+    check_rows = told_apart
 
     def __init__(
         self, max_tokens: int | None = None, num_oov_indices: int = 1, mask_token: int | None = None, oov_token: int = -1,
@@ -246,6 +252,8 @@ class IntegerLookup(IndexLookup):
         if self.mask_token is not None:
             numbers[self.mask_token] = 0 if self._masked else -1
         known, places = np.array(sorted(numbers)), np.array([numbers[c] for c in sorted(numbers)])
+        if len(bad := known[np.abs(known) >= (most := most_exact(config.floatx()))]):
+            raise self.wrong("vocabulary", f"of integers below {most} in a graph, which computes in {config.floatx()}", bad[:5].tolist())
         hit = ops.cast(ops.equal(ops.expand_dims(x, -1), known.astype(config.floatx())), config.floatx())
         found = ops.sum(ops.multiply(hit, (places + 1).astype(config.floatx())), axis=-1)  # 0 where there is none
         there = ops.sum(hit, axis=-1)
@@ -256,9 +264,18 @@ class IntegerLookup(IndexLookup):
         return super().config() | {"vocabulary_dtype": self.vocabulary_dtype}
 
 
+def weights_before(weights: np.ndarray, places: int) -> np.ndarray:
+    """The `tf_idf` weights of categories, and before them their mean at the places of what is not in the vocabulary."""
+    return np.concatenate([np.full(places, weights.mean() if len(weights) else 0.0), weights])
+
+
 def _batches(data: Any) -> Iterable[Any]:
     """Batches of categories: an array or a list of them is one."""
-    return [data] if isinstance(data, (list, tuple, np.ndarray)) or hasattr(data, "dtype") else data
+    return [data] if _is_one(data) else data
+
+
+def _is_one(data: Any) -> bool:
+    return isinstance(data, (list, tuple, np.ndarray)) or hasattr(data, "dtype")
 
 
 __all__ = ["IndexLookup", "IntegerLookup", "StringLookup"]

@@ -10,6 +10,7 @@ import numpy as np
 from gpunn import config
 from gpunn.layers.base import Layer, Pullback
 from gpunn.layers.graph import symbolic
+from gpunn.layers.lookup import weights_before
 from gpunn.results import dressed
 
 _PUNCTUATION = re.compile(r"""[!"#$%&()*+,\-./:;<=>?@\[\\\]^_`{|}~']""")
@@ -59,7 +60,7 @@ class TextVectorization(Layer):
         self.encoding = encoding
         self._words: list[str] = []
         self._numbers: dict[str, int] = {}
-        self._idf: np.ndarray | None = None
+        self._idf: np.ndarray | None = None  # weights of "tf_idf", that of unknown words first
         self._longest = 0  # tokens of a text that was learned from
         self._given = vocabulary is not None
         if vocabulary is not None:
@@ -96,16 +97,18 @@ class TextVectorization(Layer):
         words = sorted(counts, key=lambda w: (counts[w], w.encode()), reverse=True)
         words = words[: None if self.max_tokens is None else self.max_tokens - self._first]
         idf = np.log(1 + texts / (1 + np.array([documents[w] for w in words], np.float64))) if self.output_mode == "tf_idf" else None
-        self._set(words, idf)
+        self._set(words, None if idf is None else weights_before(idf, self._first))
 
     def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
-        """Use these words, in this order: a list, or the path of a file with a word a line; "tf_idf" needs their idf_weights too. Raises
-        ValueError for words that occur twice, too many of them, or weights that do not fit."""
+        """Use these words, in this order: a list, or the path of a file with a word a line; "tf_idf" needs their idf_weights too, of which
+        '[UNK]' has the mean where it is not among the words. Raises ValueError for words that occur twice, too many of them, or weights
+        that do not fit."""
         if isinstance(vocabulary, str):
             with open(vocabulary, encoding=self.encoding) as file:
                 words = [line.rstrip("\n") for line in file]
         else:
             words = [w.decode(self.encoding) if isinstance(w, bytes) else str(w) for w in vocabulary]
+        given = len(words)
         if words[:2] == ["", UNKNOWN]:
             words = words[2:]
         elif words[:1] == [UNKNOWN]:
@@ -117,10 +120,12 @@ class TextVectorization(Layer):
             )
         if self.max_tokens is not None and len(words) > self.max_tokens - self._first:
             raise ValueError(f"Layer {self.name!r}: expected at most {self.max_tokens - self._first} words. Received: {len(words)}.")
-        if (self.output_mode == "tf_idf") != (idf_weights is not None) or (idf_weights is not None and len(idf_weights) != len(words)):
-            received = None if idf_weights is None else len(idf_weights)
+        weights = None if idf_weights is None else np.asarray(idf_weights, np.float64)
+        fit = weights is None or len(weights) == len(words) or len(weights) == given == len(words) + self._first
+        if (self.output_mode == "tf_idf") != (weights is not None) or not fit:
+            received = None if weights is None else len(weights)
             raise ValueError(f"Layer {self.name!r}: expected idf_weights for output_mode='tf_idf' alone, one a word. Received: {received}.")
-        self._set(words, None if idf_weights is None else np.asarray(idf_weights, np.float64))
+        self._set(words, weights if weights is None or len(weights) > len(words) else weights_before(weights, self._first))
 
     def _set(self, words: list[str], idf: np.ndarray | None) -> None:
         self._words, self._idf = words, idf
@@ -163,8 +168,9 @@ class TextVectorization(Layer):
         texts = _texts(array, self.name, self.encoding)
         if not self._words and not self._given:
             raise ValueError(f"Layer {self.name!r} has no vocabulary: call adapt(texts) first, or give one.")
-        rows = [[self._numbers.get(t, self._first - 1) if t else 0 for t in self.tokens(text)] for text in texts]
-        if self.output_mode == "int":
+        is_int = self.output_mode == "int"  # where an empty word is a 0; else it is none
+        rows = [[self._numbers.get(t, self._first - 1) if t else 0 for t in self.tokens(text) if t or is_int] for text in texts]
+        if is_int:
             length = self.output_sequence_length or max(least, *map(len, rows), 0)
             out = np.zeros((len(rows), length), np.int64)
             for place, row in zip(out, rows, strict=True):
@@ -178,8 +184,7 @@ class TextVectorization(Layer):
             return (counts > 0).astype(counts.dtype)
         if self.output_mode == "tf_idf" and self._idf is not None:
             weights = np.zeros(wide, counts.dtype)
-            weights[0] = self._idf.mean() if len(self._idf) else 0  # of unknown words, as Keras
-            weights[1 : 1 + len(self._idf)] = self._idf
+            weights[: len(self._idf)] = self._idf
             return counts * weights
         return counts
 
@@ -214,7 +219,9 @@ class TextVectorization(Layer):
             "pad_to_max_tokens": self.pad_to_max_tokens, "encoding": self.encoding,
         }
         if self._words or self._given:
-            own |= {"vocabulary": self._words} | ({} if self._idf is None else {"idf_weights": self._idf.tolist()})
+            own |= {"vocabulary": self._words}
+        if self._idf is not None:
+            own |= {"vocabulary": self.get_vocabulary(), "idf_weights": self._idf.tolist()}
         return own
 
 

@@ -156,14 +156,13 @@ class Perceptron(ClassifierMixin, BaseEstimator):
         weights = class_weights(self.class_weight, self._labels, y, rows.weights(sample_weight, len(x), type(self).__name__))
         target = one_hot(self._labels, y)
         rng = check_random_state(self.random_state)
-        held = None
+        x, held = x if x.dtype == np.uint8 else x.astype(np.float64, copy=False), None
         if self.early_stopping and not incremental:
             parts = [p for p in (x, target, weights) if p is not None]
             split = train_test_split(*parts, test_size=self.validation_fraction, random_state=rng, stratify=y)
             x, target, weights = split[0], split[2], split[4] if weights is not None else None
             held = (split[1], split[3])
         network = self._network(optimizers.SGD(self.eta0))
-        x = x if x.dtype == np.uint8 else x.astype(np.float64, copy=False)
         self._run(network, network.epochs(x, target, weights, 1, relative=False), held, rng, epochs, incremental)
         coefs, intercepts = network.weights()
         self.coef_, self.intercept_ = np.ascontiguousarray(coefs[0].T), intercepts[0]

@@ -6,6 +6,7 @@ import pytest
 import gpunn
 from gpunn import Input, Model, layers, ops
 from gpunn.models import Sequential, load_model
+from gpunn.models.files import keras_json
 from gpunn.utils import set_random_seed
 from gpunn.utils.dataset import Dataset
 
@@ -64,8 +65,42 @@ def test_columns_of_categories():
     np.testing.assert_allclose(weighed([["a", "a"], ["b", "x"]]), [[0, 2 * a, 0], [(a + b) / 2, 0, b]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind, unknown, words, x", [
+    (layers.StringLookup, "[UNK]", ["a", "b"], [["a", "b", "b"], ["x", "a", "x"]]),
+    (layers.IntegerLookup, -1, [7, 9], [[7, 9, 9], [5, 7, 5]]),
+])
+def test_an_unknown_category_has_its_own_weight(kind, unknown, words, x):
+    """Keras takes the OOV token's weight from the front of idf_weights where the vocabulary has it there, else the mean of the others."""
+    expected = np.array([[0, 0.25, 1.5], [1.8, 0.25, 0]])
+    layer = kind(vocabulary=[unknown, *words], idf_weights=[0.9, 0.25, 0.75], output_mode="tf_idf", max_tokens=5, pad_to_max_tokens=True)
+    for same in (layer, kind.from_config(layer.get_config())):
+        np.testing.assert_allclose(same(x), np.pad(expected, ((0, 0), (0, 2))))
+    expected[1, 0] = 1.0
+    np.testing.assert_allclose(kind(vocabulary=words, idf_weights=[0.25, 0.75], output_mode="tf_idf")(x), expected)
+    with pytest.raises(ValueError, match="one a category"):
+        kind(vocabulary=words, idf_weights=[0.9, 0.25, 0.75], output_mode="tf_idf")
+
+
+def test_documents_of_an_array_without_rows():
+    """Each category is one; a batch without rows is one document."""
+    alone, batch = (layers.StringLookup(output_mode="tf_idf") for _ in range(2))
+    alone.adapt(np.array(["a", "b", "a"]))
+    assert alone.get_config()["idf_weights"][1:] == pytest.approx([np.log(1 + 3 / 3), np.log(1 + 3 / 2)])
+    batch.adapt(iter([np.array(["a", "b", "a"])]))
+    assert batch.get_config()["idf_weights"][1:] == pytest.approx([np.log(1 + 1 / 2)] * 2)
+
+
+def test_the_oov_token_may_be_a_category():
+    """It is reserved with invert alone."""
+    np.testing.assert_array_equal(layers.IntegerLookup(vocabulary=[5, -1, 6])([5, -1, 6, 7]), [1, 2, 3, 0])
+    np.testing.assert_array_equal(layers.StringLookup(vocabulary=["[UNK]", "a"], num_oov_indices=0)(["a", "[UNK]"]), [1, 0])
+    back = layers.StringLookup(vocabulary=["a", "b"], num_oov_indices=2, invert=True)
+    np.testing.assert_array_equal(back([0, 1, 2, 3, 9]), ["[UNK]", "[UNK]", "a", "b", "[UNK]"])
+
+
 @pytest.mark.parametrize("options, message", [
-    ({"vocabulary": ["a", "a"]}, "once"), ({"vocabulary": ["a", "[UNK]"]}, "neither"), ({"max_tokens": 1}, "max_tokens"),
+    ({"vocabulary": ["a", "a"]}, "once"), ({"vocabulary": ["a", "[UNK]"], "invert": True}, "but for '\\[UNK\\]'"),
+    ({"max_tokens": 1}, "max_tokens"),
     ({"vocabulary": ["a", "b"], "max_tokens": 2}, "at most 1"), ({"output_mode": "hot"}, "output_mode"), ({"sparse": True}, "sparse"),
     ({"num_oov_indices": -1}, "num_oov_indices"), ({"invert": True, "output_mode": "count"}, "invert"),
     ({"vocabulary": ["a"], "output_mode": "tf_idf"}, "idf_weights"),
@@ -109,6 +144,27 @@ def test_a_graph_gives_what_arrays_give(make, x, device):
     np.testing.assert_allclose(in_graph(make(), x, device), make()(x), rtol=1e-6)
 
 
+@pytest.mark.usefixtures("cpu")
+@pytest.mark.parametrize("make", [
+    lambda: layers.IntegerLookup(vocabulary=[3, 4]), lambda: layers.IntegerLookup(vocabulary=[3], num_oov_indices=4),
+    lambda: layers.Hashing(9),
+])
+def test_integers_that_are_one_in_float32_are_refused(make):
+    """They were looked up as their neighbours."""
+    x, at_most = np.array([[5], [2**24 + 1]]), np.array([[5], [2**24 - 1]])
+    with pytest.raises(ValueError, match=r"expected integers below 16777216, up to which float32.*16777216 at \[1, 0\].*float64"):
+        in_graph(make(), x)
+    np.testing.assert_array_equal(in_graph(make(), at_most), make()(at_most))
+    with pytest.raises(ValueError, match=r"vocabulary must be of integers below 16777216.*\[16777217\]"):
+        in_graph(layers.IntegerLookup(vocabulary=[3, 2**24 + 1]), at_most)
+    np.testing.assert_array_equal(layers.IntegerLookup(vocabulary=[2**24, 2**24 + 1])(x), [[0], [2]])
+
+
+def test_large_integers_in_float64(cpu, float64):
+    x = np.array([[5], [10**9 + 8], [10**9 + 7]])
+    np.testing.assert_array_equal(in_graph(layers.IntegerLookup(vocabulary=[10**9 + 7, 10**9 + 8]), x), [[0], [2], [1]])
+
+
 def test_texts_go_through_a_model(tmp_path, cpu):
     set_random_seed(1)
     rng = np.random.default_rng(0)
@@ -129,6 +185,20 @@ def test_texts_go_through_a_model(tmp_path, cpu):
     model.save(tmp_path / "m.keras")
     np.testing.assert_array_equal(load_model(tmp_path / "m.keras").predict(x, verbose=0), model.predict(x, verbose=0))
     np.testing.assert_allclose(np.asarray(model(x)), model.predict(x, verbose=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize("layer", [
+    layers.IntegerLookup(vocabulary=[12, 36]), layers.StringLookup(vocabulary=WORDS),
+    layers.TextVectorization(vocabulary=WORDS, output_sequence_length=2),
+])
+def test_what_keras_writes_of_a_vocabulary(layer):
+    """Its files name the vocabulary's size, too, and how several unknown categories are told apart."""
+    entry = keras_json.to_keras(layers.serialize(layer))
+    entry["config"] |= {"vocabulary_size": layer.vocabulary_size(), "oov_method": "floormod", "salt": None}
+    again = layers.deserialize(keras_json.from_keras(entry))
+    assert type(again) is type(layer) and again.get_vocabulary() == layer.get_vocabulary()
+    with pytest.raises(ValueError, match="oov_method='farmhash', which gpunn"):
+        keras_json.from_keras(entry | {"config": entry["config"] | {"oov_method": "farmhash"}})
 
 
 def test_a_stack_that_begins_with_a_lookup(cpu):
@@ -239,3 +309,12 @@ def test_columns_as_keras_has_them():
 def test_columns_of_a_vector(mode):
     layer = layers.CategoryEncoding(4, output_mode=mode)
     assert layer.compute_output_shape((3,)) == layer(np.array([1, 2, 2])).shape == (4,)
+
+
+@pytest.mark.parametrize("make", [
+    lambda mode: layers.CategoryEncoding(4, mode)(np.int64(2)), lambda mode: layers.Discretization([0.0, 1.0, 2.0], output_mode=mode)(1.5),
+    lambda mode: layers.IntegerLookup(vocabulary=[5, 6, 7], output_mode=mode)(6),
+])
+@pytest.mark.parametrize("mode", ["multi_hot", "count", "one_hot"])
+def test_columns_of_one_number(make, mode):
+    np.testing.assert_array_equal(make(mode), [0, 0, 1, 0])

@@ -146,6 +146,18 @@ def test_a_penalty_shrinks(penalty, share):
     np.testing.assert_allclose(unit.coef_[0], w, rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "int32", "uint8"])
+@pytest.mark.parametrize("sample_weight", [None, np.arange(150) % 3 + 0.5])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_early_stopping_takes_any_numbers(dtype, sample_weight):
+    x, y = load_iris(return_X_y=True)
+    x = np.round(x * 10).astype(dtype)
+    options = {"early_stopping": True, "max_iter": 8, "random_state": 3}
+    found, double = (Perceptron(**options).fit(rows, y, sample_weight=sample_weight) for rows in (x, x.astype(float)))
+    np.testing.assert_allclose(found.coef_, double.coef_, rtol=1e-9)
+    assert found.coef_.dtype == np.float64 and found.score(x, y) > 0.5
+
+
 def test_early_stopping_and_tol_end_it():
     x, y = load_digits(return_X_y=True)
     for options in ({"early_stopping": True}, {"tol": 0.01}):

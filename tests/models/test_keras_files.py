@@ -65,6 +65,10 @@ STACKS = {
         L.Input((6,)), L.Embedding(20, 4, mask_zero=True), L.Bidirectional(L.LSTM(3, return_sequences=True), "ave"),
         L.TimeDistributed(L.Dense(5, "relu")), L.GRU(4, reset_after=False), L.Dense(2),
     ],
+    "spectral norms": lambda: [
+        L.Input((12,)), L.SpectralNormalization(L.Dense(8, "tanh")), L.SpectralNormalization(L.Dense(4, trainable=False)),
+        L.Reshape((2, 2)), L.SpectralNormalization(L.Conv1D(3, 2), power_iterations=2), L.Flatten(), L.Dense(2),
+    ],
     "masked steps": lambda: [
         L.Input((6, 3)), L.Masking(), L.SimpleRNN(4, return_sequences=True, go_backwards=True),
         L.LSTM(3, recurrent_activation="hard_sigmoid", unit_forget_bias=False, dropout=0.1, recurrent_dropout=0.1), L.Dense(2),

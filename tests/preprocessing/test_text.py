@@ -41,6 +41,18 @@ def test_modes():
     assert learned(TEXTS)[0, place] == pytest.approx(2 * np.log(1 + 3 / (1 + 2)))
 
 
+def test_unknown_words_have_a_weight_of_their_own():
+    layer = layers.TextVectorization(vocabulary=["[UNK]", "a", "b"], idf_weights=[0.9, 0.25, 0.75], output_mode="tf_idf")
+    for same in (layer, layers.TextVectorization.from_config(layer.get_config())):
+        np.testing.assert_allclose(same(["a x x", "b b"]), [[1.8, 0.25, 0], [0, 0, 1.5]])
+
+
+@pytest.mark.parametrize("mode", ["count", "multi_hot"])
+def test_an_empty_text_is_no_unknown_word(mode):
+    layer = layers.TextVectorization(vocabulary=["a"], split=None, output_mode=mode)
+    np.testing.assert_array_equal(layer(["a", "", "x"]), [[0, 1], [0, 0], [1, 0]])
+
+
 def test_standards_splits_and_ngrams():
     tokens = lambda given, **o: layers.TextVectorization(**o).tokens(given)  # noqa: E731
     assert tokens("Don't  Stop-it!\n") == ["dont", "stopit"]

@@ -40,8 +40,9 @@ MODELS = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
 _UNTAKEN = {**{f"SpatialDropout{n}D": ("trainable",) for n in (1, 2, 3)}, "Pipeline": ("trainable", "dtype")}
 # arguments that Keras writes and that change nothing here
 _IGNORED = {"quantization_config", "sparse", "ragged", "optional", "shared_object_id", "jit_compile", "is_legacy_optimizer", "lora_rank",
-            "use_cudnn", "zero_output_for_mask", "implementation", "unroll", "time_major"}
-_USUAL = {"axis": -1, "data_format": "channels_last", "reduction": "sum_over_batch_size"}  # and these, with these values
+            "use_cudnn", "vocabulary_size", "zero_output_for_mask", "implementation", "unroll", "time_major"}
+_USUAL = {"axis": -1, "data_format": "channels_last", "oov_method": "floormod",
+          "reduction": "sum_over_batch_size"}  # and these, with these values
 
 
 # ---------------------------------------------------------------------- ours to Keras's

@@ -100,7 +100,7 @@ class Source:
 
     def weights(self, model: Any) -> list[np.ndarray]:
         """In the model's order. Layers that have weights go by their order, as Keras reads them; Raises ValueError where they differ."""
-        layers = [layer for layer in model.layers if layer.parameters]
+        layers = [layer for layer in model.layers if layer.weights]
         stored = []
         for name in hdf5.texts(self.place, "layer_names"):
             group = hdf5.child(self.place, name)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from gpunn.layers.base import Layer, Parameter
 from gpunn.layers.containing import layers_in
+from gpunn.layers.spectral import SpectralNormalization
 from gpunn.lookup import snake
 from gpunn.models.own_weights import OwnWeights
 
@@ -71,6 +72,8 @@ def _of_layer(layer: Any, path: str, seen: set[int]) -> Iterator[Group]:
     inner = {id(p) for child in (*children.values(), *(cells or ())) for p in child.parameters}
     own = _own(layer) if hasattr(layer, "is_graph") else [p for p in layer.parameters if id(p) not in inner]
     own = [*(p for p in own if p.trainable), *(p for p in own if not p.trainable)]
+    if isinstance(layer, SpectralNormalization):  # which in Keras has the weight that it normalizes, too
+        own = [layer.kernel, *own]
     if type(layer).__name__ in _CELLS:
         yield Group(path, layer.name, [])
         yield Group(f"{path}/cell", f"{layer.name}_cell", own)
@@ -90,4 +93,7 @@ def _of_layer(layer: Any, path: str, seen: set[int]) -> Iterator[Group]:
 
 def in_legacy_order(layer: Any) -> list[Parameter]:
     """A layer's weights as the .h5 format orders them: those that learn first."""
-    return [*layer.trainable_weights, *layer.non_trainable_weights]
+    fixed = layer.non_trainable_weights
+    if isinstance(layer, SpectralNormalization):
+        fixed = sorted(fixed, key=lambda p: (p is not layer.kernel, p is not layer.vector_u))
+    return [*layer.trainable_weights, *fixed]
