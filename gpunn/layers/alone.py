@@ -9,7 +9,10 @@ import numpy as np
 
 from gpunn import random
 from gpunn.backend.foreign import on_host
+from gpunn.layers.graph import flat, packed
 from gpunn.layers.parameter import Rng
+
+WHOLE = ("bool", "int", "uint")  # beginnings of their names
 
 
 @contextmanager
@@ -43,6 +46,22 @@ def masks_on(ops: Any, mask: Any, dtype: str) -> Any:
         return [masks_on(ops, m, dtype) for m in mask]
     own = ops.adopt(mask, "mask")
     return ops.asarray(np.asarray(mask) if own is None else own, dtype)
+
+
+def kind_of(value: Any, dtype: str) -> str:
+    """The type of an array of integers or truths; of any other a layer's, `dtype`."""
+    kind = str(getattr(value, "dtype", dtype)).rpartition(".")[2]  # PyTorch's is "torch.int64"
+    return kind if kind.startswith(WHOLE) else dtype
+
+
+def typed(value: Any, dtype: str) -> Any:
+    """An array that was computed in floats, in the type of the tensor it is, where that is one of integers or truths."""
+    return value.astype(dtype) if hasattr(value, "astype") and dtype.startswith(WHOLE) else value
+
+
+def as_said(outputs: Any, said: Any) -> Any:
+    """Arrays, also in lists and dicts, in the types of the tensors that stand for them."""
+    return packed(said, [typed(value, tensor.dtype) for value, tensor in zip(flat(outputs), flat(said), strict=True)])
 
 
 def host(value: Any, ops: Any) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from gpunn.layers.alone import drawing_alone, host
+from gpunn.layers.alone import as_said, drawing_alone, host, kind_of
 from gpunn.layers.graph import flat, packed
 from gpunn.layers.parameter import Parameter
 from gpunn.ops.tracing import Source, plan_of, traced_call
@@ -27,29 +27,34 @@ def formed(layer: Any, given: Sequence[Any], options: dict[str, Any]) -> bool:
 
 
 def plan_of_form(
-    layer: Any, kept: dict[Any, Any], given: Sequence[Any], options: dict[str, Any], training: bool | None, shapes: Sequence[Any]
+    layer: Any, kept: dict[Any, Any], given: Sequence[Any], options: dict[str, Any], training: bool | None, shapes: Sequence[Any],
+    kinds: Sequence[str] | None = None,
 ) -> tuple[Any, Any]:
-    """(what comes out, symbolic; the plan of a call with arrays of these shapes), kept for the next call of this form."""
+    """(what comes out, symbolic; the plan of a call with arrays of these shapes, and of these types where they are not the layer's), kept
+    for the next call of this form."""
+    kinds = kinds or [layer.dtype] * len(shapes)
     whole = [list(given), options]
     leaves = flat(whole)
     form = str(packed(whole, ["array" if is_array(v) else repr(v) for v in leaves]))
 
     def make() -> tuple[Any, Any]:
-        sources = [Source(shape, layer.dtype).output for shape in shapes]
+        sources = [Source(shape, kind, layer.dtype).output for shape, kind in zip(shapes, kinds, strict=True)]
         rest = iter(sources)
         arguments, named = packed(whole, [next(rest) if is_array(v) else v for v in leaves])
         out = traced_call(layer, tuple(arguments), training, named)
         return out, plan_of(sources, flat(out), bool(training))
 
-    return recent(kept, (form, tuple(shapes), training), make)
+    return recent(kept, (form, tuple(shapes), tuple(kinds), training), make)
 
 
 def call_formed(layer: Any, given: Sequence[Any], training: bool, options: dict[str, Any]) -> Any:
     """What the layer gives for arrays, alone, in lists and in dicts."""
+    given = [x if any(map(is_array, flat(x))) else np.asarray(x) for x in given[:1]] + [*given[1:]]  # rows in a list
     values = [v.value if isinstance(v, Parameter) else v for v in flat([list(given), options]) if is_array(v)]
     there = [layer.backend.adopt(v, "x") for v in values]
     arrays = [layer.backend.asarray(np.asarray(v) if a is None else a, layer.dtype) for v, a in zip(values, there, strict=True)]
-    out, plan = plan_of_form(layer, layer.kept_plans, given, options, training, [tuple(a.shape) for a in arrays])
+    kinds = [kind_of(v, layer.dtype) for v in values]
+    said, plan = plan_of_form(layer, layer.kept_plans, given, options, training, [tuple(a.shape) for a in arrays], kinds)
     with drawing_alone(layer), layer.backend.here():
-        found = packed(out, plan.run(arrays, training).outputs)
-    return dressed(host(found, layer.backend) if all(a is None for a in there) else layer.backend.hand_out(found))
+        found = packed(said, plan.run(arrays, training).outputs)
+    return dressed(as_said(host(found, layer.backend) if all(a is None for a in there) else layer.backend.hand_out(found), said))
