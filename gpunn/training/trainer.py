@@ -178,16 +178,20 @@ class Trainer(OwnSteps, Compiled):
         """The model's outputs for all rows, as NumPy arrays (rows, ...): one, or a list or dict of them as the model has it.
 
         x may be all that `fit` takes; of batches only the inputs count."""
-        if hasattr(type(self), "predict_step"):
-            raise NotImplementedError(
-                f"Model {self.name!r}: predict does not run a predict_step. Expected what it changes in call, or a loop over model(x)."
-            )
+        self._no_own_prediction("predict")
+        return self._predicted("predict", x, batch_size, verbose, steps, callbacks, workers, max_queue_size)
+
+    def _predicted(
+        self, where: str, x: Any, batch_size: Any, verbose: Any = 0, steps: Any = None, callbacks: Any = None, workers: int | None = None,
+        max_queue_size: Any = 10,
+    ) -> Any:
+        """`where`: what the user called, for errors."""
         steps, batch_size = _steps("steps", steps), _perhaps("batch_size", batch_size)
         if callbacks is None and steps is None:
-            out = at_once(self, x, batch_size or self._held_batch(32, None, False))
+            out = at_once(self, x, batch_size or self._held_batch(32, None, False), where)
             if out is not None:
                 return self.pack_outputs(out)
-        rows = given_inputs(self, x, "predict", workers, _perhaps("max_queue_size", max_queue_size))
+        rows = given_inputs(self, x, where, workers, _perhaps("max_queue_size", max_queue_size))
         self.output_shapes(rows.row_shape)
         steps = _most_steps(steps, rows, batch_size or 32)
         count = steps or rows.steps(batch_size or 32)
@@ -222,14 +226,26 @@ class Trainer(OwnSteps, Compiled):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs of these rows."""
+        self._no_own_prediction("predict_on_batch")
+        return self.outputs_of(x, "predict_on_batch")
+
+    def outputs_of(self, x: Any, where: str) -> Any:
+        """Outputs of these rows, in one batch; `where`: what the user called, for errors."""
         if type(x) is np.ndarray and x.ndim > 1:
-            return self.predict(x, batch_size=max(len(x), 1))
+            return self._predicted(where, x, max(len(x), 1))
         x = converted(self, x)
-        arrays, labels = parts.inputs_of(x, self.input_names, "predict_on_batch")
+        arrays, labels = parts.inputs_of(x, self.input_names, where)
         here = self.backend.adopt(arrays[0], "x")
         first = data.host(arrays[0], labels[0]) if here is None else here
         x = first if len(arrays) == 1 and not isinstance(x, dict) else x
-        return self.predict(x, batch_size=max(first.shape[0] if first.ndim else 1, 1))
+        return self._predicted(where, x, max(first.shape[0] if first.ndim else 1, 1))
+
+    def _no_own_prediction(self, where: str) -> None:
+        """Raises NotImplementedError for a class with a `predict_step`."""
+        if hasattr(type(self), "predict_step"):
+            raise NotImplementedError(
+                f"Model {self.name!r}: {where} does not run a predict_step. Expected what it changes in call, or a loop over model(x)."
+            )
 
     def _flat(self, logs: dict[str, float], return_dict: bool) -> Any:
         if return_dict:

@@ -99,8 +99,11 @@ def test_a_predict_step_is_refused():
         def predict_step(self, data):
             return data - self(data)
 
-    with pytest.raises(NotImplementedError, match=r"predict does not run a predict_step\. Expected .*loop over model\(x\)"):
-        Denoising().predict(X)
+    model = Denoising()
+    np.testing.assert_array_equal(model(X), model(X, training=False))  # as the error says
+    for method in ("predict", "predict_on_batch"):
+        with pytest.raises(NotImplementedError, match=rf"{method} does not run a predict_step\. Expected .*loop over model\(x\)"):
+            getattr(model, method)(X)
 
 
 # ---------------------------------------------------------------------- small ones
