@@ -87,7 +87,8 @@ class Trainer(OwnSteps, Compiled):
         workers = None if workers is None else _whole("workers", workers, 0)
         rows = given(self, x, y, sample_weight, class_weight, "fit", shuffle, workers, ahead)
         held_rows = None if held is None else given(self, *held, None, "fit (validation_data)", False, workers, ahead)
-        if held_rows is not None and held_rows.row_shape != rows.row_shape and not self.steps_itself:
+        known = self.built or self.steps_itself  # else the rows to learn from say what the model is built for
+        if held_rows is not None and held_rows.row_shape != rows.row_shape and not known:
             raise ValueError(f"Argument validation_data of fit: expected rows of shape {rows.row_shape}. Received: {held_rows.row_shape}.")
         epochs, steps_per_epoch = _most("epochs", config.max_epochs(), epochs), _most_steps(steps_per_epoch, rows, batch_size)
         if held_rows is not None:
