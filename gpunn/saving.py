@@ -166,3 +166,8 @@ def _others() -> dict[str, Any]:
     from gpunn.utils import feature, feature_space
 
     return {name: getattr(feature, name, None) or getattr(feature_space, name) for name in _OTHERS}
+
+
+def __dir__() -> list[str]:
+    """The names for users."""
+    return sorted(__all__)

@@ -157,7 +157,7 @@ class Loss:
     def record(self, ops: Any, y: Any, p: Any, weight: Any, scale: float) -> tuple[Any, Any]:
         """-> (each value, gradient with respect to p, times weight and scale)."""
         if self.own_call:
-            found = self.traced if self.traced is None else self.traced_for(y, p)
+            found: Any = self.traced_for(y, p)
             if hasattr(found, "record"):
                 return found.record(ops, y, p, weight, scale, self.scale(self.count(p.shape)))
             from gpunn.losses.function import on_host
