@@ -20,6 +20,7 @@ from gpunn.training.compiling import Compiled
 from gpunn.training.door import given, given_inputs
 from gpunn.training.feeds.iterables import batched
 from gpunn.training.loop import Evaluation, Training
+from gpunn.training.own_prediction import own_predictions
 from gpunn.training.own_step import OwnSteps
 from gpunn.training.prediction import Prediction
 from gpunn.training.whole import kind_of
@@ -178,8 +179,8 @@ class Trainer(OwnSteps, Compiled):
     ) -> Any:
         """The model's outputs for all rows, as NumPy arrays (rows, ...): one, or a list or dict of them as the model has it.
 
-        x may be all that `fit` takes; of batches only the inputs count."""
-        self._no_own_prediction("predict")
+        x may be all that `fit` takes; of batches only the inputs count. Where the model's class gives ``predict_step(data)``, what that
+        returns for each batch's inputs: arrays of the host, as they are given to it."""
         return self._predicted("predict", x, batch_size, verbose, steps, callbacks, workers, max_queue_size)
 
     def _predicted(
@@ -188,23 +189,28 @@ class Trainer(OwnSteps, Compiled):
     ) -> Any:
         """`where`: what the user called, for errors."""
         steps, batch_size = _steps("steps", steps), _perhaps("batch_size", batch_size)
-        if callbacks is None and steps is None:
+        own = where != "call" and hasattr(type(self), "predict_step")
+        if callbacks is None and steps is None and not own:
             out = at_once(self, x, batch_size or self._held_batch(32, None, False), where)
             if out is not None:
                 return self.pack_outputs(out)
         rows = given_inputs(self, x, where, workers, _perhaps("max_queue_size", max_queue_size))
-        self.output_shapes(rows.row_shape)
+        if not own:
+            self.output_shapes(rows.row_shape)
         steps = _most_steps(steps, rows, batch_size or 32)
         count = steps or rows.steps(batch_size or 32)
         chain = self._chain(callbacks, verbose, count, shows=count != 1)  # one batch has no use for a bar
         self._ready(rows.row_shape)
-        size = batch_size or self._held_batch(32, steps, chain.predict_batches)
         with closing(chain):
             chain.on_predict_begin()
-            with again(self, Prediction, rows, size, steps) as prediction:
-                out = prediction.run(chain)
+            if own:
+                found = own_predictions(self, rows, batch_size or 32, steps, chain)
+            else:
+                size = batch_size or self._held_batch(32, steps, chain.predict_batches)
+                with again(self, Prediction, rows, size, steps) as prediction:
+                    found = self.pack_outputs(prediction.run(chain))
             chain.on_predict_end()
-        return self.pack_outputs(out)
+        return found
 
     def _chain(self, callbacks: Any, verbose: Any, steps: int | None, shows: bool = True) -> cb.CallbackList:
         """Of an evaluation or a prediction."""
@@ -227,7 +233,6 @@ class Trainer(OwnSteps, Compiled):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs of these rows."""
-        self._no_own_prediction("predict_on_batch")
         return self.outputs_of(x, "predict_on_batch")
 
     def outputs_of(self, x: Any, where: str) -> Any:
@@ -240,13 +245,6 @@ class Trainer(OwnSteps, Compiled):
         first = data.host(arrays[0], labels[0]) if here is None else here
         x = first if len(arrays) == 1 and not isinstance(x, dict) else x
         return self._predicted(where, x, max(first.shape[0] if first.ndim else 1, 1))
-
-    def _no_own_prediction(self, where: str) -> None:
-        """Raises NotImplementedError for a class with a `predict_step`."""
-        if hasattr(type(self), "predict_step"):
-            raise NotImplementedError(
-                f"Model {self.name!r}: {where} does not run a predict_step. Expected what it changes in call, or a loop over model(x)."
-            )
 
     def _flat(self, logs: dict[str, float], return_dict: bool) -> Any:
         if return_dict:
