@@ -62,16 +62,30 @@ class Tree:
 
     def of_groups(self, where: str, groups: Iterable[variables.Group], parameters: list[Any]) -> list[np.ndarray]:
         """The same of these parameters, which are in these groups."""
-        found = {}
-        for group in groups:
-            place = hdf5.child(self.file, f"{group.path}/vars" if group.path else "vars")
-            have = len(group.parameters) and len(place or ())
-            if have != len(group.parameters):
-                raise ValueError(f"Layer {group.name!r}: expected {len(group.parameters)} weights at {group.path}. Received: {have}.")
-            for i, p in enumerate(group.parameters):
-                dataset = hdf5.child(place, str(i))
-                found[id(p)] = p, dataset, check_shape(where, p, dataset)
-        return [hdf5.values(found[id(p)][1], p.name) for p in parameters]
+        found = {id(p): dataset for group in groups for p, dataset in self._of_group(where, group)}
+        return [hdf5.values(found[id(p)], p.name) for p in parameters]
+
+    def weights_that_fit(self, model: Any) -> tuple[list[np.ndarray], list[str]]:
+        """The same, where layers that do not fit keep what they have; with the reasons, one for each of these."""
+        found: dict[int, Any] = {}
+        reasons = []
+        for group in variables.groups(model):
+            try:
+                found |= {id(p): dataset for p, dataset in self._of_group(f"Model {model.name!r}", group)}
+            except ValueError as reason:
+                reasons.append(str(reason))
+        return [hdf5.values(found[id(p)], p.name) if id(p) in found else p.numpy() for p in model.parameters], reasons
+
+    def _of_group(self, where: str, group: variables.Group) -> list[tuple[Any, Any]]:
+        """A group's parameters with their arrays in the file. Raises ValueError unless they have their shapes."""
+        place = hdf5.child(self.file, f"{group.path}/vars" if group.path else "vars")
+        have = len(group.parameters) and len(place or ())
+        if have != len(group.parameters):
+            raise ValueError(f"Layer {group.name!r}: expected {len(group.parameters)} weights at {group.path}. Received: {have}.")
+        out = [(p, hdf5.child(place, str(i))) for i, p in enumerate(group.parameters)]
+        for p, dataset in out:
+            check_shape(where, p, dataset)
+        return out
 
     def optimizer_state(self, model: Any) -> Callable[[], None] | None:
         place = hdf5.child(self.file, OPTIMIZER)
