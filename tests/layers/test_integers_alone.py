@@ -64,6 +64,7 @@ def at_once(layers, ops):
     return (
         ops.sum(TRUTHS), ops.sum(WHOLE), ops.add(TRUTHS, 1), ops.where(TRUTHS, 1, 0), ops.cumsum(TRUTHS), ops.cumsum(WHOLE),
         ops.prod(WHOLE, axis=0), ops.cumprod(WHOLE), ops.floor_divide(WHOLE, 2), ops.sum(np.array([200, 100], "uint8")),
+        ops.digitize(X, np.array([0.2, 0.7], "float32")), ops.searchsorted(np.array([1.0, 2.0], "float32"), X[0]), ops.nonzero(WHOLE)[1],
     )
 
 
