@@ -9,10 +9,8 @@ import numpy as np
 
 from gpunn import random
 from gpunn.backend.foreign import on_host
-from gpunn.layers.graph import flat, packed
+from gpunn.layers.graph import WHOLE, flat, mapped, packed
 from gpunn.layers.parameter import Rng
-
-WHOLE = ("bool", "int", "uint")  # beginnings of their names
 
 
 @contextmanager
@@ -62,6 +60,11 @@ def typed(value: Any, dtype: str) -> Any:
 def as_said(outputs: Any, said: Any) -> Any:
     """Arrays, also in lists and dicts, in the types of the tensors that stand for them."""
     return packed(said, [typed(value, tensor.dtype) for value, tensor in zip(flat(outputs), flat(said), strict=True)])
+
+
+def of_kind(outputs: Any, kind: str) -> Any:
+    """Arrays in this type, where it is one of integers or truths."""
+    return mapped(lambda value: typed(value, kind), outputs) if kind.startswith(WHOLE) else outputs
 
 
 def host(value: Any, ops: Any) -> Any:

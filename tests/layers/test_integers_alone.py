@@ -131,3 +131,48 @@ def test_a_mask_by_name_under_a_tape(cpu):
     with GradientTape() as tape:
         loss = ops.sum(Sums()(x, mask=MASK))
     np.testing.assert_array_equal(np.asarray(tape.gradient(loss, [x])[0])[..., 0], MASK)
+
+
+# ---------------------------------------------------------------------- the library's layers that only move numbers
+MOVING = {
+    "identity": lambda k: k.Identity(), "reshape": lambda k: k.Reshape((2, 6)), "flatten": lambda k: k.Flatten(),
+    "permute": lambda k: k.Permute((2, 1)), "crop": lambda k: k.Cropping1D(1), "pad": lambda k: k.ZeroPadding1D(1),
+    "join": lambda k: Twofold(k),
+}
+
+
+class Twofold:
+    def __init__(self, layers):
+        self.layer = layers.Concatenate()
+
+    def __call__(self, x):
+        return self.layer([x, x])
+
+
+@pytest.mark.parametrize("kind", ["int32", "bool", "uint8", "float32"])
+@pytest.mark.parametrize("name", MOVING)
+def test_moved_integers_stay_such(cpu, name, kind):
+    """Alone, and in a model, as Keras has them."""
+    twin = pytest.importorskip("keras_twin")
+    x, found = np.arange(24).reshape(2, 4, 3).astype(kind), []
+    with twin.jax.enable_x64(False):
+        for lib in (gpunn, twin.keras):
+            layer = MOVING[name](lib.layers)
+            given = lib.layers.Input((4, 3), dtype=kind)
+            model = lib.Model(given, layer(given))
+            found.append([np.asarray(layer(x)), np.asarray(model(x)), model.predict(x, verbose=0)])
+    same(*found)
+
+
+def test_moved_integers_go_on(cpu):
+    """Into layers that learn, and arithmetic."""
+    given = layers.Input((4, 3), dtype="int32")
+    flat = layers.Flatten()(given)
+    assert flat.dtype == "int32" and (flat // 2).dtype == "int32" and layers.Dense(2)(flat).dtype == "float32"
+    model = gpunn.Model(given, [flat // 2, layers.Dense(2)(flat), layers.Embedding(24, 2)(flat)])
+    x = np.arange(24).reshape(2, 4, 3)
+    halves, numbers, embedded = model.predict(x, verbose=0)
+    np.testing.assert_array_equal(halves, x.reshape(2, -1) // 2)
+    assert halves.dtype == "int32" and numbers.shape == (2, 2) and embedded.shape == (2, 12, 2)
+    again = gpunn.Model.from_config(model.get_config())
+    assert [t.dtype for t in again.outputs] == ["int32", "float32", "float32"]
