@@ -18,12 +18,14 @@ def is_array(value: Any) -> bool:
 
 
 def formed(layer: Any, given: Sequence[Any], options: dict[str, Any]) -> bool:
-    """Whether there is more than arrays by position and plain values by name: dicts, lists within lists, arrays by name."""
+    """Whether there is more than arrays of as many rows by position and plain values by name: dicts, lists within lists, arrays by name, a
+    list of arrays of which not all have rows."""
     if not layer.traced or type(layer).__module__.partition(".")[0] == "gpunn":
         return False
     first = given[0] if len(given) == 1 else given
     nested = isinstance(first, (list, tuple)) and any(isinstance(v, (list, tuple, dict)) and any(map(is_array, flat(v))) for v in first)
-    return nested or isinstance(first, dict) or any(map(is_array, flat(options)))
+    uneven = isinstance(first, (list, tuple)) and len({tuple(v.shape[:1]) for v in first if is_array(v)}) > 1
+    return nested or uneven or isinstance(first, dict) or any(map(is_array, flat(options)))
 
 
 def plan_of_form(

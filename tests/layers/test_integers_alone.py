@@ -96,6 +96,36 @@ def test_plain_arguments_by_name(cpu):
     np.testing.assert_array_equal(layer([[1.0, 2.0]], factor=2), [[2, 4]])
 
 
+def uneven(layers, ops):
+    class Generated(layers.Layer):
+        def call(self, given):
+            x, kernel, bias, factor = given
+            return ops.matmul(x, ops.reshape(kernel, (4, 2))) * factor + bias
+
+    return [Generated(dtype="float32")([X, np.arange(8, dtype="float32"), np.ones(2, "float32"), np.float32(2)])]
+
+
+def test_a_list_of_arrays_that_have_not_all_rows(cpu):
+    same(*in_each(uneven))
+
+
+def squares(layers, ops):
+    class Product(layers.Layer):
+        def call(self, given):
+            return ops.matmul(given[0], given[1])
+
+    class Gram(layers.Layer):
+        def call(self, x):
+            return ops.reshape(ops.matmul(x, ops.transpose(x)), (9,))
+
+    return Product(dtype="float32")([X[:, :3], X[:, 1:]]), Gram(dtype="float32")(X)
+
+
+def test_sizes_that_only_these_rows_have(cpu):
+    """A square of as many rows as columns, and a shape that is given in numbers."""
+    same(*in_each(squares))
+
+
 def masked(layers, ops):
     class Sums(layers.Layer):
         def call(self, x, mask=None):
