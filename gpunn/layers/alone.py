@@ -57,14 +57,20 @@ def typed(value: Any, dtype: str) -> Any:
     return value.astype(dtype) if hasattr(value, "astype") and dtype.startswith(WHOLE) else value
 
 
+def called(layer: Any, x: Any, training: bool, options: dict[str, Any], kinds: list[str]) -> tuple[Any, Any]:
+    """What a layer gives for arrays of the device that were of these types; and what says the types of that: tensors, or one for all."""
+    if not layer.traced:
+        return layer.forward(x, training, **options)[0], layer.kind_out(kinds)
+    from gpunn.ops.forms import call_alone  # operations are layers
+
+    return call_alone(layer, x, training, kinds)
+
+
 def as_said(outputs: Any, said: Any) -> Any:
-    """Arrays, also in lists and dicts, in the types of the tensors that stand for them."""
+    """Arrays, also in lists and dicts, in this type, or in those of the tensors that stand for them."""
+    if isinstance(said, str):
+        return mapped(lambda value: typed(value, said), outputs) if said.startswith(WHOLE) else outputs
     return packed(said, [typed(value, tensor.dtype) for value, tensor in zip(flat(outputs), flat(said), strict=True)])
-
-
-def of_kind(outputs: Any, kind: str) -> Any:
-    """Arrays in this type, where it is one of integers or truths."""
-    return mapped(lambda value: typed(value, kind), outputs) if kind.startswith(WHOLE) else outputs
 
 
 def host(value: Any, ops: Any) -> Any:

@@ -16,7 +16,7 @@ from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
 from gpunn.backend.foreign import on_host
 from gpunn.layers import own_arguments, pickled, room
-from gpunn.layers.alone import as_said, drawing_alone, host, kind_of, masks_on, of_kind
+from gpunn.layers.alone import as_said, called, drawing_alone, host, kind_of, masks_on
 from gpunn.layers.by_name import named_inputs
 from gpunn.layers.containing import Containing, built_after
 from gpunn.layers.graph import Connected, Node, Shape, symbolic
@@ -259,16 +259,10 @@ class Layer(Weighted, Typed, Containing, Connected):
             return self(*inputs if others or not many else (inputs,), training=training, mask=mask, **options)
         if self.takes_mask:
             options["mask"] = masks_on(self.backend, mask, self.dtype)
-        said, kinds = None, [kind_of(v, self.dtype) for v in parts]
+        kinds = [kind_of(v, self.dtype) for v in parts]
         with drawing_alone(self), self.backend.here():
-            if self.traced:
-                from gpunn.ops.tracing import call_alone
-
-                out, said = call_alone(self, arrays if many else arrays[0], bool(training), kinds)
-            else:
-                out = self.forward(arrays if many else arrays[0], bool(training), **options)[0]
-        out = host(out, self.backend) if all(here is None for here in there) else self.backend.hand_out(out)
-        return dressed(of_kind(out, self.kind_out(kinds)) if said is None else as_said(out, said))
+            out, said = called(self, arrays if many else arrays[0], bool(training), options, kinds)
+        return dressed(as_said(host(out, self.backend) if all(here is None for here in there) else self.backend.hand_out(out), said))
 
     def get_config(self) -> dict[str, Any]:
         common: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}

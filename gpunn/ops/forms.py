@@ -8,7 +8,7 @@ import numpy as np
 from gpunn.layers.alone import as_said, drawing_alone, host, kind_of
 from gpunn.layers.graph import flat, packed
 from gpunn.layers.parameter import Parameter
-from gpunn.ops.tracing import Source, plan_of, traced_call
+from gpunn.ops.tracing import Source, plan_of, plan_of_call, run_call, traced_call
 from gpunn.recent import recent
 from gpunn.results import dressed
 
@@ -51,7 +51,9 @@ def plan_of_form(
 
 def call_formed(layer: Any, given: Sequence[Any], training: bool, options: dict[str, Any]) -> Any:
     """What the layer gives for arrays, alone, in lists and in dicts."""
-    given = [x if any(map(is_array, flat(x))) else np.asarray(x) for x in given[:1]] + [*given[1:]]  # rows in a list
+    first = given[0]
+    if isinstance(first, (list, tuple)) and not any(map(is_array, flat(first))):  # rows in a list
+        given = [np.asarray(first), *given[1:]]
     values = [v.value if isinstance(v, Parameter) else v for v in flat([list(given), options]) if is_array(v)]
     there = [layer.backend.adopt(v, "x") for v in values]
     arrays = [layer.backend.asarray(np.asarray(v) if a is None else a, layer.dtype) for v, a in zip(values, there, strict=True)]
@@ -60,3 +62,14 @@ def call_formed(layer: Any, given: Sequence[Any], training: bool, options: dict[
     with drawing_alone(layer), layer.backend.here():
         found = packed(said, plan.run(arrays, training).outputs)
     return dressed(as_said(host(found, layer.backend) if all(a is None for a in there) else layer.backend.hand_out(found), said))
+
+
+def call_alone(layer: Any, x: Any, training: bool, kinds: Sequence[str]) -> tuple[Any, Any]:
+    """What it gives for arrays of the device, and the same symbolic, which says the types. A `call` that is not of any number of rows is
+    traced for those that are there."""
+    try:
+        said = plan_of_call(layer, x, training, {}, kinds=kinds)[0]
+    except Exception:  # whatever its arithmetic does with axes of other sizes
+        said, plan = plan_of_form(layer, layer.kept_plans, (x,), {}, training, [tuple(a.shape) for a in flat(x)], kinds)
+        return packed(said, plan.run(flat(x), training).outputs), said
+    return run_call(layer, x, training, {}, kinds=kinds)[0], said

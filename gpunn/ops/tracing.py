@@ -243,19 +243,6 @@ def run_call(
     return packed(out, run.outputs), pullback
 
 
-def call_alone(layer: Any, x: Any, training: bool, kinds: Sequence[str]) -> tuple[Any, Any]:
-    """What it gives for arrays of the device, and the same symbolic, which says the types. A `call` that is not of any number of rows is
-    traced for those that are there."""
-    try:
-        said = plan_of_call(layer, x, training, {}, kinds=kinds)[0]
-    except Exception:  # whatever its arithmetic does with axes of other sizes
-        from gpunn.ops.forms import plan_of_form  # which is made of this
-
-        said, plan = plan_of_form(layer, layer.kept_plans, (x,), {}, training, [tuple(a.shape) for a in flat(x)], kinds)
-        return packed(said, plan.run(flat(x), training).outputs), said
-    return run_call(layer, x, training, {}, kinds=kinds)[0], said
-
-
 def add_loss(loss: Any) -> None:
     """Add to the loss of the model in whose layer this is called. Raises RuntimeError outside of a layer's `call`."""
     trace = operation.current()
