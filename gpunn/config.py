@@ -2,6 +2,14 @@
 
 import os
 
+__all__ = [
+    "backend", "disable_flash_attention", "disable_interactive_logging", "disable_traceback_filtering", "enable_flash_attention",
+    "enable_interactive_logging", "enable_traceback_filtering", "enable_unsafe_deserialization", "epsilon", "floatx",
+    "image_data_format", "is_flash_attention_enabled", "is_interactive_logging_enabled", "is_nnx_enabled",
+    "is_traceback_filtering_enabled", "max_epochs", "max_steps_per_epoch", "set_backend", "set_epsilon", "set_floatx",
+    "set_image_data_format", "set_max_epochs", "set_max_steps_per_epoch", "set_streaming", "streaming",
+]
+
 _floatx = "float32"
 
 
@@ -180,3 +188,8 @@ def is_flash_attention_enabled() -> bool:
 
 def is_nnx_enabled() -> bool:
     return False
+
+
+def __dir__() -> list[str]:
+    """The names for users."""
+    return sorted(__all__)

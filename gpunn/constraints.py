@@ -18,6 +18,11 @@ from gpunn.kernels import constraints as kernels
 from gpunn.kernels.record import REGISTRY, Kernel
 from gpunn.results import dressed
 
+__all__ = [
+    "Constraint", "FromFormula", "FromFunction", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm",
+    "maxnorm", "min_max_norm", "non_neg", "nonneg", "serialize", "unit_norm", "unitnorm",
+]
+
 
 class Constraint:
     """Base class. A subclass gives ``__call__(w)``, the weights in their new place.
@@ -233,3 +238,8 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Co
     """A constraint from its configuration; classes of your own are found in `custom_objects`."""
     with lookup.custom_objects(custom_objects):
         return get(config)
+
+
+def __dir__() -> list[str]:
+    """The names for users."""
+    return sorted(__all__)

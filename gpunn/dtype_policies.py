@@ -110,3 +110,8 @@ def type_of(dtype: Any) -> Any:
     if isinstance(dtype, (DTypePolicy, dict)) or (isinstance(dtype, str) and dtype in MIXED):
         return get(dtype).variable_dtype
     return dtype
+
+
+def __dir__() -> list[str]:
+    """The names for users."""
+    return sorted(__all__)

@@ -82,6 +82,8 @@ _READERS: dict[str, Callable[..., Any]] = {
     "constraints": constraints.deserialize, "losses": losses.deserialize, "metrics": metrics.deserialize,
     "optimizers": optimizers.deserialize, "schedules": schedules.deserialize,
 }
+_SPACE = "keras.src.layers.preprocessing.feature_space"
+_OTHERS = {"FeatureSpace": "keras.utils", "Feature": _SPACE, "Cross": _SPACE}  # classes of no family, and where Keras has them
 _FUNCTIONS = activations.NAMES | {c.function_name: getattr(losses, c.function_name) for c in losses.CLASSES if c.function_name}
 PLAIN = (str, bool, int, float, type(None))
 
@@ -104,6 +106,12 @@ def serialize_keras_object(obj: Any) -> Any:
             return keras_json.to_keras(described(obj), kind)
     if isinstance(obj, activations.Activation) and not obj.get_config():
         return _function(obj.name)
+    if hasattr(obj, "get_config") and not isinstance(obj, type):  # any other class that can say what it is, a FeatureSpace among them
+        key = lookup.key_of(type(obj))
+        name = key.rpartition(">")[2]
+        module = _OTHERS.get(name) if type(obj).__module__.startswith("gpunn.") else type(obj).__module__
+        config = serialize_keras_object(obj.get_config())
+        return {"module": module, "class_name": name, "config": config, "registered_name": None if name == "FeatureSpace" else key}
     if isinstance(obj, type) or not callable(obj):
         raise TypeError(f"serialize_keras_object: expected an object of gpunn's, a function or plain values. Received: {obj!r}.")
     return _function(lookup.key_of(obj))
@@ -131,7 +139,7 @@ def deserialize_keras_object(config: Any, custom_objects: dict[str, Any] | None 
     own = lookup.known(custom_objects)
     kind = _kind(config, own)
     if kind is None:
-        found = own.get(str(config.get("registered_name"))) or lookup.find("class", config["class_name"], lookup.table({}, own))
+        found = own.get(str(config.get("registered_name"))) or lookup.find("class", config["class_name"], lookup.table(_others(), own))
         return found.from_config(dict(config["config"])) if hasattr(found, "from_config") else found(**config["config"])
     return _READERS[kind](keras_json.from_keras(config, own, kind), own)
 
@@ -152,3 +160,14 @@ def _kind(config: dict[str, Any], own: dict[str, Any]) -> str | None:
         elif name in keras_json.MODULES[kind][1]:
             return kind
     return None
+
+
+def _others() -> dict[str, Any]:
+    from gpunn.utils import feature, feature_space
+
+    return {name: getattr(feature, name, None) or getattr(feature_space, name) for name in _OTHERS}
+
+
+def __dir__() -> list[str]:
+    """The names for users."""
+    return sorted(__all__)

@@ -152,3 +152,8 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
 def lists_to_tuples(structure: Any) -> Any:
     """Tuples in place of lists, at every depth."""
     return traverse(lambda part: tuple(part) if isinstance(part, list) else None, structure, top_down=False)
+
+
+def __dir__() -> list[str]:
+    """The names for users."""
+    return sorted(__all__)

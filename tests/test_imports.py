@@ -1,5 +1,6 @@
 """What importing and training pull in, seen in processes of their own; and a training without Numba."""
 
+import importlib
 import json
 import os
 import pathlib
@@ -63,6 +64,22 @@ def test_every_public_name_is_there():
         import gpunn
 
         gpunn.Sequentiel  # noqa: B018
+
+
+PUBLIC = """activations applications callbacks config constraints datasets distillation dtype_policies initializers layers linear_model
+losses metrics models neural_network ops ops.image optimizers optimizers.schedules preprocessing pruning regularizers saving tree tuning
+utils visualization""".split()
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_dir_lists_what_is_for_users(name):
+    """All of it, and nothing of how the module is made."""
+    module = importlib.import_module(f"gpunn.{name}")
+    listed = dir(module)
+    assert listed == sorted(getattr(module, "__all__", listed)) and not [n for n in listed if n.startswith("_")]
+    assert not {"Any", "np", "lookup", "base", "config", "importlib", "Callable"} & set(listed)
+    for one in listed:
+        assert getattr(module, one) is not None
 
 
 def test_training_on_the_cpu_never_imports_cupy():

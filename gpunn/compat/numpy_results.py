@@ -80,7 +80,14 @@ class Watched(Array):
 
 
 class Number(float):
-    """A float with ``numpy()``."""
+    """A float with ``numpy()``, and the type and the shape of the tensor that it is for Keras."""
+
+    dtype = np.dtype("float32")
+    ndim = 0
+
+    @property
+    def shape(self) -> Any:
+        return TensorShape(())
 
     def numpy(self) -> np.float32:
         return np.float32(self)

@@ -71,3 +71,8 @@ __all__ = [
     "lecun_uniform", "ones", "orthogonal", "random_normal", "random_uniform", "serialize", "stft", "truncated_normal",
     "variance_scaling", "zeros",
 ]
+
+
+def __dir__() -> list[str]:
+    """The names for users."""
+    return sorted(__all__)

@@ -9,6 +9,7 @@ import numpy as np
 
 from gpunn import random
 from gpunn.backend.foreign import on_host
+from gpunn.layers.graph import WHOLE, flat, mapped, packed
 from gpunn.layers.parameter import Rng
 
 
@@ -43,6 +44,33 @@ def masks_on(ops: Any, mask: Any, dtype: str) -> Any:
         return [masks_on(ops, m, dtype) for m in mask]
     own = ops.adopt(mask, "mask")
     return ops.asarray(np.asarray(mask) if own is None else own, dtype)
+
+
+def kind_of(value: Any, dtype: str) -> str:
+    """The type of an array of integers or truths; of any other a layer's, `dtype`."""
+    kind = str(getattr(value, "dtype", dtype)).rpartition(".")[2]  # PyTorch's is "torch.int64"
+    return kind if kind.startswith(WHOLE) else dtype
+
+
+def typed(value: Any, dtype: str) -> Any:
+    """An array that was computed in floats, in the type of the tensor it is, where that is one of integers or truths."""
+    return value.astype(dtype) if hasattr(value, "astype") and dtype.startswith(WHOLE) else value
+
+
+def called(layer: Any, x: Any, training: bool, options: dict[str, Any], kinds: list[str]) -> tuple[Any, Any]:
+    """What a layer gives for arrays of the device that were of these types; and what says the types of that: tensors, or one for all."""
+    if not layer.traced:
+        return layer.forward(x, training, **options)[0], layer.kind_out(kinds)
+    from gpunn.ops.forms import call_alone  # operations are layers
+
+    return call_alone(layer, x, training, kinds)
+
+
+def as_said(outputs: Any, said: Any) -> Any:
+    """Arrays, also in lists and dicts, in this type, or in those of the tensors that stand for them."""
+    if isinstance(said, str):
+        return mapped(lambda value: typed(value, said), outputs) if said.startswith(WHOLE) else outputs
+    return packed(said, [typed(value, tensor.dtype) for value, tensor in zip(flat(outputs), flat(said), strict=True)])
 
 
 def host(value: Any, ops: Any) -> Any:

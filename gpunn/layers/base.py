@@ -16,7 +16,7 @@ from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
 from gpunn.backend.foreign import on_host
 from gpunn.layers import own_arguments, pickled, room
-from gpunn.layers.alone import drawing_alone, host, masks_on
+from gpunn.layers.alone import as_said, called, drawing_alone, host, kind_of, masks_on
 from gpunn.layers.by_name import named_inputs
 from gpunn.layers.containing import Containing, built_after
 from gpunn.layers.graph import Connected, Node, Shape, symbolic
@@ -242,8 +242,9 @@ class Layer(Weighted, Typed, Containing, Connected):
         if self.traced and current() is None:
             from gpunn.ops.forms import call_formed, formed
 
-            if others or formed(self, (x,), options):
-                return call_formed(self, (x, *others), bool(training), options if mask is None else {**options, "mask": mask})
+            named = options if mask is None else {**options, "mask": mask}
+            if others or named or formed(self, (x,), options):
+                return call_formed(self, (x, *others), bool(training), named)
         given = [x, *others] if others else x
         many = isinstance(given, (list, tuple)) and bool(given) and all(hasattr(v, "shape") for v in given)
         parts = list(given) if many else [given]
@@ -258,9 +259,10 @@ class Layer(Weighted, Typed, Containing, Connected):
             return self(*inputs if others or not many else (inputs,), training=training, mask=mask, **options)
         if self.takes_mask:
             options["mask"] = masks_on(self.backend, mask, self.dtype)
+        kinds = [kind_of(v, self.dtype) for v in parts]
         with drawing_alone(self), self.backend.here():
-            out = self.forward(arrays if many else arrays[0], bool(training), **options)[0]
-        return dressed(host(out, self.backend) if all(here is None for here in there) else self.backend.hand_out(out))
+            out, said = called(self, arrays if many else arrays[0], bool(training), options, kinds)
+        return dressed(as_said(host(out, self.backend) if all(here is None for here in there) else self.backend.hand_out(out), said))
 
     def get_config(self) -> dict[str, Any]:
         common: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}

@@ -6,6 +6,7 @@ The built-in ones are `SimpleRNN`, `LSTM` and `GRU` on sequences of one step: sa
 from collections.abc import Sequence
 from typing import Any
 
+from gpunn.layers import own_cells
 from gpunn.layers.base import Layer, Pullback
 from gpunn.layers.by_name import named_input
 from gpunn.layers.described import layer_of, serialize
@@ -189,10 +190,12 @@ class StackedRNNCells(_Stepping, Wrapper):
         self.lend()
         for cell in self.cells:
             cell.ensure_built(shape)
-            for p in cell.parameters:
+            if cell.traced:
+                own_cells.trace(cell, shape, state_sizes(cell))
+            for p in own_cells.parameters(cell):
                 p.name = f"{self.name}/{p.name}"
             shape = (shape[0], output_size(cell))
-        self.parameters = [p for cell in self.cells for p in cell.parameters]
+        self.parameters = [p for cell in self.cells for p in own_cells.parameters(cell)]
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         rows = (input_shape[0] if isinstance(input_shape, list) else input_shape)[0]
@@ -204,7 +207,7 @@ class StackedRNNCells(_Stepping, Wrapper):
         ends, backs = [], []
         for cell in self.cells:
             n = len(state_sizes(cell))
-            (step, *new), back = cell.forward([step, *states[:n]], training)
+            (step, *new), back = own_cells.step(cell, [step, *states[:n]], training)
             states = states[n:]
             ends.append(new)
             backs.append((back, n))

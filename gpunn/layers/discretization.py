@@ -64,5 +64,14 @@ class Discretization(Numbering):
         return bins if self.output_mode == "int" else encoded(self, bins, self.output_mode, self.depth)
 
     def config(self) -> dict[str, Any]:
-        given = {"num_bins": self.num_bins} if self.bin_boundaries is None else {"bin_boundaries": self.bin_boundaries}
+        given = {"num_bins": self.num_bins, "bin_boundaries": self.bin_boundaries}
         return given | {"epsilon": self.epsilon, "output_mode": self.output_mode}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Discretization":
+        """A layer that adapted has both, `num_bins` and the boundaries it found."""
+        if config.get("num_bins") is None or config.get("bin_boundaries") is None:
+            return cls(**config)
+        layer = cls(**{name: value for name, value in config.items() if name != "bin_boundaries"})
+        layer.bin_boundaries = [float(b) for b in config["bin_boundaries"]]
+        return layer

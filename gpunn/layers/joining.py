@@ -17,7 +17,7 @@ MOST = 1e7  # a row is multiplied by at most so much to make its length one: Ker
 class Concatenate(Merge):
     """The inputs side by side along `axis`; all other axes are alike. Raises ValueError for those that are not, or the batch axis."""
 
-    recordable = True
+    recordable = moves_only = True
 
     def __init__(self, axis: int = -1, **common: Any):
         super().__init__(**common)

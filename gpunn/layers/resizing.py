@@ -32,6 +32,7 @@ def sides(name: str, value: Any, rank: int, layer: str) -> tuple[tuple[int, int]
 class Framed(Layer):
     """Places added (sign 1) or taken away (-1) at the sides of every axis."""
 
+    moves_only = True
     rank = 2
     sign = 1
 

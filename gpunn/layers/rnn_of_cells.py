@@ -79,19 +79,16 @@ class RNN(Wrapper, Stateful):
         shape = self._sequence_shape(input_shape)
         self.build_within((shape[0], *shape[2:]))
         if self.cell.traced:
-            own_cells.trace(self.cell, (shape[0], *shape[2:]))
-            self.parameters = [p for leaf in self.cell.leaves for p in leaf.parameters]
+            own_cells.trace(self.cell, (shape[0], *shape[2:]), self.state_sizes)
+            self.parameters = own_cells.parameters(self.cell)
 
     @property
     def all_recordable(self) -> bool:
-        return own_cells.recordable(self.cell) if self.cell.traced else super().all_recordable
+        return own_cells.recordable(self.cell)
 
     def lend(self) -> None:
         super().lend()
-        for leaf in self.cell.leaves if self.cell.traced else ():
-            leaf.backend, leaf.rng = self.backend, self.rng
-        if self.cell.traced:
-            own_cells.draw_from(self.cell, self.stream)
+        own_cells.lend(self.cell, self)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         rows, steps, *_ = self._sequence_shape(input_shape)
@@ -167,7 +164,7 @@ class _Call:
         return out if y is None else y, states
 
     def _called(self, cell: Any, x: list[Any], training: bool) -> tuple[list[Any], Any]:
-        found, back = own_cells.step(cell, x, training) if cell.traced else cell.forward(x, training)
+        found, back = own_cells.step(cell, x, training)
         wanted = [(self.rows, n) for n in (output_size(cell), *state_sizes(cell))]
         if not isinstance(found, (list, tuple)) or [tuple(a.shape) for a in found] != wanted:
             shapes = [tuple(a.shape) for a in found] if isinstance(found, (list, tuple)) else type(found).__name__

@@ -13,7 +13,7 @@ from gpunn.layers.columns import add_up, numbered, pick
 class Reshape(Layer):
     """Rows of another shape with as many elements; one -1 is worked out. Raises ValueError when the counts differ."""
 
-    recordable = True
+    recordable = moves_only = True
 
     def __init__(self, target_shape: Sequence[int], **common: Any):
         super().__init__(**common)
@@ -45,7 +45,7 @@ class Reshape(Layer):
 class Flatten(Layer):
     """(rows, a, b, ...) -> (rows, a * b * ...)."""
 
-    recordable = True
+    recordable = moves_only = True
 
     def __init__(self, data_format: str | None = None, **common: Any):
         super().__init__(**common)
@@ -63,7 +63,7 @@ class Permute(Layer):
     """Axes of a row in another order: `dims` counts them from 1, ``Permute((2, 1))`` swaps two. Raises ValueError for anything but such an
     order, or rows with another number of axes."""
 
-    recordable = True
+    recordable = moves_only = True
 
     def __init__(self, dims: Sequence[int], **common: Any):
         super().__init__(**common)
@@ -89,7 +89,7 @@ class Permute(Layer):
 class RepeatVector(Layer):
     """(rows, features) -> (rows, n, features): each row n times. Raises ValueError for other rows, or n that is not a positive integer."""
 
-    recordable = True
+    recordable = moves_only = True
 
     def __init__(self, n: int, **common: Any):
         super().__init__(**common)
@@ -113,7 +113,7 @@ class RepeatVector(Layer):
 class Identity(Layer):
     """What comes in."""
 
-    recordable = True
+    recordable = moves_only = True
     supports_masking = True
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:

@@ -207,3 +207,8 @@ __all__ = [
     "sum_squared_error",
     "tversky",
 ]
+
+
+def __dir__() -> list[str]:
+    """The names for users."""
+    return sorted(__all__)

@@ -84,6 +84,12 @@ class Loss:
         """The kernels for a matrix of predictions, a row for each value."""
         ops.launch(self.kernel, p, y, weight, scale, *self.numbers_of(p.shape[1]), values, gradient)
 
+    def traced_for(self, y: Any, p: Any) -> Any:
+        """What `call` does on symbolic tensors, for arrays of these shapes: rows of several lengths come in turn."""
+        from gpunn.losses import traced
+
+        return traced.of_lengths(self.call, y, p, self.traced)
+
     # ------------------------------------------------------------------ what a step asks
     @property
     def own_call(self) -> bool:
@@ -151,8 +157,9 @@ class Loss:
     def record(self, ops: Any, y: Any, p: Any, weight: Any, scale: float) -> tuple[Any, Any]:
         """-> (each value, gradient with respect to p, times weight and scale)."""
         if self.own_call:
-            if hasattr(self.traced, "record"):
-                return self.traced.record(ops, y, p, weight, scale, self.scale(self.count(p.shape)))
+            found: Any = self.traced_for(y, p)
+            if hasattr(found, "record"):
+                return found.record(ops, y, p, weight, scale, self.scale(self.count(p.shape)))
             from gpunn.losses.function import on_host
 
             return on_host(self, self.call, ops, y, p, weight, scale)

@@ -75,3 +75,12 @@ def traced(function: Function, y: np.ndarray, output_shape: tuple[int | None, ..
         return TracedValues(function, *shapes)
     except Exception as error:  # whatever a function of NumPy arrays does with what is none
         return error
+
+
+def of_lengths(function: Function, y: Any, p: Any, before: Any) -> Any:
+    """The same for arrays of a step, whose rows may have other lengths than those that were prepared last."""
+    if not isinstance(before, TracedValues):
+        return before
+    y_shape, p_shape, dtype = before.shapes
+    alike = len(y_shape) == y.ndim - 1 and len(p_shape) == p.ndim - 1
+    return traced(function, y, p.shape, dtype, before) if alike else before

@@ -204,3 +204,8 @@ __all__ = [
     "sparse_categorical_accuracy", "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy", "squared_hinge",
     "top_k_categorical_accuracy",
 ]
+
+
+def __dir__() -> list[str]:
+    """The names for users."""
+    return sorted(__all__)

@@ -10,6 +10,8 @@ from gpunn.backend import get_backend
 from gpunn.backend.foreign import on_host
 from gpunn.backend.traced import each_time, trace
 from gpunn.kernels import data as feeding
+from gpunn.kernels.columns import times
+from gpunn.kernels.record import REGISTRY
 from gpunn.layers.base import fresh_name
 from gpunn.layers.graph import symbolic
 from gpunn.lookup import snake
@@ -231,8 +233,9 @@ class MeanOfRows(BuiltIn):
         return np.array([0.0, 0.0, -1.0])  # weighted total, weight, first step that was not finite: see kernels.data.ACCUMULATE
 
     def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
+        rows = len(p)
         y, p = self.parts(y, p, weight)
-        ops.launch(feeding.ACCUMULATE, self.record(ops, y, p), weight, step, sums)
+        add_up(ops, self.record(ops, y, p), weight, rows, sums, step)
 
     def parts(self, y: Any, p: Any, weight: Any) -> tuple[Any, Any]:
         """Targets and predictions; each number a position of its own, where it has a weight of its own."""
@@ -242,6 +245,16 @@ class MeanOfRows(BuiltIn):
     def result(self) -> float:
         total, weight, _ = self.state()
         return float(total / weight) if weight else 0.0
+
+
+def add_up(ops: Any, values: Any, weight: Any, rows: int, sums: Any, step: Any) -> None:
+    """Values and their weights into the sums of a mean, of so many rows, which weigh alike however many values each has, as in Keras."""
+    each = values.size // max(rows, 1)
+    if each > 1 and weight.size == values.size:
+        whole, weight = weight, ops.empty(weight.shape, weight.dtype)
+        ops.launch(REGISTRY["linear"], whole, weight)
+        ops.launch(times, weight, 1.0 / each)
+    ops.launch(feeding.ACCUMULATE, values, weight, step, sums)
 
 
 def ones(ops: Any, count: int, dtype: Any) -> Any:

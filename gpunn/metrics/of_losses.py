@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 
 from gpunn import losses
-from gpunn.kernels import data as feeding
 from gpunn.kernels import weighing
-from gpunn.metrics.base import MeanOfRows, ones
+from gpunn.metrics.base import MeanOfRows, add_up, ones
 
 
 class LossMetric(MeanOfRows):
@@ -37,13 +36,14 @@ class LossMetric(MeanOfRows):
         return tuple(n for i, n in enumerate(shape) if i != axis % len(shape)) if isinstance(axis, int) else super().weighed_shape(shape)
 
     def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
+        rows = len(p)
         y, p = self.parts(y, p, weight)
         values = self.record(ops, y, p)
         if values.size != weight.size:  # a loss with one value a batch counts once a batch, as in Keras
             if self.weighted and not self.loss.batchwise:
                 raise ValueError(f"Metric {self.name}: {values.size} values cannot be weighed by {weight.size} weights.")
             weight = ones(ops, values.size, p.dtype)
-        ops.launch(feeding.ACCUMULATE, values, weight, step, sums)
+        add_up(ops, values, weight, rows, sums, step)
 
     def result(self) -> float:
         return self.sign * super().result()
@@ -147,10 +147,10 @@ class SparseCategoricalCrossentropy(_Named):
     direction, loss_class = "down", losses.SparseCategoricalCrossentropy
 
     def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
-        values = self.record(ops, y, p)
+        values, rows = self.record(ops, y, p), len(p)
         if self.loss.ignore_class is not None and self.weighted:
             keep, _ = self.loss.kept(ops, y, p.dtype)
             counted = ops.empty(weight.shape, weight.dtype)
             ops.launch(weighing.WEIGH, weight, keep, 0, 0, counted)
             weight = counted
-        ops.launch(feeding.ACCUMULATE, values, weight, step, sums)
+        add_up(ops, values, weight, rows, sums, step)

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from gpunn.backend.traced import each_time
-from gpunn.kernels import data as feeding
 from gpunn.lookup import name_of, note
 from gpunn.losses.function import own_targets
-from gpunn.losses.traced import traced
-from gpunn.metrics.base import BuiltIn, MeanOfRows, ones, valued
+from gpunn.losses.traced import of_lengths, traced
+from gpunn.metrics.base import BuiltIn, MeanOfRows, add_up, ones, valued
 from gpunn.metrics.launched import add_values
 
 
@@ -110,10 +109,11 @@ class MeanMetricWrapper(MeanOfRows):
 
     def accumulate(self, ops: Any, y: Any, p: Any, weight: Any, sums: Any, step: Any) -> None:
         if self.recordable and not self._launches:
-            ops.launch(feeding.ACCUMULATE, self._traced.values(ops, y, p).reshape(-1), weight, step, sums)
+            found = of_lengths(lambda t, p: self.fn(t, p, **self.kwargs), y, p, self._traced)
+            add_up(ops, found.values(ops, y, p).reshape(-1), weight, len(p), sums, step)
             return
         if self.recordable:
-            ops.launch(feeding.ACCUMULATE, self.fn(ops, y, p, **self.kwargs).reshape(-1), weight, step, sums)
+            add_up(ops, self.fn(ops, y, p, **self.kwargs).reshape(-1), weight, len(p), sums, step)
             return
         given = ops.to_numpy(p)
         values = self.fn(ops.to_numpy(y), given, **self.kwargs)
@@ -130,7 +130,7 @@ class MeanMetricWrapper(MeanOfRows):
             if values.size != weight.size:
                 values = np.broadcast_to(values.reshape(*values.shape, *(1,) * (given.ndim - 1 - values.ndim)), given.shape[:-1])
         values = np.ascontiguousarray(values.reshape(-1))
-        ops.launch(feeding.ACCUMULATE, ops.asarray(values), weight, step, sums)
+        add_up(ops, ops.asarray(values), weight, len(p), sums, step)
 
     def get_config(self) -> dict[str, Any]:
         return {"fn": note(name_of(self.fn), self.fn), "name": self.name, **self.kwargs}

@@ -4,10 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
+from gpunn.layers.alone import typed
 from gpunn.layers.graph import KerasTensor, Node, flat, packed
-from gpunn.layers.input import TEXT
 from gpunn.layers.open_shapes import fits, is_open
 from gpunn.models.topology import find_shapes
 
@@ -113,7 +111,7 @@ class Ends(ABC):
 
     def pack_outputs(self, outputs: list[Any]) -> Any:
         """One value for each output, as the model gives them: alone, in a list or in a dict; of integers and truths in these types."""
-        outputs = [_typed(value, tensor.dtype) for value, tensor in zip(outputs, self.outputs, strict=True)]
+        outputs = [typed(value, tensor.dtype) for value, tensor in zip(outputs, self.outputs, strict=True)]
         if len(outputs) == 1 and not isinstance(self._output, dict):
             return outputs[0]
         return packed(self._output, outputs)
@@ -132,8 +130,3 @@ class Ends(ABC):
 
     def _output_of(self, outputs: Any) -> Any:
         return packed(self._output, outputs) if isinstance(outputs, list) else outputs
-
-
-def _typed(value: Any, dtype: str) -> Any:
-    """An array of the host, which steps computed in floats, in the type of its output."""
-    return value.astype(dtype) if isinstance(value, np.ndarray) and dtype != TEXT and np.dtype(dtype).kind in "iub" else value

@@ -44,14 +44,14 @@ class Kept:
         whole model's file the weights alone.
 
         Raises FileNotFoundError for no file; ValueError, changing nothing, for one that is not whole or has weights of other shapes. Warns
-        where the file holds the state of another kind of optimizer, which stays out. `skip_mismatch` and `by_name` must be False.
+        where the file holds the state of another kind of optimizer, which stays out. With `skip_mismatch`, of .weights.h5 and .keras files,
+        layers whose number or shapes of weights differ from the file's keep theirs, with a warning for each. `by_name` must be False.
         """
-        for name, asked in (("skip_mismatch", skip_mismatch), ("by_name", by_name)):
-            if asked:
-                raise ValueError(f"load_weights reads all weights, in the model's order. Expected {name}=False. Received: {asked!r}.")
+        if by_name:
+            raise ValueError(f"load_weights reads weights in the model's order. Expected by_name=False. Received: {by_name!r}.")
         from gpunn.models.state import load_weights
 
-        load_weights(self, filepath)
+        load_weights(self, filepath, skip_mismatch)
 
     def get_build_config(self) -> dict[str, Any] | None:
         """The shape of the inputs that the model was built for, for `build_from_config`; None where it is not built."""

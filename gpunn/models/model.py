@@ -295,5 +295,5 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
         if current() is not None:  # within a call that is being traced: arrays and weights are part of its graph
             return self(*in_graph([x], self.dtype), training=training)
         if not training and (training is not None or not any(leaf.trains_alone for leaf in self.leaves)):
-            return dressed(self.predict_on_batch(x))
+            return dressed(self.outputs_of(x, "call"))
         return calls.run(self, x, training)

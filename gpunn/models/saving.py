@@ -73,7 +73,7 @@ def describe(model: Any, include_optimizer: bool = True) -> dict[str, Any]:
 def load_model(
     filepath: Any, custom_objects: dict[str, Any] | None = None, compile: bool = True, safe_mode: bool = True
 ) -> Any:
-    """The model in a file that `Model.save` or Keras 3 wrote (.keras, .h5), ready to go on training where it was.
+    """The model in a file that `Model.save` or Keras 3 wrote (.keras, .h5), ready to go on training where it was; or the `FeatureSpace`.
 
     Which format it is, the file itself says. `custom_objects`: classes and functions of the user's by name. Code in a file is never run,
     whatever `safe_mode`.
@@ -83,6 +83,10 @@ def load_model(
     path = pathlib.Path(filepath)
     kind = kinds.of_file(path, "model")
     with told(path), READERS[kind](path) as source:
+        if kind == kinds.KERAS and source.config.get("class_name") == "FeatureSpace":
+            from gpunn.utils import feature_space_file
+
+            return feature_space_file.restored(source, custom_objects)
         return restored(source, custom_objects, compile)
 
 

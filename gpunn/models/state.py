@@ -85,18 +85,26 @@ def save_weights(model: Any, path: Any, overwrite: bool = True) -> None:
     WEIGHT_WRITERS[format_of(path, weights_only=True)](model, path)
 
 
-def load_weights(model: Any, path: Any) -> None:
-    """Read what `save_weights` or Keras 3 wrote, or the weights of a whole model's file."""
+def load_weights(model: Any, path: Any, skip_mismatch: bool = False) -> None:
+    """Read what `save_weights` or Keras 3 wrote, or the weights of a whole model's file; see `Model.load_weights`."""
     model._need_built("load_weights")
     path = pathlib.Path(path)
     kind = kinds.of_file(path, "weights")
     with told(path), READERS[kind](path) as source:
-        weights = source.weights(model)
-        optimizer = None if model.optimizer is None else source.optimizer_of_weights(model)
+        reasons: list[str] = []
+        if skip_mismatch:
+            if not hasattr(source, "weights_that_fit"):
+                raise ValueError("skip_mismatch goes with files that keep weights by layers: expected a .weights.h5 or .keras file.")
+            weights, reasons = source.weights_that_fit(model)
+        else:
+            weights = source.weights(model)
+        optimizer = None if model.optimizer is None or reasons else source.optimizer_of_weights(model)
         model.set_weights(weights)
         if callable(optimizer):
             model._ready(model.row_shape)
             optimizer()
+    for reason in reasons:
+        warnings.warn(f"{path}: {reason} These weights stay as they are (skip_mismatch=True).", stacklevel=3)
     if isinstance(optimizer, str):
         warnings.warn(
             f"{path} holds the state of the optimizer {optimizer}, which {type(model.optimizer).__name__} cannot use: only "

@@ -15,6 +15,7 @@ from gpunn.layers.graph import KerasTensor
 from gpunn.ops import arithmetic as a
 from gpunn.ops import reductions as r
 from gpunn.ops import shaping
+from gpunn.ops.one_type import narrowed
 from gpunn.ops.operation import apply, has_part, operand
 from gpunn.ops.products import MATMUL
 
@@ -141,7 +142,8 @@ def prod(x: Any, axis: int | None = None, keepdims: bool = False, dtype: Any = N
     """The product along one axis, or of all."""
     x = operand(x)
     if not isinstance(x, KerasTensor):
-        return np.prod(np.asarray(x), axis=axis, keepdims=keepdims, dtype=dtype)
+        found = np.prod(np.asarray(x), axis=axis, keepdims=keepdims, dtype=dtype)
+        return found if dtype is not None else narrowed(found, [x])
     if dtype is not None:
         x = a.cast(x, dtype)
     if axis is None:

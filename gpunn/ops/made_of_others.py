@@ -10,6 +10,7 @@ from gpunn.layers.graph import KerasTensor, symbolic
 from gpunn.ops import along_axes as along
 from gpunn.ops import arithmetic as a
 from gpunn.ops import shaping
+from gpunn.ops.one_type import narrowed, whole_kind
 from gpunn.ops.operation import has_part, operand
 
 
@@ -36,8 +37,9 @@ hard_swish = hard_silu
 def floor_divide(x1: Any, x2: Any) -> Any:
     """x1 / x2, rounded down. No gradient."""
     if has_part(x1, x2):
-        return a.floor(a.divide(x1, x2))
-    return np.floor_divide(x1, x2)
+        quotient = a.floor(a.divide(x1, x2))
+        return a.cast(quotient, kind) if (kind := whole_kind(x1, x2)) else quotient
+    return narrowed(np.floor_divide(x1, x2), [x1, x2])
 
 
 def log2(x: Any) -> Any:
@@ -85,7 +87,10 @@ def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """The sums up to each place along an axis of a row; over all elements without an axis."""
     x = operand(x)
     if not isinstance(x, KerasTensor):
-        return np.cumsum(x, axis=axis, dtype=dtype)
+        found = np.cumsum(x, axis=axis, dtype=dtype)
+        return found if dtype is not None else narrowed(found, [x])
+    if dtype is not None or x.dtype == "bool":
+        x = a.cast(x, dtype or "int32")
     if axis is None:
         x, axis = shaping.ravel(x), 0
     n = x.shape[axis]

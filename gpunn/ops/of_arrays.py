@@ -11,6 +11,7 @@ import numpy as np
 from gpunn import config
 from gpunn.layers.graph import KerasTensor, flat
 from gpunn.layers.parameter import Parameter
+from gpunn.ops.one_type import narrowed
 from gpunn.results import dressed
 
 NAMES = {  # that of keras.ops: that of NumPy
@@ -38,19 +39,19 @@ def of_arrays(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         for value in flat([list(values), options]):
             _array(value, name)  # within lists too
         given = [_array(v, name) for v in values]
-        return dressed(narrowed(function(*given, **{n: _array(v, name) for n, v in options.items()}), given))
+        return dressed(as_wide_as(function(*given, **{n: _array(v, name) for n, v in options.items()}), given))
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = function.__doc__ if function.__module__.startswith("gpunn.") else f"NumPy's {function.__name__}, of arrays."
     return call
 
 
-def narrowed(found: Any, given: list[Any]) -> Any:
-    """Results in the floating type of gpunn, where nothing that was given has a wider one."""
+def as_wide_as(found: Any, given: list[Any]) -> Any:
+    """Results in the floating type of gpunn, and integers of 32 bits, where nothing that was given has a wider one."""
     if isinstance(found, (list, tuple)):
-        parts = [narrowed(part, given) for part in found]
+        parts = [as_wide_as(part, given) for part in found]
         return type(found)(*parts) if hasattr(found, "_fields") else type(found)(parts)
-    kind = np.dtype(config.floatx())
+    found, kind = narrowed(found, flat(given)), np.dtype(config.floatx())
     if getattr(found, "dtype", None) != np.float64 or kind == np.float64 or np.float64 in [getattr(v, "dtype", None) for v in flat(given)]:
         return found
     return found.astype(kind)

@@ -21,6 +21,7 @@ from gpunn.layers.input import TEXT
 from gpunn.layers.names import fresh_name
 from gpunn.layers.tensor import Tensor, of_parameter, tapes, watched
 from gpunn.ops.configuration import plain, unplain
+from gpunn.ops.one_type import narrowed
 from gpunn.results import dressed
 
 
@@ -58,6 +59,9 @@ class Definition(ABC):
         """The operation on arrays, at once; what rules of gradients alone use has none."""
         raise NotImplementedError(f"Operation {self.name!r} is of tensors alone.")
 
+    def of_arrays(self, operands: Sequence[Any], options: dict[str, Any]) -> Any:
+        return narrowed(self.numpy(*operands, **options), operands)
+
     @abstractmethod
     def device(self, op: Place, operands: list[Any], options: dict[str, Any]) -> tuple[Any, Back]:
         """The same as launches: what comes out, and the way back."""
@@ -67,7 +71,7 @@ class Definition(ABC):
         tried = []
         for rows in (2, 3):
             with np.errstate(all="ignore"):
-                tried.append(np.asarray(self.numpy(*(_sample(v, rows) for v in operands), **options)))
+                tried.append(np.asarray(self.of_arrays([_sample(v, rows) for v in operands], options)))
         a, b = tried
         return tuple(n if n == m else None for n, m in zip(a.shape, b.shape, strict=True)), a.dtype.name
 
@@ -201,7 +205,7 @@ class Operation(Owned):
     def __call__(self, x: Any = None, *others: Any, **options: Any) -> Any:
         inputs = list(x) if isinstance(x, (list, tuple)) else [x]
         if not symbolic(inputs):
-            return self.definition.numpy(*self.operands([np.asarray(v) for v in inputs]), **self.options)
+            return self.definition.of_arrays(self.operands([np.asarray(v) for v in inputs]), self.options)
         shape, kind = self.definition.outcome(self.operands(inputs), self.options)
         output = KerasTensor(shape, self.dtype if np.dtype(kind).kind == "f" else kind)
         Node(self, inputs, [output], many_in=True, arguments=(inputs,))
@@ -239,7 +243,7 @@ def apply(definition: Definition, *operands: Any, **options: Any) -> Any:
     values = [_operand(v, trace) for v in operands]
     tensors = [v for v in values if isinstance(v, KerasTensor)]
     if not tensors:
-        found = definition.numpy(*values, **options)
+        found = definition.of_arrays(values, options)
         return dressed(found) if any(isinstance(v, (Tensor, Parameter)) for v in operands) else found
     if any(isinstance(t, Tensor) for t in tensors):
         from gpunn.ops.at_once import operate

@@ -8,7 +8,7 @@ from gpunn.layers.graph import KerasTensor
 from gpunn.ops import along_axes as along
 from gpunn.ops import arithmetic as a
 from gpunn.ops import made_of_others, shaping
-from gpunn.ops.one_type import floats_of, of_one_type
+from gpunn.ops.one_type import floats_of, narrowed, of_one_type
 from gpunn.ops.operation import has_part, operand
 
 __all__ = ["correlate", "cumprod", "diff", "trapezoid"]
@@ -18,7 +18,8 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
     """The products up to each place along an axis of a row; over all elements without an axis."""
     x = operand(x)
     if not isinstance(x, KerasTensor):
-        return np.cumprod(x, axis=axis, dtype=dtype)
+        found = np.cumprod(x, axis=axis, dtype=dtype)
+        return found if dtype is not None else narrowed(found, [x])
     x = x if dtype is None else a.cast(x, dtype)
     if axis is None:
         x, axis = shaping.ravel(x), 0

@@ -7,7 +7,7 @@ import numpy as np
 
 from gpunn.layers.graph import KerasTensor, flat, packed
 from gpunn.ops import shaping
-from gpunn.ops.of_arrays import narrowed
+from gpunn.ops.of_arrays import as_wide_as
 from gpunn.results import dressed
 
 __all__ = ["associative_scan", "vectorize"]
@@ -56,6 +56,6 @@ def vectorize(pyfunc: Callable[..., Any], *, excluded: Any = None, signature: st
         if odd := [x for x in arrays if isinstance(x, KerasTensor) and not x.has_values]:
             raise TypeError(f"vectorize: a function of elements takes arrays. Received: {odd[0]!r}, a symbolic tensor.")
         given = [np.asarray(x) for x in arrays]
-        return dressed(narrowed(many(*given, **options), given))
+        return dressed(as_wide_as(many(*given, **options), given))
 
     return function

@@ -207,15 +207,19 @@ def shape_of_call(layer: Any, input_shape: Any) -> Any:
     return out.shape if isinstance(out, KerasTensor) else [t.shape for t in flat(out)]
 
 
-def plan_of_call(layer: Any, x: Any, training: bool, options: dict[str, Any], apart: bool = False) -> tuple[Any, Any]:
+def plan_of_call(
+    layer: Any, x: Any, training: bool, options: dict[str, Any], apart: bool = False, kinds: Sequence[str] | None = None
+) -> tuple[Any, Any]:
     """For arrays of the device: (what comes out, symbolic; the plan of a call). `apart`: x holds several arguments, not all of which need
-    to have rows."""
+    to have rows. `kinds`: the types of what was given, where that is not the layer's."""
     arrays = flat(x)
+    kinds = kinds or [layer.dtype] * len(arrays)
     shapes = tuple(tuple(a.shape) if apart else tuple(a.shape[1:]) for a in arrays)
-    key = (shapes, apart, bool(training), tuple(sorted((n, repr(v)) for n, v in options.items())))
+    key = (shapes, tuple(kinds), apart, bool(training), tuple(sorted((n, repr(v)) for n, v in options.items())))
 
     def make() -> tuple[Any, Any]:
-        sources = [Source(shape if apart else (None, *shape), layer.dtype).output for shape in shapes]
+        whole = [shape if apart else (None, *shape) for shape in shapes]
+        sources = [Source(shape, kind, layer.dtype).output for shape, kind in zip(whole, kinds, strict=True)]
         given = packed(x, sources)
         out = traced_call(layer, tuple(given) if apart else arguments_of(layer, given), training, options)
         return out, plan_of(sources, flat(out), training)
@@ -223,9 +227,11 @@ def plan_of_call(layer: Any, x: Any, training: bool, options: dict[str, Any], ap
     return recent(layer.kept_plans, key, make)
 
 
-def run_call(layer: Any, x: Any, training: bool, options: dict[str, Any], apart: bool = False) -> tuple[Any, Any]:
+def run_call(
+    layer: Any, x: Any, training: bool, options: dict[str, Any], apart: bool = False, kinds: Sequence[str] | None = None
+) -> tuple[Any, Any]:
     """The same on arrays of the device: (output, pullback)."""
-    out, plan = plan_of_call(layer, x, training, options, apart)
+    out, plan = plan_of_call(layer, x, training, options, apart, kinds)
     run = plan.run(flat(x), training)
     added = [stage.layer for stage in plan.stages if isinstance(stage.layer, AddedLoss)]
     layer.added = [(one.backend, one.last) for one in added]

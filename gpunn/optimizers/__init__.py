@@ -46,3 +46,8 @@ __all__ = [
     "LossScaleOptimizer", "Muon", "Nadam", "Optimizer", "RMSprop", "ScheduleFreeAdamW", "deserialize", "get", "legacy", "schedules",
     "serialize",
 ]
+
+
+def __dir__() -> list[str]:
+    """The names for users."""
+    return sorted(__all__)

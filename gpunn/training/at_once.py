@@ -9,8 +9,9 @@ from gpunn.training.again import kept, key_of
 from gpunn.training.prediction import Prediction
 
 
-def at_once(model: Any, x: Any, batch: int) -> list[np.ndarray] | None:
-    """The outputs of one batch of the host, where the model keeps the pass over another one of this form; None for anything else.
+def at_once(model: Any, x: Any, batch: int, where: str) -> list[np.ndarray] | None:
+    """The outputs of one batch of the host, where the model keeps the pass over another one of this form; None for anything else. `where`:
+    what the user called.
 
     Raises ValueError for a value that the door refuses."""
     if type(x) is not np.ndarray or x.ndim < 2 or x.dtype.kind not in "iubf" or len(x) > batch:
@@ -19,7 +20,7 @@ def at_once(model: Any, x: Any, batch: int) -> list[np.ndarray] | None:
     key = key_of(Prediction, data.Rows(like, [], None), batch, None)
     if key not in model._programs:
         return None
-    where = f"predict of model {model.name!r}"
+    where = f"{where} of model {model.name!r}"
     rows = data.inputs(x, x.shape[1:], model.dtype, where)
     first = model.first_layers(converted=True)[0]
     if hasattr(first, "check_rows"):

@@ -165,7 +165,8 @@ class Compiled(Declared):
                 loss = Unsaid() if absent or free else losses.crossentropy(output, y.shape) if head.open_loss else head.loss
                 if weight is None or weight.size == len(first):  # weights of steps tell them apart
                     output = beside(y.shape, output, loss.squeezes)
-                made = [loss.prepare(seen, output, self.dtype)] if makes is None else makes.parts[k].again(seen)
+                before = None if makes is None else makes.parts[k]
+                made = before.again(seen, None, shapes[head.index], output) if before else [loss.prepare(seen, output, self.dtype)]
                 places = tuple(int(n or 0) for n in loss.value_shape(output)[1:]) if loss.positions(output) > 1 else ()
                 labels = made[0] if loss.sparse and later is None and made[0].shape[1:] == places else None
                 weights.append(data.row_weights(weight, class_weight, y, len(first), self.dtype, where, ops, places, labels))

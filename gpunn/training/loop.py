@@ -14,7 +14,7 @@ from gpunn.printed import warn
 from gpunn.results import plain
 from gpunn.training.data import Rows
 from gpunn.training.door import check_batches
-from gpunn.training.feeds.batches import MOST
+from gpunn.training.feeds.batches import MOST, Batches
 from gpunn.training.feeds.choice import make
 from gpunn.training.own_runs import own_runs
 from gpunn.training.pace import Pace
@@ -38,6 +38,7 @@ class _Pass:
         self.heads, self.measured, self._names = list(model._setup.heads), list(model._setup.measured), model._setup.names[1:]
         self.apart = any(head.loss.apart for head in self.heads)
         shapes = model.output_shapes(rows.row_shape)
+        self.by_batch = isinstance(self.feed, Batches) and any(len(shapes[head.index]) > 2 for head in self.heads)  # of several lengths
         self._taken = [shapes[head.index][1:] for head in self.heads]
         first = OWN * len(self.heads) + 2
         self._fresh = np.concatenate([*[[0.0, 0.0, -1.0]] * first, *(m.fresh() for _, _, m in self.measured)])
@@ -113,17 +114,17 @@ class _Pass:
         return [sums[start:end] for start, end in zip([0, *self._ends], [*self._ends, len(sums)], strict=True)]
 
     def _places(self, rows: int) -> Sums:
-        if self.apart and rows not in (self.batch, self.rest):
+        if self.apart and not self.by_batch and rows not in (self.batch, self.rest):
             if self.rest:
                 sizes = f"{self.batch}, {self.rest} and {rows}"
                 raise ValueError(f"A loss that is summed over batches takes batches of two sizes at most. Received: {sizes} rows.")
             self.rest = rows
         losses, count, penalties, own = self._parts(self.sums)
-        off = rows != self.batch
+        off = rows != self.batch and not self.by_batch
         places = [short if off and head.loss.apart else whole for head, (whole, short) in zip(self.heads, losses, strict=True)]
-        counted = any(head.loss.apart or self._reweighs(k) for k, head in enumerate(self.heads))
+        counted = self.by_batch or any(head.loss.apart or self._reweighs(k) for k, head in enumerate(self.heads))
         metrics = [Measure(m, k, weighted, s) for (k, weighted, m), s in zip(self.measured, own, strict=True)]
-        return Sums(places, metrics, penalties, count if counted else None, self._taken)
+        return Sums(places, metrics, penalties, count if counted else None, self._taken, self.by_batch)
 
     def _parts(self, sums: Any) -> tuple[list[tuple[Any, Any]], Any, Any, list[Any]]:
         """(those of each loss, of rows, of penalties, of each metric)."""
@@ -156,7 +157,9 @@ class _Pass:
         means = []
         for k, (head, (whole, short)) in enumerate(zip(self.heads, losses, strict=True)):
             total, weight = whole[0], whole[1]
-            if head.loss.apart:  # the mean of the batches' losses, each weighted by its rows
+            if self.by_batch:
+                weight = count[1]
+            elif head.loss.apart:  # the mean of the batches' losses, each weighted by its rows
                 total, weight = total * self._factor(k, self.batch) + short[0] * self._factor(k, self.rest), count[1]
             elif self._reweighs(k):  # Keras divides by the number of rows, whatever their weights
                 total, weight = total * self._factor(k, self.batch), count[1]

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.backend.foreign import on_host
 from gpunn.layers.fed import Fed
 from gpunn.layers.graph import flat
 from gpunn.layers.tensor import Tensor, tapes
+from gpunn.losses.targets import beside
 from gpunn.metrics import Mean
 from gpunn.ops import add_n
 from gpunn.ops.loss_at_once import lost
@@ -122,7 +124,7 @@ class OwnSteps(ABC):
     def _measured(self, data: Any, y_pred: Any, loss: Any) -> dict[str, Any]:
         """The mean loss so far, the metrics of compile with this batch added, and what else the model lists as its metrics."""
         x, y, weight = unpack_x_y_sample_weight(data)
-        self._tracker.update_state(loss, sample_weight=flat(y_pred)[0].shape[0])
+        self._mean_loss().update_state(loss, sample_weight=flat(y_pred)[0].shape[0])
         found = self.compute_metrics(x, y, y_pred, weight)
         return {**{m.name: m.result() for m in self.metrics if m.name not in found}, **found}
 
@@ -150,10 +152,10 @@ class OwnSteps(ABC):
             )
         outputs = [ops.asarray(p, self.dtype) for p in outputs]
         total, gradients = 0.0, [None] * len(outputs)
-        targets, weights = ([ops.take_in(v) for v in values] for values in (targets, weights))
-        for head, target, weight in zip(self._setup.heads, targets, weights, strict=True):
+        for head, y, given in zip(self._setup.heads, targets, weights, strict=True):
             whole, loss = outputs[head.index], head.loss
             rows = whole.shape[0]
+            target, weight = self._prepared(loss, y, whole), self._prepared(None, given, whole)
             z, target = as_taken(loss, whole, target)
             each = loss.weigh(ops, target, spread(ops, weight, rows, rows * loss.positions(z.shape), z.dtype))
             scale = head.weight * loss.scale(loss.count(z.shape))
@@ -161,10 +163,22 @@ class OwnSteps(ABC):
             gradients[head.index] = gradient.reshape(whole.shape)
             total += scale * float(np.dot(*(ops.to_numpy(a).reshape(-1).astype(np.float64) for a in (values, each))))
         total += sum(self.weight_losses)
-        self._tracker.update_state(np.full(outputs[0].shape[0], total))
+        self._mean_loss().update_state(np.full(outputs[0].shape[0], total))
         found = LossAndGradient(total)
         found.gradient = gradients if len(outputs) > 1 else gradients[0]
         return found
+
+    def _prepared(self, loss: Any, value: Any, output: Any) -> Any:
+        """Targets for a loss, or weights (None), on the device. What a step was given is prepared already; other arrays are checked here.
+        Raises ValueError for targets that do not fit."""
+        ops = self.backend
+        if value is None or id(value) in self._given_here:
+            return ops.take_in(value)
+        array = np.asarray(on_host(value, ops))
+        if loss is not None:
+            shape = beside(array.shape, output.shape, loss.squeezes)
+            array = loss.prepare(array, (None, *shape[1:]), self.dtype)
+        return ops.asarray(np.ascontiguousarray(array), self.dtype if loss is None else array.dtype)
 
     def _taped_loss(self, targets: list[Any], outputs: list[Any], weights: list[Any]) -> Any:
         """The same as a tensor. Targets that `train_step` was given are as the losses take them already."""
@@ -179,8 +193,12 @@ class OwnSteps(ABC):
     @property
     def metrics(self) -> list[Any]:
         """The mean of the loss and the metrics of compile, for an own step to update; a class may say otherwise."""
-        self._tracker = self._tracker or Mean("loss")
-        return [self._tracker, *([] if self._setup is None else self._setup.metrics)]
+        return [self._mean_loss(), *([] if self._setup is None else self._setup.metrics)]
+
+    def _mean_loss(self) -> Mean:
+        if self._tracker is None:
+            self._tracker = Mean("loss")
+        return self._tracker
 
     def apply_gradients(self) -> None:
         """The optimizer's update by the gradients that this step has written, with those of the weights' penalties; then constraints."""
@@ -206,13 +224,12 @@ class OwnSteps(ABC):
         """The mean loss and the metrics of compile, by their names in the logs."""
         measured = self._setup.measured
         names = self._setup.names[-len(measured) :] if measured else []
-        return {"loss": self._tracker.result(), **{name: m.result() for name, (_, _, m) in zip(names, measured, strict=True)}}
+        return {"loss": self._mean_loss().result(), **{name: m.result() for name, (_, _, m) in zip(names, measured, strict=True)}}
 
     def get_metrics_result(self) -> dict[str, Any]:
         """What all metrics say now, by name, for a `train_step` to return: mean loss, those of compile, and what else the model lists.
 
         The loss is what a step of one's own has told its metric, "loss"; the built-in `fit` leaves its mean to the logs."""
-        self._tracker = self._tracker or Mean("loss")
         found = {} if self._setup is None else self._compiled_results()
         return {**{m.name: m.result() for m in self.metrics if m.name not in found}, **found}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gpunn.backend.foreign import on_host
 from gpunn.kernels import data as feeding
 from gpunn.training.door import check_batches
 from gpunn.training.feeds.base import Feed
@@ -60,12 +61,16 @@ class Prediction:
                     if watched:
                         self._read()
                     if chunks:
-                        chain.on_predict_batch_end(done - 1, {"outputs": self.model.pack_outputs(self._last)} if watched else {})
+                        chain.on_predict_batch_end(done - 1, {"outputs": self.packed(self._last)} if watched else {})
         self._read()
         values, parts, self._values, self._parts, self._last = self._values, self._parts, [], [], []  # the caller's, from here on
         if values:
             return values
         return [values[0] if len(values) == 1 else _joined(values) for values in zip(*parts, strict=True)]
+
+    def packed(self, values: list[np.ndarray]) -> Any:
+        """Outputs as the model has them: alone, in a list or in a dict."""
+        return self.model.pack_outputs(values)
 
     def _ready(self, rows: int) -> bool:
         """Record the program of so many rows, where that is not done. -> whether it can be: by every layer, and with outputs of that many
@@ -133,7 +138,7 @@ class Prediction:
         """One batch, launch by launch, for layers that cannot be recorded."""
         outputs = self._outputs(rows)
         self.ops.launch(feeding.ADVANCE, self.feed.position, self._place, rows, 0)
-        self._keep([self.ops.to_numpy(out) for out in outputs])
+        self._keep([on_host(out, self.ops) for out in outputs])
         return 1
 
     def _read(self) -> None:

@@ -10,6 +10,7 @@ from gpunn.kernels import data as feeding
 from gpunn.kernels.weighing import TAKE, WEIGH
 from gpunn.losses.targets import beside
 from gpunn.metrics import MeanOfRows
+from gpunn.ops.expression import scaled
 from gpunn.training.feeds.base import Feed
 
 SUMS = 3  # weighted total, weight, first bad step: see kernels.data.ACCUMULATE
@@ -29,13 +30,15 @@ class Measure:
 @dataclass
 class Sums:
     """Where a step adds up: its losses, each metric, penalties, and the number of rows (None where it is not asked for). ``taken``: the
-    shape of a row of each loss's output, which the step writes as the loss took it."""
+    shape of a row of each loss's output, which the step writes as the loss took it. ``by_batch``: whether the sums of a loss are those of
+    the batches' losses, once for each row, as batches whose rows have several lengths need it."""
 
     losses: list[Any]
     metrics: list[Measure]
     penalties: Any
     rows: Any
     taken: list[tuple[int, ...]]
+    by_batch: bool = False
 
     @property
     def loss(self) -> Any:
@@ -108,7 +111,8 @@ def run_step_eagerly(model: Any, feed: Feed, rows: int, training: bool, sums: Su
             (values, gradient), p = loss.record(ops, y, z, weighed, scale), z
         gradients[head.index] = gradient.reshape(whole.shape)
         predictions.append(p.reshape(whole.shape))
-        ops.launch(feeding.ACCUMULATE, values, weighed, model.rng.step, sums.losses[k])
+        counts = scaled(ops, weighed, rows * loss.scale(loss.count(z.shape))) if sums.by_batch else weighed
+        ops.launch(feeding.ACCUMULATE, values, counts, model.rng.step, sums.losses[k])
     if sums.rows is not None:
         plain = ops.asarray(np.ones(rows, dtype))
         ops.launch(feeding.ACCUMULATE, plain, plain, model.rng.step, sums.rows)

@@ -66,7 +66,7 @@ def call_layer(layer: Any, given: Sequence[Any], training: bool, mask: Any, opti
     if layer.traced:
         from gpunn.ops.forms import formed
 
-        if formed(layer, given, options):
+        if mask is not None or formed(layer, given, options):
             return _of_form(layer, given, training, options if mask is None else {**options, "mask": mask})
     x, ops = given[0] if len(given) == 1 else list(given), layer.backend
     many = isinstance(x, (list, tuple)) and bool(x) and all(hasattr(v, "shape") for v in x)

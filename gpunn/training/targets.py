@@ -39,11 +39,12 @@ class Targets:
         self.count = len(out)
         return out
 
-    def again(self, y: Any, prepared: Any = None) -> list[Any]:
-        """The same for more rows. Raises ValueError, too, where those who share would want different targets."""
-        out = [self._loss.prepare(y, self._seen, self._dtype) if prepared is None else prepared]
+    def again(self, y: Any, prepared: Any = None, shape: Shape | None = None, seen: Shape | None = None) -> list[Any]:
+        """The same for more rows; `shape` and `seen`: the output's and as the loss takes it, where these rows have other lengths. Raises
+        ValueError, too, where those who share would want different targets."""
+        out = [self._loss.prepare(y, seen or self._seen, self._dtype) if prepared is None else prepared]
         for metric, place in zip(self._metrics, self.chosen, strict=True):
-            t = metric.prepare(y, self._shape, self._dtype)
+            t = metric.prepare(y, shape or self._shape, self._dtype)
             if place == len(out):
                 out.append(t)
             elif t.shape != out[place].shape or not np.array_equal(out[place], t):
@@ -58,8 +59,8 @@ class NoTargets(Targets):
         super().__init__(loss, [], output_shape, dtype)
         self.chosen = [0] * len(metrics)
 
-    def again(self, y: Any, prepared: Any = None) -> list[Any]:
-        return [self._loss.prepare(y, self._shape, self._dtype)]
+    def again(self, y: Any, prepared: Any = None, shape: Shape | None = None, seen: Shape | None = None) -> list[Any]:
+        return [self._loss.prepare(y, shape or self._shape, self._dtype)]
 
 
 class ManyTargets:

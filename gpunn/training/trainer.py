@@ -20,6 +20,7 @@ from gpunn.training.compiling import Compiled
 from gpunn.training.door import given, given_inputs
 from gpunn.training.feeds.iterables import batched
 from gpunn.training.loop import Evaluation, Training
+from gpunn.training.own_prediction import own_predictions
 from gpunn.training.own_step import OwnSteps
 from gpunn.training.prediction import Prediction
 from gpunn.training.whole import kind_of
@@ -87,7 +88,8 @@ class Trainer(OwnSteps, Compiled):
         workers = None if workers is None else _whole("workers", workers, 0)
         rows = given(self, x, y, sample_weight, class_weight, "fit", shuffle, workers, ahead)
         held_rows = None if held is None else given(self, *held, None, "fit (validation_data)", False, workers, ahead)
-        if held_rows is not None and held_rows.row_shape != rows.row_shape and not self.steps_itself:
+        known = self.built or self.steps_itself  # else the rows to learn from say what the model is built for
+        if held_rows is not None and held_rows.row_shape != rows.row_shape and not known:
             raise ValueError(f"Argument validation_data of fit: expected rows of shape {rows.row_shape}. Received: {held_rows.row_shape}.")
         epochs, steps_per_epoch = _most("epochs", config.max_epochs(), epochs), _most_steps(steps_per_epoch, rows, batch_size)
         if held_rows is not None:
@@ -177,29 +179,38 @@ class Trainer(OwnSteps, Compiled):
     ) -> Any:
         """The model's outputs for all rows, as NumPy arrays (rows, ...): one, or a list or dict of them as the model has it.
 
-        x may be all that `fit` takes; of batches only the inputs count."""
-        if hasattr(type(self), "predict_step"):
-            raise NotImplementedError(
-                f"Model {self.name!r}: predict does not run a predict_step. Expected what it changes in call, or a loop over model(x)."
-            )
+        x may be all that `fit` takes; of batches only the inputs count. Where the model's class gives ``predict_step(data)``, what that
+        returns for each batch's inputs: arrays of the host, as they are given to it."""
+        return self._predicted("predict", x, batch_size, verbose, steps, callbacks, workers, max_queue_size)
+
+    def _predicted(
+        self, where: str, x: Any, batch_size: Any, verbose: Any = 0, steps: Any = None, callbacks: Any = None, workers: int | None = None,
+        max_queue_size: Any = 10,
+    ) -> Any:
+        """`where`: what the user called, for errors."""
         steps, batch_size = _steps("steps", steps), _perhaps("batch_size", batch_size)
-        if callbacks is None and steps is None:
-            out = at_once(self, x, batch_size or self._held_batch(32, None, False))
+        own = where != "call" and hasattr(type(self), "predict_step")
+        if callbacks is None and steps is None and not own:
+            out = at_once(self, x, batch_size or self._held_batch(32, None, False), where)
             if out is not None:
                 return self.pack_outputs(out)
-        rows = given_inputs(self, x, "predict", workers, _perhaps("max_queue_size", max_queue_size))
-        self.output_shapes(rows.row_shape)
+        rows = given_inputs(self, x, where, workers, _perhaps("max_queue_size", max_queue_size))
+        if not own:
+            self.output_shapes(rows.row_shape)
         steps = _most_steps(steps, rows, batch_size or 32)
         count = steps or rows.steps(batch_size or 32)
         chain = self._chain(callbacks, verbose, count, shows=count != 1)  # one batch has no use for a bar
         self._ready(rows.row_shape)
-        size = batch_size or self._held_batch(32, steps, chain.predict_batches)
         with closing(chain):
             chain.on_predict_begin()
-            with again(self, Prediction, rows, size, steps) as prediction:
-                out = prediction.run(chain)
+            if own:
+                found = own_predictions(self, rows, batch_size or 32, steps, chain)
+            else:
+                size = batch_size or self._held_batch(32, steps, chain.predict_batches)
+                with again(self, Prediction, rows, size, steps) as prediction:
+                    found = self.pack_outputs(prediction.run(chain))
             chain.on_predict_end()
-        return self.pack_outputs(out)
+        return found
 
     def _chain(self, callbacks: Any, verbose: Any, steps: int | None, shows: bool = True) -> cb.CallbackList:
         """Of an evaluation or a prediction."""
@@ -222,14 +233,18 @@ class Trainer(OwnSteps, Compiled):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs of these rows."""
+        return self.outputs_of(x, "predict_on_batch")
+
+    def outputs_of(self, x: Any, where: str) -> Any:
+        """Outputs of these rows, in one batch; `where`: what the user called, for errors."""
         if type(x) is np.ndarray and x.ndim > 1:
-            return self.predict(x, batch_size=max(len(x), 1))
+            return self._predicted(where, x, max(len(x), 1))
         x = converted(self, x)
-        arrays, labels = parts.inputs_of(x, self.input_names, "predict_on_batch")
+        arrays, labels = parts.inputs_of(x, self.input_names, where)
         here = self.backend.adopt(arrays[0], "x")
         first = data.host(arrays[0], labels[0]) if here is None else here
         x = first if len(arrays) == 1 and not isinstance(x, dict) else x
-        return self.predict(x, batch_size=max(first.shape[0] if first.ndim else 1, 1))
+        return self._predicted(where, x, max(first.shape[0] if first.ndim else 1, 1))
 
     def _flat(self, logs: dict[str, float], return_dict: bool) -> Any:
         if return_dict:

@@ -57,3 +57,8 @@ def plot_model(model: Any, to_file: Any = "model.png", *arguments: Any, **option
     from gpunn.models.picture import plot_model as draw
 
     return draw(model, to_file, *arguments, **options)
+
+
+def __dir__() -> list[str]:
+    """The names for users."""
+    return sorted(__all__)

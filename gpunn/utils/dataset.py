@@ -12,6 +12,7 @@ import numpy as np
 from gpunn import random
 from gpunn.backend.traced import refuse
 from gpunn.results import dressed
+from gpunn.utils import element_spec as specs
 from gpunn.utils.element_spec import INFINITE_CARDINALITY, UNKNOWN_CARDINALITY, Described, Elements
 from gpunn.utils.interleaved import interleaved
 from gpunn.utils.padded import padded
@@ -30,9 +31,10 @@ class Dataset(Described):
     `filter` take NumPy arrays.
     """
 
-    def __init__(self, items: Items, count: float | None, arrays: Any = None):
-        """items: makes an iterator of elements or, with `arrays`, of numbers of their rows; count: None where nobody knows, or infinite."""
-        self._items, self._count, self._arrays = items, count, arrays
+    def __init__(self, items: Items, count: float | None, arrays: Any = None, spec: Any = None):
+        """items: makes an iterator of elements or, with `arrays`, of numbers of their rows; count: None where nobody knows, or infinite;
+        spec: see `Described`."""
+        self._items, self._count, self._arrays, self._spec = items, count, arrays, spec
 
     # ------------------------------------------------------------------ where elements come from
     @classmethod
@@ -65,7 +67,7 @@ class Dataset(Described):
             for element in generator(*(args or ())):
                 yield mapped(np.asarray, element) if types is None else mapped(lambda kind, v: np.asarray(v, kind), types, element)
 
-        return cls(items, None)
+        return cls(items, None, spec=specs.declared(output_signature, output_types, output_shapes))
 
     @classmethod
     def list_files(cls, file_pattern: Any, shuffle: bool | None = None, seed: int | None = None, name: str | None = None) -> "Dataset":
@@ -95,7 +97,7 @@ class Dataset(Described):
                 rest = iter(elements)
                 yield mapped(lambda _: next(rest), given)  # noqa: B023
 
-        return cls(items, None if None in counts else min(c for c in counts if c is not None))
+        return cls(items, None if None in counts else min(c for c in counts if c is not None), spec=specs.side_by_side(given))
 
     # ------------------------------------------------------------------ reading
     def _elements(self) -> Iterator[Any]:
@@ -114,7 +116,7 @@ class Dataset(Described):
 
     # ------------------------------------------------------------------ order and number
     def _same(self, items: Items, count: float | None) -> "Dataset":
-        return Dataset(items, count, self._arrays)
+        return Dataset(items, count, self._arrays, self._spec)
 
     def shuffle(
         self, buffer_size: int, seed: int | None = None, reshuffle_each_iteration: bool = True, name: str | None = None
@@ -176,7 +178,8 @@ class Dataset(Described):
         """These, then those."""
         counts = (self._count, dataset._count)
         return Dataset(
-            lambda: itertools.chain(self._elements(), dataset._elements()), None if None in counts else counts[0] + counts[1]  # type: ignore[operator]
+            lambda: itertools.chain(self._elements(), dataset._elements()),
+            None if None in counts else counts[0] + counts[1], spec=self._spec,  # type: ignore[operator]
         )
 
     def cache(self, filename: str = "", name: str | None = None) -> "Dataset":
@@ -224,7 +227,7 @@ class Dataset(Described):
         count = self._count
         if count is not None and count != math.inf:
             count = count // batch_size if drop_remainder else -(-count // batch_size)
-        return Dataset(items, count)
+        return Dataset(items, count, spec=specs.batched(self, batch_size if drop_remainder else None))
 
     def padded_batch(
         self, batch_size: int, padded_shapes: Any = None, padding_values: Any = None, drop_remainder: bool = False, name: str | None = None
@@ -232,7 +235,10 @@ class Dataset(Described):
         """Batches of arrays of different lengths: each axis is filled up to the longest of the batch, or to `padded_shapes`, with 0, "" or
         `padding_values`."""
         count = self.batch(batch_size, drop_remainder)._count
-        return Dataset(lambda: padded(self._elements(), batch_size, padded_shapes, padding_values, drop_remainder), count)
+        return Dataset(
+            lambda: padded(self._elements(), batch_size, padded_shapes, padding_values, drop_remainder), count,
+            spec=specs.filled_up(self, batch_size if drop_remainder else None, padded_shapes),
+        )
 
     def unbatch(self, name: str | None = None) -> "Dataset":
         """The rows of each element, one by one."""
@@ -264,7 +270,7 @@ class Dataset(Described):
         self, map_func: Callable[..., Any], num_parallel_calls: Any = None, deterministic: Any = None, name: str | None = None
     ) -> "Dataset":
         """A function of each element, whose parts it takes one by one where that is a tuple."""
-        return Dataset(lambda: (arrays(called(map_func, e)) for e in self), self._count)
+        return specs.as_open(Dataset(lambda: (arrays(called(map_func, e)) for e in self), self._count), self)
 
     def flat_map(self, map_func: Callable[..., "Dataset"], name: str | None = None) -> "Dataset":
         """The elements of the datasets that a function makes of each element."""
@@ -282,11 +288,14 @@ class Dataset(Described):
 
     def filter(self, predicate: Callable[..., Any], name: str | None = None) -> "Dataset":
         """Those of which a function is true."""
-        return Dataset(lambda: (e for e in self._elements() if bool(called(predicate, e))), None)
+        return Dataset(lambda: (e for e in self._elements() if bool(called(predicate, e))), None, spec=self._spec)
 
     def enumerate(self, start: int = 0, name: str | None = None) -> "Dataset":
         """(number, element)."""
-        return Dataset(lambda: ((np.asarray(n, np.int64), e) for n, e in enumerate(self._elements(), start)), self._count)
+        return Dataset(
+            lambda: ((np.asarray(n, np.int64), e) for n, e in enumerate(self._elements(), start)), self._count,
+            spec=lambda: (specs.TensorSpec((), "int64"), self.element_spec),
+        )
 
     def apply(self, transformation_func: Callable[["Dataset"], "Dataset"]) -> "Dataset":
         """What a function makes of this."""

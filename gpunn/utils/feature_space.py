@@ -1,48 +1,16 @@
 """FeatureSpace: columns of a table made numbers for a network, each in its own way."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from gpunn import layers
+from gpunn import layers, saving
 from gpunn.layers.graph import KerasTensor, mapped
 from gpunn.results import dressed
+from gpunn.utils import feature_space_file
 from gpunn.utils.dataset import Dataset
-
-OUTPUTS = ("one_hot", "int", "float")
-
-
-@dataclass
-class Feature:
-    """One column: its type, the layer that makes numbers of it, and whether these are "int", "float", or become "one_hot" columns."""
-
-    dtype: str
-    preprocessor: Any
-    output_mode: str
-
-    def __post_init__(self) -> None:
-        if self.output_mode not in OUTPUTS:
-            raise ValueError(f"A feature's output_mode must be one of {OUTPUTS}. Received: output_mode={self.output_mode!r}.")
-
-
-@dataclass
-class Cross:
-    """What several features are together: one of `crossing_dim` numbers, by a hash, "int" or "one_hot"."""
-
-    feature_names: tuple[str, ...]
-    crossing_dim: int
-    output_mode: str = "one_hot"
-
-    def __post_init__(self) -> None:
-        self.feature_names = tuple(self.feature_names)
-        if self.output_mode not in OUTPUTS[:2]:
-            raise ValueError(f"A cross's output_mode must be one of {OUTPUTS[:2]}. Received: output_mode={self.output_mode!r}.")
-
-    @property
-    def name(self) -> str:
-        return "_X_".join(self.feature_names)
+from gpunn.utils.feature import Cross, Feature
 
 
 class FeatureSpace:
@@ -67,6 +35,7 @@ class FeatureSpace:
         if output_mode not in ("concat", "dict"):
             raise ValueError(f"FeatureSpace: output_mode must be 'concat' or 'dict'. Received: output_mode={output_mode!r}.")
         self.name, self.output_mode = name or "feature_space", output_mode
+        self.crossing_dim, self.hashing_dim, self.num_discretization_bins = crossing_dim, hashing_dim, num_discretization_bins
         by_name: dict[str, Callable[[str], Feature]] = {
             **{kind: getattr(self, kind) for kind in (
                 "float", "float_rescaled", "float_normalized", "integer_categorical", "string_categorical",
@@ -162,6 +131,32 @@ class FeatureSpace:
         if not self._adapted and (waiting := self._waiting()):
             raise ValueError(f"FeatureSpace: call adapt(dataset) first. Features that have not learned: {waiting}.")
 
+    # ------------------------------------------------------------------ in a file
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments in plain values, as Keras writes them. What layers learned is there where it is no weight of theirs:
+        vocabularies and boundaries."""
+        return {
+            "features": saving.serialize_keras_object(self.features), "output_mode": self.output_mode,
+            "crosses": saving.serialize_keras_object(self.crosses), "crossing_dim": self.crossing_dim, "hashing_dim": self.hashing_dim,
+            "num_discretization_bins": self.num_discretization_bins,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "FeatureSpace":
+        """A fresh one, whose layers have the weights they begin with."""
+        parts = {name: saving.deserialize_keras_object(config[name]) for name in ("features", "crosses") if name in config}
+        return cls(**(config | parts))
+
+    def save(self, filepath: Any, overwrite: bool = True) -> None:
+        """Write a ``.keras`` file, which `gpunn.saving.load_model` reads: the same features then give the same numbers. Raises ValueError
+        for another suffix, a file that may not be replaced, and before `adapt`; ImportError naming the extra that the format needs."""
+        self._need()
+        feature_space_file.save(self, filepath, overwrite)
+
+    def learned(self) -> None:
+        """From now on it counts as adapted: its layers were given what they need."""
+        self._adapted = True
+
     # ------------------------------------------------------------------ using it
     def get_inputs(self) -> dict[str, KerasTensor]:
         """A symbolic input, (rows, 1), for each feature."""
@@ -226,7 +221,7 @@ def _knows(layer: Any) -> bool:
     """Whether a layer that can learn was given what it needs."""
     if isinstance(layer, layers.Discretization):
         return layer.num_bins is None
-    return bool(getattr(layer, "_given", False)) or getattr(layer, "given", None) is not None
+    return getattr(layer, "_given", False) is True or getattr(layer, "given", None) is not None
 
 
 def _column(x: Any) -> np.ndarray:

@@ -5,6 +5,7 @@ import pytest
 
 import gpunn
 from gpunn import callbacks, initializers, layers, ops
+from gpunn.utils.dataset import Dataset
 
 pytestmark = pytest.mark.usefixtures("cpu")
 RNG = np.random.default_rng(0)
@@ -87,20 +88,63 @@ def test_metrics_of_a_step():
     assert model.get_metrics_result() == {"loss": 0, "accuracy": 0, "seen": 0}
 
 
-def test_a_predict_step_is_refused():
-    class Denoising(gpunn.Model):
-        def __init__(self):
-            super().__init__()
-            self.dense = layers.Dense(1)
+class Denoising(gpunn.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(4)
 
-        def call(self, x):
-            return self.dense(x)
+    def call(self, x):
+        return self.dense(x)
 
-        def predict_step(self, data):
-            return data - self(data)
+    def predict_step(self, data):
+        return {"left": data - self(data, training=False), "seen": [np.float32(len(data))]}
 
-    with pytest.raises(NotImplementedError, match=r"predict does not run a predict_step\. Expected .*loop over model\(x\)"):
-        Denoising().predict(X)
+
+def test_a_predict_step():
+    """Batch by batch, what it returns one behind the other; a call of the model is one."""
+    model, seen = Denoising(), []
+    x = X[:10, :4]
+    want = x - np.asarray(model(x))
+
+    class Watch(callbacks.Callback):
+        def on_predict_batch_end(self, batch, logs=None):
+            seen.append((batch, sorted(logs["outputs"]), logs["outputs"]["left"].shape))
+
+    found = model.predict(x, batch_size=4, verbose=0, callbacks=[Watch()])
+    np.testing.assert_allclose(found["left"], want, rtol=1e-6)
+    np.testing.assert_array_equal(found["seen"][0], [4, 4, 2])
+    assert seen == [(n, ["left", "seen"], (rows, 4)) for n, rows in enumerate((4, 4, 2))]
+    np.testing.assert_allclose(model.predict_on_batch(x)["left"], want, rtol=1e-6)
+    np.testing.assert_allclose(model.predict(x, batch_size=4, steps=1, verbose=0)["left"], want[:4], rtol=1e-6)
+    batches = Dataset.from_tensor_slices((x, x)).batch(5)
+    np.testing.assert_allclose(model.predict(batches, verbose=0)["left"], want, rtol=1e-6)
+    np.testing.assert_array_equal(model(x), model(x, training=False))
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "width"),
+    [
+        ("mse", X[:6, :1].astype("float64"), 1), ("mse", X[:6, 0], 1), ("sparse_categorical_crossentropy", np.arange(6) % 3, 3),
+        ("sparse_categorical_crossentropy", np.float32(np.arange(6) % 3)[:, None], 3),
+        ("categorical_crossentropy", np.eye(3)[[0, 1, 2] * 2], 3),
+        ("binary_crossentropy", np.arange(6)[:, None] > 2, 1),
+    ],
+)
+def test_compute_loss_by_hand(loss, y, width):
+    """Before any fit, of targets as one has them, beside Keras."""
+    keras = pytest.importorskip("keras_twin").keras
+    last = {"mse": None, "binary_crossentropy": "sigmoid"}.get(loss, "softmax")
+    found = []
+    for lib in (gpunn, keras):
+        rising = lib.initializers.Constant(np.arange(4 * width).reshape(4, width) / 10)
+        model = lib.Sequential([lib.Input((4,)), lib.layers.Dense(width, last, kernel_initializer=rising)])
+        model.compile("sgd", loss)
+        x = X[:6, :4].astype("float32")
+        found.append([
+            float(model.compute_loss(x, y, model(x))), float(model.compute_loss(y=y, y_pred=model(x))),
+            float(model.compute_loss(x, y, model(x), sample_weight=np.arange(6.0))),
+        ])
+    np.testing.assert_allclose(*found, rtol=1e-5)
 
 
 # ---------------------------------------------------------------------- small ones

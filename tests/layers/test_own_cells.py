@@ -68,14 +68,19 @@ def two_states(lib):
     return Two()
 
 
+def stacked(lib):
+    """Two cells of the user's with one of the library's between them."""
+    return [minimal(lib), lib.layers.GRUCell(3), normalized(lib)]
+
+
 @pytest.mark.parametrize("options", [{}, {"return_sequences": True, "go_backwards": True}])
-@pytest.mark.parametrize("cell", [minimal, two_states, normalized])
+@pytest.mark.parametrize("cell", [minimal, two_states, normalized, stacked])
 def test_training_as_keras(cell, options, float64):
     compute_in("float64")
     models = []
     for lib in (gpunn, keras):
         x = lib.layers.Input((4, 3))
-        masked = x if cell is two_states else lib.layers.Masking()(x)  # Keras masks outputs of the first state's size alone
+        masked = x if cell in (two_states, stacked) else lib.layers.Masking()(x)  # Keras masks outputs of the first state's size alone
         y = lib.layers.RNN(cell(lib), **options)(masked)
         y = lib.layers.Dense(2)(lib.layers.GlobalAveragePooling1D()(y) if options else y)
         model = lib.Model(x, y)
@@ -92,9 +97,10 @@ def test_training_as_keras(cell, options, float64):
 
 
 @pytest.mark.parametrize("device", ["cpu", "sim"])
-def test_it_is_recorded(device):
+@pytest.mark.parametrize(("cell", "weights"), [(minimal, 4), (stacked, 12)])
+def test_it_is_recorded(cell, weights, device):
     gpunn.utils.set_random_seed(1)
-    model = gpunn.Sequential([gpunn.Input((4, 3)), gpunn.layers.RNN(minimal(gpunn)), gpunn.layers.Dense(2)]).to(device)
+    model = gpunn.Sequential([gpunn.Input((4, 3)), gpunn.layers.RNN(cell(gpunn)), gpunn.layers.Dense(2)]).to(device)
     model.compile("adam", "mse")
     losses = model.fit(X, Y, epochs=5, verbose=0).history["loss"]
-    assert model.recordable and losses[-1] < losses[0] and len(model.trainable_weights) == 4
+    assert model.recordable and losses[-1] < losses[0] and len(model.trainable_weights) == weights

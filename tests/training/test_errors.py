@@ -119,17 +119,23 @@ def test_the_others_refuse_as_fit_does(method):
     np.testing.assert_equal(state(model), before)
 
 
-def test_predict_refuses():
+@pytest.mark.parametrize("again", [False, True], ids=["first", "kept"])
+def test_predict_and_calls_refuse(again):
+    """Each says what was called, also where the pass over such rows is kept."""
     model = classifier()
+    calls = {
+        "predict": model.predict, "predict_on_batch": model.predict_on_batch, "call": model,
+        "call ": lambda x: model(x, training=True),
+    }
+    for call in calls.values() if again else ():
+        call(X[:8])
     for x, message in (
-        (X[:, :4], r"Argument x of predict of model 'net': expected shape \(None, 6\)"),
-        (changed(X, 7, np.nan), "in row 7"),
-        (X[:0], "one row"),
+        (X[:, :4], r"expected shape \(None, 6\)"), (X[:8, :4], r"expected shape \(None, 6\)"), (changed(X, 7, np.nan), "in row 7"),
+        (changed(X[:8], 7, np.nan), "in row 7"), (X[:0], "one row"),
     ):
-        with pytest.raises(ValueError, match=message):
-            model.predict(x)
-        with pytest.raises(ValueError, match=message):
-            model.predict_on_batch(x)
+        for name, call in calls.items():
+            with pytest.raises(ValueError, match=f"Argument x of {name.strip()} of model 'net': .*{message}"):
+                call(x)
     for options in ({"batch_size": 0}, {"steps": -1}):
         with pytest.raises(ValueError, match="expected an integer of at least 1"):
             model.predict(X, **options)

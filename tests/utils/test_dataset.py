@@ -7,7 +7,7 @@ import pytest
 
 import gpunn
 from gpunn import layers
-from gpunn.utils import split_dataset, timeseries_dataset_from_array
+from gpunn.utils import element_spec, split_dataset, structures, timeseries_dataset_from_array
 from gpunn.utils.dataset import AUTOTUNE, Dataset
 
 pytestmark = pytest.mark.usefixtures("cpu")
@@ -247,3 +247,36 @@ def test_batches_filled_up():
     assert x.tolist() == [[0, 1, 0, 0], [0, 1, 2, 3]] and y.tolist() == [2, 4] and (x2.tolist(), y2.tolist()) == ([[0]], [1])
     ((x, _),) = rows.padded_batch(3, padded_shapes=([5], []), padding_values=(-1, None))
     assert x.tolist()[2] == [0, -1, -1, -1, -1]
+
+
+# ---------------------------------------------------------------------- what elements are like
+def shapes(dataset):
+    return structures.mapped(lambda spec: spec.shape, dataset.element_spec)
+
+
+def test_shapes_of_batches_are_open():
+    """As TensorFlow has them: the last batch may be short."""
+    rows = Dataset.from_tensor_slices((np.zeros((10, 3), "float32"), np.arange(10)))
+    assert shapes(rows) == ((3,), ()) and rows.element_spec[0].dtype == "float32"
+    assert shapes(rows.batch(4)) == ((None, 3), (None,))
+    assert shapes(rows.batch(4, drop_remainder=True)) == ((4, 3), (4,))
+    assert shapes(rows.batch(5).batch(2, drop_remainder=True)) == ((2, None, 3), (2, None))
+    kept = rows.shuffle(3).batch(4).repeat(2).prefetch(1).take(3).cache().filter(lambda x, y: True)
+    assert shapes(kept) == ((None, 3), (None,))
+    assert shapes(rows.batch(4).map(lambda x, y: {"x": x * 2, "mean": x.mean()})) == {"x": (None, 3), "mean": ()}
+    assert shapes(rows.batch(4).map(lambda x, y: (x.T, y))) == ((3, 4), (None,))
+    assert shapes(Dataset.zip((rows.batch(2), rows))) == (((None, 3), (None,)), ((3,), ()))
+    assert shapes(rows.batch(2).enumerate()) == ((), ((None, 3), (None,)))
+    assert shapes(rows.batch(2).unbatch()) == ((3,), ())
+
+
+def test_shapes_that_are_said():
+    spec = element_spec.TensorSpec
+    lengths = Dataset.from_generator(lambda: iter([np.zeros(2), np.zeros(3)]), output_signature=spec((None,), "float32"))
+    assert lengths.element_spec == spec((None,), "float32")
+    assert shapes(lengths.padded_batch(2)) == (None, None) and shapes(lengths.padded_batch(2, padded_shapes=[5])) == (None, 5)
+    pairs = Dataset.from_generator(
+        lambda: iter([(np.zeros(2), 1)]), output_types=("float32", "int32"), output_shapes=((None,), ())
+    )
+    assert pairs.element_spec == (spec((None,), "float32"), spec((), "int32"))
+    assert shapes(pairs.padded_batch(2, padded_shapes=([None], []), drop_remainder=True)) == ((2, None), (2,))

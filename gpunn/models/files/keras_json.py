@@ -37,7 +37,9 @@ _AS_LAYERS = {"leaky_relu": "LeakyReLU", "elu": "ELU", "relu": "ReLU", "softmax"
 DISTILLATION = ("Distiller", "FeatureDistillation", "LogitsDistillation")
 MODELS = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
 # common arguments that some of Keras's layers do not take
-_UNTAKEN = {**{f"SpatialDropout{n}D": ("trainable",) for n in (1, 2, 3)}, "Pipeline": ("trainable", "dtype")}
+_UNTAKEN = {
+    **{f"SpatialDropout{n}D": ("trainable",) for n in (1, 2, 3)}, "Discretization": ("trainable",), "Pipeline": ("trainable", "dtype"),
+}
 # arguments that Keras writes and that change nothing here
 _IGNORED = {"quantization_config", "sparse", "ragged", "optional", "shared_object_id", "jit_compile", "is_legacy_optimizer", "lora_rank",
             "use_cudnn", "vocabulary_size", "zero_output_for_mask", "implementation", "unroll", "time_major"}

@@ -1,7 +1,7 @@
 """Weights and optimizer state as Keras 3 lays them out in HDF5: alone in .weights.h5, and inside .keras."""
 
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,13 +14,18 @@ from gpunn.optimizers import NAMES
 OPTIMIZER = "optimizer/vars"
 
 
-def fill(file: Any, model: Any, with_optimizer: bool) -> None:
-    """Write a model's tree into an open HDF5 file."""
-    for group in variables.groups(model):
+def fill_groups(file: Any, groups: Iterable[variables.Group]) -> None:
+    """Write weights into an open HDF5 file."""
+    for group in groups:
         place = file.create_group(f"{group.path}/vars" if group.path else "vars")
         place.attrs["name"] = group.name
         for i, p in enumerate(group.parameters):
             place[str(i)] = p.numpy()
+
+
+def fill(file: Any, model: Any, with_optimizer: bool) -> None:
+    """Write a model's tree into an open HDF5 file."""
+    fill_groups(file, variables.groups(model))
     if with_optimizer:
         place = file.create_group(OPTIMIZER)
         place.attrs["name"] = model.optimizer.name
@@ -53,16 +58,34 @@ class Tree:
 
     def weights(self, model: Any) -> list[np.ndarray]:
         """In the model's order. Raises ValueError naming the layer where numbers or shapes differ, before anything is read."""
-        found = {}
+        return self.of_groups(f"Model {model.name!r}", variables.groups(model), model.parameters)
+
+    def of_groups(self, where: str, groups: Iterable[variables.Group], parameters: list[Any]) -> list[np.ndarray]:
+        """The same of these parameters, which are in these groups."""
+        found = {id(p): dataset for group in groups for p, dataset in self._of_group(where, group)}
+        return [hdf5.values(found[id(p)], p.name) for p in parameters]
+
+    def weights_that_fit(self, model: Any) -> tuple[list[np.ndarray], list[str]]:
+        """The same, where layers that do not fit keep what they have; with the reasons, one for each of these."""
+        found: dict[int, Any] = {}
+        reasons = []
         for group in variables.groups(model):
-            place = hdf5.child(self.file, f"{group.path}/vars" if group.path else "vars")
-            have = len(group.parameters) and len(place or ())
-            if have != len(group.parameters):
-                raise ValueError(f"Layer {group.name!r}: expected {len(group.parameters)} weights at {group.path}. Received: {have}.")
-            for i, p in enumerate(group.parameters):
-                dataset = hdf5.child(place, str(i))
-                found[id(p)] = p, dataset, check_shape(model, p, dataset)
-        return [hdf5.values(found[id(p)][1], p.name) for p in model.parameters]
+            try:
+                found |= {id(p): dataset for p, dataset in self._of_group(f"Model {model.name!r}", group)}
+            except ValueError as reason:
+                reasons.append(str(reason))
+        return [hdf5.values(found[id(p)], p.name) if id(p) in found else p.numpy() for p in model.parameters], reasons
+
+    def _of_group(self, where: str, group: variables.Group) -> list[tuple[Any, Any]]:
+        """A group's parameters with their arrays in the file. Raises ValueError unless they have their shapes."""
+        place = hdf5.child(self.file, f"{group.path}/vars" if group.path else "vars")
+        have = len(group.parameters) and len(place or ())
+        if have != len(group.parameters):
+            raise ValueError(f"Layer {group.name!r}: expected {len(group.parameters)} weights at {group.path}. Received: {have}.")
+        out = [(p, hdf5.child(place, str(i))) for i, p in enumerate(group.parameters)]
+        for p, dataset in out:
+            check_shape(where, p, dataset)
+        return out
 
     def optimizer_state(self, model: Any) -> Callable[[], None] | None:
         place = hdf5.child(self.file, OPTIMIZER)
@@ -83,12 +106,12 @@ class Tree:
             return getattr(NAMES.get(name), "__name__", name)
 
 
-def check_shape(model: Any, p: Any, dataset: Any) -> tuple[int, ...]:
+def check_shape(where: str, p: Any, dataset: Any) -> tuple[int, ...]:
     """An array's shape. Raises ValueError unless it is the parameter's, and the numbers are floating ones, as those are (a count may be
     whole)."""
     shape = hdf5.shape_of(dataset, p.name)
     if shape != p.shape:
-        raise ValueError(f"Model {model.name!r}: weight {p.name} has shape {p.shape}. Received: {shape}.")
+        raise ValueError(f"{where}: weight {p.name} has shape {p.shape}. Received: {shape}.")
     if dataset.dtype.kind != "f" and shape and p.shown is None:
-        raise ValueError(f"Model {model.name!r}: weight {p.name} is of floating numbers. Received: dtype {dataset.dtype}.")
+        raise ValueError(f"{where}: weight {p.name} is of floating numbers. Received: dtype {dataset.dtype}.")
     return shape

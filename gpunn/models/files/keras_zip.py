@@ -4,7 +4,7 @@ import io
 import json
 import pathlib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -41,12 +41,17 @@ def read(config: dict[str, Any], own: dict[str, Any] | None) -> dict[str, Any]:
 
 def save_model(model: Any, path: pathlib.Path, config: dict[str, Any]) -> None:
     text = written(model, config)
-    metadata = {"keras_version": kinds.WRITTEN_FOR, "gpunn": {k: config[k] for k in BEYOND if k in config}}
-    weights = io.BytesIO()
+    write(path, text, {k: config[k] for k in BEYOND if k in config}, lambda file: fill(file, model, "compile" in config))
+
+
+def write(path: pathlib.Path, text: dict[str, Any], beyond: dict[str, Any], fill_weights: Callable[[Any], None]) -> None:
+    """Such a file, atomically. `beyond`: what is gpunn's alone; ``fill_weights(file)`` writes into an open HDF5 file."""
     import h5py
 
+    metadata = {"keras_version": kinds.WRITTEN_FOR, "gpunn": beyond}
+    weights = io.BytesIO()
     with h5py.File(weights, "w") as file:
-        fill(file, model, "compile" in config)
+        fill_weights(file)
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as members:
         for name, data in ((METADATA, json.dumps(metadata)), (CONFIG, json.dumps(text)), (WEIGHTS, weights.getvalue())):
             members.writestr(zipfile.ZipInfo(name), data)

@@ -117,7 +117,7 @@ class Source:
                 raise ValueError(f"Layer {layer.name!r}: expected {len(parameters)} weights. Received: {len(names)} of {name!r}.")
             for p, inner in zip(parameters, names, strict=True):
                 dataset = hdf5.child(group, inner)
-                check_shape(model, p, dataset)
+                check_shape(f"Model {model.name!r}", p, dataset)
                 found[id(p)] = dataset
         return [hdf5.values(found[id(p)], p.name) for p in model.parameters]
 

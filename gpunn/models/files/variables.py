@@ -43,11 +43,11 @@ def _of_model(model: Any, path: str, seen: set[int]) -> Iterator[Group]:
         if isinstance(value, Layer):
             yield from _of_layer(value, f"{path}{name}", seen)
         elif isinstance(value, (list, tuple, dict)):
-            yield from _numbered(value.values() if isinstance(value, dict) else value, f"{path}{name}", seen)
+            yield from numbered(value.values() if isinstance(value, dict) else value, f"{path}{name}", seen)
 
 
-def _numbered(layers: Any, path: str, seen: set[int]) -> Iterator[Group]:
-    """Of several layers, each by its class and which of that class it is."""
+def numbered(layers: Any, path: str, seen: set[int]) -> Iterator[Group]:
+    """Groups of several layers at a path, each by its class and which of that class it is; without those `seen`, by id."""
     used: dict[str, int] = {}
     for layer in layers:
         if isinstance(layer, Layer):
@@ -86,7 +86,7 @@ def _of_layer(layer: Any, path: str, seen: set[int]) -> Iterator[Group]:
     for name, child in children.items():
         yield from _of_layer(child, f"{path}/{name}", seen)
     for name, layers in [*several.items(), *([("cells", cells)] if cells else [])]:
-        yield from _numbered(layers, f"{path}/{name}", seen)
+        yield from numbered(layers, f"{path}/{name}", seen)
     if hasattr(layer, "is_graph"):  # a model
         yield from _of_model(layer, f"{path}/", seen)
 

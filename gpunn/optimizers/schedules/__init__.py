@@ -22,3 +22,8 @@ __all__ = [
     "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule", "OneCycle",
     "PiecewiseConstantDecay", "PolynomialDecay", "StepDecay", "WarmUp", "deserialize", "serialize",
 ]
+
+
+def __dir__() -> list[str]:
+    """The names for users."""
+    return sorted(__all__)

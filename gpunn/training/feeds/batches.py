@@ -107,8 +107,8 @@ def _alike(first: Any, rows: Any) -> None:
         raise ValueError("Expected parts of one number of rows in all batches, or in none.")
     if not isinstance(rows, Rows):
         return
-    targets, wanted = ([t.shape[1:] for t in r.targets] for r in (rows, first))
-    if targets != wanted or [x.ndim for x in rows.xs] != [x.ndim for x in first.xs]:
+    if [a.ndim for a in (*rows.xs, *rows.targets)] != [a.ndim for a in (*first.xs, *first.targets)]:
+        targets, wanted = ([t.shape[1:] for t in r.targets] for r in (rows, first))
         shapes = f"{first.row_shape} and targets of {wanted}"
         raise ValueError(f"Expected rows of shape {shapes}, as in the first batch. Received: {rows.row_shape} and {targets}.")
     for a, b in zip(first.xs, rows.xs, strict=True):
