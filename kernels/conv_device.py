@@ -8,9 +8,10 @@ import numpy as np
 
 from gpunn.kernels.conv import _dw_reference, _dx_reference, convolved
 from gpunn.kernels.cuda_text import cuda_kernel
-from gpunn.kernels.device import WARP, Properties
 from gpunn.kernels.record import Kernel, matrix, parse, register, rows_of
 from gpunn.kernels.windows import Windows, add_back, padded, taps_of, windows_of
+
+WARPS = 8192  # that a large device holds: so many rows of parts, where there are images for them
 
 
 def _kernel(name: str, signature: str, reference, geometry="elements") -> Kernel:
@@ -48,10 +49,9 @@ def _direct_dw_reference(x, dz, geometry, group, images, parts):
     parts[...] = sums[:, : g.taps * g.filters].reshape(parts.shape)
 
 
-def direct_group(images: int, g: Windows, device: Properties) -> int:
-    """Images of a part for `conv_direct_dw`: as many warps as a device holds, where there are images for them."""
-    warps = device.multiprocessors * device.threads_per_multiprocessor // WARP
-    return max(1, -(-images // max(1, min(images, warps // g.taps))))
+def direct_group(images: int, g: Windows) -> int:
+    """Images of a part for `conv_direct_dw`."""
+    return max(1, -(-images // max(1, min(images, WARPS // g.taps))))
 
 
 # patches: (rows * places, taps), without groups

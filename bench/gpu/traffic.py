@@ -5,8 +5,9 @@
 The kernels run on the stand-in for a device, and every access is counted (traffic.cpp), in sectors of 32 bytes. As multiples of the bytes
 that the registry says a kernel must move (`bytes_moved`): what its warps move, an instruction's sectors each once ("first": what the
 first-level caches serve, some six times as fast as memory); what each multiprocessor reads for the first time, or writes ("second": what
-the second-level cache serves at best, hardly faster than memory, as if the first ones kept all); what is touched at all ("memory"); and of
-shared memory the turns its banks take, as a multiple of the fewest ("shared"). 1.0 is the least; a kernel with "second" at 1.5 or "first" at 6 cannot be expected near a copy's bandwidth.
+the second-level cache serves at best, hardly faster than memory, as if the first ones kept all); what is touched at all ("memory"); and
+of shared memory the turns its banks take, as a multiple of the fewest ("shared"). 1.0 is the least; a kernel with "second" at 1.5 or
+"first" at 6 cannot be expected near a copy's bandwidth.
 """
 
 import argparse

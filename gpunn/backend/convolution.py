@@ -82,7 +82,7 @@ class Convolution:
         add = kernel.claim()
         if g.groups > 1:
             images = x.shape[0]
-            group = conv_device.direct_group(images, g, ops.properties)
+            group = conv_device.direct_group(images, g)
             parts = ops.empty((-(-images // group) * g.taps, g.filters), x.dtype)
             ops.launch(conv_device.CONV_DIRECT_DW, x, dz, self.geometry, group, images, parts)
             ops.launch(reductions.COLUMN_SUM, parts.reshape(-1, g.taps * g.filters), float(add), kernel.gradient.reshape(-1))
