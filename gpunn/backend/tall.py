@@ -21,6 +21,7 @@ LEAST_ROWS = 256  # of a part: fewer, and a block has hardly begun
 STRIP, SECTOR = 32, 8  # columns that a block takes; the fewest, where it has no others beside it
 WAVES = 2  # blocks for each multiprocessor
 NEAR = 1 << 16  # bytes of a strip that are read twice: as many stay in the first-level cache
+MOST_PARTS = 4096
 RATE = 3e10  # bytes a second that one multiprocessor reads, about
 LAUNCH = 1.5e-6  # seconds that one more launch costs, about; both estimates are still to be measured
 
@@ -57,7 +58,7 @@ def _parts(node: Node, ops: Any) -> list[Node]:
         return [node]
     part = rows_of_part(rows, columns, ops.properties, places)
     if kernel is MOMENTS:
-        part = min(part, NEAR // (STRIP * x.dtype.itemsize))
+        part = min(part, max(NEAR // (STRIP * x.dtype.itemsize), -(-rows // MOST_PARTS)))
     count = -(-rows // part)
     if count < 2:
         return [node]

@@ -106,6 +106,9 @@ def test_what_is_read_twice_stays_near(sim_with):
         rows, (_, block) = first.arguments[0].shape[0], launch_geometry(first.kernel, first.arguments, H200, first.together)
         assert rows * block[0] * np.dtype(dtype).itemsize <= tall.NEAR
         assert rows * first.count == 65536 and last.kernel.name == "join_moments"
+    many = np.broadcast_to(np.zeros(1, "f4"), (1 << 25, 1))  # more parts than a grid's third axis could hold
+    node = Node(REGISTRY["moments"], [many, np.empty(1, "f4"), np.empty(1, "f4")], 1)
+    assert tall.cut([node], ops)[0].count == tall.MOST_PARTS
 
 
 def test_parts_are_sums_of_gradients_too():

@@ -139,7 +139,11 @@ static int shim_launch(void (*body)(void*), void* argument, const unsigned* g, u
   shim_w.order = flags >> 4;
   shim_w.dynamic.assign(dynamic, 0);
   shim_w.warps = (threads + 31) / 32;
-  if (threads > 1024 || threads < 1 || blocks < 1) { SHIM_FAIL("a launch of %d blocks of %d threads", blocks, threads); return 1; }
+  const bool fits = g[1] <= 65535 && g[2] <= 65535 && g[5] <= 64 && threads <= 1024;
+  if (!fits || threads < 1 || blocks < 1) {
+    SHIM_FAIL("a launch of %u x %u x %u blocks of %u x %u x %u threads", g[0], g[1], g[2], g[3], g[4], g[5]);
+    return 1;
+  }
   auto place = [&](shim_fiber& x, int b, int t, int slot) {
     x.block = {(unsigned)b % g[0], (unsigned)b / g[0] % g[1], (unsigned)b / (g[0] * g[1])};
     x.thread = {(unsigned)t % g[3], (unsigned)t / g[3] % g[4], (unsigned)t / (g[3] * g[4])};

@@ -150,7 +150,7 @@ def test_a_write_outside_an_array(at):
 
 
 def test_launches_that_no_device_takes():
-    for grid, block in (((0,), (32,)), ((1,), (1025,)), ((1,), (0,))):
+    for grid, block in (((0,), (32,)), ((1,), (1025,)), ((1,), (0,)), ((1, 65536), (1,)), ((1, 1, 65536), (1,)), ((1,), (1, 1, 65))):
         with pytest.raises(RuntimeError, match="fill: a launch of"):
             kernel("fill")(grid, block, (np.zeros(4, "f4"), np.float32(1), np.int64(4)))
 
