@@ -65,7 +65,7 @@ def main() -> None:
     parser.add_argument("--save", action="store_true", help="keep the result in bench/results")
     asked = parser.parse_args()
     chosen = [REGISTRY[n] for n in asked.kernels or NAMES]
-    chosen = [k for k in chosen if k.cuda is not None and k.has_float_arrays and (asked.kernels or k.geometry != "tiles")]
+    chosen = [k for k in chosen if k.cuda is not None and k.has_float_arrays]
     module = HostModule(code=module_text(["float32"], chosen).source, watch=COUNTER, options=WHOLE)
     module.library.traffic_of(H200.multiprocessors)
     table = {}
