@@ -4,8 +4,7 @@
     module.get_function("relu_f32")((blocks,), (threads,), (x, y, np.int64(x.size), np.int64(1)))
 
 It notices what a GPU forgives by luck: shared memory read before it is written, barriers that only some threads reach, writes outside
-an array, arguments of the wrong size; and watched, missing barriers, reads outside an array, addresses that are not aligned. It cannot show
-time.
+an array, arguments of the wrong size; watched, missing barriers, reads outside an array, addresses that are not aligned. It shows no time.
 """
 
 import contextlib
@@ -36,8 +35,8 @@ class HostModule:
             runs ahead as far as it can).
         guard: run on copies with watched edges: a write outside an array is an error, a read outside gives NaN.
         watch: an error, too, for two threads that touch the same memory with no barrier between, for a read outside an array (with `guard`)
-            and for an address that is no multiple of its type's alignment. Each access then takes some hundred nanoseconds. Or another
-            C++ file with the functions of ``cuda_host_watch.cpp``, to be linked in its place.
+            and for an address that is no multiple of its type's alignment. Launches then take some four times as long. Or another C++
+            file with the functions of ``cuda_host_watch.cpp``, to be linked in its place.
         shift: guarded copies lie so many elements off multiples of 16 bytes.
         options: more options for the compiler, such as ``-DNAME``.
 
@@ -62,7 +61,6 @@ class HostModule:
         if name not in self.names:
             raise AttributeError(f"The module has no kernel {name!r}. It has: {', '.join(self.names)}")
         return HostKernel(self, name)
-
 
     def show(self, arguments: Sequence[Any]) -> None:
         """The arrays that the next launch is to watch."""
