@@ -105,7 +105,12 @@ class Perceptron(ClassifierMixin, BaseEstimator):
 
     @rows.wholly
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> "Perceptron":
-        """One epoch on these rows. `classes` names all that will ever come; the first call needs it. -> self."""
+        """One epoch on these rows. `classes` names all that will ever come; the first call needs it. -> self. Raises ValueError for what
+        needs all rows at once: ``class_weight="balanced"`` and early stopping."""
+        if self.class_weight == "balanced":
+            raise ValueError("class_weight 'balanced' is not supported for partial_fit. Expected a dict of weights, or None.")
+        if self.early_stopping:
+            raise ValueError("early_stopping should be False with partial_fit, which holds back no rows.")
         fresh = not hasattr(self, "coef_")
         if fresh and classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")

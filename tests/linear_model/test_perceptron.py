@@ -193,3 +193,13 @@ def test_refusals():
 def test_verbose(capsys):
     rule(verbose=1).fit(X, [0, 1, 1, 1])
     assert capsys.readouterr().out.splitlines() == [f"Epoch {i + 1}: {m} mistakes a row" for i, m in enumerate((0.5, 0.5, 0.25, 0))]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"class_weight": "balanced"}, "class_weight 'balanced'"), ({"early_stopping": True}, "early_stopping")]
+)
+def test_partial_fit_refuses_what_needs_all_rows(options, message):
+    x, y = np.eye(4), np.array([0, 1, 0, 1])
+    for kind in (Perceptron, Theirs):
+        with pytest.raises(ValueError, match=message):
+            kind(**options).partial_fit(x, y, classes=[0, 1])
