@@ -66,7 +66,7 @@ static void close_block() {
   parts.clear();
   turns.clear();
 }
-static void see(const void* p, size_t size, bool write, const void* from) {
+static void see(const void* p, size_t size, bool write, const void* from, bool = false) {
   if (!shim_eye.on) return;
   const char* at = (const char*)p;
   const bool shared = (at >= shim_eye.shared.first && at < shim_eye.shared.end) || (at >= shim_eye.dynamic.first && at < shim_eye.dynamic.end);
@@ -110,19 +110,6 @@ void traffic(word* out) {
   *out++ = taken;
   *out++ = least;
 }
-void shim_see_atomic(const void* p, size_t size) { see(p, size, true, __builtin_return_address(0)); }
-#define SEES(n) \
-  void __tsan_read##n(void* p) { see(p, n, false, __builtin_return_address(0)); } \
-  void __tsan_write##n(void* p) { see(p, n, true, __builtin_return_address(0)); } \
-  void __tsan_unaligned_read##n(void* p) { see(p, n, false, __builtin_return_address(0)); } \
-  void __tsan_unaligned_write##n(void* p) { see(p, n, true, __builtin_return_address(0)); } \
-  void __tsan_volatile_read##n(void* p) { see(p, n, false, __builtin_return_address(0)); } \
-  void __tsan_volatile_write##n(void* p) { see(p, n, true, __builtin_return_address(0)); }
-SEES(1) SEES(2) SEES(4) SEES(8) SEES(16)
-void __tsan_read_range(void* p, size_t n) { see(p, n, false, __builtin_return_address(0)); }
-void __tsan_write_range(void* p, size_t n) { see(p, n, true, __builtin_return_address(0)); }
-void __tsan_init() {}
-void __tsan_func_entry(void*) {}
-void __tsan_func_exit(void*) {}
 void __ubsan_handle_type_mismatch_v1(void*, size_t) {}
 }
+#include "cuda_host_hooks.h"

@@ -10,8 +10,6 @@ from gpunn.backend import get_backend
 from gpunn.backend.foreign import on_host
 from gpunn.backend.traced import each_time, trace
 from gpunn.kernels import data as feeding
-from gpunn.kernels.columns import times
-from gpunn.kernels.record import REGISTRY
 from gpunn.layers.base import fresh_name
 from gpunn.layers.graph import symbolic
 from gpunn.lookup import snake
@@ -19,6 +17,7 @@ from gpunn.losses import targets
 from gpunn.losses.function import own_targets
 from gpunn.metrics.launched import add_rows
 from gpunn.metrics.variable import Variable
+from gpunn.ops.expression import scaled
 from gpunn.results import dressed
 
 
@@ -251,9 +250,7 @@ def add_up(ops: Any, values: Any, weight: Any, rows: int, sums: Any, step: Any) 
     """Values and their weights into the sums of a mean, of so many rows, which weigh alike however many values each has, as in Keras."""
     each = values.size // max(rows, 1)
     if each > 1 and weight.size == values.size:
-        whole, weight = weight, ops.empty(weight.shape, weight.dtype)
-        ops.launch(REGISTRY["linear"], whole, weight)
-        ops.launch(times, weight, 1.0 / each)
+        weight = scaled(ops, weight, 1.0 / each)
     ops.launch(feeding.ACCUMULATE, values, weight, step, sums)
 
 

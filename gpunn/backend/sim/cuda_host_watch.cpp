@@ -84,7 +84,7 @@ static bool outside(const char* p, size_t size) {  // beside an array; what is b
   }
   return beside;
 }
-static void see(const void* address, size_t size, bool write, bool atomic = false) {
+static void see(const void* address, size_t size, bool write, const void*, bool atomic = false) {
   if (!shim_eye.on || shim_eye.error[0]) return;
   const shim_who& me = *shim_eye.me;
   const char* p = (const char*)address;
@@ -118,22 +118,9 @@ void shim_watch_arrays(int count, char** first, const size_t* bytes, const int* 
   for (int i = 0; i < count; ++i) arrays.push_back({{first[i], first[i] + bytes[i]}, arguments[i]});
   pad = beside;
 }
-void shim_see_atomic(const void* p, size_t size) { see(p, size, true, true); }
-#define SEES(n) \
-  void __tsan_read##n(void* p) { see(p, n, false); } \
-  void __tsan_write##n(void* p) { see(p, n, true); } \
-  void __tsan_unaligned_read##n(void* p) { see(p, n, false); } \
-  void __tsan_unaligned_write##n(void* p) { see(p, n, true); } \
-  void __tsan_volatile_read##n(void* p) { see(p, n, false); } \
-  void __tsan_volatile_write##n(void* p) { see(p, n, true); }
-SEES(1) SEES(2) SEES(4) SEES(8) SEES(16)
-void __tsan_read_range(void* p, size_t n) { see(p, n, false); }
-void __tsan_write_range(void* p, size_t n) { see(p, n, true); }
-void __tsan_init() {}
-void __tsan_func_entry(void*) {}
-void __tsan_func_exit(void*) {}
 void __ubsan_handle_type_mismatch_v1(void*, size_t p) {
   if (shim_eye.on && !shim_eye.error[0]) FAIL("thread %d of block %d uses an address that is no multiple of its alignment: ...%03zx",
                                               shim_eye.me->thread, shim_eye.me->block, p & 0xfff);
 }
 }
+#include "cuda_host_hooks.h"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from gpunn.kernels import cache
 
 SHIM = pathlib.Path(__file__).with_name("cuda_host_shim.h")
-BESIDE = [SHIM.with_name(f"cuda_host_{name}.h") for name in ("scheduler", "watch")]  # which it includes
+BESIDE = [SHIM.with_name(f"cuda_host_{name}.h") for name in ("scheduler", "watch", "hooks")]  # what it, and what watches, includes
 WATCH = SHIM.with_name("cuda_host_watch.cpp")
 FLAGS = ("-O1", "-std=c++17", "-fPIC", "-w", "-ffp-contract=off", "-fno-strict-aliasing", "-U_FORTIFY_SOURCE", "-fno-threadsafe-statics")
 WATCHED = ("-DSHIM_WATCH", "-fsanitize=thread,alignment")  # a call before each access; see WATCH
