@@ -9,6 +9,7 @@ __all__ = [
     "is_traceback_filtering_enabled", "max_epochs", "max_steps_per_epoch", "set_backend", "set_epsilon", "set_floatx",
     "set_image_data_format", "set_max_epochs", "set_max_steps_per_epoch", "set_streaming", "streaming",
 ]
+__dir__ = __all__.copy
 
 _floatx = "float32"
 
@@ -188,8 +189,3 @@ def is_flash_attention_enabled() -> bool:
 
 def is_nnx_enabled() -> bool:
     return False
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)

@@ -22,6 +22,7 @@ __all__ = [
     "Constraint", "FromFormula", "FromFunction", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm",
     "maxnorm", "min_max_norm", "non_neg", "nonneg", "serialize", "unit_norm", "unitnorm",
 ]
+__dir__ = __all__.copy
 
 
 class Constraint:
@@ -238,8 +239,3 @@ def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Co
     """A constraint from its configuration; classes of your own are found in `custom_objects`."""
     with lookup.custom_objects(custom_objects):
         return get(config)
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)

@@ -11,6 +11,7 @@ from gpunn.lookup import serialize
 from gpunn.printed import warn
 
 __all__ = ["DTypePolicy", "FloatDTypePolicy", "deserialize", "dtype_policy", "get", "serialize", "set_dtype_policy"]
+__dir__ = __all__.copy
 
 PLAIN = ("float32", "float64")
 MIXED = ("mixed_float16", "mixed_bfloat16")
@@ -110,8 +111,3 @@ def type_of(dtype: Any) -> Any:
     if isinstance(dtype, (DTypePolicy, dict)) or (isinstance(dtype, str) and dtype in MIXED):
         return get(dtype).variable_dtype
     return dtype
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)

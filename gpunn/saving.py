@@ -18,6 +18,7 @@ __all__ = [
     "get_registered_object", "load_model", "load_weights", "register_keras_serializable", "save_model", "save_weights",
     "serialize_keras_object",
 ]
+__dir__ = __all__.copy
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False) -> None:
@@ -166,8 +167,3 @@ def _others() -> dict[str, Any]:
     from gpunn.utils import feature, feature_space
 
     return {name: getattr(feature, name, None) or getattr(feature_space, name) for name in _OTHERS}
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)

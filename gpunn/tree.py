@@ -11,6 +11,7 @@ __all__ = [
     "MAP_TO_NONE", "assert_same_paths", "assert_same_structure", "flatten", "flatten_with_path", "is_nested", "lists_to_tuples",
     "map_shape_structure", "map_structure", "map_structure_up_to", "pack_sequence_as", "traverse",
 ]
+__dir__ = __all__.copy
 IsLeaf = Callable[[Any], bool]
 
 
@@ -152,8 +153,3 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
 def lists_to_tuples(structure: Any) -> Any:
     """Tuples in place of lists, at every depth."""
     return traverse(lambda part: tuple(part) if isinstance(part, list) else None, structure, top_down=False)
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)

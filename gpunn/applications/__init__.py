@@ -14,8 +14,4 @@ __all__ = [
     "VGG16", "VGG19", "FashionCNN", "LeNet5", "MobileNet", "MobileNetV2", "ResNet", "ResNet50", "ResNet50V2", "ResNet101", "ResNet101V2",
     "ResNet152", "ResNet152V2",
 ]
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)
+__dir__ = __all__.copy

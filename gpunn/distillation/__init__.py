@@ -4,8 +4,4 @@ from gpunn.distillation.distiller import Distiller
 from gpunn.distillation.losses import DistillationLoss, FeatureDistillation, LogitsDistillation
 
 __all__ = ["DistillationLoss", "Distiller", "FeatureDistillation", "LogitsDistillation"]
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)
+__dir__ = __all__.copy

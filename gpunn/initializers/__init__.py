@@ -71,8 +71,4 @@ __all__ = [
     "lecun_uniform", "ones", "orthogonal", "random_normal", "random_uniform", "serialize", "stft", "truncated_normal",
     "variance_scaling", "zeros",
 ]
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)
+__dir__ = __all__.copy

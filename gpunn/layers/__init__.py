@@ -123,8 +123,4 @@ GlobalAvgPool1D, GlobalAvgPool2D = GlobalAveragePooling1D, GlobalAveragePooling2
 _FUNCTIONS = (Input, add, average, concatenate, deserialize, dot, maximum, minimum, multiply, serialize, subtract)
 _CLASSES = (Layer, Parameter, KerasTensor, InputSpec)
 __all__ = sorted(n for n, found in globals().items() if found in _FUNCTIONS or (isinstance(found, type) and issubclass(found, _CLASSES)))
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)
+__dir__ = __all__.copy

@@ -5,8 +5,4 @@ from gpunn.linear_model.logistic import LogisticRegression, logit, odds
 from gpunn.linear_model.perceptron import Perceptron
 
 __all__ = ["LinearRegression", "LogisticRegression", "Perceptron", "logit", "odds"]
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)
+__dir__ = __all__.copy

@@ -4,8 +4,4 @@ from gpunn.neural_network.classifier import MLPClassifier
 from gpunn.neural_network.regressor import MLPRegressor
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)
+__dir__ = __all__.copy

@@ -17,8 +17,4 @@ __all__ = [
     "crop_images", "extract_patches", "extract_patches_3d", "pad_images", "resize", "rgb_to_grayscale", "scale_and_translate",
     *(name for module in _FURTHER for name in module.__all__),
 ]
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)
+__dir__ = __all__.copy

@@ -46,8 +46,4 @@ __all__ = [
     "LossScaleOptimizer", "Muon", "Nadam", "Optimizer", "RMSprop", "ScheduleFreeAdamW", "deserialize", "get", "legacy", "schedules",
     "serialize",
 ]
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)
+__dir__ = __all__.copy

@@ -13,8 +13,4 @@ from gpunn.pruning.report import Sparsity, sparsity
 from gpunn.pruning.rounds import Round, rounds
 
 __all__ = ["Mask", "Round", "Sparsity", "held", "hold", "magnitude", "prunable", "random", "release", "rounds", "sparsity"]
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)
+__dir__ = __all__.copy

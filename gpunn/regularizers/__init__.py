@@ -58,8 +58,4 @@ __all__ = [
     "L1", "L1L2", "L2", "NAMES", "ElasticNet", "FromFormula", "FromFunction", "Lasso", "OrthogonalRegularizer", "Regularizer", "Ridge",
     "deserialize", "get", "l1", "l1_l2", "l2", "of_output", "orthogonal_regularizer", "serialize", "value_and_gradient", "value_of",
 ]
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)
+__dir__ = __all__.copy

@@ -11,8 +11,4 @@ __all__ = [
     "CapacitySearch", "GridSearch", "LRFinder", "LossCurve", "RandomSearch", "Trial", "capacity_path", "capacity_search", "dead_neurons",
     "gradient_norms", "loss_along", "lr_range_test", "training_score",
 ]
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)
+__dir__ = __all__.copy

@@ -36,6 +36,7 @@ _ELSEWHERE = {
     "unpack_x_y_sample_weight": "gpunn.training.own_step",
 }
 __all__ += [*_ELSEWHERE]
+__dir__ = __all__.copy
 
 
 def __getattr__(name: str) -> Any:
@@ -57,8 +58,3 @@ def plot_model(model: Any, to_file: Any = "model.png", *arguments: Any, **option
     from gpunn.models.picture import plot_model as draw
 
     return draw(model, to_file, *arguments, **options)
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)

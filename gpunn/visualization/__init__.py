@@ -6,8 +6,4 @@ from gpunn.visualization.gallery import plot_bounding_box_gallery, plot_image_ga
 __all__ = [
     "draw_bounding_boxes", "draw_segmentation_masks", "plot_bounding_box_gallery", "plot_image_gallery", "plot_segmentation_mask_gallery",
 ]
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)
+__dir__ = __all__.copy

@@ -22,8 +22,4 @@ __all__ = [
     "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule", "OneCycle",
     "PiecewiseConstantDecay", "PolynomialDecay", "StepDecay", "WarmUp", "deserialize", "serialize",
 ]
-
-
-def __dir__() -> list[str]:
-    """The names for users."""
-    return sorted(__all__)
+__dir__ = __all__.copy
