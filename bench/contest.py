@@ -104,7 +104,7 @@ def machine() -> dict:
 def _fact(name: str) -> str | None:
     """What the system says of its first core; None where it says nothing."""
     try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
     return next((line.split(":")[1].strip() for line in lines if line.startswith(name)), None)

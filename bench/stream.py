@@ -89,7 +89,7 @@ class Memory(threading.Thread):
 
     def run(self) -> None:
         while True:
-            for line in pathlib.Path("/proc/self/status").read_text().splitlines():
+            for line in pathlib.Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
                 name = line.split(":")[0]
                 if name in self.peak:
                     self.peak[name] = max(self.peak[name], int(line.split()[1]) // 1024)

@@ -16,7 +16,7 @@ def available_memory() -> int | None:
 
 def _of_system() -> int | None:
     try:
-        with open("/proc/meminfo") as file:
+        with open("/proc/meminfo", encoding="utf-8") as file:
             for line in file:
                 if line.startswith("MemAvailable:"):
                     return int(line.split()[1]) * 1024
@@ -31,7 +31,7 @@ def _of_system() -> int | None:
 def _of_group() -> int | None:
     """What the group's limit leaves beside private memory: its cached files go when memory is short. None without a limit."""
     try:
-        lines = [line.split(":", 2) for line in SELF.read_text().splitlines()]
+        lines = [line.split(":", 2) for line in SELF.read_text(encoding="utf-8").splitlines()]
     except OSError:
         return None
     for _, controllers, path in lines:

@@ -31,7 +31,7 @@ class CSVLogger(Callback):
     def on_train_begin(self, logs: Any = None) -> None:
         self.close()
         self.keys, self._begun = None, False
-        with open(self.filename, "a", newline=""):  # fails before the training where it cannot be written; a resumed one needs its rows
+        with open(self.filename, "a", encoding="utf-8"):  # fails before training where it cannot be written; a resumed one needs its rows
             pass
         self._kept = os.path.getsize(self.filename) if self.append else 0
 

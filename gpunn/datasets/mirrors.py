@@ -70,17 +70,19 @@ def _part_file(folder: Path, name: str) -> Iterator[tuple[BinaryIO, Path]]:
         with tempfile.TemporaryDirectory(prefix="gpunn-") as private, (Path(private) / name).open("a+b") as own:
             yield cast(BinaryIO, own), Path(private) / name
         return
-    with file:
-        keep = True
-        try:
-            yield file, path
-            keep = False
-        finally:
-            keep = keep and file.seek(0, os.SEEK_END) > 0
-            if not keep and fcntl:
-                path.unlink(missing_ok=True)  # while the lock is held: nobody else can be writing into it
-    if not keep and not fcntl:
-        path.unlink(missing_ok=True)  # Windows cannot remove an open file
+    keep = True
+    try:
+        with file:
+            try:
+                yield file, path
+                keep = False
+            finally:
+                keep = keep and file.seek(0, os.SEEK_END) > 0
+                if not keep and fcntl:
+                    path.unlink(missing_ok=True)  # while the lock is held: nobody else can be writing into it
+    finally:
+        if not keep and not fcntl:
+            _remove(path)  # Windows cannot remove an open file
 
 
 def _tidy(folder: Path, part: Part) -> None:
@@ -88,8 +90,17 @@ def _tidy(folder: Path, part: Part) -> None:
     for leftover in folder.glob(f"{part.name}.*.part"):
         file = _open_shared(folder, leftover.name)
         if file is not None:  # nobody is writing into it
-            with file, contextlib.suppress(OSError):
-                leftover.unlink()
+            with file:
+                if fcntl:
+                    _remove(leftover)
+            if not fcntl:
+                _remove(leftover)
+
+
+def _remove(path: Path) -> None:
+    """Where it can be: on Windows not while another process has it open."""
+    with contextlib.suppress(OSError):
+        path.unlink()
 
 
 def _open_shared(folder: Path, name: str) -> BinaryIO | None:

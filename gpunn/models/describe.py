@@ -24,7 +24,7 @@ def summary(
     rows = [row for layer in _between(model, layer_range) for row in _rows(model, layer, expand_nested)]
     shown = (True, True, True, any(row[3] for row in rows), show_trainable)
     head, *cells = (tuple(itertools.compress(row, shown)) for row in [COLUMNS, *rows])
-    widths = [max([len(r[i]) for r in [head, *cells]]) + 2 for i in range(len(head))]
+    widths = [max(len(r[i]) for r in [head, *cells]) + 2 for i in range(len(head))]
     if line_length:
         widths[0] = max(widths[0], line_length - sum(widths[1:]))
     line = "-" * sum(widths)

@@ -88,7 +88,7 @@ def main() -> None:
     for line in mean(runs):
         print(f"{line.kind:<12} {line.round:>5} {line.left:>13.1%} {line.accuracy:>14.4f}", flush=True)
     if given.json:
-        with open(given.json, "w") as file:
+        with open(given.json, "w", encoding="utf-8") as file:
             seeds = [{"seed": seed, "lines": [asdict(line) for line in run]} for seed, run in zip(given.seeds, runs, strict=True)]
             json.dump({"epochs": given.epochs, "mean": [asdict(line) for line in mean(runs)], "seeds": seeds}, file, indent=1)
 

@@ -56,7 +56,7 @@ def facts(backend: Any = None) -> dict[str, Any]:
 def cpu_name() -> str:
     """The processor's name, as far as the system says it."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.split(":", 1)[1].strip()
     except OSError:

@@ -26,7 +26,7 @@ class Peak:
             cupy.get_default_memory_pool().free_all_blocks()
         else:
             try:
-                CLEAR.write_text("5")  # the high-water mark begins anew
+                CLEAR.write_text("5", encoding="utf-8")  # the high-water mark begins anew
             except OSError:
                 return self
         self.before = self._now()
@@ -41,7 +41,7 @@ class Peak:
 
             return int(cupy.get_default_memory_pool().total_bytes())
         try:
-            found = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text())
+            found = re.search(r"VmHWM:\s+(\d+) kB", STATUS.read_text(encoding="utf-8"))
         except OSError:
             return None
         return None if found is None else 1024 * int(found.group(1))

@@ -42,7 +42,7 @@ class Journal:
         self.entries.append(entry)
 
     def _append(self, entry: dict[str, Any]) -> None:
-        with open(self.path, "a") as file:
+        with open(self.path, "a", encoding="utf-8") as file:
             file.write(_line(entry) + "\n")
             file.flush()
             os.fsync(file.fileno())

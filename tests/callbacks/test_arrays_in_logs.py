@@ -37,7 +37,7 @@ def test_through_every_callback(tmp_path, capsys):
     events = parts.EventAccumulator(str(tmp_path / "logs" / "train"))
     events.Reload()
     assert "epoch_accuracy" in events.Tags()["tensors"] and not any("confusion" in tag for tag in events.Tags()["tensors"])
-    with open(tmp_path / "rows.csv") as file:
+    with open(tmp_path / "rows.csv", encoding="utf-8") as file:
         assert [row["confusion_matrix"][:2] for row in csv.DictReader(file)] == ['"['] * 2
     assert capsys.readouterr().out.count("val_confusion_matrix: ") >= 2
     values = model.evaluate(X, Y, verbose=0)

@@ -104,7 +104,7 @@ def test_csv_is_on_disk_after_every_epoch(tmp_path):
     look = callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: sizes.append(len((tmp_path / "a.csv").read_text().splitlines())))
     history = model_of().fit(X, Y, epochs=3, validation_split=0.2, callbacks=[callbacks.CSVLogger(tmp_path / "a.csv"), look], verbose=0)
     assert sizes == [2, 3, 4]
-    with open(tmp_path / "a.csv", newline="") as file:
+    with open(tmp_path / "a.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["epoch", "accuracy", "loss", "val_accuracy", "val_loss"], "a column a value, whatever its other names"
     assert [float(r["val_loss"]) for r in rows] == history.history["val_loss"] and [r["epoch"] for r in rows] == ["0", "1", "2"]

@@ -3,7 +3,6 @@
 Its "training" makes up numbers by a rule, so that the tests of progress, results and exit codes are quick and certain.
 """
 
-import os
 import signal
 import sys
 import time
@@ -99,7 +98,7 @@ class Sequential:
                 tell("train_batch_begin", batch, None)
                 tell("train_batch_end", batch, Unread())
             if self.plan.interrupt_at == epoch + 1:
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
                 time.sleep(0.1)
             if self.plan.warn_at == epoch + 1:
                 warnings.warn("odd", RuntimeWarning, stacklevel=2)

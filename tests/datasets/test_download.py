@@ -2,6 +2,8 @@
 
 import contextlib
 import gzip
+import os
+import pathlib
 import socket
 import time
 import zlib
@@ -26,6 +28,23 @@ def part_file(cache, server):
     """Where an interrupted download of the training images is kept."""
     cache.mkdir(parents=True)
     return cache / f"{IMAGES}.{zlib.crc32(f'{server.url}{IMAGES}.gz'.encode()):08x}.part"
+
+
+@pytest.fixture(params=["here", "windows"])
+def system(request, monkeypatch):
+    """As it is here, or with Windows's rules for files: no locks, and one that is open cannot be removed."""
+    if request.param == "windows" and mirrors.fcntl:
+        if not os.path.isdir("/proc/self/fd"):
+            pytest.skip("which files are open is read from /proc")
+        remove = pathlib.Path.unlink
+
+        def unlink(path, missing_ok=False):
+            if any(os.path.realpath(entry) == str(path) for entry in pathlib.Path("/proc/self/fd").iterdir()):
+                raise PermissionError(13, "the file is open", str(path))
+            remove(path, missing_ok)
+
+        monkeypatch.setattr(mirrors, "fcntl", None)
+        monkeypatch.setattr(pathlib.Path, "unlink", unlink)
 
 
 def ranges(server, name=IMAGES):
@@ -86,7 +105,7 @@ def test_server_that_ignores_range(online, same, server, part_file):
     assert same(load(online)) and ranges(server) == ["bytes=1000-"]
 
 
-def test_server_that_sends_another_range(online, server, part_file):
+def test_server_that_sends_another_range(online, system, server, part_file):
     part_file.write_bytes(server.files[f"{IMAGES}.gz"][:1000])
     server.shift = 5
     with pytest.raises(DatasetError, match="another range than the one asked for: bytes 1005-"):
@@ -125,7 +144,7 @@ def test_bad_leftover_is_started_afresh_once(online, same, server, part_file):
 
 
 @pytest.mark.parametrize("damage", ["one pixel", "page", "not idx"])
-def test_corrupted_body_is_removed_and_named(online, server, cache, arrays, idx_bytes, damage):
+def test_corrupted_body_is_removed_and_named(online, system, server, cache, arrays, idx_bytes, damage):
     raw = bytearray(idx_bytes(arrays[IMAGES]))
     raw[500] ^= 1
     bodies = {"one pixel": gzip.compress(raw), "page": b"<html>Log in first</html>", "not idx": gzip.compress(b"x" * 99)}
@@ -142,7 +161,7 @@ def test_next_mirror_serves(online, same, server):
     assert same(load(replace(online, mirrors=(f"{server.url}absent/", *online.mirrors))))
 
 
-def test_next_mirror_tidies_up(online, same, server, cache):
+def test_next_mirror_tidies_up(online, system, same, server, cache):
     server.files[f"flaky/{IMAGES}.gz"] = server.files[f"{IMAGES}.gz"]
     server.cuts = [1000, 0]
     assert same(load(replace(online, mirrors=(f"{server.url}flaky/", *online.mirrors))))
