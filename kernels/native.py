@@ -239,7 +239,11 @@ def words(kernel: Kernel, arguments: list[Any]) -> tuple[list[int], list[Any]]:
 
 
 @functools.cache
-def nap_address() -> int:
-    """A C function that sleeps for a number of microseconds (milliseconds on Windows): what a waiting thread calls."""
-    function = ctypes.windll.kernel32.Sleep if os.name == "nt" else ctypes.CDLL(None).usleep  # type: ignore[attr-defined]
-    return ctypes.cast(function, ctypes.c_void_p).value or 0
+def nap() -> tuple[int, int]:
+    """(the address of a C function, its argument): what a waiting thread calls once spinning has not helped. It sleeps for 20
+    microseconds; on Windows, where no sleep is shorter than a tick of 1 to 16 milliseconds, it lets another thread have the core."""
+    if os.name == "nt":
+        function, duration = ctypes.windll.kernel32.Sleep, 0  # type: ignore[attr-defined]
+    else:
+        function, duration = ctypes.CDLL(None).usleep, 20
+    return ctypes.cast(function, ctypes.c_void_p).value or 0, duration

@@ -13,7 +13,6 @@ import numpy as np
 from gpunn.backend.schedule import Node, Schedule, schedule
 from gpunn.kernels import compiling, native, runner
 
-NAP = 20  # microseconds a waiting thread sleeps once spinning has not helped
 LOOK_EVERY = 0.5  # seconds between two comparisons of all threads with one
 GLANCE = 0.006  # seconds that each side of a comparison may take
 GLANCES = 12  # calls of few steps that are compared
@@ -47,7 +46,7 @@ class Replay:
         self._keep += areas
         self._scratch = [_aligned(area) for area in areas]
         self._counters = self._state.ctypes.data
-        self._nap = native.nap_address()
+        self._nap = native.nap()
         self._chosen, self._look, self._pace = threads, 0.0, GLANCE
         self._glances: list[float] = []
 
@@ -87,7 +86,7 @@ class Replay:
         shared = (self._queues, self._tasks, self._functions, self._blocks, self._width, last)
 
         def part(thread: int) -> None:
-            runner.work(self._counters, thread, *shared, self._scratch[thread], self._nap, NAP)
+            runner.work(self._counters, thread, *shared, self._scratch[thread], *self._nap)
 
         waiting = [_crew().submit(part, i) for i in range(1, threads)]
         part(0)

@@ -83,6 +83,7 @@ def test_every_kind_gives_the_bits_of_memory(tmp_path, monkeypatch, kind, small)
         same(*results)
 
 
+@pytest.mark.skipif(not hasattr(os, "preadv"), reason="rows are read through the map on this system")
 def test_with_and_without_numba(tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "SMALL", 0)
     source = sources.source(mapped(tmp_path), "float32", "x", "fit")
