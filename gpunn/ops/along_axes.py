@@ -105,12 +105,12 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 def softmax(x: Any, axis: int = -1) -> Any:
     """exp(x) in shares of its sum along the axis."""
-    return apply(r.SOFTMAX, x, axis=axis)
+    return apply(r.SOFTMAX, as_floats(x), axis=axis)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """The logarithm of `softmax`."""
-    return apply(r.LOG_SOFTMAX, x, axis=axis)
+    return apply(r.LOG_SOFTMAX, as_floats(x), axis=axis)
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:

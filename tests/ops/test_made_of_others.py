@@ -58,6 +58,13 @@ def test_bytes_are_numbers_where_keras_refuses_them_or_takes_what_is_left_beyond
     np.testing.assert_allclose(ops.psnr(one, other, 255), 10 * np.log10(255**2 / apart), rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_shares_of_whole_numbers_are_floats_of_the_library_s_type(name):
+    found = getattr(ops, name)(WHOLE)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, getattr(ops, name)(WHOLE.astype("f4")), rtol=1e-6)
+
+
 DERIVED = {
     "log_sigmoid": lambda ops, x: ops.log_sigmoid(x), "relu6": lambda ops, x: ops.relu6(x), "celu": lambda ops, x: ops.celu(x),
     "pad": lambda ops, x: ops.exp(ops.pad(x, 1)), "prod": lambda ops, x: ops.prod(x, axis=1),
