@@ -50,7 +50,8 @@ class Trainer(OwnSteps, Compiled):
         validation_batch_size: int | None = None, validation_freq: Any = 1, nb_epoch: int | None = None, workers: int | None = None,
         use_multiprocessing: bool = False, max_queue_size: int | None = None,
     ) -> cb.History:
-        """Train for `epochs` epochs of shuffled batches; the short last batch is used. -> `History`.
+        """Train for `epochs` epochs of shuffled batches; the short last batch is used. -> `History`. Batches have 32 rows where nothing is
+        said, or, with steps alone, as many as let these go through all rows; `validation_freq` may list epochs, from 1.
 
         Arguments are Keras's. x: (rows, ...) of numbers; y: labels or targets, one a row. x may lie in a mapped or an HDF5 file, and is
         then read block by block; ``shuffle="batch"`` shuffles whole batches, which such files read faster. x may also give batches,
