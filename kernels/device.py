@@ -69,7 +69,14 @@ def module_text(dtypes: Iterable[Any] = FLOATS, kernels: Iterable[Kernel] | None
 
 def functions_of(chosen: Iterable[tuple[Kernel, str]]) -> list[str]:
     """The texts of the device functions that these kernels call, in order, each once."""
-    return list(dict.fromkeys(typed(formula.cuda(), dtype) for kernel, dtype in chosen for formula in kernel.formulas))
+    pairs = [(formula, dtype) for kernel, dtype in chosen for formula in kernel.formulas]
+    return list(dict.fromkeys(typed(formula.cuda(), _type_of(formula, dtype)) for formula, dtype in pairs))
+
+
+def _type_of(formula: Any, dtype: str) -> str:
+    """What a formula computes in within a kernel of this type: float64 where it is that of a kernel without arrays, as that kernel does."""
+    kernel = REGISTRY.get(formula.name)
+    return dtype if kernel is None or kernel.has_float_arrays else "float64"
 
 
 def module_of(functions: Iterable[str], kernels: Iterable[str], names: Iterable[str]) -> ModuleText:

@@ -1,7 +1,7 @@
 """A fit of several models at once, epoch by epoch."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,11 +24,11 @@ class JointFit:
     """The epochs of a joint fit, with each replica's callbacks; a replica that one of them stops drops out."""
 
     def __init__(
-        self, models: Sequence[Any], chains: Sequence[Any], rows: Any, batch: int, shuffle: Any, held: Any, held_batch: int, freq: int,
-        verbose: Any,
+        self, models: Sequence[Any], chains: Sequence[Any], rows: Any, batch: int, shuffle: Any, held: Any, held_batch: int,
+        validates: Callable[[int], bool], verbose: Any,
     ):
         self.models, self.chains, self.rows, self.batch, self.shuffle = models, chains, rows, batch, shuffle
-        self.held, self.held_batch, self.freq, self.verbose = held, held_batch, freq, verbose
+        self.held, self.held_batch, self.validates, self.verbose = held, held_batch, validates, verbose
         self.active = list(range(len(models)))
         self._begin()
 
@@ -71,7 +71,7 @@ class JointFit:
                 if p.bad_step is not None:
                     text = f"The loss of replica {r} became NaN or infinite at step {p.bad_step + 1} of epoch {epoch + 1}."
                     warnings.warn(text, RuntimeWarning, stacklevel=5)
-            if self.evaluation is not None and (epoch + 1) % self.freq == 0:
+            if self.evaluation is not None and self.validates(epoch):
                 for chain in chains:
                     chain.on_test_begin()
                 for log, chain, held in zip(logs, chains, self.evaluation.run(), strict=True):

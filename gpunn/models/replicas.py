@@ -12,9 +12,9 @@ from gpunn.layers.graph import mapped
 from gpunn.models.alike import check_alike, check_together
 from gpunn.models.joint import JointFit, settled
 from gpunn.training import parts
+from gpunn.training.counts import epochs_to_validate, whole
 from gpunn.training.feeds.iterables import batched
 from gpunn.training.together import Evaluations
-from gpunn.training.trainer import _whole
 
 FEW = 8  # rows that the other replicas' losses and metrics see of the data, which the first one has checked
 
@@ -98,7 +98,7 @@ class Replicas:
         self, x: Any, y: Any, batch_size: int | None = None, epochs: int = 1, verbose: Any = 0,
         callbacks: Callable[[int], Any] | None = None, validation_split: float = 0.0, validation_data: Any = None, shuffle: Any = True,
         class_weight: Any = None, sample_weight: Any = None, initial_epoch: int = 0, validation_batch_size: int | None = None,
-        validation_freq: int = 1,
+        validation_freq: Any = 1,
     ) -> list[History]:
         """Train every replica for `epochs` epochs. -> a `History` for each.
 
@@ -107,9 +107,9 @@ class Replicas:
         stays as it is then. `verbose`: with 1 or 2 a line an epoch. Raises ValueError, and changes nothing, for what does not fit.
         """
         first = self._compiled("fit")
-        epochs, initial_epoch = _whole("epochs", epochs, 0), _whole("initial_epoch", initial_epoch, 0)
-        batch_size = _whole("batch_size", first.optimizer.default_batch if batch_size is None else batch_size, 1)
-        validation_freq = _whole("validation_freq", validation_freq, 1)
+        epochs, initial_epoch = whole("epochs", epochs, 0), whole("initial_epoch", initial_epoch, 0)
+        batch_size = whole("batch_size", first.optimizer.default_batch if batch_size is None else batch_size, 1)
+        validates = epochs_to_validate(validation_freq)
         if callbacks is not None and not callable(callbacks):
             raise ValueError("Replicas.fit: expected callbacks as a function of a replica's number, as every replica needs its own.")
         held = None
@@ -125,8 +125,8 @@ class Replicas:
         self._ready(rows.row_shape)
         held_batch = 0
         if held_rows is not None:
-            held_batch = _whole("validation_batch_size", validation_batch_size or first._held_batch(batch_size, None, False), 1)
-        joint = JointFit(self.models, chains, rows, batch_size, shuffle, held_rows, held_batch, validation_freq, verbose)
+            held_batch = whole("validation_batch_size", validation_batch_size or first._held_batch(batch_size, None, False), 1)
+        joint = JointFit(self.models, chains, rows, batch_size, shuffle, held_rows, held_batch, validates, verbose)
         joint.run(range(initial_epoch, epochs))
         return [chain.history for chain in chains]
 
@@ -147,7 +147,7 @@ class Replicas:
         first = self._compiled("evaluate")
         rows = self._check(x, y, sample_weight, None, "evaluate")
         self._ready(rows.row_shape)
-        size = first._held_batch(32, None, False) if batch_size is None else _whole("batch_size", batch_size, 1)
+        size = first._held_batch(32, None, False) if batch_size is None else whole("batch_size", batch_size, 1)
         stack = settled(self.models)
         logs = Evaluations(stack, self.models, rows, size).run()
         if return_dict:

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from gpunn import config
 from gpunn.layers.graph import KerasTensor
 from gpunn.ops import arithmetic as a
 from gpunn.ops import reductions as r
 from gpunn.ops import shaping
-from gpunn.ops.one_type import narrowed
+from gpunn.ops.one_type import as_floats, narrowed
 from gpunn.ops.operation import apply, has_part, operand
 from gpunn.ops.products import MATMUL
 
@@ -77,9 +76,8 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     an `ord` those of two axes are of matrices."""
     of_matrices = ord is not None and (shaping.ndim(x) == 2 if axis is None else isinstance(axis, (tuple, list)) and len(axis) == 2)
     if not has_part(x) and (of_matrices or ord not in (None, 2, 1, math.inf, np.inf)):
-        x = np.asarray(x)
-        x = x if x.dtype.kind == "f" else x.astype(config.floatx())
-        return np.linalg.norm(x, ord, tuple(axis) if isinstance(axis, list) else axis, keepdims)
+        return np.linalg.norm(as_floats(np.asarray(x)), ord, tuple(axis) if isinstance(axis, list) else axis, keepdims)
+    x = as_floats(x)
     if of_matrices and ord not in ("fro", "euclidean"):
         raise ValueError(f"norm: expected ord None or 'fro' of two axes of a tensor. Received: ord={ord!r}.")
     if ord in (None, 2, "fro", "euclidean"):
@@ -91,7 +89,7 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
 def normalize(x: Any, axis: int = -1, order: Any = 2, epsilon: float | None = None) -> Any:
     """x divided by its `norm` along the axis, which is taken as at least `epsilon` (1e-7)."""
-    least = 1e-7 if epsilon is None else epsilon
+    x, least = as_floats(x), 1e-7 if epsilon is None else epsilon
     if order == 2:  # the root of nothing has no slope
         return a.multiply(x, a.rsqrt(a.maximum(sum(a.square(x), axis, keepdims=True), least**2)))
     return a.divide(x, a.maximum(norm(x, order, axis, keepdims=True), least))
@@ -107,12 +105,12 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 def softmax(x: Any, axis: int = -1) -> Any:
     """exp(x) in shares of its sum along the axis."""
-    return apply(r.SOFTMAX, x, axis=axis)
+    return apply(r.SOFTMAX, as_floats(x), axis=axis)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """The logarithm of `softmax`."""
-    return apply(r.LOG_SOFTMAX, x, axis=axis)
+    return apply(r.LOG_SOFTMAX, as_floats(x), axis=axis)
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:

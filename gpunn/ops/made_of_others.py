@@ -10,7 +10,7 @@ from gpunn.layers.graph import KerasTensor, symbolic
 from gpunn.ops import along_axes as along
 from gpunn.ops import arithmetic as a
 from gpunn.ops import shaping
-from gpunn.ops.one_type import narrowed, whole_kind
+from gpunn.ops.one_type import as_floats, narrowed, whole_kind
 from gpunn.ops.operation import has_part, operand
 
 
@@ -54,6 +54,7 @@ def log10(x: Any) -> Any:
 
 def logaddexp(x1: Any, x2: Any) -> Any:
     """log(exp(x1) + exp(x2)), without overflow."""
+    x1, x2 = as_floats(x1), as_floats(x2)
     return a.add(a.maximum(x1, x2), a.softplus(a.negative(a.abs(a.subtract(x1, x2)))))
 
 
@@ -64,11 +65,13 @@ def tan(x: Any) -> Any:
 
 def sinh(x: Any) -> Any:
     """(exp(x) - exp(-x)) / 2."""
+    x = as_floats(x)
     return a.multiply(0.5, a.subtract(a.expm1(x), a.expm1(a.negative(x))))  # near 0 nothing cancels
 
 
 def cosh(x: Any) -> Any:
     """(exp(x) + exp(-x)) / 2."""
+    x = as_floats(x)
     return a.multiply(0.5, a.add(a.exp(x), a.exp(a.negative(x))))
 
 
@@ -216,4 +219,5 @@ def psnr(x1: Any, x2: Any, max_val: Any) -> Any:
     """The ratio of the largest value there can be to the mean squared distance, in decibels. Raises ValueError for unlike shapes."""
     if tuple(x1.shape) != tuple(x2.shape):
         raise ValueError(f"psnr: expected two of the same shape. Received: shapes {tuple(x1.shape)} and {tuple(x2.shape)}.")
-    return a.multiply(10.0, log10(a.divide(float(max_val) ** 2, along.mean(a.square(a.subtract(x1, x2))))))
+    apart = a.subtract(as_floats(x1), as_floats(x2))
+    return a.multiply(10.0, log10(a.divide(float(max_val) ** 2, along.mean(a.square(apart)))))

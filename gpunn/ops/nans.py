@@ -9,6 +9,7 @@ import numpy as np
 from gpunn.ops import along_axes as along
 from gpunn.ops import arithmetic as a
 from gpunn.ops import made_of_others, running
+from gpunn.ops.one_type import as_floats
 from gpunn.ops.operation import has_part
 
 __all__ = [
@@ -50,12 +51,13 @@ def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
 def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The mean of the numbers."""
-    return a.divide(nansum(x, axis, keepdims), _counted(x, axis, keepdims))
+    return a.divide(nansum(as_floats(x), axis, keepdims), _counted(x, axis, keepdims))
 
 
 def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The mean of their squared distances from their mean."""
-    apart = _or(a.subtract(x, nanmean(x, axis, keepdims=True)), 0.0)  # before it is squared: its slope would be no number either
+    apart = a.subtract(x, nanmean(x, axis, keepdims=True))
+    apart = a.where(a.isnan(x), 0.0, apart)  # before it is squared: its slope would be no number either
     return a.divide(along.sum(a.square(apart), axis, keepdims), _counted(x, axis, keepdims))
 
 

@@ -11,14 +11,14 @@ import numpy as np
 from gpunn import config
 from gpunn.layers.graph import KerasTensor, flat
 from gpunn.layers.parameter import Parameter
-from gpunn.ops.one_type import narrowed
+from gpunn.ops.one_type import as_floats, narrowed
 from gpunn.results import dressed
 
 NAMES = {  # that of keras.ops: that of NumPy
     **{name: name for name in (
-        "angle", "argpartition", "bincount", "bitwise_and", "bitwise_invert", "bitwise_or", "bitwise_xor", "corrcoef",
+        "argpartition", "bincount", "bitwise_and", "bitwise_invert", "bitwise_or", "bitwise_xor", "corrcoef",
         "digitize", "fmod", "gcd", "histogram", "isin", "lcm", "left_shift", "median", "nanmedian", "nanpercentile", "nanquantile",
-        "nextafter", "nonzero", "percentile", "ptp", "quantile", "right_shift", "searchsorted", "unravel_index", "vander",
+        "nonzero", "percentile", "ptp", "quantile", "right_shift", "searchsorted", "unravel_index", "vander",
     )},
     **{f"linalg.{name}": f"linalg.{name}" for name in ("eigh", "matrix_rank", "pinv", "qr", "svd")},
     "bitwise_left_shift": "left_shift", "bitwise_not": "bitwise_invert", "bitwise_right_shift": "right_shift", "linalg.eig": "linalg.eig",
@@ -62,6 +62,16 @@ def _found(path: str) -> Callable[..., Any]:
     for part in path.split("."):
         holder = getattr(holder, part)
     return holder
+
+
+def _angle(x: Any) -> np.ndarray:
+    """The angle of complex numbers; of others 0, or pi below 0."""
+    return np.angle(as_floats(np.asarray(x)))
+
+
+def _nextafter(x1: Any, x2: Any) -> np.ndarray:
+    """The number next to x1 on the way to x2."""
+    return np.nextafter(as_floats(x1), as_floats(x2))
 
 
 def _i0(x: Any) -> np.ndarray:
@@ -119,7 +129,7 @@ def _filled(x: np.ndarray, size: int, axis: int, value: Any) -> np.ndarray:
 
 
 MADE: dict[str, Callable[..., Any]] = {
-    "i0": _i0, "lstsq": _lstsq, "lu_factor": _lu_factor, "polar": _polar, "unique": _unique,
+    "angle": _angle, "i0": _i0, "lstsq": _lstsq, "lu_factor": _lu_factor, "nextafter": _nextafter, "polar": _polar, "unique": _unique,
 }
 TABLE: dict[str, Callable[..., Any]]
 TABLE = {name.rpartition(".")[2]: of_arrays(name.rpartition(".")[2], _found(path)) for name, path in NAMES.items()}

@@ -28,6 +28,12 @@ def floats_of(x: Any) -> str:
     return kind if kind.startswith("float") else config.floatx()
 
 
+def as_floats(x: Any) -> Any:
+    """Whole numbers and truths of an array as floats, for arithmetic that would go beyond the ends of their type; all else as it is."""
+    kind = np.asarray(x).dtype.kind if isinstance(x, (np.ndarray, np.generic, bool, int)) else ""
+    return np.asarray(x, config.floatx()) if kind in ("b", "i", "u") else x
+
+
 def narrowed(found: Any, given: Sequence[Any]) -> Any:
     """Integers no wider than those that went in, where NumPy makes 64 bits of sums and of numbers of Python's: 32, unless one of the arrays
     and tensors given has 64. Without any of these, as they are."""

@@ -87,7 +87,8 @@ def sort(x: Any, axis: int | None = -1) -> Any:
 def top_k(x: Any, k: int, sorted: bool = True) -> tuple[Any, Any]:
     """(the k largest along the last axis, their places), the largest first, of equal ones the first."""
     x, _ = _last(x, -1)
-    places = apply(ORDER, a.negative(x))[..., :k]
+    whole = not has_part(x) and x.dtype.kind in "biu"  # of which the least has no negative, and those without a sign have none at all
+    places = apply(ORDER, np.invert(x) if whole else a.negative(x))[..., :k]
     return apply(AT_PLACES, x, places), places
 
 

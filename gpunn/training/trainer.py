@@ -1,8 +1,8 @@
 """fit, evaluate, predict and the batch-wise calls: what a model inherits."""
 
-import math
 import warnings
 from abc import abstractmethod
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from typing import Any, cast
 
@@ -11,8 +11,7 @@ import numpy as np
 from gpunn import callbacks as cb
 from gpunn import config
 from gpunn.layers.base import alias
-from gpunn.printed import warn
-from gpunn.training import data, parts
+from gpunn.training import counts, data, parts
 from gpunn.training.again import again
 from gpunn.training.at_once import at_once
 from gpunn.training.changes import check_flips, converted, in_step
@@ -48,10 +47,11 @@ class Trainer(OwnSteps, Compiled):
         self, x: Any = None, y: Any = None, batch_size: int | None = None, epochs: int = 1, verbose: Any = "auto", callbacks: Any = None,
         validation_split: float = 0.0, validation_data: Any = None, shuffle: bool = True, class_weight: Any = None,
         sample_weight: Any = None, initial_epoch: int = 0, steps_per_epoch: float | None = None, validation_steps: float | None = None,
-        validation_batch_size: int | None = None, validation_freq: int = 1, nb_epoch: int | None = None, workers: int | None = None,
+        validation_batch_size: int | None = None, validation_freq: Any = 1, nb_epoch: int | None = None, workers: int | None = None,
         use_multiprocessing: bool = False, max_queue_size: int | None = None,
     ) -> cb.History:
-        """Train for `epochs` epochs of shuffled batches; the short last batch is used. -> `History`.
+        """Train for `epochs` epochs of shuffled batches; the short last batch is used. -> `History`. Batches have 32 rows where nothing is
+        said, or, with steps alone, as many as let these go through all rows; `validation_freq` may list epochs, from 1.
 
         Arguments are Keras's. x: (rows, ...) of numbers; y: labels or targets, one a row. x may lie in a mapped or an HDF5 file, and is
         then read block by block; ``shuffle="batch"`` shuffles whole batches, which such files read faster. x may also give batches,
@@ -65,15 +65,16 @@ class Trainer(OwnSteps, Compiled):
         """
         epochs = alias(epochs, nb_epoch, "epochs", "nb_epoch")
         optimizer = self._need_setup("fit").optimizer
-        batch_size = _whole("batch_size", optimizer.default_batch if batch_size is None else batch_size, 1)
-        steps_per_epoch, validation_steps = _steps("steps_per_epoch", steps_per_epoch), _steps("validation_steps", validation_steps)
+        asked = counts.perhaps("batch_size", batch_size)
+        steps_per_epoch = counts.number_of_steps("steps_per_epoch", steps_per_epoch)
+        validation_steps = counts.number_of_steps("validation_steps", validation_steps)
         x = converted(self, x)
         changed = in_step(x, steps_per_epoch, optimizer) if y is None and sample_weight is None else None
         if changed is not None:
-            x, y, sample_weight, batch_size, shuffle = changed.x, changed.y, changed.sample_weight, changed.batch_size, changed.shuffle
-        epochs, initial_epoch = _whole("epochs", epochs, 0), _whole("initial_epoch", initial_epoch, 0)
-        validation_batch_size = _perhaps("validation_batch_size", validation_batch_size)
-        validation_freq = _whole("validation_freq", validation_freq, 1)
+            x, y, sample_weight, asked, shuffle = changed.x, changed.y, changed.sample_weight, changed.batch_size, changed.shuffle
+        epochs, initial_epoch = counts.whole("epochs", epochs, 0), counts.whole("initial_epoch", initial_epoch, 0)
+        validation_batch_size = counts.perhaps("validation_batch_size", validation_batch_size)
+        validates = counts.epochs_to_validate(validation_freq)
         held = None
         if validation_data is not None:
             held = parts.validation(validation_data)
@@ -84,22 +85,24 @@ class Trainer(OwnSteps, Compiled):
                 )
             several = (self.input_names is None or len(self.input_names) > 1, len(self.output_names) > 1)
             (x, y, sample_weight), held = parts.split(x, y, sample_weight, validation_split, self.backend, several)
-        ahead = _perhaps("max_queue_size", max_queue_size)
-        workers = None if workers is None else _whole("workers", workers, 0)
+        ahead = counts.perhaps("max_queue_size", max_queue_size)
+        workers = None if workers is None else counts.whole("workers", workers, 0)
         rows = given(self, x, y, sample_weight, class_weight, "fit", shuffle, workers, ahead)
         held_rows = None if held is None else given(self, *held, None, "fit (validation_data)", False, workers, ahead)
         known = self.built or self.steps_itself  # else the rows to learn from say what the model is built for
         if held_rows is not None and held_rows.row_shape != rows.row_shape and not known:
             raise ValueError(f"Argument validation_data of fit: expected rows of shape {rows.row_shape}. Received: {held_rows.row_shape}.")
-        epochs, steps_per_epoch = _most("epochs", config.max_epochs(), epochs), _most_steps(steps_per_epoch, rows, batch_size)
+        batch_size = counts.rows_of_a_batch(asked, steps_per_epoch, rows) or optimizer.default_batch
+        epochs, steps_per_epoch = counts.most("epochs", config.max_epochs(), epochs), counts.most_steps(steps_per_epoch, rows, batch_size)
+        held_size = counts.rows_of_a_batch(validation_batch_size or asked, validation_steps, held_rows) or optimizer.default_batch
         if held_rows is not None:
-            validation_steps = _most_steps(validation_steps, held_rows, validation_batch_size or batch_size)
+            validation_steps = counts.most_steps(validation_steps, held_rows, held_size)
         steps = steps_per_epoch or rows.steps(batch_size)
         chain = cb.CallbackList(callbacks, self, {"verbose": verbose, "epochs": epochs, "steps": steps}, verbose, history=True)
         self._ready(rows.row_shape)
         check_flips(self.leaves, y)
         kind, options = kind_of(optimizer), (batch_size, shuffle, steps_per_epoch)
-        size = validation_batch_size or self._held_batch(batch_size, validation_steps, chain.test_batches)
+        size = validation_batch_size or self._held_batch(held_size, validation_steps, chain.test_batches)
         with ExitStack() as used:
             if changed is None:
                 training = used.enter_context(again(self, kind, rows, *options))
@@ -112,13 +115,15 @@ class Trainer(OwnSteps, Compiled):
             self.stop_training = False
             self.history = history = cast(cb.History, chain.history)  # history=True above
             try:
-                self._epochs(chain, training, evaluation, range(initial_epoch, epochs), validation_freq)
+                self._epochs(chain, training, evaluation, range(initial_epoch, epochs), validates)
             finally:
                 chain.close()
         return history
 
-    def _epochs(self, chain: cb.CallbackList, training: Training, evaluation: Evaluation | None, numbers: range, freq: int) -> None:
-        """The epochs of these numbers, each with its validation, after every `freq`; callbacks in Keras's order."""
+    def _epochs(
+        self, chain: cb.CallbackList, training: Training, evaluation: Evaluation | None, numbers: range, validates: Callable[[int], bool]
+    ) -> None:
+        """The epochs of these numbers, with validation behind those that `validates` tells; callbacks in Keras's order."""
         chain.on_train_begin()
         logs: dict[str, Any] = {}
         resumed = chain.resume(training)
@@ -131,7 +136,7 @@ class Trainer(OwnSteps, Compiled):
                 resumed.again()
             resumed = None
             logs = training.epoch(chain)
-            if evaluation is not None and (epoch + 1) % freq == 0:
+            if evaluation is not None and validates(epoch):
                 chain.on_test_begin()
                 held_logs = evaluation.run(chain)
                 chain.on_test_end(held_logs)
@@ -160,9 +165,10 @@ class Trainer(OwnSteps, Compiled):
         printed in a line, unless ``verbose=0``.
 
         x may be all that `fit` takes."""
-        steps, batch_size = _steps("steps", steps), _perhaps("batch_size", batch_size)
-        rows = given(self, x, y, sample_weight, None, "evaluate", False, workers, _perhaps("max_queue_size", max_queue_size))
-        steps = _most_steps(steps, rows, batch_size or 32)
+        steps, batch_size = counts.number_of_steps("steps", steps), counts.perhaps("batch_size", batch_size)
+        rows = given(self, x, y, sample_weight, None, "evaluate", False, workers, counts.perhaps("max_queue_size", max_queue_size))
+        batch_size = counts.rows_of_a_batch(batch_size, steps, rows)
+        steps = counts.most_steps(steps, rows, batch_size or 32)
         chain = self._chain(callbacks, verbose, steps or rows.steps(batch_size or 32))
         self._ready(rows.row_shape)
         size = batch_size or self._held_batch(32, steps, chain.test_batches)
@@ -188,16 +194,17 @@ class Trainer(OwnSteps, Compiled):
         max_queue_size: Any = 10,
     ) -> Any:
         """`where`: what the user called, for errors."""
-        steps, batch_size = _steps("steps", steps), _perhaps("batch_size", batch_size)
+        steps, batch_size = counts.number_of_steps("steps", steps), counts.perhaps("batch_size", batch_size)
         own = where != "call" and hasattr(type(self), "predict_step")
         if callbacks is None and steps is None and not own:
             out = at_once(self, x, batch_size or self._held_batch(32, None, False), where)
             if out is not None:
                 return self.pack_outputs(out)
-        rows = given_inputs(self, x, where, workers, _perhaps("max_queue_size", max_queue_size))
+        rows = given_inputs(self, x, where, workers, counts.perhaps("max_queue_size", max_queue_size))
+        batch_size = counts.rows_of_a_batch(batch_size, steps, rows)
         if not own:
             self.output_shapes(rows.row_shape)
-        steps = _most_steps(steps, rows, batch_size or 32)
+        steps = counts.most_steps(steps, rows, batch_size or 32)
         count = steps or rows.steps(batch_size or 32)
         chain = self._chain(callbacks, verbose, count, shows=count != 1)  # one batch has no use for a bar
         self._ready(rows.row_shape)
@@ -252,37 +259,3 @@ class Trainer(OwnSteps, Compiled):
         names = self.metrics_names
         values = [logs[name] for name in (names if set(names) <= set(logs) else logs)]  # an own step gives what it likes
         return values[0] if len(values) == 1 else values
-
-
-def _whole(name: str, value: Any, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise ValueError(f"Argument {name}: expected an integer of at least {least}. Received: {name}={value!r}.")
-    return int(value)
-
-
-def _perhaps(name: str, value: Any) -> int | None:
-    return None if value is None else _whole(name, value, 1)
-
-
-def _steps(name: str, value: Any) -> int | None:
-    """A number of batches; a float, such as rows / rows of a batch, means batches until so much is reached, as in Keras 2."""
-    if isinstance(value, (float, np.floating)) and np.isfinite(value) and value > 0:
-        value = math.ceil(value)
-    return _perhaps(name, value)
-
-
-def _most(name: str, most: int | None, number: int) -> int:
-    """A number, or the limit that `gpunn.config` sets to it, with a warning."""
-    if most is None or number <= most:
-        return number
-    warn(f"{name} limited to {most}, as gpunn.config.set_max_{name} says. Asked for: {number}.")
-    return most
-
-
-def _most_steps(steps: int | None, rows: Any, batch_size: int) -> int | None:
-    """Batches of an epoch as they were asked for, or as many as there may be of those there are, where that is known."""
-    most = config.max_steps_per_epoch()
-    if most is None:
-        return steps
-    whole = steps or rows.steps(batch_size)
-    return most if whole is None else _most("steps_per_epoch", most, whole) if whole > most else steps

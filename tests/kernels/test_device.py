@@ -43,6 +43,17 @@ def test_kernels_without_float_arrays_are_double_in_a_module_of_floats():
     assert function_name(REGISTRY["adam_rate"], REGISTRY["adam_rate"].dtype(args)) in names
 
 
+def test_a_rate_is_double_in_a_step_of_floats_whatever_was_compiled_before(sim_with):
+    """1 - 0.999 ** steps of floats is off in the fifth digit."""
+    ops = sim_with()
+    ops.function(REGISTRY["adam_rate"], "float64")  # the module of the step's kernels then goes without it
+    one, rate, alpha = ops.asarray(np.ones((1, 1), "f4")), ops.asarray(np.array([0.05])), ops.zeros((1,), "float64")
+    sums = [ops.zeros((3,), "float64") for _ in range(2)]
+    counters = [ops.asarray(np.array([n])) for n in (0, 0, 6)]
+    ops.launch(REGISTRY["finish_adam"], one, one, one, one, *sums, *counters, 1, 1, 1, rate, 0.9, 0.999, alpha)
+    np.testing.assert_allclose(ops.to_numpy(alpha), 0.05 * np.sqrt(1 - 0.999**7) / (1 - 0.9**7), rtol=1e-12)
+
+
 def test_a_line_belongs_to_its_function():
     text = module_text()
     lines = text.source.splitlines()

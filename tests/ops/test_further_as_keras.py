@@ -76,6 +76,7 @@ CASES = [
     ("nanmax", (HOLES,), {"axis": 0, "keepdims": True}), ("nanargmin", (HOLES,), {}), ("nanmedian", (HOLES,), {}),
     ("nanmedian", (WHOLE,), {"axis": 1}), ("nanquantile", (HOLES, 0.3), {"axis": 1}), ("nanpercentile", (HOLES, 30), {"keepdims": True}),
     ("gcd", (WHOLE, WHOLE[::-1]), {}), ("lcm", (WHOLE, WHOLE[::-1]), {}), ("bitwise_not", (WHOLE,), {}), ("nextafter", (X, Y), {}),
+    ("angle", (WHOLE.astype("i1") - 5,), {}),
     ("bitwise_left_shift", (WHOLE, 1), {}), ("bitwise_right_shift", (WHOLE, 1), {}), ("lstsq", (draw(5, 3), draw(5)), {}),
     ("lu_factor", (SQUARES,), {}), ("inv", (SQUARES,), {}), ("det", (SQUARES,), {}), ("logdet", (SQUARES,), {}),
     ("slogdet", (-SQUARES,), {}),

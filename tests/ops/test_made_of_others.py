@@ -10,6 +10,7 @@ from gpunn.layers import Layer
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((3, 4)).astype("f4"), RNG.uniform(0.1, 2, (3, 4)).astype("f4")
 FAR, WHOLE = np.where(X > 0.5, np.inf, np.where(X < -0.5, -np.inf, X)), np.arange(12, dtype="i4").reshape(3, 4)
+BYTES, LARGE = np.array([[3, 0, 88], [7, 2, 255]], "u1"), np.array([2**31 - 1, 5, 2**31 - 9, -(2**31)], "i4")
 P, T, LABELS = Y / Y.sum(axis=-1, keepdims=True), np.eye(4, dtype="f4")[[0, 2, 1]], np.array([0, 2, 1])
 CASES = [
     ("floor_divide", (X, Y), {}), ("log2", (Y,), {}), ("log10", (Y,), {}), ("logaddexp", (X, Y), {}), ("tan", (X,), {}),
@@ -32,6 +33,10 @@ CASES = [
     ("tril", (WHOLE[:, :3],), {}), ("scatter_update", (X, LABELS[:, None].repeat(2, 1), np.ones(3, "f4")), {"reduction": "add"}),
     *[(name, (numbers,), {}) for name in ("cos", "exp", "arccos") for numbers in (np.array([0, 1], "i4"), np.array([True, False]))],
     *[(name, (X, WHOLE), {}) for name in ("add", "divide", "maximum", "hypot", "equal")], ("matmul", (X, WHOLE.T), {}),
+    ("logaddexp", (BYTES, BYTES[::-1]), {}), ("logaddexp", (BYTES, True), {}), ("sinh", (BYTES[:, :2],), {}), ("cosh", (BYTES[:, :2],), {}),
+    ("cosh", (X > 0,), {}), ("norm", (BYTES,), {}), ("norm", (LARGE,), {}), ("norm", (BYTES.astype("i1"),), {"ord": 1, "axis": 1}),
+    ("nanmean", (LARGE[:3],), {}), ("nanstd", (LARGE[:3],), {}), ("nanvar", (np.abs(FAR),), {"axis": 1}),
+    ("top_k", (BYTES, 2), {}), ("top_k", (LARGE, 2), {}), ("top_k", (X > 0, 2), {}),
     ("concatenate", ([X, WHOLE],), {}), ("arange", (4,), {}), ("arange", (4.0,), {}), ("argmax", (X,), {}),
 ]
 
@@ -43,6 +48,21 @@ def test_as_keras_has_it(name, given, options):
     assert ours.shape == theirs.shape and ours.dtype.kind == theirs.dtype.kind
     assert ours.dtype == theirs.dtype or ours.dtype.kind == "i" or theirs.dtype == np.float64  # which JAX has since another test
     np.testing.assert_allclose(ours, theirs, rtol=2e-5, atol=2e-6)
+
+
+def test_bytes_are_numbers_where_keras_refuses_them_or_takes_what_is_left_beyond_255():
+    floats = BYTES.astype("f4")
+    np.testing.assert_allclose(ops.normalize(BYTES), floats / np.linalg.norm(floats, axis=1, keepdims=True), rtol=1e-6)
+    one, other = BYTES, BYTES[::-1]
+    apart = np.mean((one.astype(float) - other.astype(float)) ** 2)
+    np.testing.assert_allclose(ops.psnr(one, other, 255), 10 * np.log10(255**2 / apart), rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_shares_of_whole_numbers_are_floats_of_the_library_s_type(name):
+    found = getattr(ops, name)(WHOLE)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, getattr(ops, name)(WHOLE.astype("f4")), rtol=1e-6)
 
 
 DERIVED = {

@@ -124,6 +124,9 @@ FITS = {
     "weighted validation_data": {"validation_data": (*data("labels", 3), WEIGHTS)},
     "validation_steps": {"validation_data": data("labels", 3), "validation_steps": 2, "validation_batch_size": 10},
     "steps_per_epoch goes on through the data": {"steps_per_epoch": 4, "epochs": 2},
+    "a number of steps, no size of batches": {"batch_size": None, "steps_per_epoch": 7},
+    "validation_steps, no size of batches": {"batch_size": None, "validation_data": data("labels", 3), "validation_steps": 2},
+    "validation after these epochs": {"validation_data": data("labels", 3), "validation_freq": [1, 3], "epochs": 4},
     "initial_epoch": {"initial_epoch": 1},
     "one batch larger than the data": {"batch_size": 1000},
 }
@@ -161,13 +164,19 @@ def test_class_weight_of_one_hot_rows():
 def test_evaluate_with_weights_and_as_a_dict():
     ours, theirs = twins([dense(3, "softmax")], SGD, SPARSE, ["accuracy"])
     x, y = data("labels")
-    for options in ({"sample_weight": WEIGHTS}, {"return_dict": True}, {"batch_size": 7, "steps": 3}):
+    for options in ({"sample_weight": WEIGHTS}, {"return_dict": True}, {"batch_size": 7, "steps": 3}, {"steps": 2}):
         mine, other = ours.evaluate(x, y, verbose=0, **options), theirs.evaluate(x, y, verbose=0, **options)
         assert type(mine) is type(other)
         if isinstance(mine, dict):
             assert set(mine) == set(other)
             other = {name: other[name] for name in mine}
         np.testing.assert_allclose(*(list(v.values()) if isinstance(v, dict) else v for v in (mine, other)), rtol=1e-6)
+
+
+def test_predict_goes_through_all_rows_in_the_steps_it_is_told():
+    ours, theirs = twins([dense(3, "softmax")], SGD, SPARSE)
+    x, _ = data("labels")
+    np.testing.assert_allclose(ours.predict(x, steps=2, verbose=0), theirs.predict(x, steps=2, verbose=0), rtol=1e-6)
 
 
 def test_frozen_layers_stay_and_frozen_batch_norm_infers():
