@@ -6,6 +6,7 @@ import numpy as np
 
 from gpunn.kernels.sequences import EMBED, EMBED_BWD, STEP_MASK, mask_rows, unequal
 from gpunn.layers.base import Layer, Pullback, positive
+from gpunn.layers.graph import WHOLE
 
 
 class Embedding(Layer):
@@ -84,6 +85,7 @@ class Masking(Layer):
 
     recordable = True
     supports_masking = True
+    kept_kinds = WHOLE
 
     def __init__(self, mask_value: float = 0.0, **common: Any):
         super().__init__(**common)
