@@ -24,6 +24,7 @@ from gpunn.layers.names import fresh_name
 from gpunn.layers.open_shapes import closed, depends, is_open, told_as_open
 from gpunn.layers.parameter import Parameter as Parameter
 from gpunn.layers.parameter import Rng as Rng
+from gpunn.layers.stateless import Stateless
 from gpunn.layers.tensor import records
 from gpunn.layers.typed import Typed, types_of
 from gpunn.layers.variable import Variable
@@ -51,7 +52,7 @@ def one_shape(input_shape: Any, input_dim: Any, batch_shape: Any) -> tuple[int |
     return tuple(None if n is None else int(n) for n in shape)
 
 
-class Layer(Weighted, Typed, Containing, Connected):
+class Layer(Weighted, Typed, Stateless, Containing, Connected):
     """Base class of all layers.
 
     Arguments: ``name``; ``trainable``; ``dtype``, "float32" or "float64" (default `gpunn.config.floatx`), a `DTypePolicy`, or, without
@@ -168,8 +169,8 @@ class Layer(Weighted, Typed, Containing, Connected):
         self, name: Any = None, shape: Any = None, initializer: Any = None, trainable: bool = True, regularizer: Any = None,
         constraint: Any = None, dtype: Any = None, **unused: Any,
     ) -> Parameter:
-        """A new parameter; name and shape in either order. Raises ValueError when a regularizer or a constraint cannot be applied to it, and
-        in a layer of integers."""
+        """A new parameter; name and shape in either order. Raises ValueError when a regularizer or a constraint cannot be applied to it,
+        and in a layer of integers."""
         self.check_floats()
         if isinstance(name, (tuple, list)):
             name, shape, initializer = None, name, shape if initializer is None else initializer

@@ -20,13 +20,14 @@ from gpunn.training.compiling import Compiled
 from gpunn.training.door import given, given_inputs
 from gpunn.training.feeds.iterables import batched
 from gpunn.training.loop import Evaluation, Training
+from gpunn.training.made_functions import MadeFunctions
 from gpunn.training.own_prediction import own_predictions
 from gpunn.training.own_step import OwnSteps
 from gpunn.training.prediction import Prediction
 from gpunn.training.whole import kind_of
 
 
-class Trainer(OwnSteps, Compiled):
+class Trainer(OwnSteps, MadeFunctions, Compiled):
     """Keras's training face."""
 
     history: cb.History | None = None
@@ -64,6 +65,7 @@ class Trainer(OwnSteps, Compiled):
         Warns when the loss stops being finite.
         """
         epochs = alias(epochs, nb_epoch, "epochs", "nb_epoch")
+        self.check_functions("fit")
         optimizer = self._need_setup("fit").optimizer
         batch_size = _whole("batch_size", optimizer.default_batch if batch_size is None else batch_size, 1)
         steps_per_epoch, validation_steps = _steps("steps_per_epoch", steps_per_epoch), _steps("validation_steps", validation_steps)
@@ -160,6 +162,7 @@ class Trainer(OwnSteps, Compiled):
         printed in a line, unless ``verbose=0``.
 
         x may be all that `fit` takes."""
+        self.check_functions("evaluate")
         steps, batch_size = _steps("steps", steps), _perhaps("batch_size", batch_size)
         rows = given(self, x, y, sample_weight, None, "evaluate", False, workers, _perhaps("max_queue_size", max_queue_size))
         steps = _most_steps(steps, rows, batch_size or 32)
@@ -181,6 +184,7 @@ class Trainer(OwnSteps, Compiled):
 
         x may be all that `fit` takes; of batches only the inputs count. Where the model's class gives ``predict_step(data)``, what that
         returns for each batch's inputs: arrays of the host, as they are given to it."""
+        self.check_functions("predict")
         return self._predicted("predict", x, batch_size, verbose, steps, callbacks, workers, max_queue_size)
 
     def _predicted(
