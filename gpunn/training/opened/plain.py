@@ -3,6 +3,7 @@
 from typing import Any
 
 from gpunn import layers as L
+from gpunn.layers.masked import Masked
 from gpunn.layers.tensor import Tensor
 from gpunn.ops import along_axes as along
 from gpunn.ops import arithmetic as a
@@ -22,7 +23,7 @@ opens(
 )(linear)
 
 
-@opens(L.AlphaDropout, L.GaussianNoise, L.Rescaling)
+@opens(L.AlphaDropout, L.GaussianNoise, L.Normalization, L.Rescaling)
 def affine(call: Opened, inputs: list[Tensor]) -> list[Tensor]:
     """A call that is linear but for a constant, less that."""
 
@@ -52,6 +53,11 @@ def time_distributed(call: Opened, inputs: list[Tensor]) -> Any:
 
     (y,) = opened(Opened(Stage(call.layer.layer, (0,), (1,)), call.training, run), [steps])
     return shaping.reshape(y, (*x.shape[:2], *y.shape[1:]))
+
+
+@opens(L.ActivityRegularization, Masked)
+def as_it_is(call: Opened, inputs: list[Tensor]) -> Any:
+    return a.multiply(inputs[0], 1.0)
 
 
 # ---------------------------------------------------------------------- the largest
