@@ -20,7 +20,8 @@ _mixed: str | None = None  # the one in force, if any
 
 
 class DTypePolicy:
-    """``DTypePolicy("float32")``, ``"float64"``, of single layers ``"int32"`` and its like, or a mixed one, ``"mixed_float16"``, ``"mixed_bfloat16"``; without a name that in force.
+    """``DTypePolicy("float32")``, ``"float64"``, of single layers ``"int32"`` and its like, or a mixed one, ``"mixed_float16"``,
+    ``"mixed_bfloat16"``; without a name that in force.
 
     Attributes: ``name``; ``compute_dtype`` and ``variable_dtype``, here always the same: of a mixed policy "float32". The first of each
     mixed policy warns. Raises TypeError for a name that is no string, ValueError for any other policy.

@@ -9,8 +9,8 @@ import numpy as np
 from gpunn.backend.convolution import Pooling
 from gpunn.kernels.windows import Windows
 from gpunn.layers.base import Layer, Pullback
-from gpunn.layers.graph import WHOLE
 from gpunn.layers.columns import add_up, numbered, pick
+from gpunn.layers.graph import WHOLE
 from gpunn.layers.resizing import mix_axis
 from gpunn.layers.sliding import Shape, channels_last, image_of, sizes
 

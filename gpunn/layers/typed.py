@@ -10,8 +10,8 @@ from gpunn.layers.graph import WHOLE
 
 
 class Typed:
-    """What a layer, or a model, inherits: all of these follow from its ``dtype``, the floating type that it computes in, and from ``_whole``, the type of integers that Keras's
-    ``dtype="int32"`` asks for: floats that it is called on are cut to these."""
+    """What a layer, or a model, inherits: all of these follow from its ``dtype``, the floating type that it computes in, and from
+    ``_whole``, the type of integers that Keras's ``dtype="int32"`` asks for: floats that it is called on are cut to these."""
 
     name: str
     dtype: str

@@ -219,7 +219,8 @@ COMPUTING = {
     "max": (lambda k: k.MaxPooling1D(2), ("int32", "uint8")), "mean": (lambda k: k.AveragePooling1D(2), ("int32",)),
     "all max": (lambda k: k.GlobalMaxPooling1D(), ("int32", "uint8")), "all mean": (lambda k: k.GlobalAveragePooling1D(), ("int32",)),
     "adaptive": (lambda k: k.AdaptiveMaxPooling1D(2), ("int32",)), "larger": (lambda k: k.UpSampling1D(2), ("int32", "bool")),
-    "each step": (lambda k: k.TimeDistributed(k.ReLU()), ("int32",)), "double": (lambda k: k.Lambda(lambda x: x * 2 + 1), ("int32", "uint8")),
+    "each step": (lambda k: k.TimeDistributed(k.ReLU()), ("int32",)),
+    "double": (lambda k: k.Lambda(lambda x: x * 2 + 1), ("int32", "uint8")),
     "half": (lambda k: k.Lambda(lambda x: x / 2), ("int32",)), "above": (lambda k: k.Lambda(lambda x: x > 2), ("int32",)),
 }
 JOINED = ("Add", "Subtract", "Multiply", "Maximum", "Minimum", "Average")
