@@ -78,5 +78,5 @@ def global_max_pooling(call: Opened, inputs: list[Tensor]) -> Any:
 @opens(L.Masking)
 def masking(call: Opened, inputs: list[Tensor]) -> Any:
     (x,) = inputs
-    seen = call.layer.compute_mask(x.array).reshape(*x.shape[:2], *(1,) * (len(x.shape) - 2))
+    seen = call.layer.mask_of_call(x.array, None, {}).reshape(*x.shape[:2], *(1,) * (len(x.shape) - 2))
     return a.multiply(x, constant(seen, x))
