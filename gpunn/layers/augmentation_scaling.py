@@ -162,7 +162,8 @@ class Normalization(Layer):
             shaped = (a.reshape(wide) if a.size == np.prod(wide) else a for a in self.given)
             mean, variance = (ops.asarray(np.broadcast_to(a, row).reshape(-1), x.dtype) for a in shaped)
             return mean, variance
-        if self.parameters[2].numpy() == 0 and not self.adapt_mean.numpy().any() and (self.adapt_variance.numpy() == 1).all():  # Keras saves no count
+        plain = not self.adapt_mean.numpy().any() and (self.adapt_variance.numpy() == 1).all()
+        if self.parameters[2].numpy() == 0 and plain:  # Keras saves no count
             warn(f"Layer {self.name!r} has neither mean nor variance, and changes nothing: give both, or call adapt(data) first.")
         places = np.broadcast_to(np.arange(np.prod(wide), dtype=np.int32).reshape(wide), row).reshape(-1)
         out = []

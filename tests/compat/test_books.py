@@ -1,4 +1,4 @@
-"""What chapters and examples do beside `fit`, with the same models in Keras: losses of a call, masks, statistics, steps of several inputs."""
+"""What chapters and examples do beside `fit`, beside Keras: losses of a call, masks, statistics, steps of several inputs."""
 
 import numpy as np
 import pytest
