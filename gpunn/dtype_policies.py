@@ -15,12 +15,14 @@ __dir__ = __all__.copy
 
 PLAIN = ("float32", "float64")
 MIXED = ("mixed_float16", "mixed_bfloat16")
+WHOLE = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")  # of layers without weights
 _said: set[str] = set()  # mixed policies that somebody was warned of
 _mixed: str | None = None  # the one in force, if any
 
 
 class DTypePolicy:
-    """``DTypePolicy("float32")``, ``"float64"``, or a mixed one, ``"mixed_float16"``, ``"mixed_bfloat16"``; without a name that in force.
+    """``DTypePolicy("float32")``, ``"float64"``, of single layers ``"int32"`` and its like, or a mixed one, ``"mixed_float16"``,
+    ``"mixed_bfloat16"``; without a name that in force.
 
     Attributes: ``name``; ``compute_dtype`` and ``variable_dtype``, here always the same: of a mixed policy "float32". The first of each
     mixed policy warns. Raises TypeError for a name that is no string, ValueError for any other policy.
@@ -32,7 +34,7 @@ class DTypePolicy:
         self.name: str = dtype_policy().name if name is None else name
         if not isinstance(self.name, str):
             raise TypeError(f"DTypePolicy: expected a name, such as 'float32'. Received: {name!r} (of type {type(name).__name__}).")
-        if self.name not in (*PLAIN, *MIXED):
+        if self.name not in (*PLAIN, *MIXED, *WHOLE):
             raise ValueError(f"Unknown dtype policy. Expected one of: {', '.join((*PLAIN, *MIXED))}. Received: {name!r}.")
         if self.name in MIXED and self.name not in _said:
             _said.add(self.name)
@@ -81,6 +83,8 @@ def set_dtype_policy(policy: Any) -> None:
     layers of a model compute in one type. Raises ValueError for what is no policy."""
     global _mixed
     found = get(policy)
+    if found.name in WHOLE:
+        raise ValueError(f"set_dtype_policy: expected a policy of floats, one of: {', '.join((*PLAIN, *MIXED))}. Received: {policy!r}.")
     config.set_floatx(found.variable_dtype)
     _mixed = found.name if found.name in MIXED else None
 

@@ -1,16 +1,18 @@
 """Places in rows: the order of a row's elements, what stands at places, and back. Places are whole numbers of the floating type."""
 
+import math
+
 import numpy as np
 
 from gpunn.kernels.cuda_text import cuda_kernel
 from gpunn.kernels.record import Kernel, columns_of, first_rows, matrix, parse, register
 
 
-def _record(name: str, signature: str, reference, native, cost) -> Kernel:
+def _record(name: str, signature: str, reference, cost, **more) -> Kernel:
     return register(
         Kernel(
-            name=name, operands=parse(signature), extent=first_rows, reference=reference, native=native, geometry="rows", family="places",
-            cuda=cuda_kernel("places.cu", name), cost=cost,
+            name=name, operands=parse(signature), extent=first_rows, reference=reference, geometry="rows", family="places",
+            cuda=cuda_kernel("places.cu", name), cost=cost, **more,
         )
     )
 
@@ -19,16 +21,9 @@ def _order_reference(x, at):
     matrix(at)[...] = np.argsort(matrix(x), axis=1, kind="stable")
 
 
-def _order_native(x, at, lo, hi, scratch):
-    T, width = x.dtype.type, x.shape[1]
-    for i in range(lo, hi):
-        for j in range(width):
-            v, before = x[i, j], 0
-            for n in range(width):
-                w = x[i, n]
-                if w < v or (v != v and w == w) or (n < j and (w == v or (v != v and w != w))):
-                    before += 1
-            at[i, before] = T(j)
+def _order_room(x, at) -> int:
+    """Bytes: a row's elements and their places, twice."""
+    return 2 * columns_of(x) * (x.itemsize + 4) + 4 * 64
 
 
 def _at_places_reference(x, at, width, y):
@@ -56,13 +51,16 @@ def _from_places_native(dy, at, width, dx, lo, hi, scratch):
 
 
 # at[i] = the places of row i from its smallest element to its largest: equal ones as they stand, what is no number behind all
-ORDER = _record("order", "x -> at", _order_reference, _order_native, lambda x, at: 0.2 * columns_of(x) ** 2)
+ORDER = _record(
+    "order", "x -> at", _order_reference, lambda x, at: 5.0 * columns_of(x) * math.log2(columns_of(x) + 2),
+    native_text="from gpunn.kernels.places_native import order as body", scratch=_order_room,
+)
 # y[i, t] = x[i, at[i, t]], of `width` places a row; a place beyond the row is its end
 AT_PLACES = _record(
-    "at_places", "x, at, width:const:i8 -> y", _at_places_reference, _at_places_native, lambda x, at, *a: 1.0 * columns_of(at)
+    "at_places", "x, at, width:const:i8 -> y", _at_places_reference, lambda x, at, *a: 1.0 * columns_of(at), native=_at_places_native,
 )
 # dx[i, j] = the sum of dy[i, t] over the t with at[i, t] = j, in their order; dx has rows of `width`
 FROM_PLACES = _record(
-    "from_places", "dy, at, width:const:i8 -> dx", _from_places_reference, _from_places_native,
-    lambda dy, at, width, dx: 1.0 * (columns_of(dy) + columns_of(dx)),
+    "from_places", "dy, at, width:const:i8 -> dx", _from_places_reference,
+    lambda dy, at, width, dx: 1.0 * (columns_of(dy) + columns_of(dx)), native=_from_places_native,
 )

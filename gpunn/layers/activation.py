@@ -5,6 +5,7 @@ from typing import Any
 from gpunn import activations
 from gpunn.layers.base import Layer, Pullback
 from gpunn.layers.chosen import Chosen
+from gpunn.layers.graph import INTEGERS
 from gpunn.layers.spelling import old_names
 
 
@@ -19,6 +20,11 @@ class Activation(Layer):
     def __init__(self, activation: Any, **common: Any):
         super().__init__(**common)
         self.activation = activation
+
+    @property
+    def kept_kinds(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Integers stay such where it gives no others."""
+        return INTEGERS if self.activation in (activations.linear, activations.relu) else ()
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return self.activation.compute_output_shape(input_shape)

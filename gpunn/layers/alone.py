@@ -1,5 +1,6 @@
 """A call of a layer outside any model."""
 
+import math
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from gpunn import random
 from gpunn.backend.foreign import on_host
 from gpunn.layers.graph import WHOLE, flat, mapped, packed
 from gpunn.layers.parameter import Rng
+
+LONG = ("int32", "int64", "uint32", "uint64")  # which a floating type may not tell apart
 
 
 @contextmanager
@@ -52,15 +55,47 @@ def kind_of(value: Any, dtype: str) -> str:
     return kind if kind.startswith(WHOLE) else dtype
 
 
+def computed_in(layer: Any, values: Any) -> str:
+    """The floating type of a call on these: the layer's, or float64 where it keeps integers that its own does not tell apart. Raises
+    ValueError for some that float64 does not tell apart either."""
+    if not layer.kept_kinds:
+        return layer.dtype
+    long = [v for v in values if kind_of(v, layer.dtype).startswith(LONG) and hasattr(v, "min") and math.prod(v.shape)]
+    largest = max((abs(int(end)) for v in long for end in (v.min(), v.max())), default=0)
+    if largest >= most_exact("float64"):
+        raise ValueError(f"Layer {layer.name!r}: expected integers below {most_exact('float64')}. Received: {largest}.")
+    return "float64" if largest >= most_exact(layer.dtype) else layer.dtype
+
+
+def cut(layer: Any, given: Any) -> Any:
+    """Of a layer of integers arrays and tensors of floats, also in lists and dicts, cut to these; anything else as it is."""
+    if layer._whole is None:
+        return given
+    from gpunn.ops.arithmetic import cast  # operations are layers
+
+    def one(value: Any) -> Any:
+        return cast(value, layer._whole) if str(getattr(value, "dtype", "")).startswith("float") else value
+
+    return mapped(one, given)
+
+
+def most_exact(dtype: Any) -> int:
+    """Below which a floating type holds all integers, none of which stands for another."""
+    return int(2 ** (np.finfo(dtype).nmant + 1))
+
+
 def typed(value: Any, dtype: str) -> Any:
-    """An array that was computed in floats, in the type of the tensor it is, where that is one of integers or truths."""
-    return value.astype(dtype) if hasattr(value, "astype") and dtype.startswith(WHOLE) else value
+    """An array that was computed in floats, in the type of the tensor it is, where that is one of integers or truths; what is beyond its
+    ends goes around."""
+    if not hasattr(value, "astype") or not dtype.startswith(WHOLE):
+        return value
+    return value.astype(dtype) if dtype in ("bool", "uint64") else value.astype("int64").astype(dtype)
 
 
 def called(layer: Any, x: Any, training: bool, options: dict[str, Any], kinds: list[str]) -> tuple[Any, Any]:
     """What a layer gives for arrays of the device that were of these types; and what says the types of that: tensors, or one for all."""
     if not layer.traced:
-        return layer.forward(x, training, **options)[0], layer.kind_out(kinds)
+        return layer.forward(x, training, **options)[0], layer.kind_out(kinds, training)
     from gpunn.ops.forms import call_alone  # operations are layers
 
     return call_alone(layer, x, training, kinds)

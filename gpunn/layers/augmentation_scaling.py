@@ -1,5 +1,6 @@
 """Rescaling and Normalization: numbers brought to a scale, in training and otherwise."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from gpunn.kernels.augment_scale import scale_columns, standardize, unstandardiz
 from gpunn.kernels.weighing import TAKE
 from gpunn.layers.base import Layer, Pullback
 from gpunn.printed import warn
+from gpunn.results import dressed
 
 SMALLEST = 1e-7  # of a deviation that is divided by, as Keras's
 
@@ -68,8 +70,26 @@ class Normalization(Layer):
         self.axis = None if axis is None else tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
         self.given = None if mean is None else (np.asarray(mean, np.float64), np.asarray(variance, np.float64))
         self.invert = bool(invert)
-        self.mean: Any = None
-        self.variance: Any = None
+        self.adapt_mean: Any = None
+        self.adapt_variance: Any = None
+
+    @property
+    def mean(self) -> Any:
+        """As an array of a row's axes and one more, of size 1 where values are taken together; None before it is known for which rows."""
+        return self._shown(0)
+
+    @property
+    def variance(self) -> Any:
+        """The same of the variances."""
+        return self._shown(1)
+
+    def _shown(self, which: int) -> Any:
+        if self.built_for is None:
+            return None
+        kept = self._axes(len(self.built_for))
+        sizes = [n or 1 if a in kept else 1 for a, n in enumerate(self.built_for)]
+        values = self.given[which] if self.given is not None else (self.adapt_mean, self.adapt_variance)[which].numpy()
+        return dressed(np.broadcast_to(values.reshape(sizes) if values.size == math.prod(sizes) else values, sizes).astype(self.dtype))
 
     def _axes(self, rank: int) -> tuple[int, ...]:
         """The axes that are kept, from 1 on."""
@@ -86,8 +106,8 @@ class Normalization(Layer):
         if self.given is not None:
             return
         shape = tuple(int(input_shape[a] or 0) for a in self._axes(len(input_shape)))
-        self.mean = self.add_weight("mean", shape, "zeros", trainable=False)
-        self.variance = self.add_weight("variance", shape, "ones", trainable=False)
+        self.adapt_mean = self.add_weight("mean", shape, "zeros", trainable=False)
+        self.adapt_variance = self.add_weight("variance", shape, "ones", trainable=False)
         self.add_weight("count", (), "zeros", trainable=False)
 
     def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
@@ -116,8 +136,8 @@ class Normalization(Layer):
             raise ValueError(f"Layer {self.name!r}: expected at least one row to adapt to. Received none.")
         self.ensure_built((None, *shape[1:]))
         mean = np.asarray(total) / count
-        self.mean.assign(mean + first.reshape(mean.shape))
-        self.variance.assign(np.maximum(np.asarray(squares) / count - mean**2, 0))
+        self.adapt_mean.assign(mean + first.reshape(mean.shape))
+        self.adapt_variance.assign(np.maximum(np.asarray(squares) / count - mean**2, 0))
         self.parameters[2].assign(np.asarray(count))
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
@@ -142,11 +162,12 @@ class Normalization(Layer):
             shaped = (a.reshape(wide) if a.size == np.prod(wide) else a for a in self.given)
             mean, variance = (ops.asarray(np.broadcast_to(a, row).reshape(-1), x.dtype) for a in shaped)
             return mean, variance
-        if self.parameters[2].numpy() == 0 and not self.mean.numpy().any() and (self.variance.numpy() == 1).all():  # Keras saves no count
+        plain = not self.adapt_mean.numpy().any() and (self.adapt_variance.numpy() == 1).all()
+        if self.parameters[2].numpy() == 0 and plain:  # Keras saves no count
             warn(f"Layer {self.name!r} has neither mean nor variance, and changes nothing: give both, or call adapt(data) first.")
         places = np.broadcast_to(np.arange(np.prod(wide), dtype=np.int32).reshape(wide), row).reshape(-1)
         out = []
-        for weight in (self.mean, self.variance):
+        for weight in (self.adapt_mean, self.adapt_variance):
             spread = ops.empty(places.shape, x.dtype)
             ops.launch(TAKE, weight.value.reshape(-1), ops.asarray(places), spread)
             out.append(spread)

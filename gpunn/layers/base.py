@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from gpunn import config, constraints, dtype_policies, initializers, regularizers
+from gpunn import constraints, initializers, regularizers
 from gpunn.backend import get_backend
 from gpunn.backend.base import Backend
 from gpunn.backend.foreign import on_host
 from gpunn.layers import own_arguments, pickled, room
-from gpunn.layers.alone import as_said, called, drawing_alone, host, kind_of, masks_on
+from gpunn.layers.alone import as_said, called, computed_in, cut, drawing_alone, host, kind_of, masks_on
 from gpunn.layers.by_name import named_inputs
 from gpunn.layers.containing import Containing, built_after
 from gpunn.layers.graph import Connected, Node, Shape, symbolic
@@ -24,8 +24,9 @@ from gpunn.layers.names import fresh_name
 from gpunn.layers.open_shapes import closed, depends, is_open, told_as_open
 from gpunn.layers.parameter import Parameter as Parameter
 from gpunn.layers.parameter import Rng as Rng
+from gpunn.layers.stateless import Stateless
 from gpunn.layers.tensor import records
-from gpunn.layers.typed import Typed
+from gpunn.layers.typed import Typed, types_of
 from gpunn.layers.variable import Variable
 from gpunn.layers.weighted import Weighted
 from gpunn.lookup import snake
@@ -51,12 +52,12 @@ def one_shape(input_shape: Any, input_dim: Any, batch_shape: Any) -> tuple[int |
     return tuple(None if n is None else int(n) for n in shape)
 
 
-class Layer(Weighted, Typed, Containing, Connected):
+class Layer(Weighted, Typed, Stateless, Containing, Connected):
     """Base class of all layers.
 
-    Arguments: ``name``; ``trainable``; ``dtype``, "float32" or "float64" (default `gpunn.config.floatx`), or a `DTypePolicy`; and, on a
-    model's first layer, ``input_shape``, ``input_dim`` or ``batch_input_shape``; ``activity_regularizer``, which adds to the loss for the
-    size of the output, divided by the number of rows.
+    Arguments: ``name``; ``trainable``; ``dtype``, "float32" or "float64" (default `gpunn.config.floatx`), a `DTypePolicy`, or, without
+    weights, a type of integers, to which inputs are cut; and, on a model's first layer, ``input_shape``, ``input_dim`` or
+    ``batch_input_shape``; ``activity_regularizer``, which adds to the loss for the size of the output, divided by the number of rows.
 
     A subclass gives `build(input_shape)`, `compute_output_shape(input_shape)`, `forward(x, training)` and `config()`, the constructor's own
     arguments. Shapes in these have the batch axis first, as None. A pullback takes the output's gradient, writes those of the layer's
@@ -107,9 +108,7 @@ class Layer(Weighted, Typed, Containing, Connected):
             raise TypeError(f"{type(self).__name__} got unknown arguments: {', '.join(sorted(unknown))}.")
         self.name = name or fresh_name(snake(self.named_after or type(self).__name__))
         self.trainable = trainable
-        self.dtype = np.dtype(dtype_policies.type_of(dtype) or config.floatx()).name
-        if self.dtype not in ("float32", "float64"):
-            raise ValueError(f"Layer {self.name!r}: dtype must be float32 or float64. Received: {dtype!r}.")
+        self.dtype, self._whole = types_of(dtype, self.name)
         self.given_shape = one_shape(input_shape, input_dim, batch_input_shape)
         self.activity_regularizer = regularizers.of_output(activity_regularizer, self.name)
         self.parameters: list[Parameter] = []
@@ -170,7 +169,9 @@ class Layer(Weighted, Typed, Containing, Connected):
         self, name: Any = None, shape: Any = None, initializer: Any = None, trainable: bool = True, regularizer: Any = None,
         constraint: Any = None, dtype: Any = None, **unused: Any,
     ) -> Parameter:
-        """A new parameter; name and shape in either order. Raises ValueError when a regularizer or a constraint cannot be applied to it."""
+        """A new parameter; name and shape in either order. Raises ValueError when a regularizer or a constraint cannot be applied to it,
+        and in a layer of integers."""
+        self.check_floats()
         if isinstance(name, (tuple, list)):
             name, shape, initializer = None, name, shape if initializer is None else initializer
         name, shape = name or fresh_name("weight"), (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape or ())
@@ -218,7 +219,7 @@ class Layer(Weighted, Typed, Containing, Connected):
         Arrays come back where they came from: NumPy's as NumPy's, those of a device on that device.
         Several inputs come as a list or one by one. `training` given with symbolic tensors holds whatever the model does.
         """
-        x, others = named_inputs(self, x, others, options) if x is None or options else (x, others)
+        x, others = cut(self, named_inputs(self, x, others, options) if x is None or options else (x, others))
         if others and isinstance(others[0], bool):
             training, others = others[0], others[1:]
         if training is None and self.trains_alone and not symbolic([x, *others]):
@@ -249,7 +250,8 @@ class Layer(Weighted, Typed, Containing, Connected):
         many = isinstance(given, (list, tuple)) and bool(given) and all(hasattr(v, "shape") for v in given)
         parts = list(given) if many else [given]
         there = [self.backend.adopt(v, "x") for v in parts]  # arrays that are on a device stay there
-        arrays = [self.backend.asarray(np.asarray(v) if a is None else a, self.dtype) for v, a in zip(parts, there, strict=True)]
+        dtype = computed_in(self, parts)
+        arrays = [self.backend.asarray(np.asarray(v) if a is None else a, dtype) for v, a in zip(parts, there, strict=True)]
         shapes: list[Shape] = [(None, *a.shape[1:]) for a in arrays]
         self.ensure_built(shapes if many else shapes[0])
         if current() is not None and (self.traced or self.weights or any(isinstance(v, Parameter) for v in parts)):
@@ -258,14 +260,14 @@ class Layer(Weighted, Typed, Containing, Connected):
             inputs = in_graph(parts, self.dtype)
             return self(*inputs if others or not many else (inputs,), training=training, mask=mask, **options)
         if self.takes_mask:
-            options["mask"] = masks_on(self.backend, mask, self.dtype)
+            options["mask"] = masks_on(self.backend, mask, dtype)
         kinds = [kind_of(v, self.dtype) for v in parts]
         with drawing_alone(self), self.backend.here():
             out, said = called(self, arrays if many else arrays[0], bool(training), options, kinds)
         return dressed(as_said(host(out, self.backend) if all(here is None for here in there) else self.backend.hand_out(out), said))
 
     def get_config(self) -> dict[str, Any]:
-        common: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
+        common: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.compute_dtype}
         if self.given_shape is not None:
             common["input_shape"] = self.given_shape
         if self.activity_regularizer is not None:

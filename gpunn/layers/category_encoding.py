@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from gpunn import ops
+from gpunn.layers.alone import most_exact
 from gpunn.layers.base import Layer, positive
 from gpunn.layers.graph import symbolic
 from gpunn.results import dressed
@@ -56,21 +57,16 @@ def told_apart(layer: Layer, x: np.ndarray, where: str) -> None:
         )
 
 
-def most_exact(dtype: Any) -> int:
-    """Below which a floating type holds all integers, none of which stands for another."""
-    return int(2 ** (np.finfo(dtype).nmant + 1))
-
-
 def encoded(layer: Layer, indices: Any, mode: str, depth: int, weights: Any = None) -> Any:
     """Categories as `depth` columns. "one_hot": columns for each, in place of a last axis of length one; "multi_hot" and "count": of axis
     1, which holds a row's categories (a vector is one row, and so is one number): which there are, and how many, or the sum of their
     `weights`. Numbers outside of 0 to depth - 1 count for nothing. Raises ValueError for symbolic numbers that are not in rows."""
     shape = tuple(indices.shape)
     if mode == "one_hot":
-        return ops.one_hot(ops.squeeze(indices, -1) if len(shape) > 1 and shape[-1] == 1 else indices, depth, dtype=layer.dtype)
+        return ops.one_hot(ops.squeeze(indices, -1) if len(shape) > 1 and shape[-1] == 1 else indices, depth, dtype=layer.compute_dtype)
     if len(shape) < 2 and symbolic(indices):
         raise ValueError(f"Layer {layer.name!r}: expected an input of shape (rows, n) for output_mode={mode!r}. Received: {shape}.")
-    hot = ops.one_hot(indices, depth, dtype=layer.dtype)
+    hot = ops.one_hot(indices, depth, dtype=layer.compute_dtype)
     if weights is not None:
         hot = ops.multiply(hot, ops.expand_dims(weights, -1))
     return hot if not shape else (ops.max if mode == "multi_hot" else ops.sum)(hot, axis=1 if len(shape) > 1 else 0)

@@ -10,6 +10,7 @@ from gpunn import random
 from gpunn.kernels.noise import MASKED
 from gpunn.kernels.philox import DROPOUT
 from gpunn.layers.base import Layer, Pullback
+from gpunn.layers.graph import WHOLE
 from gpunn.layers.spelling import old_names
 
 
@@ -31,6 +32,9 @@ class Drawing(Layer):
         self.seed = None if seed is None else int(seed)
         self.stream = self.first_stream  # a model numbers its layers that draw
 
+    def kind_out(self, kinds: list[str], training: bool = False) -> str:
+        return self.dtype if training else super().kind_out(kinds)
+
     def source(self) -> tuple[Any, int, int]:
         """(step, a scalar of the device; seed; stream), as the kernels take them."""
         return self.rng.step, self.rng.seed if self.seed is None else self.seed, self.stream
@@ -51,6 +55,7 @@ class Dropout(Drawing):
     """
 
     recordable = True
+    kept_kinds = WHOLE
 
     @old_names(p="rate")
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **common: Any):

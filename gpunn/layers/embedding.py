@@ -6,6 +6,7 @@ import numpy as np
 
 from gpunn.kernels.sequences import EMBED, EMBED_BWD, STEP_MASK, mask_rows, unequal
 from gpunn.layers.base import Layer, Pullback, positive
+from gpunn.layers.graph import WHOLE
 
 
 class Embedding(Layer):
@@ -84,6 +85,7 @@ class Masking(Layer):
 
     recordable = True
     supports_masking = True
+    kept_kinds = WHOLE
 
     def __init__(self, mask_value: float = 0.0, **common: Any):
         super().__init__(**common)
@@ -95,13 +97,16 @@ class Masking(Layer):
         return input_shape
 
     def compute_mask(self, x: Any, mask: Any = None) -> Any:
-        ops, here = self.backend, self.backend.take_in(x)
-        out = ops.empty(here.shape[:2], here.dtype)
-        ops.launch(STEP_MASK, _steps(here), float(self.mask_value), out.reshape(-1))
-        return out if here is x else ops.to_numpy(out)
+        return np.any(x != self.mask_value, axis=-1) if isinstance(x, np.ndarray) else self.mask_of_call(x, mask, {})
+
+    def mask_of_call(self, x: Any, mask: Any, options: dict[str, Any]) -> Any:
+        ops = self.backend
+        out = ops.empty(x.shape[:2], x.dtype)
+        ops.launch(STEP_MASK, _steps(x), float(self.mask_value), out.reshape(-1))
+        return out
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
-        ops, seen = self.backend, self.compute_mask(x).reshape(-1)
+        ops, seen = self.backend, self.mask_of_call(x, None, {}).reshape(-1)
         y = ops.empty(x.shape, x.dtype)
         ops.launch(mask_rows, _steps(x), seen, _steps(y))
 

@@ -8,8 +8,10 @@ import numpy as np
 from gpunn import activations, lookup
 from gpunn.activations.traced import FromTensors
 from gpunn.kernels.record import REGISTRY, Kernel
+from gpunn.layers.alone import kind_of
 from gpunn.layers.base import Layer, Pullback
-from gpunn.layers.graph import symbolic
+from gpunn.layers.graph import WHOLE, flat, symbolic
+from gpunn.layers.tensor import records
 from gpunn.lookup import note
 
 
@@ -65,7 +67,23 @@ class Lambda(Layer):
                 return traced_call(self, (x, *others), training, options)
             except Exception as error:  # a function of NumPy arrays, whatever it does with what is none
                 self._reason = error
+        if (found := self._typed([x, *others], mask, options)) is not None:
+            return found
         return super().__call__(x, *others, training=training, mask=mask, **options)
+
+    def _typed(self, given: list[Any], mask: Any, options: dict[str, Any]) -> Any:
+        """What it gives for integers and truths, in the types that its arithmetic gives of these; None where it is no arithmetic, or gets
+        anything else."""
+        from gpunn.ops.forms import call_formed  # operations are layers
+        from gpunn.ops.operation import current
+
+        plain = self.activation is None and self.backward is None and self._mask is None and mask is None and not options
+        if not plain or not any(kind_of(v, self.dtype).startswith(WHOLE) for v in flat(given)) or records(*given) or current() is not None:
+            return None
+        try:
+            return call_formed(self, given, False, {})
+        except Exception:  # a function of NumPy arrays, which goes on with floats
+            return None
 
     def call(self, inputs: Any, training: bool | None = None, **options: Any) -> Any:
         return self._call(inputs)

@@ -4,6 +4,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from gpunn.layers.names import fresh_name
 from gpunn.layers.open_shapes import shapes_out
 from gpunn.operators import Operators
@@ -11,7 +13,8 @@ from gpunn.results import shaped
 
 Shape = tuple[int | None, ...]
 
-WHOLE = ("bool", "int", "uint")  # beginnings of the names of types that are not floats
+WHOLE: tuple[str, ...] = ("bool", "int", "uint")  # beginnings of the names of types that are not floats
+INTEGERS = WHOLE[1:]
 
 
 class KerasTensor(Operators):
@@ -154,7 +157,7 @@ class Connected:
     inbound_nodes: list[Node]
     compute_output_shape: Callable[[Any], Any]
     ensure_built: Callable[[Any], None]
-    moves_only = False  # whether what comes out is what went in, in other places
+    kept_kinds: tuple[str, ...] = ()  # `WHOLE` or `INTEGERS`, where of these come out what went in
 
     def connect(self, arguments: tuple[Any, ...], training: bool | None, options: dict[str, Any]) -> Any:
         """Record a call. -> its output, a list of them for a layer with several, or what a model's outputs are packed in.
@@ -170,14 +173,16 @@ class Connected:
         shapes = self._shapes_out([t.shape for t in inputs] if many else inputs[0].shape, inputs)
         shapes = self.outputs_of_call(shapes, [t.shape for t in inputs] if many else inputs[0].shape, options)
         many_out = isinstance(shapes, list)
-        kind = self.kind_out([t.dtype for t in inputs])
+        kind = self.kind_out([t.dtype for t in inputs], bool(training))
         outputs = [KerasTensor(s, kind) for s in (shapes if many_out else [shapes])]
         Node(self, inputs, outputs, many, many_out, training, arguments, options)
         return self._output_of(outputs if many_out else outputs[0])
 
-    def kind_out(self, kinds: list[str]) -> str:
-        """The type of what comes out for inputs of these: integers and truths that are only moved stay such."""
-        return kinds[0] if self.moves_only and len(set(kinds)) == 1 and kinds[0].startswith(WHOLE) else self.dtype
+    def kind_out(self, kinds: list[str], training: bool = False) -> str:
+        """The type of what comes out for inputs of these: integers and truths stay such where the layer keeps them."""
+        if not kinds or not self.kept_kinds or not all(kind.startswith(self.kept_kinds) for kind in kinds):
+            return self.dtype
+        return np.result_type(*kinds).name
 
     def outputs_of_call(self, shapes: Any, input_shapes: Any, options: dict[str, Any]) -> Any:
         """Shapes of what a call with these options gives, where that is not what `compute_output_shape` says."""

@@ -9,6 +9,7 @@ from gpunn.kernels.columns import ROW_DOTS
 from gpunn.kernels.unit import UNIT_ROWS, UNIT_ROWS_BWD
 from gpunn.layers.base import Pullback
 from gpunn.layers.columns import numbered, pick, put
+from gpunn.layers.graph import INTEGERS, WHOLE
 from gpunn.layers.merge import Merge, any_of, of_host
 
 MOST = 1e7  # a row is multiplied by at most so much to make its length one: Keras divides by 1e-7 at least
@@ -17,7 +18,8 @@ MOST = 1e7  # a row is multiplied by at most so much to make its length one: Ker
 class Concatenate(Merge):
     """The inputs side by side along `axis`; all other axes are alike. Raises ValueError for those that are not, or the batch axis."""
 
-    recordable = moves_only = True
+    recordable = True
+    kept_kinds = WHOLE
 
     def __init__(self, axis: int = -1, **common: Any):
         super().__init__(**common)
@@ -87,6 +89,7 @@ class Dot(Merge):
     """
 
     recordable = True
+    kept_kinds = INTEGERS
     fewest = most = 2
 
     def __init__(self, axes: Any, normalize: bool = False, **common: Any):
@@ -95,6 +98,8 @@ class Dot(Merge):
         if len(pair) != 2 or any(isinstance(a, bool) or not isinstance(a, (int, np.integer)) for a in pair):
             raise ValueError(f"Layer {self.name!r}: axes must be an integer or two. Received: axes={axes!r}.")
         self.axes, self.normalize = axes, bool(normalize)
+        if self.normalize:
+            self.kept_kinds = ()
         self._pair = (int(pair[0]), int(pair[1]))
 
     def _axes(self, shapes: list[Any]) -> list[int]:

@@ -14,6 +14,7 @@ from gpunn.kernels.arithmetic import is_greater_equal
 from gpunn.kernels.sequences import choose_rows, mask_rows
 from gpunn.layers.base import Layer, Pullback
 from gpunn.layers.columns import add_up, numbered, pick
+from gpunn.layers.graph import INTEGERS, WHOLE
 
 Shape = tuple[int | None, ...]
 
@@ -152,6 +153,7 @@ class Add(Merge):
     """The sum of the inputs."""
 
     recordable = True
+    kept_kinds = INTEGERS
 
     def merge(self, x: list[Any]) -> tuple[Any, Any]:
         return _total(self.backend, x), lambda dy, needs: _to_each(self.backend, dy, needs)
@@ -177,6 +179,7 @@ class Subtract(Merge):
     """The first of two inputs minus the second."""
 
     recordable = True
+    kept_kinds = INTEGERS
     fewest = most = 2
 
     def merge(self, x: list[Any]) -> tuple[Any, Any]:
@@ -195,6 +198,7 @@ class Multiply(Merge):
     """The product of the inputs, element by element; masked steps of an input count as 1, those that all inputs mask are 0."""
 
     recordable = True
+    kept_kinds = WHOLE
     takes_mask = True
     neutral = 1.0
 
@@ -230,6 +234,7 @@ class Maximum(Merge):
     count; where those of all are masked, the first input's stay."""
 
     recordable = True
+    kept_kinds = WHOLE
     takes_mask = True
     kernel, first, neutral = kernels.larger_of_two, 0, -3e38
 

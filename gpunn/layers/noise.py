@@ -6,11 +6,13 @@ from typing import Any
 from gpunn.kernels.noise import GAUSSIAN, MASKED
 from gpunn.layers.base import Pullback
 from gpunn.layers.dropout import Drawing, Dropout, threshold
+from gpunn.layers.graph import WHOLE
 
 
 class _Gaussian(Drawing):
     """y = x + stddev * n, or x * (1 + stddev * n); n standard normal."""
 
+    kept_kinds = WHOLE
     relative = 0
 
     def deviation(self) -> float:

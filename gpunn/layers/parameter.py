@@ -85,6 +85,12 @@ class Parameter(Operators):
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return self.numpy().astype(dtype or self.dtype, copy=False)
 
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
+
     @property
     def dtype(self) -> str:
         return self.shown or name_of(self.value.dtype)

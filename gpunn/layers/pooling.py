@@ -8,12 +8,14 @@ from gpunn.backend.volumes import pooling
 from gpunn.kernels.sequences import divide_rows, mask_rows
 from gpunn.kernels.windows import Windows
 from gpunn.layers.base import Layer, Pullback
+from gpunn.layers.graph import WHOLE
 from gpunn.layers.sliding import Shape, channels_last, image_of, padding_of, sizes, windows
 
 
 class Pool(Layer):
     """Windows of `pool_size` every `strides` (default: the pool size). Taps that "same" padding puts outside the image do not count."""
 
+    kept_kinds = WHOLE
     rank = 2
     largest = True
 
@@ -65,6 +67,7 @@ class AveragePooling2D(Pool):
 
     recordable = True
     largest = False
+    kept_kinds = ()
 
     def __init__(self, pool_size: Any = (2, 2), strides: Any = None, padding: Any = "valid", data_format: Any = None, **common: Any):
         super().__init__(pool_size, strides, padding, data_format, **common)
@@ -86,6 +89,7 @@ class AveragePooling1D(Pool):
     recordable = True
     rank = 1
     largest = False
+    kept_kinds = ()
 
     def __init__(self, pool_size: Any = 2, strides: Any = None, padding: Any = "valid", data_format: Any = None, **common: Any):
         super().__init__(pool_size, strides, padding, data_format, **common)
@@ -94,6 +98,7 @@ class AveragePooling1D(Pool):
 class GlobalPool(Layer):
     """One number a channel, of all places of a row; `keepdims` leaves axes of size 1."""
 
+    kept_kinds = WHOLE
     rank = 2
     largest = True
 
@@ -134,6 +139,7 @@ class GlobalAveragePooling2D(GlobalPool):
 
     recordable = True
     largest = False
+    kept_kinds = ()
 
 
 class GlobalMaxPooling1D(GlobalPool):
@@ -153,6 +159,7 @@ class GlobalAveragePooling1D(GlobalPool):
     takes_mask = True
     rank = 1
     largest = False
+    kept_kinds = ()
 
     def forward(self, x: Any, training: bool = False, mask: Any = None) -> tuple[Any, Pullback]:
         if mask is None:

@@ -10,6 +10,7 @@ from gpunn.backend.convolution import Pooling
 from gpunn.kernels.windows import Windows
 from gpunn.layers.base import Layer, Pullback
 from gpunn.layers.columns import add_up, numbered, pick
+from gpunn.layers.graph import WHOLE
 from gpunn.layers.resizing import mix_axis
 from gpunn.layers.sliding import Shape, channels_last, image_of, sizes
 
@@ -70,6 +71,7 @@ class _AdaptiveMax(_Adaptive):
     before it, and so on."""
 
     largest = True
+    kept_kinds = WHOLE
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:
         shape, y, backs = (x.shape[0], *self.output_size, x.shape[-1]), x, []

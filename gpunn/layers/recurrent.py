@@ -121,6 +121,14 @@ class Recurrent(Stateful):
 
         return out, pullback
 
+    def dropped(self, x: Any, rate: float, stream: int, width: int, out: Any = None) -> Any:
+        """x by a mask of `width` numbers a row, the same for every step."""
+        step, seed, own = self.source()
+        out = self.backend.empty(x.shape, x.dtype) if out is None else out
+        groups = (x.size // max(1, len(x) * width), width, 1, 1)
+        self.backend.launch(MASKED, x, step, seed, own + stream, threshold(rate), 1.0 / (1.0 - rate), 0.0, 0.0, *groups, out)
+        return out
+
     def project_back(self, call: Any) -> None:
         """Gradients of the recurrent weights and the biases, from the gradients of the sums."""
         ops, dz = self.backend, call.sums
@@ -157,20 +165,13 @@ class _Call:
             | (bits.IN_TIME if layer.in_time else 0) | (bits.SEQUENCES if layer.return_sequences else 0)
             | (bits.DROP if self.state_rate else 0) | (bits.ZERO if layer.zero_output_for_mask and mask is not None else 0)
         )
-        self.x = self._drop(x, self.in_rate, 0, self.ops.empty(x.shape, x.dtype), features) if self.in_rate else x
+        self.x = layer.dropped(x, self.in_rate, 0, features) if self.in_rate else x
         self.drop = self.none
         if self.state_rate:
             ones = self.ops.asarray(np.ones((rows, self.units), x.dtype))
-            self.drop = self._drop(ones, self.state_rate, random.RECURRENT, self.ops.empty(ones.shape, x.dtype), self.units)
+            self.drop = layer.dropped(ones, self.state_rate, random.RECURRENT, self.units)
         self.forward_kernel, self.backward_kernel = layer.kernels()
         self.outputs: dict[str, Any] = {}
-
-    def _drop(self, x: Any, rate: float, stream: int, out: Any, width: int) -> Any:
-        """x by a mask of `width` numbers a row, the same for every step."""
-        step, seed, own = self.layer.source()
-        groups = (x.size // max(1, self.rows * width), width, 1, 1)
-        self.ops.launch(MASKED, x, step, seed, own + stream, threshold(rate), 1.0 / (1.0 - rate), 0.0, 0.0, *groups, out)
-        return out
 
     # ------------------------------------------------------------------ forward
     def forward(self, keep: bool) -> None:
@@ -230,7 +231,7 @@ class _Call:
         if need_dx:
             dx = ops.matmul(self.sums, layer.kernel.value, tb=True).reshape(self.shape)
             if self.in_rate:
-                self._drop(dx, self.in_rate, 0, dx, self.shape[-1])
+                layer.dropped(dx, self.in_rate, 0, self.shape[-1], dx)
         return dx, [arrays[d] for d in ("dh", "dc")[: layer.state_count]]
 
     def lines(self, name: str) -> Any:
@@ -245,7 +246,6 @@ class _Call:
     def before(self) -> Any:
         """The state as it entered the products of each step."""
         if self.state_rate:
-            out = self.ops.empty(self.outputs["hs"].shape, self.dtype)
-            self._drop(self.outputs["hs"], self.state_rate, random.RECURRENT, out, self.units)
+            out = self.layer.dropped(self.outputs["hs"], self.state_rate, random.RECURRENT, self.units)
             return out.reshape(self.rows * self.steps, self.units)
         return self.lines("hs")

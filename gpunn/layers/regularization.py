@@ -3,6 +3,7 @@
 from typing import Any
 
 from gpunn.layers.base import Layer, Pullback
+from gpunn.layers.graph import WHOLE
 from gpunn.regularizers import L1L2
 
 
@@ -14,6 +15,7 @@ class ActivityRegularization(Layer):
 
     recordable = True
     supports_masking = True
+    kept_kinds = WHOLE
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0, **common: Any):
         super().__init__(activity_regularizer=L1L2(l1, l2), **common)

@@ -11,6 +11,7 @@ from gpunn.kernels.pool import AXIS_MIX
 from gpunn.kernels.record import columns_of, matrix
 from gpunn.kernels.windows import Volume, Windows
 from gpunn.layers.base import Layer, Pullback
+from gpunn.layers.graph import WHOLE
 from gpunn.layers.sliding import Shape, channels_last, image_of, sizes
 
 
@@ -32,7 +33,7 @@ def sides(name: str, value: Any, rank: int, layer: str) -> tuple[tuple[int, int]
 class Framed(Layer):
     """Places added (sign 1) or taken away (-1) at the sides of every axis."""
 
-    moves_only = True
+    kept_kinds = WHOLE
     rank = 2
     sign = 1
 
@@ -186,6 +187,7 @@ def mixed_back(ops: Any, dy: Any, weights: Sequence[np.ndarray], channels: int) 
 class Larger(Layer):
     """Every axis `size` times as long; "nearest" repeats, its gradient is the sum over the repeats."""
 
+    kept_kinds = WHOLE
     rank = 2
 
     def __init__(self, size: Any, **common: Any):
@@ -235,6 +237,8 @@ class UpSampling2D(Larger):
         if self.interpolation not in ("nearest", *FILTERS):
             names = ("nearest", *FILTERS)
             raise ValueError(f"Layer {self.name!r}: interpolation must be one of {names}. Received: interpolation={interpolation!r}.")
+        if self.interpolation != "nearest":
+            self.kept_kinds = ()  # what is mixed is no integer
 
     def config(self) -> dict[str, Any]:
         return {"size": self.size, "interpolation": self.interpolation}

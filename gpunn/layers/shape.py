@@ -8,12 +8,14 @@ import numpy as np
 
 from gpunn.layers.base import Layer, Pullback, positive
 from gpunn.layers.columns import add_up, numbered, pick
+from gpunn.layers.graph import WHOLE
 
 
 class Reshape(Layer):
     """Rows of another shape with as many elements; one -1 is worked out. Raises ValueError when the counts differ."""
 
-    recordable = moves_only = True
+    recordable = True
+    kept_kinds = WHOLE
 
     def __init__(self, target_shape: Sequence[int], **common: Any):
         super().__init__(**common)
@@ -45,7 +47,8 @@ class Reshape(Layer):
 class Flatten(Layer):
     """(rows, a, b, ...) -> (rows, a * b * ...)."""
 
-    recordable = moves_only = True
+    recordable = True
+    kept_kinds = WHOLE
 
     def __init__(self, data_format: str | None = None, **common: Any):
         super().__init__(**common)
@@ -63,7 +66,8 @@ class Permute(Layer):
     """Axes of a row in another order: `dims` counts them from 1, ``Permute((2, 1))`` swaps two. Raises ValueError for anything but such an
     order, or rows with another number of axes."""
 
-    recordable = moves_only = True
+    recordable = True
+    kept_kinds = WHOLE
 
     def __init__(self, dims: Sequence[int], **common: Any):
         super().__init__(**common)
@@ -89,7 +93,8 @@ class Permute(Layer):
 class RepeatVector(Layer):
     """(rows, features) -> (rows, n, features): each row n times. Raises ValueError for other rows, or n that is not a positive integer."""
 
-    recordable = moves_only = True
+    recordable = True
+    kept_kinds = WHOLE
 
     def __init__(self, n: int, **common: Any):
         super().__init__(**common)
@@ -113,7 +118,8 @@ class RepeatVector(Layer):
 class Identity(Layer):
     """What comes in."""
 
-    recordable = moves_only = True
+    recordable = True
+    kept_kinds = WHOLE
     supports_masking = True
 
     def forward(self, x: Any, training: bool = False) -> tuple[Any, Pullback]:

@@ -72,6 +72,7 @@ class AveragePooling3D(Pool):
     recordable = True
     rank = 3
     largest = False
+    kept_kinds = ()
 
     def __init__(self, pool_size: Any, strides: Any = None, padding: Any = "valid", data_format: Any = None, **common: Any):
         super().__init__(pool_size, strides, padding, data_format, **common)
@@ -90,6 +91,7 @@ class GlobalAveragePooling3D(GlobalPool):
     recordable = True
     rank = 3
     largest = False
+    kept_kinds = ()
 
 
 class ZeroPadding3D(Framed):

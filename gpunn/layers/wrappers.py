@@ -80,6 +80,9 @@ class TimeDistributed(Wrapper):
     def compute_output_shape(self, input_shape: Any) -> Any:
         return (*input_shape[:2], *self.layer.compute_output_shape(self._inner(input_shape))[1:])
 
+    def kind_out(self, kinds: list[str], training: bool = False) -> str:
+        return self.layer.kind_out(kinds, training)
+
     @property
     def by_steps(self) -> bool:
         """Whether what is within looks at all rows of a batch in training."""

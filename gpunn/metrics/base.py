@@ -16,12 +16,13 @@ from gpunn.lookup import snake
 from gpunn.losses import targets
 from gpunn.losses.function import own_targets
 from gpunn.metrics.launched import add_rows
-from gpunn.metrics.variable import Variable
+from gpunn.metrics.stateless import Stateless
+from gpunn.metrics.variable import Sums, Variable
 from gpunn.ops.expression import scaled
 from gpunn.results import dressed
 
 
-class Metric:
+class Metric(Stateless):
     """Base class.
 
     A metric owns a vector of sums: `prepare` checks targets and, with the output's shape, settles its `size`; `accumulate` launches the
@@ -186,8 +187,10 @@ class Metric:
     add_weight = add_variable
 
     @property
-    def variables(self) -> list[Variable]:
-        return self._variables
+    def variables(self) -> list[Any]:
+        """What it keeps: the sums of a metric of gpunn's own, what a user's class added, and what metrics keep that are its attributes."""
+        inside = [v for one in vars(self).values() if isinstance(one, Metric) for v in one.variables]
+        return [*([] if self.on_host and self.size == 0 else [Sums(self)]), *self._variables, *inside]
 
     def get_config(self) -> dict[str, Any]:
         return {"name": self.name}

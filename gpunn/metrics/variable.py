@@ -53,3 +53,29 @@ class Variable:
         return self.value / np.asarray(other)
 
     __radd__, __rmul__ = __add__, __mul__
+
+
+class Sums:
+    """The sums of a metric of gpunn's own as one variable: `numpy`, `assign`, ``shape``. Zeros are those of nothing."""
+
+    dtype = "float64"
+
+    def __init__(self, metric: Any):
+        self._metric, self.name = metric, f"{metric.name}/sums"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.numpy().shape
+
+    def numpy(self) -> np.ndarray:
+        return np.array(self._metric.state())
+
+    def assign(self, value: Any) -> None:
+        values = np.asarray(value, np.float64)
+        self._metric.sums = values.copy() if values.any() else None
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return self.numpy().astype(dtype or self.dtype)
+
+    def __repr__(self) -> str:
+        return f"<Variable {self.name} shape={self.shape}, values={self.numpy()!r}>"

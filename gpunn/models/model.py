@@ -294,6 +294,8 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
             return self.connect((x,), training, {})
         if current() is not None:  # within a call that is being traced: arrays and weights are part of its graph
             return self(*in_graph([x], self.dtype), training=training)
-        if not training and (training is not None or not any(leaf.trains_alone for leaf in self.leaves)):
-            return dressed(self.outputs_of(x, "call"))
+        if not training and (training is not None or not any(leaf.trains_alone for leaf in self.leaves)) and not calls.adds_losses(self):
+            found = self.outputs_of(x, "call")
+            if not calls.adds_losses(self):  # known now that it is built
+                return dressed(found)
         return calls.run(self, x, training)

@@ -8,7 +8,7 @@ import numpy as np
 from gpunn.layers.alone import as_said, drawing_alone, host, kind_of
 from gpunn.layers.graph import flat, packed
 from gpunn.layers.parameter import Parameter
-from gpunn.ops.tracing import Source, plan_of, plan_of_call, run_call, traced_call
+from gpunn.ops.tracing import Source, plan_of, plan_of_call, run_call, traced_aside
 from gpunn.recent import recent
 from gpunn.results import dressed
 
@@ -43,7 +43,7 @@ def plan_of_form(
         sources = [Source(shape, kind, layer.dtype).output for shape, kind in zip(shapes, kinds, strict=True)]
         rest = iter(sources)
         arguments, named = packed(whole, [next(rest) if is_array(v) else v for v in leaves])
-        out = traced_call(layer, tuple(arguments), training, named)
+        out = traced_aside(layer, tuple(arguments), training, named)
         return out, plan_of(sources, flat(out), bool(training))
 
     return recent(kept, (form, tuple(shapes), tuple(kinds), training), make)

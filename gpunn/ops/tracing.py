@@ -169,6 +169,13 @@ def traced_call(layer: Any, arguments: tuple[Any, ...], training: bool | None, o
     return packed(result, tensors)
 
 
+def traced_aside(layer: Any, arguments: tuple[Any, ...], training: bool | None, options: dict[str, Any]) -> Any:
+    """The same of tensors that nobody sees: it is none of the calls whose ``input`` and ``output`` the layer tells."""
+    out = traced_call(layer, arguments, training, options)
+    layer.inbound_nodes.pop()
+    return out
+
+
 def _shapes(given: Any) -> Any:
     """Of tensors in lists and dicts, as `build` gets them: a tuple is a shape."""
     if isinstance(given, dict):
@@ -203,7 +210,7 @@ def shape_of_call(layer: Any, input_shape: Any) -> Any:
     """What comes out for inputs of these shapes."""
     shapes = input_shape if isinstance(input_shape, list) else [tuple(input_shape)]
     sources = [Source(shape, layer.dtype).output for shape in shapes]
-    out = traced_call(layer, arguments_of(layer, sources if isinstance(input_shape, list) else sources[0]), None, {})
+    out = traced_aside(layer, arguments_of(layer, sources if isinstance(input_shape, list) else sources[0]), None, {})
     return out.shape if isinstance(out, KerasTensor) else [t.shape for t in flat(out)]
 
 
@@ -221,7 +228,7 @@ def plan_of_call(
         whole = [shape if apart else (None, *shape) for shape in shapes]
         sources = [Source(shape, kind, layer.dtype).output for shape, kind in zip(whole, kinds, strict=True)]
         given = packed(x, sources)
-        out = traced_call(layer, tuple(given) if apart else arguments_of(layer, given), training, options)
+        out = traced_aside(layer, tuple(given) if apart else arguments_of(layer, given), training, options)
         return out, plan_of(sources, flat(out), training)
 
     return recent(layer.kept_plans, key, make)

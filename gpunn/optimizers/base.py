@@ -14,6 +14,7 @@ from gpunn.optimizers.decay import Exclusion
 from gpunn.optimizers.rate import Count, Rate, schedule_of, value_of
 from gpunn.optimizers.schedules import deserialize, serialize
 from gpunn.optimizers.state import State
+from gpunn.optimizers.stateless import Stateless
 
 
 class NotDecay(TypedDict, total=False):
@@ -38,7 +39,7 @@ class Common(NotDecay, total=False):
     weight_decay: float | None
 
 
-class Optimizer(own_step.ByVariable, State):
+class Optimizer(own_step.ByVariable, Stateless, State):
     """Base class.
 
     Arguments of every optimizer, all but the first by name:

@@ -146,7 +146,7 @@ class OwnRuns:
         weights = [None if w is None else seen(w) for w in weights]
         data: Any = (x, ys if len(ys) > 1 else ys[0])
         if model._without_targets:
-            data = x
+            data = (x,) if isinstance(x, list) and len(x) == 2 else x  # two inputs are not x and y
         elif any(w is not None for w in weights):
             data = (*data, weights if len(weights) > 1 else weights[0])
         return data, [a for a in (*ys, *weights) if a is not None]

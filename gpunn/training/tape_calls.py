@@ -48,7 +48,7 @@ def call_model(model: Any, given: Sequence[Any], training: bool) -> Any:
     model.lend()
     stages, losses = _plan_of(model, training), list[Tensor]()
     with _drawing([model, *model.leaves], _random(model, ops, training, stages)) as rng:
-        outputs = _run(stages, tensors, training, rng, losses)
+        outputs = run_stages(stages, tensors, training, rng, losses)
     keep_losses(model, losses)
     return model.pack_outputs(outputs)
 
@@ -114,7 +114,7 @@ def _of_form(layer: Any, given: Sequence[Any], training: bool, options: dict[str
 def _planned(layer: Any, out: Any, stages: Plan, tensors: Sequence[Tensor], training: bool) -> Any:
     losses: list[Tensor] = []
     with _drawing(layer.leaves, _random(layer, layer.backend, training, stages)) as rng:
-        outputs = _run(stages, tensors, training, rng, losses)
+        outputs = run_stages(stages, tensors, training, rng, losses)
     if layer.activity_regularizer is not None:
         losses.append(penalty(layer.activity_regularizer, outputs[0], layer.name, tensors[0].shape[0]))
     keep_losses(layer, losses)
@@ -137,7 +137,7 @@ def _plan_of(model: Any, training: bool) -> Plan:
 
 
 # ---------------------------------------------------------------------- how it runs
-def _run(stages: Plan, tensors: Sequence[Tensor], training: bool, rng: Any, losses: list[Tensor]) -> list[Tensor]:
+def run_stages(stages: Plan, tensors: Sequence[Tensor], training: bool, rng: Any, losses: list[Tensor]) -> list[Tensor]:
     """The outputs for these inputs; `losses` gets what the layers add to the loss."""
     values = dict(zip(stages.inputs, tensors, strict=True))
     for stage in stages.stages:
@@ -187,8 +187,7 @@ def _stage(stage: Stage, given: Sequence[Tensor], training: bool, rng: Any, own:
     def again(inputs: Sequence[Tensor], needs: Sequence[bool] = ()) -> list[Tensor]:
         from gpunn.training.opened import Opened, opened  # which know all layers
 
-        masked = any(m is not None for m in mask)
-        return opened(Opened(stage, training if stage.training is None else stage.training, run, masked), inputs)
+        return opened(Opened(stage, training if stage.training is None else stage.training, run, mask, drawing), inputs)
 
     if getattr(layer, "replaced", None):  # tensors are in the place of weights
         made = again(given)

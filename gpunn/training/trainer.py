@@ -19,13 +19,14 @@ from gpunn.training.compiling import Compiled
 from gpunn.training.door import given, given_inputs
 from gpunn.training.feeds.iterables import batched
 from gpunn.training.loop import Evaluation, Training
+from gpunn.training.made_functions import MadeFunctions
 from gpunn.training.own_prediction import own_predictions
 from gpunn.training.own_step import OwnSteps
 from gpunn.training.prediction import Prediction
 from gpunn.training.whole import kind_of
 
 
-class Trainer(OwnSteps, Compiled):
+class Trainer(OwnSteps, MadeFunctions, Compiled):
     """Keras's training face."""
 
     history: cb.History | None = None
@@ -64,6 +65,7 @@ class Trainer(OwnSteps, Compiled):
         Warns when the loss stops being finite.
         """
         epochs = alias(epochs, nb_epoch, "epochs", "nb_epoch")
+        self.check_functions("fit")
         optimizer = self._need_setup("fit").optimizer
         asked = counts.perhaps("batch_size", batch_size)
         steps_per_epoch = counts.number_of_steps("steps_per_epoch", steps_per_epoch)
@@ -165,6 +167,7 @@ class Trainer(OwnSteps, Compiled):
         printed in a line, unless ``verbose=0``.
 
         x may be all that `fit` takes."""
+        self.check_functions("evaluate")
         steps, batch_size = counts.number_of_steps("steps", steps), counts.perhaps("batch_size", batch_size)
         rows = given(self, x, y, sample_weight, None, "evaluate", False, workers, counts.perhaps("max_queue_size", max_queue_size))
         batch_size = counts.rows_of_a_batch(batch_size, steps, rows)
@@ -187,6 +190,7 @@ class Trainer(OwnSteps, Compiled):
 
         x may be all that `fit` takes; of batches only the inputs count. Where the model's class gives ``predict_step(data)``, what that
         returns for each batch's inputs: arrays of the host, as they are given to it."""
+        self.check_functions("predict")
         return self._predicted("predict", x, batch_size, verbose, steps, callbacks, workers, max_queue_size)
 
     def _predicted(

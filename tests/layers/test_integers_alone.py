@@ -206,3 +206,110 @@ def test_moved_integers_go_on(cpu):
     assert halves.dtype == "int32" and numbers.shape == (2, 2) and embedded.shape == (2, 12, 2)
     again = gpunn.Model.from_config(model.get_config())
     assert [t.dtype for t in again.outputs] == ["int32", "float32", "float32"]
+
+
+# ---------------------------------------------------------------------- the library's layers that compute
+COMPUTING = {
+    "relu": (lambda k: k.ReLU(), ("int32", "uint8")), "linear": (lambda k: k.Activation("linear"), ("int32", "uint8")),
+    "softmax": (lambda k: k.Softmax(), ("int32",)), "elu": (lambda k: k.ELU(), ("int32",)),
+    "relu to 6": (lambda k: k.ReLU(max_value=6), ("int32",)), "dropout": (lambda k: k.Dropout(0.5), ("int32", "uint8", "bool")),
+    "noise": (lambda k: k.GaussianNoise(0.5), ("int32", "bool")), "alpha": (lambda k: k.AlphaDropout(0.5), ("int32",)),
+    "rate": (lambda k: k.GaussianDropout(0.5), ("int32",)), "whole channels": (lambda k: k.SpatialDropout1D(0.5), ("int32",)),
+    "masking": (lambda k: k.Masking(), ("int32", "uint8")), "penalty": (lambda k: k.ActivityRegularization(0.1), ("int32",)),
+    "max": (lambda k: k.MaxPooling1D(2), ("int32", "uint8")), "mean": (lambda k: k.AveragePooling1D(2), ("int32",)),
+    "all max": (lambda k: k.GlobalMaxPooling1D(), ("int32", "uint8")), "all mean": (lambda k: k.GlobalAveragePooling1D(), ("int32",)),
+    "adaptive": (lambda k: k.AdaptiveMaxPooling1D(2), ("int32",)), "larger": (lambda k: k.UpSampling1D(2), ("int32", "bool")),
+    "each step": (lambda k: k.TimeDistributed(k.ReLU()), ("int32",)),
+    "double": (lambda k: k.Lambda(lambda x: x * 2 + 1), ("int32", "uint8")),
+    "half": (lambda k: k.Lambda(lambda x: x / 2), ("int32",)), "above": (lambda k: k.Lambda(lambda x: x > 2), ("int32",)),
+}
+JOINED = ("Add", "Subtract", "Multiply", "Maximum", "Minimum", "Average")
+
+
+@pytest.mark.parametrize("name", COMPUTING)
+def test_integers_that_are_computed_with(cpu, name):
+    """Types and values out of integers, alone, as Keras has them."""
+    twin = pytest.importorskip("keras_twin")
+    make, kinds = COMPUTING[name]
+    for kind in kinds:
+        x = np.arange(24).reshape(2, 4, 3).astype(kind)
+        with twin.jax.enable_x64(False):
+            same([make(layers)(x)], [np.asarray(make(twin.keras.layers)(x))])
+
+
+@pytest.mark.parametrize("name", [*JOINED, "Dot"])
+def test_integers_that_are_joined(cpu, name):
+    """Of one type, of two, and beside floats; sums of bytes go around."""
+    twin = pytest.importorskip("keras_twin")
+    a, b = np.array([[200, 3, 7]]), np.array([[100, 5, 7]])
+    for kinds in (("int32", "int32"), ("uint8", "uint8"), ("int16", "int32"), ("int32", "float32")):
+        given = [a.astype(kinds[0]), b.astype(kinds[1])]
+        if name in ("Average", "Dot") and "uint8" in kinds:
+            continue  # in Keras a sum of bytes goes around before it is halved
+        options = {"axes": 1} if name == "Dot" else {}
+        with twin.jax.enable_x64(False):
+            found = [np.asarray(getattr(k, name)(**options)(given)) for k in (layers, twin.keras.layers)]
+        same(found[:1], found[1:])
+
+
+def test_a_layer_that_draws_gives_floats_in_training(cpu):
+    assert layers.Dropout(0.5)(WHOLE, training=True).dtype == layers.GaussianNoise(1.0)(WHOLE, training=True).dtype == "float32"
+
+
+def test_integers_that_float32_does_not_hold(cpu):
+    """Neighbours stay apart."""
+    x = np.array([[2**24 + 1, 2**31 - 1, -(2**24) - 3]])
+    np.testing.assert_array_equal(layers.Identity()(x), x)
+    np.testing.assert_array_equal(layers.Maximum()([x, x - 1]), x)
+    with pytest.raises(ValueError, match=r"Layer 'identity\w*': expected integers below 9007199254740992. Received: 9007199254740993"):
+        layers.Identity()(np.array([[2**53 + 1]]))
+
+
+@pytest.mark.parametrize("name", ["Identity", "Flatten", "Dropout", "ReLU"])
+def test_layers_of_integers(cpu, tmp_path, name):
+    """``dtype="int32"``: floats are cut, alone and in a model, and a file keeps it."""
+    twin = pytest.importorskip("keras_twin")
+    x, found = np.array([[1.7, -1.7, 2.0, 300.2]], "float32"), []
+    for lib in (gpunn, twin.keras):
+        layer = getattr(lib.layers, name)(*([0.5] if name == "Dropout" else []), dtype="int32")
+        given = lib.layers.Input((4,))
+        model = lib.Model(given, layer(given))
+        model.save(tmp_path / f"{lib.__name__}.keras")
+        found.append([np.asarray(layer(x)), model.predict(x, verbose=0), np.asarray(layer.compute_dtype)])
+        assert layer.dtype_policy.name == "int32"
+    assert [str(v) for v in found[0][2:]] == [str(v) for v in found[1][2:]]
+    same(found[0][:2], found[1][:2])
+    for lib in (gpunn, twin.keras):
+        again = gpunn.models.load_model(tmp_path / f"{lib.__name__}.keras")
+        same([again.predict(x, verbose=0)], found[1][1:2])
+
+
+def test_columns_of_integers(cpu):
+    twin = pytest.importorskip("keras_twin")
+    x = np.array([[1, 3], [0, 0]])
+    for mode in ("multi_hot", "count", "one_hot"):
+        with twin.jax.enable_x64(False):
+            found = [np.asarray(k.CategoryEncoding(4, mode, dtype="int32")(x)) for k in (layers, twin.keras.layers)]
+        same(found[:1], found[1:])
+
+
+def test_layers_of_integers_have_no_weights(cpu):
+    with pytest.raises(ValueError, match=r"Layer 'd': weights are floats. Expected dtype float32 or float64. Received: 'int32'"):
+        layers.Dense(2, name="d", dtype="int32")(X)
+    with pytest.raises(ValueError, match=r"Layer 'd': dtype must be float32, float64 or a type of integers. Received: 'complex64'"):
+        layers.Dense(2, name="d", dtype="complex64")
+    with pytest.raises(ValueError, match="set_dtype_policy: expected a policy of floats"):
+        gpunn.dtype_policies.set_dtype_policy("int32")
+
+
+def test_a_call_on_arrays_is_not_among_the_calls(cpu):
+    """What a layer tells as its output is that of its call on a symbolic tensor."""
+
+    class Twice(layers.Layer):
+        def call(self, x):
+            return x * 2
+
+    for layer in (Twice(), layers.Lambda(lambda x: x * 2)):
+        layer(WHOLE)
+        out = layer(layers.Input((2,)))
+        assert layer.output is out

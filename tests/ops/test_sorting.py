@@ -6,6 +6,8 @@ from keras_twin import assert_same_history, assert_same_weights, compute_in, ker
 
 import gpunn
 from gpunn import Input, Model, ops
+from gpunn.backend import get_backend
+from gpunn.kernels.places import ORDER
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.standard_normal((32, 5)), RNG.integers(0, 6, 32)
@@ -74,3 +76,20 @@ def test_arrays(axis):
     rows = np.array([[3.0, np.nan, 1.0, 1.0], [0.5, 2.0, -1.0, 4.0]])
     for name in ("sort", "argsort"):
         np.testing.assert_array_equal(getattr(ops, name)(rows, axis=axis), getattr(keras.ops, name)(rows, axis=axis))
+
+
+def ordered(rows):
+    backend = get_backend()
+    x, at = backend.asarray(rows), backend.empty(rows.shape, rows.dtype)
+    backend.launch(ORDER, x, at)
+    return backend.to_numpy(at)
+
+
+@pytest.mark.parametrize("width", [1, 2, 63, 256, 257, 320, 1000, 4097])
+@pytest.mark.parametrize("kind", ["float32", "float64"])
+def test_long_rows(either_cpu, width, kind):
+    """Beyond what is counted runs are merged, of ties, infinities, zeros of both signs and what is no number: equal ones as they stand."""
+    rows = np.round(RNG.standard_normal((3, width)), 1).astype(kind)
+    rows[:, :: max(width // 5, 1)] = np.nan
+    rows[1, ::7], rows[1, 1::7], rows[2, ::3] = np.inf, -np.inf, -0.0
+    np.testing.assert_array_equal(ordered(rows), np.argsort(rows, axis=1, kind="stable"))

@@ -22,6 +22,7 @@ CASES = {
         "reshaped": lambda: L.Reshape((2, 3)), "scale": lambda: L.Rescaling(2.0, 1.0), "nothing": lambda: L.Identity(),
         "lambda": lambda: L.Lambda(lambda x: ops.sin(x) * ops.mean(x**2, axis=-1, keepdims=True)),
         "activity": lambda: L.Activation("mish", activity_regularizer="l2"), "several": lambda: Several(),
+        "penalised": lambda: L.ActivityRegularization(l2=0.1), "normal": lambda: L.Normalization(mean=0.3, variance=2.0),
         "drawn": lambda: Drawn(),
     },
     SEQUENCES: {

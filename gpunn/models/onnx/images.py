@@ -23,7 +23,7 @@ def _normalization(graph: Graph, layer: Any, x: Value, shape: Shape) -> Value:
     row = [n or 0 for n in shape[1:]]
     kept = layer._axes(len(shape))
     wide = [n if a + 1 in kept else 1 for a, n in enumerate(row)]
-    given = layer.given if layer.given is not None else (layer.mean.numpy(), layer.variance.numpy())
+    given = layer.given if layer.given is not None else (layer.adapt_mean.numpy(), layer.adapt_variance.numpy())
     if layer.given is None and layer.parameters[2].numpy() == 0:
         raise ValueError(f"Layer {layer.name!r} has neither mean nor variance: give both, or call adapt(data) first.")
     mean, variance = (graph.constant(np.reshape(a, wide) if np.size(a) == np.prod(wide) else a) for a in given)

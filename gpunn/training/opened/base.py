@@ -1,6 +1,7 @@
 """Which layers can be opened, and how one that is linear is."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +18,13 @@ Runs = Callable[[list[Any]], tuple[list[Any], Any]]
 @dataclass
 class Opened:
     """A call of a layer: its ``stage``, whether it was one of ``training``, ``run(arrays) -> (outputs, pullback)``, the call on arrays,
-    with the same random numbers, and whether it had masks by name."""
+    with the same random numbers, the ``masks`` of its inputs, and ``drawing()``, a block in which the layer draws what the call drew."""
 
     stage: Stage
     training: bool
     run: Runs
-    masked: bool = False
+    masks: Sequence[Any] = ()
+    drawing: Callable[[], AbstractContextManager[Any]] = nullcontext
 
     @property
     def layer(self) -> Any:
@@ -33,11 +35,16 @@ Opener = Callable[[Opened, list[Tensor]], Any]  # -> a tensor, or a list of them
 OPENERS: dict[type, Opener] = {}
 
 
-def opens(*kinds: type) -> Callable[[Opener], Opener]:
-    """How calls of these layers are operations."""
+MASKED: set[Opener] = set()  # those that look at masks
+
+
+def opens(*kinds: type, masked: bool = False) -> Callable[[Opener], Opener]:
+    """How calls of these layers are operations; `masked`: of masked steps, too."""
 
     def register(function: Opener) -> Opener:
         OPENERS.update(dict.fromkeys(kinds, function))
+        if masked:
+            MASKED.add(function)
         return function
 
     return register
@@ -47,7 +54,7 @@ def opened(call: Opened, inputs: Sequence[Tensor]) -> list[Tensor]:
     """The outputs of a call of a layer, made of operations. Raises NotImplementedError, which names the layer, where it cannot be."""
     kind = type(call.layer)
     found = next((OPENERS[k] for k in kind.__mro__ if k in OPENERS and kind.forward is k.forward), None)  # type: ignore[attr-defined]
-    masked = call.layer.takes_mask and found is not linear and (call.masked or any(t.mask is not None for t in inputs))
+    masked = call.layer.takes_mask and found is not linear and found not in MASKED and any(m is not None for m in call.masks)
     if found is None or masked:
         raise without(f"layer {call.layer.name!r} ({kind.__name__}{', of masked steps' if masked else ''})")
     made = found(call, list(inputs))

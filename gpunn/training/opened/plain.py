@@ -3,6 +3,7 @@
 from typing import Any
 
 from gpunn import layers as L
+from gpunn.layers.masked import Masked
 from gpunn.layers.tensor import Tensor
 from gpunn.ops import along_axes as along
 from gpunn.ops import arithmetic as a
@@ -22,7 +23,7 @@ opens(
 )(linear)
 
 
-@opens(L.AlphaDropout, L.GaussianNoise, L.Rescaling)
+@opens(L.AlphaDropout, L.GaussianNoise, L.Normalization, L.Rescaling)
 def affine(call: Opened, inputs: list[Tensor]) -> list[Tensor]:
     """A call that is linear but for a constant, less that."""
 
@@ -54,6 +55,11 @@ def time_distributed(call: Opened, inputs: list[Tensor]) -> Any:
     return shaping.reshape(y, (*x.shape[:2], *y.shape[1:]))
 
 
+@opens(L.ActivityRegularization, Masked)
+def as_it_is(call: Opened, inputs: list[Tensor]) -> Any:
+    return a.multiply(inputs[0], 1.0)
+
+
 # ---------------------------------------------------------------------- the largest
 @opens(L.MaxPooling1D, L.MaxPooling2D)
 def max_pooling(call: Opened, inputs: list[Tensor]) -> Any:
@@ -72,5 +78,5 @@ def global_max_pooling(call: Opened, inputs: list[Tensor]) -> Any:
 @opens(L.Masking)
 def masking(call: Opened, inputs: list[Tensor]) -> Any:
     (x,) = inputs
-    seen = call.layer.compute_mask(x.array).reshape(*x.shape[:2], *(1,) * (len(x.shape) - 2))
+    seen = call.layer.mask_of_call(x.array, None, {}).reshape(*x.shape[:2], *(1,) * (len(x.shape) - 2))
     return a.multiply(x, constant(seen, x))

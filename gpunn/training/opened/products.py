@@ -7,6 +7,7 @@ from gpunn.kernels.windows import Volume, Windows
 from gpunn.layers.tensor import Tensor
 from gpunn.ops import along_axes as along
 from gpunn.ops import arithmetic as a
+from gpunn.ops import shaping
 from gpunn.ops.at_once import operate
 from gpunn.ops.gather import GATHER
 from gpunn.ops.rules.activations import applied
@@ -55,3 +56,13 @@ def conv_transpose(call: Opened, inputs: list[Tensor]) -> Any:
 @opens(L.Embedding)
 def embedding(call: Opened, inputs: list[Tensor]) -> Any:
     return operate(GATHER, [weight(call.layer.embeddings), inputs[0]], {})
+
+
+@opens(L.ReversibleEmbedding)
+def reversible_embedding(call: Opened, inputs: list[Tensor]) -> Any:
+    layer = call.layer
+    if not call.stage.options.get("reverse"):
+        return embedding(call, inputs)
+    kernel = shaping.transpose(weight(layer.embeddings)) if layer.tie_weights else weight(layer.reverse_embeddings)
+    z, cap = along.matmul(inputs[0], kernel), layer.logit_soft_cap
+    return z if cap is None else a.multiply(a.tanh(a.multiply(z, 1.0 / cap)), float(cap))
