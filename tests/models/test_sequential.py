@@ -257,8 +257,10 @@ def test_one_type_throughout(dtype):
 def test_floatx_refuses_other_types():
     with pytest.raises(ValueError, match=r"Expected 'float32' or 'float64'. Received: 'float16'"):
         gpunn.config.set_floatx("float16")
-    with pytest.raises(ValueError, match=r"dtype must be float32 or float64. Received: 'int32'"):
-        Dense(2, dtype="int32")
+    with pytest.raises(ValueError, match=r"Layer 'dense.*': dtype must be float32, float64 or a type of integers\. Received: 'float16'"):
+        Dense(2, dtype="float16")
+    with pytest.raises(ValueError, match=r"weights are floats\. Expected dtype float32 or float64\. Received: 'int32'"):
+        Dense(2, dtype="int32").build((None, 3))
 
 
 def test_trainable_of_a_whole_model():
