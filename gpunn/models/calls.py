@@ -9,7 +9,7 @@ from gpunn.layers.graph import flat, packed, symbolic
 from gpunn.layers.tensor import records
 from gpunn.ops.forms import is_array, plan_of_form
 from gpunn.ops.operation import current
-from gpunn.ops.tracing import AddedLoss, in_graph, needs, traced_call
+from gpunn.ops.tracing import in_graph, needs, traced_call
 from gpunn.results import dressed
 from gpunn.training.data import Rows
 from gpunn.training.tape_calls import call_layer
@@ -24,13 +24,13 @@ def run(model: Any, x: Any, training: bool | None) -> Any:
 
 def adds_losses(model: Any) -> bool:
     """Whether its calls on arrays give something to `add_loss`."""
-    return model.built and any(isinstance(stage.layer, AddedLoss) for stage in model.plan_of(False).stages)
+    return model.known_plan is not None and bool(model.known_plan.adding)
 
 
 def _on_arrays(model: Any, plan: Any, arrays: Any, training: bool | None, pack: Any) -> Any:
     model.lend(model.draws)
     outputs = plan.run([model.backend.asarray(a, model.dtype) for a in arrays], training).outputs
-    model.added = [(model.backend, stage.layer.last) for stage in plan.stages if isinstance(stage.layer, AddedLoss)]
+    model.added = [(model.backend, layer.last) for layer in plan.adding]
     found = pack([model.backend.to_numpy(y) for y in outputs])
     model.draws.advance(model.backend)
     model.lend()

@@ -296,6 +296,6 @@ class Model(Graph, Trainer, OldCalls, Kept, AddsWeights, Layer):
             return self(*in_graph([x], self.dtype), training=training)
         if not training and (training is not None or not any(leaf.trains_alone for leaf in self.leaves)) and not calls.adds_losses(self):
             found = self.outputs_of(x, "call")
-            if not calls.adds_losses(self):  # known now that it is built
+            if not calls.adds_losses(self):  # known now that it has run
                 return dressed(found)
         return calls.run(self, x, training)

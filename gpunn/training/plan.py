@@ -7,6 +7,7 @@ that several stages used are added, and only those are reckoned that something w
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from gpunn.kernels import REGISTRY
@@ -115,6 +116,11 @@ class Plan:
     def draws(self) -> bool:
         """Whether numbers are drawn outside of training too: by a call whose `training` was given, or by a layer that always draws."""
         return any(isinstance(stage.layer, Drawing) and (stage.training or stage.layer.always) for stage in self.stages)
+
+    @cached_property
+    def adding(self) -> list[Any]:
+        """The layers in it that add to the loss when they are called."""
+        return [stage.layer for stage in self.stages if getattr(stage.layer, "penalises", False)]
 
     @property
     def masks(self) -> bool:
