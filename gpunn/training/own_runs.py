@@ -18,6 +18,7 @@ from gpunn.logs import Logs
 from gpunn.metrics import Mean, Metric
 from gpunn.metrics.base import MeanOfRows
 from gpunn.training.again import alike
+from gpunn.training.feeds.batches import Batches
 from gpunn.training.feeds.loose import LooseBatches
 from gpunn.training.own_attributes import attributes, keep
 from gpunn.training.own_step import OwnSteps
@@ -146,7 +147,8 @@ class OwnRuns:
         weights = [None if w is None else seen(w) for w in weights]
         data: Any = (x, ys if len(ys) > 1 else ys[0])
         if model._without_targets:
-            data = (x,) if isinstance(x, list) and len(x) == 2 else x  # two inputs are not x and y
+            several = isinstance(x, list) and (len(x) == 2 or not isinstance(feed, Batches))  # a data set's batch of three comes as it is
+            data = (x,) if several else x  # not x, y and weights
         elif any(w is not None for w in weights):
             data = (*data, weights if len(weights) > 1 else weights[0])
         return data, [a for a in (*ys, *weights) if a is not None]

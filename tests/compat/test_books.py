@@ -116,7 +116,8 @@ def test_a_loss_of_two_inputs_and_no_targets(libraries):
     assert found[0] == pytest.approx(found[1], rel=1e-5)
 
 
-def test_a_step_of_two_inputs_and_no_targets():
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_a_step_of_several_inputs_and_no_targets(count):
     """`train_step` gets them as Keras packs them, in a tuple of one."""
     seen = []
 
@@ -126,7 +127,7 @@ def test_a_step_of_two_inputs_and_no_targets():
             self.dense = layers.Dense(1)
 
         def call(self, x):
-            return self.dense(x[0]) + self.dense(x[1])
+            return self.dense(sum(x[1:], x[0]))
 
         def train_step(self, data):
             x, y, weight = gpunn.utils.unpack_x_y_sample_weight(data)
@@ -138,8 +139,8 @@ def test_a_step_of_two_inputs_and_no_targets():
 
     model = Pair()
     model.compile("sgd")
-    model.fit([A, B], verbose=0)
-    assert seen[0] == (2, None, None)
+    model.fit([A, B, A, B][:count], verbose=0)
+    assert seen[0] == (count, None, None)
 
 
 def test_weights_as_numbers(libraries):

@@ -190,7 +190,7 @@ class Alike(gpunn.Model):
         self.code = gpunn.Sequential([L.Input((4, 4, 1)), L.Flatten(), L.Dense(3)])
 
     def train_step(self, data):
-        one, same, other = data
+        one, same, other = data if len(data) == 3 else data[0]  # of arrays in a list they are x, as in Keras
         with gpunn.GradientTape() as tape:
             codes = [self.code(v) for v in (one, same, other)]
             near, far = (gpunn.ops.sum(gpunn.ops.square(codes[0] - v), axis=-1) for v in codes[1:])
